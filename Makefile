@@ -1,0 +1,43 @@
+# Each target is one line of intent; what it does in detail is in the file that it calls.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CORES ?= all
+RUN := workflow/run
+
+.PHONY: help demo real publish-demo test test-all lint format lock containers clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.venv: envs/install envs/dev.lock envs/uv.lock pyproject.toml
+	@envs/install dev .venv && touch .venv
+
+demo: .venv ## rebuild everything on small data with a small model: raw files to PDF, in minutes
+	@$(RUN) config/demo.yaml --cores $(CORES)
+
+real: .venv ## the same flow on real files in the folder COLLECTIVESFT_REAL_DATA
+	@$(RUN) config/real.yaml --cores $(CORES)
+
+publish-demo: .venv ## push the demo's model to a Hub on this machine, fetch it back, verify and use it
+	@workflow/publish-demo
+
+test: .venv ## all fast tests, offline
+	@.venv/bin/python -m pytest -m "not slow and not apptainer and not slurm and not gpu"
+
+test-all: .venv ## every test that this machine can run
+	@.venv/bin/python -m pytest
+
+lint: .venv ## ruff, snakefmt, snakemake --lint
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/snakefmt --check Snakefile workflow && .venv/bin/snakemake --lint --configfile config/demo.yaml
+
+format: .venv ## write what the formatters want
+	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . && .venv/bin/snakefmt Snakefile workflow
+
+lock: .venv ## resolve envs/*.in into hash-pinned locks (ARGS=--check: only compare)
+	@envs/lock $(ARGS)
+
+containers: ## build the Apptainer images
+	@containers/build $(IMAGES)
+
+clean: ## delete results, keep the cache of downloads and base models
+	@rm -rf results .snakemake

@@ -1,0 +1,29 @@
+# CollectiveSFT from raw data to the Hub. This file is the table of contents;
+# each stage has its rules in workflow/rules/, its code in src/collectivesft/ and its
+# results in results/<run>/, under the same name.
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/1_raw.smk"
+include: "workflow/rules/2_curated.smk"
+include: "workflow/rules/3_sft.smk"
+include: "workflow/rules/4_scores.smk"
+include: "workflow/rules/5_figures.smk"
+include: "workflow/rules/6_paper.smk"
+include: "workflow/rules/7_hub.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        f"{PAPER}/paper.pdf",
+        expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
+        f"{SCORES}/table.csv",
+        expand(f"{CURATED}/mixtures/{{experiment}}/data-card.md", experiment=EXPERIMENTS),
+        f"{HUB}/{HEADLINE}/README.md",

@@ -1,0 +1,5 @@
+"""Entry point of ``python -m collectivesft``."""
+
+from collectivesft.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""One file per benchmark: its items, prompt, extraction and score."""

@@ -1,0 +1,71 @@
+"""The one schema of a benchmark item, from its raw file to its score."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from collectivesft.errors import InputError
+from collectivesft.files import read_jsonl
+
+Kind = Literal["choice", "clinical"]
+
+
+@dataclass(slots=True)
+class Item:
+    """One question with options, or one clinical case with several questions.
+
+    Attributes:
+        id: unique within the benchmark, as its authors write it.
+        benchmark: name of the benchmark's file.
+        split: val (source of few-shot examples) or test (scored).
+        kind: choice (options and letters) or clinical (free text, several turns).
+        category, subcategory: as the benchmark's authors group their averages.
+        question: the question; for a case its description.
+        options: letter to text, in the order shown; empty for a case.
+        answer: gold letters, sorted, such as "A" or "ACD"; "" where it is not published.
+        multiple: whether several letters may be right.
+        explanation: the authors' explanation, where there is one.
+        turns: for a case, ``{"question", "reference"}`` in order.
+        meta: facts that the prompt or the report needs (exam_type, exam_class, question_type).
+    """
+
+    id: str
+    benchmark: str
+    split: Literal["val", "test"]
+    kind: Kind
+    category: str
+    subcategory: str
+    question: str
+    options: dict[str, str] = field(default_factory=dict)
+    answer: str = ""
+    multiple: bool = False
+    explanation: str = ""
+    turns: list[dict[str, str]] = field(default_factory=list)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def texts(self) -> Iterator[str]:
+        """Everything that must not stand in the training data: the question, and each turn's."""
+        yield self.question
+        for turn in self.turns:
+            yield turn["question"]
+
+
+def dump_item(item: Item) -> str:
+    """One JSON line."""
+    return json.dumps(asdict(item), ensure_ascii=False, sort_keys=False)
+
+
+def load_items(path: Path) -> Iterator[Item]:
+    """Read items from JSON Lines.
+
+    Raises:
+        InputError: a line that is not an item.
+    """
+    for number, row in read_jsonl(path):
+        try:
+            yield Item(**row)
+        except TypeError as error:
+            remedy = "Delete the file and run `collectivesft curated items` again"
+            raise InputError(path, f"not a benchmark item ({error})", remedy, row=number) from error

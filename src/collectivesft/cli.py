@@ -1,0 +1,76 @@
+"""The command line: one group per stage, loaded only when it is called.
+
+A stage's module is imported on demand because each stage runs in its own
+environment: the data environment has no torch, the paper environment no datasets.
+"""
+
+import importlib
+import sys
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from collectivesft import __version__
+from collectivesft.errors import UserError, explain_os_error
+
+STAGES = {
+    "raw": "Fetch raw files and verify them.",
+    "curated": "Turn raw files into clean, unique, uncontaminated training examples.",
+    "sft": "Supervised fine-tuning of a base model on a mixture.",
+    "scores": "Let models answer benchmarks and score the answers.",
+    "figures": "Draw the figures.",
+    "paper": "Typeset the paper from result files.",
+    "hub": "Publish a model to the Hugging Face Hub and verify what arrived.",
+}
+
+
+class StageGroup(TyperGroup):
+    """Lists all stages without importing them; imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(STAGES)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in STAGES:
+            return None
+        module = importlib.import_module(f"collectivesft.{name}.cli")
+        command = typer.main.get_command(module.app)
+        command.short_help = STAGES[name]
+        return command
+
+
+app = typer.Typer(cls=StageGroup, no_args_is_help=True, add_completion=False)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True),
+) -> None:
+    """CollectiveSFT, stage by stage: collectivesft STAGE VERB --help explains each."""
+
+
+def main() -> None:
+    """Run the command line; a known problem ends as one message and exit code 1."""
+    try:
+        app()
+    except UserError as error:
+        fail(str(error))
+    except OSError as error:
+        message = explain_os_error(error)
+        if message is None:
+            raise
+        fail(message)
+
+
+def fail(message: str) -> None:
+    """Print ``error: message`` on stderr and exit with code 1."""
+    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.flush()
+    sys.exit(1)

@@ -1,0 +1,1 @@
+"""Stage 2: from raw files to clean, unique, uncontaminated training examples."""

@@ -1,0 +1,42 @@
+"""Errors that a user can act on: what is wrong, where, and what to do."""
+
+import errno
+from pathlib import Path
+
+
+class UserError(Exception):
+    """A problem outside the code; the message says where it is and what to do.
+
+    The command line prints it as one line and exits with 1, without a traceback.
+    """
+
+
+class InputError(UserError):
+    """Bad input in a file.
+
+    Args:
+        path: the file.
+        problem: what is wrong, one clause.
+        remedy: what to do about it, one clause.
+        row: 1-based row, line or item number, or a key that finds it.
+    """
+
+    def __init__(self, path: Path | str, problem: str, remedy: str, row: int | str | None = None):
+        self.path, self.problem, self.remedy, self.row = Path(path), problem, remedy, row
+        where = f"{path}" if row is None else f"{path}, row {row}"
+        super().__init__(f"{where}: {problem}. {remedy}.")
+
+
+def explain_os_error(error: OSError) -> str | None:
+    """The message for a full disk, a missing or unreadable file; None for anything else."""
+    name = error.filename or "the output"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return (
+            f"{name}: no space left on the disk. Free some or move the results folder; "
+            "then run again, finished work is kept."
+        )
+    if error.errno == errno.ENOENT and error.filename:
+        return f"{name}: no such file. Check the path, or run the step that makes it."
+    if error.errno in (errno.EACCES, errno.EROFS) and error.filename:
+        return f"{name}: not allowed to read or write it. Check its permissions."
+    return None

@@ -1,0 +1,92 @@
+"""The one schema of a training example, from the readers to the trainer."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Style = Literal["mcqa", "qa", "dialogue", "ner"]
+Language = Literal["zh", "en"]
+
+STYLES: tuple[str, ...] = ("mcqa", "qa", "dialogue", "ner")
+LANGUAGES: tuple[str, ...] = ("zh", "en")
+ROLES: tuple[str, ...] = ("system", "user", "assistant")
+
+
+@dataclass(slots=True)
+class Example:
+    """One conversation to learn from.
+
+    Attributes:
+        id: ``dataset:key``, unique within a run and stable from run to run.
+        dataset: name of the reader that made it.
+        style: mcqa (exam questions), qa (one turn), dialogue (several turns), ner (labelling).
+        language: main language of the text.
+        messages: ``(role, content)`` pairs; user and assistant alternate, the last is assistant.
+        meta: small JSON-able facts: file and row of origin, answer letters, options, category.
+    """
+
+    id: str
+    dataset: str
+    style: Style
+    language: Language
+    messages: list[tuple[str, str]]
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def to_row(self) -> dict[str, Any]:
+        """The row as Parquet stores it (see ``arrow_schema``)."""
+        return {
+            "id": self.id,
+            "dataset": self.dataset,
+            "style": self.style,
+            "language": self.language,
+            "messages": [{"role": role, "content": content} for role, content in self.messages],
+            "meta": json.dumps(self.meta, ensure_ascii=False, sort_keys=True),
+        }
+
+
+@dataclass(slots=True)
+class Drop:
+    """A raw row that gives no example, with the reason, kept for the ledger.
+
+    Attributes:
+        id: ``dataset:key`` of the row.
+        reason: a short snake_case word, counted in the ledger.
+        text: what the row said, as far as it is known, shortened to 500 characters.
+        detail: free words for a person: file, row, the value at fault.
+    """
+
+    id: str
+    reason: str
+    text: str = ""
+    detail: str = ""
+
+
+def arrow_schema():
+    """Arrow schema of examples: id, dataset, style, language, messages, meta (a JSON string)."""
+    import pyarrow as pa
+
+    message = pa.struct([("role", pa.string()), ("content", pa.string())])
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("dataset", pa.string()),
+            ("style", pa.string()),
+            ("language", pa.string()),
+            ("messages", pa.list_(message)),
+            ("meta", pa.string()),
+        ]
+    )
+
+
+def drop_schema():
+    """Arrow schema of dropped rows: id, dataset, reason, text, detail."""
+    import pyarrow as pa
+
+    names = ("id", "dataset", "reason", "text", "detail")
+    return pa.schema([(name, pa.string()) for name in names])
+
+
+def conversation(turns: Iterable[tuple[str, str]]) -> str:
+    """The text of a conversation, one ``role: content`` a line, for logs and drop files."""
+    return "\n".join(f"{role}: {content}" for role, content in turns)

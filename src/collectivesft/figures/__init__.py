@@ -1,0 +1,1 @@
+"""Stage 5: from result tables to figures."""

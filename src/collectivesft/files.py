@@ -1,0 +1,161 @@
+"""Reading and writing files so that a killed job leaves nothing that looks finished."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from collectivesft.errors import InputError
+
+CHUNK = 1 << 20
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it to ``path`` on success.
+
+    On an exception the temporary file or folder is removed. The temporary name is fixed
+    (``.NAME.partial``), so what a killed job left is overwritten by the next try.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    _remove(partial)
+    try:
+        yield partial
+        if partial.is_file():
+            _sync(partial)
+        elif path.is_dir():
+            shutil.rmtree(path)
+        os.replace(partial, path)
+    except BaseException:
+        _remove(partial)
+        raise
+
+
+def _sync(path: Path) -> None:
+    with open(path, "rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Hex sha256 of a file."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def git_blob_id(path: Path) -> str:
+    """The id git gives a file's content (``git hash-object FILE``): sha1 over a header and it."""
+    digest = hashlib.sha1(b"blob %d\0" % Path(path).stat().st_size, usedforsecurity=False)
+    with open(path, "rb") as handle:
+        while block := handle.read(CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def dump_json(value: Any) -> str:
+    """JSON with sorted keys, indented, Chinese kept readable, one newline at the end."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(Path(path)) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``dump_json(value)`` atomically."""
+    write_text(path, dump_json(value))
+
+
+def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
+    """Write one JSON object a line, keys sorted, atomically."""
+    with atomic_path(Path(path)) as partial, open(partial, "w", encoding="utf-8") as handle:
+        for row in rows:
+            handle.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        InputError: not UTF-8, or not JSON (an HTML page is recognised by name).
+    """
+    text = _read_utf8(path)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(path, _not_json(text, error), _GET_AGAIN, row=error.lineno) from error
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield ``(line number, value)`` for each non-empty line of a JSON Lines file.
+
+    Raises:
+        InputError: a line that is not UTF-8 or not JSON, with its number.
+    """
+    with open(path, "rb") as handle:
+        for number, raw in enumerate(handle, start=1):
+            if not raw.strip():
+                continue
+            try:
+                line = raw.decode("utf-8")
+                yield number, json.loads(line)
+            except UnicodeDecodeError as error:
+                raise InputError(path, _not_utf8(error), _CONVERT, row=number) from error
+            except json.JSONDecodeError as error:
+                raise InputError(path, _not_json(line, error), _GET_AGAIN, row=number) from error
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file (safe loader).
+
+    Raises:
+        InputError: not YAML, with the line.
+    """
+    try:
+        return yaml.safe_load(_read_utf8(path))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        row = mark.line + 1 if mark else None
+        raise InputError(path, f"not valid YAML ({error})", "Correct the file", row=row) from error
+
+
+_GET_AGAIN = "Delete the file and fetch it again, or place a good copy by hand"
+_CONVERT = "Fetch the file again, or convert it to UTF-8"
+
+
+def _read_utf8(path: Path) -> str:
+    data = Path(path).read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise InputError(path, _not_utf8(error), _CONVERT, row=row) from error
+
+
+def _not_utf8(error: UnicodeDecodeError) -> str:
+    return f"not UTF-8 (byte {error.object[error.start]:#04x} at position {error.start})"
+
+
+def _not_json(text: str, error: json.JSONDecodeError) -> str:
+    head = text.lstrip()[:100].lower()
+    if head.startswith(("<!doctype html", "<html")):
+        return "an HTML page in place of JSON (a login or error page)"
+    if head.startswith("version https://git-lfs"):
+        return "a Git-LFS pointer in place of the file itself"
+    return f"not valid JSON ({error.msg}, column {error.colno})"

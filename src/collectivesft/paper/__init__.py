@@ -1,0 +1,1 @@
+"""Stage 6: the paper, every number read from a result file."""

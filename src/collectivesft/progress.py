@@ -1,0 +1,84 @@
+"""Progress of long work: a bar on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+Item = TypeVar("Item")
+LINE_EVERY_S = 10.0
+
+
+class Reporter:
+    """Counts done work on stderr; ``advance`` takes an optional status such as a loss.
+
+    Args:
+        label: what is being done.
+        total: how many units there are, or None if unknown.
+    """
+
+    def __init__(self, label: str, total: int | None = None):
+        self.label, self.total, self.done = label, total, 0
+        self._start = self._last_line = time.monotonic()
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> "Reporter":
+        if sys.stderr.isatty():
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[status]}"),
+                console=_stderr_console(),
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self.label, total=self.total, status="")
+        return self
+
+    def advance(self, count: int = 1, status: str = "") -> None:
+        """Report ``count`` more units done."""
+        self.done += count
+        if self._bar is not None:
+            self._bar.update(self._task, advance=count, status=status)
+        elif time.monotonic() - self._last_line >= LINE_EVERY_S:
+            self._line(status)
+
+    def _line(self, status: str = "") -> None:
+        self._last_line = time.monotonic()
+        of = "" if self.total is None else f"/{self.total}"
+        seconds = self._last_line - self._start
+        sys.stderr.write(
+            f"{self.label}: {self.done}{of} in {seconds:.0f} s {status}".rstrip() + "\n"
+        )
+        sys.stderr.flush()
+
+    def __exit__(self, *exception: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+        else:
+            self._line()
+
+
+def _stderr_console():
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:
+    """Yield the items, reporting each as one unit of progress."""
+    with Reporter(label, total) as reporter:
+        for item in items:
+            yield item
+            reporter.advance()

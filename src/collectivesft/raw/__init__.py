@@ -1,0 +1,1 @@
+"""Stage 1: fetch raw files, verify them, and say what is there."""

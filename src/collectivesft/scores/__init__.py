@@ -1,0 +1,1 @@
+"""Stage 4: models answer benchmarks; answers become scores."""

@@ -1,0 +1,1 @@
+"""Stage 3: supervised fine-tuning of a base model on a mixture."""

@@ -1,0 +1,55 @@
+# Stage 1: raw files of datasets, benchmarks and base models, verified. A killed download goes on
+# where it stopped: the files lie beside the manifest, which is written last.
+
+
+rule raw_fetch:
+    input:
+        checksums=source_checksums,
+        code=code("raw", "sources.py", "datasets", "benchmarks"),
+    output:
+        manifest=f"{RAW}/{{kind}}/{{name}}/manifest.json",
+    log:
+        f"{LOGS}/1_raw/{{kind}}/{{name}}.log",
+    benchmark:
+        f"{LOGS}/1_raw/{{kind}}/{{name}}.benchmark.tsv"
+    params:
+        options=source_options,
+        folder=subpath(output.manifest, parent=True),
+    resources:
+        mem_mb=1000,
+        runtime=720,
+    threads: 1
+    retries: 2
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft raw fetch --source {wildcards.kind}/{wildcards.name}"
+        " --out {params.folder}/files --manifest {output.manifest} {params.options} 2> {log}"
+
+
+rule raw_fetch_model:
+    input:
+        model="config/models/{base}.yaml",
+        code=code("raw", "sources.py"),
+    output:
+        manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
+    log:
+        f"{LOGS}/1_raw/models/{{base}}.log",
+    benchmark:
+        f"{LOGS}/1_raw/models/{{base}}.benchmark.tsv"
+    params:
+        folder=subpath(output.manifest, parent=True),
+    resources:
+        mem_mb=1000,
+        runtime=720,
+    threads: 1
+    retries: 2
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft raw fetch-model --model {input.model}"
+        " --out {params.folder}/files --manifest {output.manifest} 2> {log}"

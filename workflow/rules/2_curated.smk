@@ -1,0 +1,225 @@
+# Stage 2: raw files become examples; examples are cleaned, made unique and separated from the
+# benchmarks; each experiment draws its mixture. Every step writes what it dropped and a ledger.
+
+
+rule curated_read:
+    input:
+        manifest=f"{RAW}/datasets/{{dataset}}/manifest.json",
+        code=code("raw/folder.py", "datasets", "example.py", "curated"),
+    output:
+        examples=f"{CURATED}/{{dataset}}/read.parquet",
+        dropped=f"{CURATED}/{{dataset}}/read.dropped.parquet",
+        ledger=f"{CURATED}/{{dataset}}/read.ledger.json",
+    log:
+        f"{LOGS}/2_curated/{{dataset}}/read.log",
+    benchmark:
+        f"{LOGS}/2_curated/{{dataset}}/read.benchmark.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    threads: 1
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft curated read --dataset {wildcards.dataset}"
+        " --manifest {input.manifest} --out {output.examples} --dropped {output.dropped}"
+        " --ledger {output.ledger} 2> {log}"
+
+
+rule curated_clean:
+    input:
+        examples=f"{CURATED}/{{dataset}}/read.parquet",
+        code=code("example.py", "curated"),
+    output:
+        examples=f"{CURATED}/{{dataset}}/clean.parquet",
+        dropped=f"{CURATED}/{{dataset}}/clean.dropped.parquet",
+        ledger=f"{CURATED}/{{dataset}}/clean.ledger.json",
+    log:
+        f"{LOGS}/2_curated/{{dataset}}/clean.log",
+    benchmark:
+        f"{LOGS}/2_curated/{{dataset}}/clean.benchmark.tsv"
+    params:
+        shortest=config["clean"]["min_characters"],
+        longest=config["clean"]["max_characters"],
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    threads: 1
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft curated clean --examples {input.examples}"
+        " --min-characters {params.shortest} --max-characters {params.longest}"
+        " --out {output.examples} --dropped {output.dropped} --ledger {output.ledger} 2> {log}"
+
+
+rule curated_items:
+    input:
+        manifest=f"{RAW}/benchmarks/{{benchmark}}/manifest.json",
+        code=code("raw/folder.py", "benchmarks", "curated"),
+    output:
+        items=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+    log:
+        f"{LOGS}/2_curated/benchmarks/{{benchmark}}.log",
+    benchmark:
+        f"{LOGS}/2_curated/benchmarks/{{benchmark}}.benchmark.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=20,
+    threads: 1
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft curated items --benchmark {wildcards.benchmark}"
+        " --manifest {input.manifest} --out {output.items} 2> {log}"
+
+
+rule curated_dedup:
+    input:
+        examples=expand(f"{CURATED}/{{dataset}}/clean.parquet", dataset=DATASETS),
+        code=code("example.py", "curated"),
+    output:
+        examples=f"{CURATED}/{{curation}}/dedup.parquet",
+        dropped=f"{CURATED}/{{curation}}/dedup.dropped.parquet",
+        ledger=f"{CURATED}/{{curation}}/dedup.ledger.json",
+    log:
+        f"{LOGS}/2_curated/{{curation}}/dedup.log",
+    benchmark:
+        f"{LOGS}/2_curated/{{curation}}/dedup.benchmark.tsv"
+    params:
+        examples=lambda wildcards, input: [f"--examples {path}" for path in input.examples],
+        near=lambda wildcards: (
+            "--near" if config["curation"][wildcards.curation]["near_duplicates"] else "--no-near"
+        ),
+        threshold=lambda wildcards: config["curation"][wildcards.curation]["threshold"],
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    threads: 2
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft curated dedup {params.examples} {params.near}"
+        " --threshold {params.threshold} --out {output.examples} --dropped {output.dropped}"
+        " --ledger {output.ledger} 2> {log}"
+
+
+rule curated_decontaminate:
+    input:
+        examples=f"{CURATED}/{{curation}}/dedup.parquet",
+        items=expand(f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl", benchmark=BENCHMARKS),
+        code=code("example.py", "curated", "benchmarks/item.py"),
+    output:
+        examples=f"{CURATED}/{{curation}}/decontaminate.parquet",
+        dropped=f"{CURATED}/{{curation}}/decontaminate.dropped.parquet",
+        ledger=f"{CURATED}/{{curation}}/decontaminate.ledger.json",
+        report=f"{CURATED}/{{curation}}/contamination.json",
+    log:
+        f"{LOGS}/2_curated/{{curation}}/decontaminate.log",
+    benchmark:
+        f"{LOGS}/2_curated/{{curation}}/decontaminate.benchmark.tsv"
+    params:
+        items=lambda wildcards, input: [f"--items {path}" for path in input.items],
+        drop=lambda wildcards: (
+            "--drop" if config["curation"][wildcards.curation]["decontaminate"] else "--keep"
+        ),
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    threads: 1
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft curated decontaminate --examples {input.examples} {params.items}"
+        " {params.drop} --out {output.examples} --dropped {output.dropped}"
+        " --ledger {output.ledger} --report {output.report} 2> {log}"
+
+
+rule curated_mix:
+    input:
+        examples=curated_examples,
+        recipe=recipe,
+        code=code("example.py", "curated"),
+    output:
+        train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
+        validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
+        ledger=f"{CURATED}/mixtures/{{experiment}}/mix.ledger.json",
+        stats=f"{CURATED}/mixtures/{{experiment}}/mixture.json",
+    log:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/mix.log",
+    benchmark:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/mix.benchmark.tsv"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    threads: 1
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft curated mix --examples {input.examples} --recipe {input.recipe}"
+        " --out {output.train} --validation {output.validation} --ledger {output.ledger}"
+        " --stats {output.stats} 2> {log}"
+
+
+rule curated_ledger:
+    input:
+        ledgers=ledgers,
+        code=code("curated"),
+    output:
+        ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
+        csv=f"{CURATED}/mixtures/{{experiment}}/ledger.csv",
+        markdown=f"{CURATED}/mixtures/{{experiment}}/ledger.md",
+    log:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/ledger.log",
+    benchmark:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/ledger.benchmark.tsv"
+    params:
+        ledgers=lambda wildcards, input: [f"--ledger {path}" for path in input.ledgers],
+    resources:
+        mem_mb=500,
+        runtime=10,
+    threads: 1
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft curated ledger {params.ledgers} --out {output.ledger}"
+        " --csv {output.csv} --markdown {output.markdown} 2> {log}"
+
+
+rule curated_card:
+    input:
+        ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
+        stats=f"{CURATED}/mixtures/{{experiment}}/mixture.json",
+        contamination=lambda wildcards: f"{CURATED}/{curation_of(wildcards)}/contamination.json",
+        code=code("curated", "datasets", "sources.py"),
+    output:
+        card=f"{CURATED}/mixtures/{{experiment}}/data-card.md",
+    log:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/card.log",
+    benchmark:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/card.benchmark.tsv"
+    resources:
+        mem_mb=500,
+        runtime=10,
+    threads: 1
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    shell:
+        "python -m collectivesft curated card --ledger {input.ledger} --mixture {input.stats}"
+        " --contamination {input.contamination} --out {output.card} 2> {log}"

@@ -1,0 +1,108 @@
+# Stage 3: a base model as plain safetensors; an experiment's mixture as packed tokens; training,
+# which goes on from its last checkpoint after a kill; the trained model as one plain folder.
+
+
+rule sft_base:
+    input:
+        model="config/models/{base}.yaml",
+        manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
+        code=code("sft", "raw/folder.py"),
+    output:
+        folder=directory(f"{CACHE}/models/{{base}}"),
+    log:
+        f"{LOGS}/3_sft/models/{{base}}.log",
+    benchmark:
+        f"{LOGS}/3_sft/models/{{base}}.benchmark.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    threads: 2
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    shell:
+        "python -m collectivesft sft base --model {input.model} --manifest {input.manifest}"
+        " --out {output.folder} 2> {log}"
+
+
+rule sft_tokenize:
+    input:
+        train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
+        validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
+        base=base_dir,
+        recipe=recipe,
+        code=code("sft"),
+    output:
+        tokens=directory(f"{SFT}/{{experiment}}/tokens"),
+    log:
+        f"{LOGS}/3_sft/{{experiment}}/tokenize.log",
+    benchmark:
+        f"{LOGS}/3_sft/{{experiment}}/tokenize.benchmark.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    threads: 2
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    shell:
+        "python -m collectivesft sft tokenize --train {input.train} --validation {input.validation}"
+        " --base {input.base} --recipe {input.recipe} --out {output.tokens} 2> {log}"
+
+
+rule sft_train:
+    input:
+        tokens=f"{SFT}/{{experiment}}/tokens",
+        base=base_dir,
+        recipe=recipe,
+        code=code("sft"),
+    output:
+        weights=directory(f"{SFT}/{{experiment}}/trained"),
+        history=f"{SFT}/{{experiment}}/history.jsonl",
+    log:
+        f"{LOGS}/3_sft/{{experiment}}/train.log",
+    benchmark:
+        f"{LOGS}/3_sft/{{experiment}}/train.benchmark.tsv"
+    params:
+        checkpoints=f"{SFT}/{{experiment}}/checkpoints",
+        threads=config["threads"],
+    resources:
+        mem_mb=12000,
+        runtime=2880,
+        gpu=gpus,
+    threads: config["threads"]
+    conda:
+        f"../../envs/{MODEL_ENV}.yaml"
+    container:
+        image(MODEL_ENV)
+    shell:
+        "python -m collectivesft sft train --tokens {input.tokens} --base {input.base}"
+        " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
+        " --out {output.weights} --threads {params.threads} 2> {log}"
+
+
+rule sft_merge:
+    input:
+        weights=f"{SFT}/{{experiment}}/trained",
+        base=base_dir,
+        recipe=recipe,
+        code=code("sft"),
+    output:
+        model=directory(f"{SFT}/{{experiment}}/model"),
+    log:
+        f"{LOGS}/3_sft/{{experiment}}/merge.log",
+    benchmark:
+        f"{LOGS}/3_sft/{{experiment}}/merge.benchmark.tsv"
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    threads: 2
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    shell:
+        "python -m collectivesft sft merge --base {input.base} --trained {input.weights}"
+        " --recipe {input.recipe} --out {output.model} 2> {log}"

@@ -1,0 +1,138 @@
+# Stage 4: base models and experiments answer the benchmarks; answers become scores. Predictions
+# hold all that scoring needs, and a killed run goes on after the last answered item.
+
+
+rule scores_predict:
+    input:
+        model=model_dir,
+        items=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=code("scores", "benchmarks"),
+    output:
+        predictions=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.predictions.jsonl",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.predict.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.predict.benchmark.tsv"
+    params:
+        options=protocol_options,
+        threads=config["threads"],
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=gpus,
+    threads: config["threads"]
+    conda:
+        f"../../envs/{MODEL_ENV}.yaml"
+    container:
+        image(MODEL_ENV)
+    shell:
+        "python -m collectivesft scores predict --model {input.model} --name {wildcards.model}"
+        " --items {input.items} --out {output.predictions} {params.options}"
+        " --threads {params.threads} 2> {log}"
+
+
+rule scores_score:
+    input:
+        predictions=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.predictions.jsonl",
+        items=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=code("scores", "benchmarks"),
+    output:
+        scores=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.scores.json",
+        csv=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.categories.csv",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.score.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.score.benchmark.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    threads: 1
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    shell:
+        "python -m collectivesft scores score --predictions {input.predictions}"
+        " --items {input.items} --model {wildcards.model} --protocol {wildcards.protocol}"
+        " --out {output.scores} --csv {output.csv} 2> {log}"
+
+
+rule scores_answer_cases:
+    input:
+        model=model_dir,
+        items=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=code("scores", "benchmarks"),
+    output:
+        answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.answer.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.answer.benchmark.tsv"
+    params:
+        tokens=config["clinical"]["max_new_tokens"],
+        limit=limit_option,
+        threads=config["threads"],
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=gpus,
+    threads: config["threads"]
+    conda:
+        f"../../envs/{MODEL_ENV}.yaml"
+    container:
+        image(MODEL_ENV)
+    shell:
+        "python -m collectivesft scores answer-cases --model {input.model}"
+        " --name {wildcards.model} --items {input.items} --out {output.answers}"
+        " --max-new-tokens {params.tokens} {params.limit} --threads {params.threads} 2> {log}"
+
+
+rule scores_score_cases:
+    input:
+        answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
+        code=code("scores", "benchmarks"),
+    output:
+        scores=f"{SCORES}/{{model}}/{{benchmark}}.cases.scores.json",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.score.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.score.benchmark.tsv"
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    threads: 1
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    shell:
+        "python -m collectivesft scores score-cases --answers {input.answers}"
+        " --model {wildcards.model} --out {output.scores} 2> {log}"
+
+
+rule scores_table:
+    input:
+        scores=score_files,
+        leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
+        code=code("scores"),
+    output:
+        csv=f"{SCORES}/table.csv",
+        markdown=f"{SCORES}/table.md",
+        latex=f"{SCORES}/table.tex",
+    log:
+        f"{LOGS}/4_scores/table.log",
+    benchmark:
+        f"{LOGS}/4_scores/table.benchmark.tsv"
+    params:
+        scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
+    resources:
+        mem_mb=500,
+        runtime=10,
+    threads: 1
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    shell:
+        "python -m collectivesft scores table {params.scores} --leaderboard {input.leaderboard}"
+        " --csv {output.csv} --markdown {output.markdown} --latex {output.latex} 2> {log}"

@@ -1,0 +1,77 @@
+# Stage 6: the paper. All its numbers go through one values file, read from result files.
+
+
+rule paper_values:
+    input:
+        ledger=f"{CURATED}/mixtures/{HEADLINE}/ledger.json",
+        stats=f"{CURATED}/mixtures/{HEADLINE}/mixture.json",
+        contamination=f"{CURATED}/{RECIPES[HEADLINE].get('curation', 'full')}/contamination.json",
+        tokens=f"{SFT}/{HEADLINE}/tokens",
+        history=f"{SFT}/{HEADLINE}/history.jsonl",
+        recipe=f"config/experiments/{HEADLINE}.yaml",
+        model=f"config/models/{RECIPES[HEADLINE]['base']}.yaml",
+        scores=score_files,
+        leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
+        code=code("paper", "datasets", "benchmarks", "sources.py"),
+    output:
+        values=f"{PAPER}/values.json",
+    log:
+        f"{LOGS}/6_paper/values.log",
+    benchmark:
+        f"{LOGS}/6_paper/values.benchmark.tsv"
+    params:
+        scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
+        headline="--experiment {experiment} --benchmark {benchmark} --protocol {protocol}".format(
+            **config["headline"]
+        ),
+        demo="--demo" if config["demo"] else "--no-demo",
+        run=config["run"],
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    threads: 1
+    conda:
+        "../../envs/paper.yaml"
+    container:
+        image("paper")
+    shell:
+        "python -m collectivesft paper values --run {params.run} {params.demo} {params.headline}"
+        " --ledger {input.ledger} --mixture {input.stats} --contamination {input.contamination}"
+        " --tokens {input.tokens}/tokens.json --history {input.history} --recipe {input.recipe}"
+        " --model {input.model} {params.scores} --leaderboard {input.leaderboard}"
+        " --out {output.values} 2> {log}"
+
+
+rule paper_build:
+    input:
+        values=f"{PAPER}/values.json",
+        figures=expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
+        manuscript="paper/main.typ",
+        references="paper/references.bib",
+        code=code("paper"),
+    output:
+        pdf=report(
+            f"{PAPER}/paper.pdf",
+            caption="../report/paper.rst",
+            category="Paper",
+            labels={"figure": "The paper"},
+        ),
+        tables=directory(f"{PAPER}/tables"),
+    log:
+        f"{LOGS}/6_paper/build.log",
+    benchmark:
+        f"{LOGS}/6_paper/build.benchmark.tsv"
+    params:
+        figures=FIGURES,
+        manuscript=subpath(input.manuscript, parent=True),
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    threads: 1
+    conda:
+        "../../envs/paper.yaml"
+    container:
+        image("paper")
+    shell:
+        "python -m collectivesft paper build --values {input.values} --figures {params.figures}"
+        " --manuscript {params.manuscript} --out {output.pdf} --tables {output.tables} 2> {log}"

@@ -1,0 +1,178 @@
+# Checks the configuration before anything runs, names the folders, and holds every helper:
+# this is the only rule file with functions.
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
+import configuration
+
+try:
+    configuration.check(config, Path(workflow.basedir))
+except configuration.ConfigurationError as error:
+    raise WorkflowError(f"config: {error}") from None
+
+
+# Every command runs this clone's code, whatever else is installed where it runs.
+shell.prefix(f"export PYTHONPATH={workflow.basedir}/src PYTHONNOUSERSITE=1; set -euo pipefail; ")
+
+RAW, CURATED, SFT, SCORES, FIGURES, PAPER, HUB = (
+    f"results/{config['run']}/{number}_{stage}"
+    for number, stage in enumerate(
+        ("raw", "curated", "sft", "scores", "figures", "paper", "hub"), start=1
+    )
+)
+LOGS = f"logs/{config['run']}"
+CACHE = config["cache"]
+
+DATASETS = config["datasets"]
+BENCHMARKS = config["benchmarks"]
+EVALUATION = config["evaluation"]
+EXPERIMENTS = config["experiments"]
+HEADLINE = config["headline"]["experiment"]
+RECIPES = {
+    name: configuration.read_yaml(Path(workflow.basedir, f"config/experiments/{name}.yaml"))
+    for name in EXPERIMENTS
+}
+BASES = sorted({recipe["base"] for recipe in RECIPES.values()})
+MODELS = BASES + EXPERIMENTS
+CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
+CLINICAL = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "clinical"]
+FIGURE_NAMES = ["mixture", "curation", "loss", "accuracy"]
+
+
+wildcard_constraints:
+    kind="datasets|benchmarks",
+    name="[a-z0-9_]+",
+    dataset="|".join(DATASETS),
+    benchmark="|".join(BENCHMARKS),
+    curation="|".join(config["curation"]),
+    experiment="|".join(EXPERIMENTS),
+    base="|".join(BASES),
+    model="|".join(MODELS),
+    protocol="|".join(config["protocols"]),
+
+
+def code(*parts):
+    """The package's own files that a rule runs, so that an edit reruns what it must."""
+    root = Path(workflow.basedir, "src/collectivesft")
+    shared = ["cli.py", "errors.py", "files.py", "progress.py"]
+    files = [root / name for name in shared]
+    for part in parts:
+        path = root / part
+        files += [path] if path.suffix else sorted(path.glob("*.py"))
+    return [os.path.relpath(path) for path in files]
+
+
+def image(name):
+    """The Apptainer image of an environment: a local file, or what config names instead."""
+    return config["containers"].get(name) or f"containers/{name}.sif"
+
+
+MODEL_ENV = "model-cuda" if config["device"] == "cuda" else "model-cpu"
+
+
+def source_options(wildcards):
+    """Options of `raw fetch` that say where a source's files lie, if not upstream."""
+    place = configuration.place(config, wildcards.kind, wildcards.name)
+    options = [f"--folder {shlex.quote(place['folder'])}"] if place["folder"] else []
+    options += [f"--checksums {shlex.quote(place['checksums'])}"] if place["checksums"] else []
+    options += [f"--file {shlex.quote(name)}" for name in place["files"]]
+    return " ".join(options)
+
+
+def source_checksums(wildcards):
+    """The list of checksums of a local source: when a file changes, so does this list."""
+    place = configuration.place(config, wildcards.kind, wildcards.name)
+    return [place["checksums"]] if place["checksums"] else []
+
+
+def recipe(wildcards):
+    """Path of an experiment's recipe."""
+    return f"config/experiments/{wildcards.experiment}.yaml"
+
+
+def curation_of(wildcards):
+    """Name of the curation setting that an experiment trains on."""
+    return RECIPES[wildcards.experiment].get("curation", "full")
+
+
+def curated_examples(wildcards):
+    """The examples that an experiment's mixture is drawn from."""
+    return f"{CURATED}/{curation_of(wildcards)}/decontaminate.parquet"
+
+
+def base_dir(wildcards):
+    """Folder of the base model of an experiment."""
+    return f"{CACHE}/models/{RECIPES[wildcards.experiment]['base']}"
+
+
+def model_dir(wildcards):
+    """Folder of a model that is scored: a base model or an experiment's."""
+    if wildcards.model in BASES:
+        return f"{CACHE}/models/{wildcards.model}"
+    return f"{SFT}/{wildcards.model}/model"
+
+
+def score_files(wildcards):
+    """Scores of every model on every benchmark by every protocol."""
+    return [
+        f"{SCORES}/{model}/{benchmark}.{protocol}.scores.json"
+        for benchmark in CHOICE
+        for protocol in EVALUATION[benchmark]["protocols"]
+        for model in MODELS
+    ] + [f"{SCORES}/{model}/{benchmark}.cases.scores.json" for benchmark in CLINICAL for model in MODELS]
+
+
+def headline_scores(wildcards):
+    """Scores of every model by the headline's protocol, for the figure of accuracy."""
+    name = "{benchmark}.{protocol}.scores.json".format(**config["headline"])
+    return [f"{SCORES}/{model}/{name}" for model in MODELS]
+
+
+def release_scores(wildcards):
+    """Scores of an experiment's model and of its base, for the model card."""
+    pair = (RECIPES[wildcards.experiment]["base"], wildcards.experiment)
+    return [path for path in score_files(wildcards) if path.split("/")[-2] in pair]
+
+
+def base_recipe(wildcards):
+    """Path of the recipe of an experiment's base model."""
+    return f"config/models/{RECIPES[wildcards.experiment]['base']}.yaml"
+
+
+def ledgers(wildcards):
+    """The ledger of each step that leads to an experiment's mixture, in their order."""
+    return (
+        [f"{CURATED}/{dataset}/read.ledger.json" for dataset in DATASETS]
+        + [f"{CURATED}/{dataset}/clean.ledger.json" for dataset in DATASETS]
+        + [
+            f"{CURATED}/{curation_of(wildcards)}/{step}.ledger.json"
+            for step in ("dedup", "decontaminate")
+        ]
+        + [f"{CURATED}/mixtures/{wildcards.experiment}/mix.ledger.json"]
+    )
+
+
+def protocol_options(wildcards):
+    """Options of `scores predict` for a protocol and a benchmark."""
+    options = dict(config["protocols"][wildcards.protocol])
+    limit = EVALUATION[wildcards.benchmark]["limit"]
+    if limit:
+        options |= {"limit": limit, "sample_seed": 42}
+    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in options.items())
+
+
+def limit_option(wildcards):
+    """The option that takes only some of a benchmark's items, or nothing."""
+    limit = EVALUATION[wildcards.benchmark]["limit"]
+    return f"--limit {limit}" if limit else ""
+
+
+def gpus(wildcards):
+    """GPUs that a model rule asks for."""
+    return config["gpus"] if config["device"] == "cuda" else 0
