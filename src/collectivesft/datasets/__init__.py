@@ -1,1 +1,28 @@
-"""One file per training set: where it comes from and how a raw row becomes an example."""
+"""One file per dataset: where it comes from (``SOURCE``) and how a raw row becomes an example.
+
+To add a dataset, add a file with ``SOURCE`` and ``read(raw)``; nothing else lists the names.
+Files whose name begins with an underscore are shared helpers.
+"""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from collectivesft.errors import UserError
+
+
+def names() -> list[str]:
+    """Names of all datasets, sorted."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name for name in found if not name.startswith("_"))
+
+
+def get(name: str) -> ModuleType:
+    """The module of a dataset: ``SOURCE`` and ``read(raw: RawFolder) -> Iterator[Example | Drop]``.
+
+    Raises:
+        UserError: unknown; the message lists the known ones.
+    """
+    if name not in names():
+        raise UserError(f"unknown dataset {name!r}. Known are: {', '.join(names())}.")
+    return importlib.import_module(f"{__name__}.{name}")

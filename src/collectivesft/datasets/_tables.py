@@ -1,0 +1,144 @@
+"""Rows of CSV, TSV and Parquet files, streamed, with their numbers."""
+
+import csv
+from collections.abc import Iterable, Iterator
+
+from collectivesft.datasets._rows import REMEDY, Row
+from collectivesft.errors import InputError
+from collectivesft.raw.archive import Part
+
+BATCH = 1024
+SAMPLE = 1 << 16
+_BOM = b"\xef\xbb\xbf"
+
+
+def lines(part: Part, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
+    """``(number, line)`` of a text file, line ends kept, a byte-order mark left out.
+
+    Raises:
+        InputError: a line that is not in that encoding, with its number.
+    """
+    with part.open() as handle:
+        for number, raw in enumerate(handle, start=1):
+            if number == 1:
+                raw = raw.removeprefix(_BOM)
+            try:
+                yield number, raw.decode(encoding)
+            except UnicodeDecodeError as error:
+                problem = f"not {encoding} (byte {raw[error.start]:#04x} in column {error.start})"
+                remedy = f"Convert the file to {encoding}, or fetch it again"
+                raise InputError(part.label, problem, remedy, row=number) from error
+
+
+def guess_chinese(part: Part) -> str:
+    """``utf-8`` or ``gb18030``, judged by the first 64 KiB: Chinese in one is not valid in the
+    other, except by rare chance."""
+    with part.open() as handle:
+        sample = handle.read(SAMPLE)
+    if sample.startswith(_BOM):
+        return "utf-8"
+    whole = sample.rpartition(b"\n")[0] or sample
+    try:
+        whole.decode("utf-8")
+    except UnicodeDecodeError:
+        return "gb18030"
+    return "gb18030" if whole.isascii() else "utf-8"
+
+
+def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Iterator[Row]:
+    """Rows of a CSV file with a header, in any order of columns.
+
+    A record with another number of fields than the header comes as ``None`` in place of the
+    object: unusable, and the caller drops it.
+
+    Raises:
+        InputError: a column is missing, wrong encoding, or not CSV.
+    """
+    start, counter = 1, _Counter(lines(part, encoding))
+    reader = csv.reader(counter)
+    header: list[str] | None = None
+    while True:
+        try:
+            record = next(reader, None)
+        except csv.Error as error:
+            raise InputError(part.label, f"not CSV ({error})", REMEDY, row=start) from error
+        if record is None:
+            break
+        if header is None:
+            header = _header(part, record, columns)
+        elif record:
+            fits = len(record) == len(header)
+            yield Row(part, start, dict(zip(header, record, strict=True)) if fits else None)
+        start = counter.number + 1
+    if header is None:
+        raise InputError(part.label, "an empty file", REMEDY)
+
+
+class _Counter:
+    """Hands on lines and remembers the number of the last: a record may span several."""
+
+    def __init__(self, numbered: Iterator[tuple[int, str]]):
+        self._numbered, self.number = numbered, 0
+
+    def __iter__(self) -> "_Counter":
+        return self
+
+    def __next__(self) -> str:
+        self.number, line = next(self._numbered)
+        return line
+
+
+def _header(part: Part, record: list[str], columns: Iterable[str]) -> list[str]:
+    header = [name.strip() for name in record]
+    missing = [name for name in columns if name not in header]
+    if missing:
+        problem = f"no column {', '.join(missing)}; there is {', '.join(header)}"
+        raise InputError(part.label, problem[:500], REMEDY, row=1)
+    return header
+
+
+def tsv_rows(part: Part, columns: tuple[str, ...]) -> Iterator[Row]:
+    """Rows of a tab-separated file without header or quotes; the last field keeps further tabs.
+
+    A later line with too few fields comes as ``None``, as in ``csv_rows``.
+
+    Raises:
+        InputError: wrong encoding, or already the first line has too few fields.
+    """
+    for number, line in lines(part):
+        fields = line.split("\t", len(columns) - 1)
+        fits = len(fields) == len(columns)
+        if not fits and number == 1:
+            problem = f"{len(fields)} tab-separated fields, expected {', '.join(columns)}"
+            raise InputError(part.label, problem, REMEDY, row=1)
+        yield Row(part, number, dict(zip(columns, fields, strict=True)) if fits else None)
+
+
+def parquet_rows(
+    part: Part, columns: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> Iterator[Row]:
+    """Rows of a Parquet file, read in batches, only the columns named.
+
+    Raises:
+        InputError: not Parquet, damaged, or a column is missing.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    number = 0
+    try:
+        with pq.ParquetFile(part.path) as file:
+            names = file.schema_arrow.names
+            if missing := [name for name in columns if name not in names]:
+                problem = f"no column {', '.join(missing)}; there is {', '.join(names)}"
+                raise InputError(part.label, problem, REMEDY)
+            wanted = [name for name in (*columns, *optional) if name in names]
+            for batch in file.iter_batches(BATCH, columns=wanted):
+                for value in batch.to_pylist():
+                    number += 1
+                    yield Row(part, number, value)
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
+        if getattr(error, "errno", None):
+            raise  # the disk or a permission, not the content
+        problem = f"not readable as Parquet ({str(error).splitlines()[0]})"
+        raise InputError(part.label, problem, REMEDY, row=number + 1) from error

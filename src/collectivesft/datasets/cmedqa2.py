@@ -1,0 +1,100 @@
+"""cMedQA2: questions of patients on a Chinese web forum, and doctors' answers."""
+
+from collections.abc import Iterator
+
+from collectivesft.datasets._rows import Row, pair
+from collectivesft.datasets._tables import csv_rows, lines
+from collectivesft.example import Drop, Example
+from collectivesft.raw.archive import Part
+from collectivesft.raw.folder import RawFolder
+from collectivesft.sources import Https, RawFile, Source
+
+_BASE = (
+    "https://raw.githubusercontent.com/zhangsheng93/cMedQA2/"
+    "85feb9278c3ae552c591205cbf3e828368c91f8f/"
+)
+_BLOBS = {
+    "question.zip": "d2a52ca01f33b513b00c6c110dc963d69c716130",
+    "answer.zip": "592508bb7500a3656ea76cf817009d4625acd83d",
+    "train_candidates.zip": "728eab844e477a75f8e10dde517d222d130f9e69",
+}
+
+SOURCE = Source(
+    name="cmedqa2",
+    title="cMedQA2",
+    homepage="https://github.com/zhangsheng93/cMedQA2",
+    licence="non-commercial research (README); GPL-3.0 (LICENSE)",
+    citation="zhang2018cmedqa2",
+    files=tuple(
+        RawFile(path, (Https(_BASE + path),), git_blob=blob) for path, blob in _BLOBS.items()
+    ),
+    rows=100_000,
+    notes=(
+        "The paper's model card counts questions; its released script writes one row for each "
+        "right answer (about 188,000). Here: one row a question, its first right answer.",
+        "Candidates come as question_id,pos_ans_id,neg_ans_id or question_id,ans_id,cnt,label.",
+    ),
+)
+
+# Right answers taken for each question, in the candidates' order.
+ANSWERS_PER_QUESTION = 1
+
+
+def read(raw: RawFolder) -> Iterator[Example | Drop]:
+    """Yield one row for each training question, in the order of question.csv.
+
+    Questions that train_candidates.txt does not name belong to dev and test and are no rows.
+    """
+    right = _right_answers(Part.of(raw, "train_candidates.zip", "train_candidates.txt"))
+    wanted = {answer for answers in right.values() for answer in answers}
+    answers = _contents(Part.of(raw, "answer.zip", "answer.csv"), "ans_id", wanted)
+    questions = Part.of(raw, "question.zip", "question.csv")
+    for row in csv_rows(questions, ("question_id", "content")):
+        if row.value is None:
+            yield row.drop(f"cmedqa2:r{row.number}", "malformed_row")
+            continue
+        key = row.text("question_id")
+        if key in right:
+            yield from _examples(row, key, right.pop(key), answers)
+    for key in right:
+        place = Row(questions, 1, None)
+        yield place.drop(f"cmedqa2:{key}", "missing_question", detail=f"no question {key}")
+
+
+def _examples(
+    row: Row, key: str, right: list[str], answers: dict[str, str]
+) -> Iterator[Example | Drop]:
+    question = row.text("content")
+    if not right:
+        yield row.drop(f"cmedqa2:{key}", "not_labelled", question, "no right answer")
+    for answer in right:
+        id = f"cmedqa2:{key}-{answer}"
+        if answer in answers:
+            yield pair(row, id, "cmedqa2", "zh", question, answers[answer])
+        else:
+            yield row.drop(id, "missing_answer", question, f"no answer {answer}")
+
+
+def _right_answers(part: Part) -> dict[str, list[str]]:
+    """Each training question's right answers, at most ANSWERS_PER_QUESTION."""
+    header = next((line for _, line in lines(part)), "")
+    paired = "pos_ans_id" in header
+    columns = ("question_id", "pos_ans_id") if paired else ("question_id", "ans_id", "label")
+    right: dict[str, list[str]] = {}
+    for row in csv_rows(part, columns):
+        if row.value is None:
+            raise row.error("another number of fields than the header")
+        found = right.setdefault(row.text("question_id"), [])
+        answer = row.text(columns[1])
+        positive = paired or row.text("label") == "1"
+        if positive and answer not in found and len(found) < ANSWERS_PER_QUESTION:
+            found.append(answer)
+    return right
+
+
+def _contents(part: Part, key: str, wanted: set[str]) -> dict[str, str]:
+    contents = {}
+    for row in csv_rows(part, (key, "content")):
+        if row.value is not None and row.text(key) in wanted:
+            contents[row.text(key)] = row.text("content")
+    return contents

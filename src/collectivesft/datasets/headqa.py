@@ -1,0 +1,85 @@
+"""HeadQA (English): questions of Spanish exams for specialised healthcare posts."""
+
+from collections.abc import Iterator
+
+from collectivesft.datasets._mcqa import by_position, english_prompt, mcqa
+from collectivesft.datasets._rows import Ids, Row
+from collectivesft.datasets._tables import lines
+from collectivesft.errors import InputError
+from collectivesft.example import Drop, Example
+from collectivesft.raw.archive import Part
+from collectivesft.raw.folder import RawFolder
+from collectivesft.sources import Hub, RawFile, Source
+
+MEMBER = "HEAD_EN/train_HEAD_EN.json"
+_ARCHIVE = "head-qa-es-en-pdfs.zip"
+_REVISION = "3f6b2048ca3c6e64603b6457142f28407e7ac8b5"
+
+SOURCE = Source(
+    name="headqa",
+    title="HEAD-QA (English)",
+    homepage="https://huggingface.co/datasets/dvilares/head_qa",
+    licence="MIT, with the Spanish ministry's terms of reuse",
+    citation="vilares2019headqa",
+    files=(
+        RawFile(
+            _ARCHIVE,
+            (Hub("dvilares/head_qa", _REVISION, f"data/{_ARCHIVE}"),),
+            sha256="6ec29a3f55153d167f0bdf05395558919ba0b1df9c63e79ffceda2a09884ad8b",
+            size=79_365_502,
+        ),
+    ),
+    rows=2_657,
+    notes=(
+        "The Hub repository is a script that today's libraries refuse; its archive is read.",
+        "ra, the right answer, is text that matches an answer's aid, counted from 1.",
+        "Questions about a picture are dropped (needs_image).",
+    ),
+)
+
+_PROMPT = english_prompt("a Spanish exam for specialised healthcare posts")
+
+
+def read(raw: RawFolder) -> Iterator[Example | Drop]:
+    """Yield an example per question of the training exams."""
+    ids = Ids("headqa")
+    for name in raw.names:
+        part = Part.of(raw, name, MEMBER)
+        for exam, row in _questions(part):
+            yield _example(row, ids(f"{exam}:{row.text('qid')}", row), exam)
+
+
+def _questions(part: Part) -> Iterator[tuple[str, Row]]:
+    """Every question with its exam's name; rows are counted through the whole file."""
+    number = 0
+    for exam, content in Row(part, 1, _document(part)).fields("exams").items():
+        for value in Row(part, number + 1, content).items("data"):
+            number += 1
+            yield exam, Row(part, number, value)
+
+
+def _document(part: Part):
+    import json
+
+    text = "".join(line for _, line in lines(part))
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        row = getattr(error, "lineno", None)
+        remedy = "Check that this is the archive of the pinned revision"
+        raise InputError(part.label, f"not valid JSON ({error})", remedy, row=row) from error
+
+
+def _example(row: Row, id: str, exam: str) -> Example | Drop:
+    question = row.text("qtext")
+    if row.optional("image"):
+        return row.drop(id, "needs_image", question)
+    answers = [Row(row.part, row.number, value) for value in row.items("answers")]
+    names = {answer.text("aid"): chr(ord("A") + i) for i, answer in enumerate(answers)}
+    right = row.text("ra")
+    if right and right not in names:
+        detail = f"ra is {right} of {', '.join(names)}"
+        return row.drop(id, "bad_answer", question, detail)
+    options = by_position([answer.text("atext") for answer in answers])
+    gold = names.get(right, "")
+    return mcqa(row, id, "headqa", "en", _PROMPT, question, options, gold, category=exam)

@@ -1,0 +1,55 @@
+"""MLEC-QA: questions of the Chinese national medical licensing exams, five subjects."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from collectivesft.datasets._json import array_rows
+from collectivesft.datasets._mcqa import chinese_prompt, mcqa
+from collectivesft.datasets._rows import Ids, Row
+from collectivesft.example import Drop, Example
+from collectivesft.raw.archive import Part
+from collectivesft.raw.folder import RawFolder
+from collectivesft.sources import RawFile, Source
+
+SUBJECTS = {
+    "Clinic": "临床",
+    "Stomatology": "口腔",
+    "PublicHealth": "公共卫生",
+    "TCM": "中医",
+    "CWM": "中西医结合",
+}
+
+SOURCE = Source(
+    name="mlecqa",
+    title="MLEC-QA",
+    homepage="https://github.com/Judenpech/MLEC-QA",
+    licence="MIT (repository)",
+    citation="li2021mlecqa",
+    access="google_drive",
+    files=tuple(RawFile(f"{subject}_train.json") for subject in SUBJECTS),
+    rows=108_988,
+    notes=(
+        "On Google Drive only, as one item 1-v4c8bcTspgBINKticTF7A9OMum0CB_y that may ask for a "
+        "sign-in: download it in a browser and place the five training files by hand.",
+        "Questions about a picture are dropped (needs_image).",
+    ),
+)
+
+
+def read(raw: RawFolder) -> Iterator[Example | Drop]:
+    """Yield an example per question, subject by subject."""
+    ids = Ids("mlecqa")
+    for name in raw.names:
+        subject = PurePosixPath(name).name.partition("_")[0]
+        for row in array_rows(Part.of(raw, name)):
+            yield _example(row, ids(f"{subject}:{row.text('qid')}", row), subject)
+
+
+def _example(row: Row, id: str, subject: str) -> Example | Drop:
+    question = row.text("qtext")
+    if row.optional("qimage"):
+        return row.drop(id, "needs_image", question)
+    prompt = chinese_prompt(f"中国医师资格考试中{SUBJECTS.get(subject, subject)}考试")
+    options, gold = row.options("options"), row.text("answer")
+    facts = {"category": subject, "question_type": row.optional("qtype")}
+    return mcqa(row, id, "mlecqa", "zh", prompt, question, options, gold, **facts)

@@ -1,0 +1,80 @@
+"""PubMedQA: research questions answered from abstracts, with long answer and decision."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from collectivesft.datasets._rows import Ids, Row, pair
+from collectivesft.datasets._tables import parquet_rows
+from collectivesft.example import Drop, Example
+from collectivesft.files import read_json
+from collectivesft.raw.archive import Part
+from collectivesft.raw.folder import RawFolder
+from collectivesft.sources import Hub, RawFile, Source
+
+_REPO, _REVISION = "qiaojin/PubMedQA", "9001f2853fb87cab8d220904e0de81ac6973b318"
+CONFIGS = ("pqa_artificial", "pqa_labeled", "pqa_unlabeled")
+_FILES = tuple(f"{config}/train-00000-of-00001.parquet" for config in CONFIGS)
+
+SOURCE = Source(
+    name="pubmedqa",
+    title="PubMedQA",
+    homepage="https://huggingface.co/datasets/qiaojin/PubMedQA",
+    licence="MIT",
+    citation="jin2019pubmedqa",
+    files=tuple(RawFile(path, (Hub(_REPO, _REVISION, path),)) for path in _FILES),
+    rows=273_518,
+    notes=(
+        "All three configurations are used (211,269 + 1,000 + 61,249): their sum is the row "
+        "count of the paper's model card.",
+        "The unlabelled configuration has no final decision.",
+        "The authors' own pubmedqa-labelled.json is read too.",
+    ),
+)
+
+_USER = "Answer the question with the help of the abstract.\n\nAbstract:\n{}\n\nQuestion: {}"
+
+
+def read(raw: RawFolder) -> Iterator[Example | Drop]:
+    """Yield an example per question from the Parquet files, or from the authors' JSON."""
+    ids = Ids("pubmedqa")
+    for name in raw.names:
+        part = Part.of(raw, name)
+        rows = _labelled_rows(part) if name.endswith(".json") else _parquet_rows(part)
+        for row, fields in rows:
+            yield _example(row, ids, *fields)
+
+
+def _parquet_rows(part: Part) -> Iterator[tuple[Row, tuple[Any, ...]]]:
+    columns = ("pubid", "question", "context", "long_answer")
+    for row in parquet_rows(part, columns, ("final_decision",)):
+        contexts = Row(part, row.number, row.fields("context")).texts("contexts")
+        decision = row.optional("final_decision")
+        key, question, answer = map(row.text, ("pubid", "question", "long_answer"))
+        yield row, (key, question, contexts, answer, decision)
+
+
+def _labelled_rows(part: Part) -> Iterator[tuple[Row, tuple[Any, ...]]]:
+    """The original form: one object from PubMed id to question, abstract and answer."""
+    content = read_json(part.path)
+    if not isinstance(content, dict):
+        raise Row(part, 1, None).error("not an object from PubMed id to question")
+    for number, (key, value) in enumerate(content.items(), start=1):
+        row = Row(part, number, value)
+        question, answer = row.text("QUESTION"), row.text("LONG_ANSWER")
+        decision = row.optional("final_decision")
+        yield row, (key, question, row.texts("CONTEXTS"), answer, decision)
+
+
+def _example(
+    row: Row, ids: Ids, key: str, question: str, contexts: list[str], answer: str, decision: str
+) -> Example | Drop:
+    id = ids(key, row)
+    abstract = "\n".join(context for context in contexts if context)
+    if question and not abstract:
+        return row.drop(id, "empty_context", question)
+    user = _USER.format(abstract, question) if question else ""
+    if answer and decision:
+        answer = f"{answer}\nFinal answer: {decision}."
+    name = row.part.name
+    config = "pqa_labeled" if name.endswith(".json") else name.partition("/")[0]
+    return pair(row, id, "pubmedqa", "en", user, answer, decision=decision, category=config)

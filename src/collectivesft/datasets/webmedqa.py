@@ -1,0 +1,62 @@
+"""webMedQA: questions from Chinese health sites with one chosen answer and four others."""
+
+import re
+from collections.abc import Iterator
+
+from collectivesft.datasets._rows import Row, pair
+from collectivesft.datasets._tables import tsv_rows
+from collectivesft.example import Drop, Example
+from collectivesft.raw.archive import Part
+from collectivesft.raw.folder import RawFolder
+from collectivesft.sources import Https, RawFile, Source
+
+SOURCE = Source(
+    name="webmedqa",
+    title="webMedQA",
+    homepage="https://github.com/hejunqing/webMedQA",
+    licence="Apache-2.0",
+    citation="he2019webmedqa",
+    files=(
+        RawFile(
+            "train.zip",
+            (
+                Https(
+                    "https://media.githubusercontent.com/media/hejunqing/webMedQA/"
+                    "8521bbb5a61eae6021b10806b6f84edafa0bbe18/train.zip"
+                ),
+            ),
+            sha256="601a21b9769356f04ae43b88eec7e4f77ea9d2fa75204c046171b18426846892",
+            size=59_919_275,
+        ),
+    ),
+    rows=252_850,
+    notes=(
+        "train.zip is kept in Git LFS: the repository's raw address gives a pointer of 133 bytes.",
+        "The paper's model card counts nearly all 253,050 rows, yet its script keeps only those "
+        "labelled 1, about 50,600. Here too: the others are dropped as not_labelled.",
+        "Dates that the site appended to answers (2015-05-1012:30) are taken off.",
+    ),
+)
+
+_COLUMNS = ("department", "label", "question_id", "question", "answer")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{4}:\d{2}", re.ASCII)
+
+
+def read(raw: RawFolder) -> Iterator[Example | Drop]:
+    """Yield an example per row that is labelled as the answer."""
+    for name in raw.names:
+        for row in tsv_rows(Part.of(raw, name, "medQA.train.txt"), _COLUMNS):
+            yield _example(row, f"webmedqa:{row.number}")
+
+
+def _example(row: Row, id: str) -> Example | Drop:
+    if row.value is None:
+        return row.drop(id, "malformed_row", detail=f"fewer than {len(_COLUMNS)} fields")
+    question, label = row.text("question"), row.text("label")
+    if label == "0":
+        return row.drop(id, "not_labelled", question)
+    if label != "1":
+        return row.drop(id, "bad_label", question, f"label is {label[:20]!r}")
+    answer = _DATE.sub("", row.text("answer")).strip()
+    facts = {"category": row.text("department"), "question_id": row.text("question_id")}
+    return pair(row, id, "webmedqa", "zh", question, answer, **facts)

@@ -1,0 +1,93 @@
+"""One look for all figures, and one way to save them: same table, same bytes."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import noto_cjk_sans_otc
+
+from collectivesft.files import atomic_path
+
+matplotlib.use("agg")
+
+import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
+from matplotlib import font_manager  # noqa: E402
+
+# Okabe and Ito's colours: told apart by colour-blind readers, and ordered here so that
+# neighbours differ in grey too. The same thing has the same colour in every figure.
+BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#8A8A8A",
+)  # fmt: skip
+STYLE_COLOURS = {"mcqa": BLUE, "qa": ORANGE, "dialogue": GREEN, "ner": PURPLE}
+STYLE_LABELS = {"mcqa": "exam questions", "qa": "single-turn QA", "dialogue": "dialogue", "ner": "labelling"}
+BASE_COLOUR, TUNED_COLOUR, REFERENCE_COLOUR = GREY, BLUE, ORANGE
+
+_RC = {
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "normal",
+    "figure.constrained_layout.use": True,
+    "figure.dpi": 100,
+    "font.family": ["DejaVu Sans", "Noto Sans CJK SC"],
+    "font.size": 9,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "pdf.fonttype": 42,
+    "savefig.dpi": 200,
+    "svg.fonttype": "path",  # Chinese labels look the same where no Chinese font is installed
+    "svg.hashsalt": "collectivesft",
+}
+_METADATA = {
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+    "png": {"Software": None},
+}
+
+
+def use() -> None:
+    """Load the Chinese font and set the look. Call once before drawing."""
+    font = Path(noto_cjk_sans_otc.__file__).with_name("NotoSansCJK-Regular.ttc")
+    font_manager.fontManager.addfont(str(font))
+    matplotlib.rcParams.update(matplotlib.rcParamsDefault | _RC)
+
+
+def new(width: float = 7.2, height: float = 4.0, **kwargs: Any):
+    """A figure and its axes, ``width`` x ``height`` inches (7.2 is the text width of the paper)."""
+    use()
+    return plt.subplots(figsize=(width, height), **kwargs)
+
+
+def source_line(figure, text: str) -> None:
+    """A small line below the figure that says where its numbers come from."""
+    figure.supxlabel(text, fontsize=7, color="#666666", x=0.01, ha="left")
+
+
+def save(figure, out: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write OUT's stem as .svg, .pdf, .png, and the table behind the figure as .csv.
+
+    Args:
+        out: path with any of these suffixes.
+        rows: the figure's data, one dict a row, all with the same keys.
+    """
+    out = Path(out)
+    for suffix, metadata in _METADATA.items():
+        with atomic_path(out.with_suffix(f".{suffix}")) as partial:
+            figure.savefig(partial, format=suffix, metadata=metadata)
+    plt.close(figure)
+    with atomic_path(out.with_suffix(".csv")) as partial:
+        with open(partial, "w", encoding="utf-8", newline="") as handle:
+            writer = csv.DictWriter(handle, fieldnames=list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def thousands(value: float) -> str:
+    """1234567 as 1,234,567."""
+    return f"{value:,.0f}"

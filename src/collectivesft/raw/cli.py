@@ -1,0 +1,71 @@
+"""Verbs of stage raw."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+Out = Annotated[
+    Path | None, typer.Option(help="Folder of the files: must be `files` beside the manifest.")
+]
+Manifest = Annotated[Path, typer.Option(help="Manifest to write, last of all.")]
+
+
+@app.callback()
+def _stage() -> None:
+    """Fetch raw files and verify them."""
+
+
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Option(help="datasets/NAME or benchmarks/NAME.")],
+    manifest: Manifest,
+    out: Out = None,
+    folder: Annotated[Path | None, typer.Option(help="Take local copies from here.")] = None,
+    checksums: Annotated[
+        Path | None, typer.Option(help="sha256sum's output for the local copies.")
+    ] = None,
+    file: Annotated[
+        list[str] | None, typer.Option(help="Take this file in place of the source's own list.")
+    ] = None,
+) -> None:
+    """Fetch a dataset's or benchmark's raw files and write their manifest.
+
+    Example: collectivesft raw fetch --source datasets/cmid --manifest raw/cmid/manifest.json
+    """
+    from collectivesft.raw.fetch import fetch_source
+
+    fetch_source(source, manifest, out, folder, checksums, file or ())
+
+
+@app.command("fetch-model")
+def fetch_model(
+    model: Annotated[Path, typer.Option(help="YAML file of the model.")],
+    manifest: Manifest,
+    out: Out = None,
+) -> None:
+    """Fetch a base model's files and write their manifest.
+
+    Example: collectivesft raw fetch-model --model config/models/gemma-3-270m.yaml
+    --manifest cache/raw/models/gemma-3-270m/manifest.json
+    """
+    from collectivesft.raw.model import fetch_model as fetch_files
+
+    fetch_files(model, manifest, out)
+
+
+@app.command()
+def status(
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of datasets/ and benchmarks/ with manifests.")
+    ] = None,
+) -> None:
+    """Show all sources: licence, access, rows, where they come from, and what is here.
+
+    Example: collectivesft raw status --root results/demo/1_raw
+    """
+    from collectivesft.raw.status import print_table
+
+    print_table(root)

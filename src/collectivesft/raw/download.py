@@ -1,0 +1,192 @@
+"""Downloads over http(s) that go on where they stopped, even after ``kill -9``.
+
+The bytes so far lie in ``.NAME.partial`` beside the target, and ``.NAME.partial.json`` says
+which address and version they belong to. Nothing is ever renamed here: the caller verifies
+the finished partial file first.
+"""
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from collectivesft.errors import UserError
+from collectivesft.files import write_json
+from collectivesft.progress import Reporter
+
+ATTEMPTS = 5
+BACKOFF_S = 1.0
+LONGEST_WAIT_S = 60.0
+TIMEOUT = httpx.Timeout(60.0, connect=20.0)
+
+
+class DownloadError(UserError):
+    """A location that gives no file; ``status`` is the HTTP status or None for no answer."""
+
+    def __init__(self, message: str, status: int | None = None):
+        self.status = status
+        super().__init__(message)
+
+
+class _Retry(Exception):
+    """A failure that may pass: worth another try after ``wait_s`` seconds (None: back off)."""
+
+    def __init__(self, reason: str, wait_s: float | None = None):
+        self.reason, self.wait_s = reason, wait_s
+        super().__init__(reason)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to ask for: the address, extra headers, and a label for the progress bar."""
+
+    url: str
+    headers: dict[str, str] = field(default_factory=dict)
+    label: str = ""
+
+
+def partial_of(target: Path) -> Path:
+    """Where the bytes of an unfinished download of ``target`` lie."""
+    return target.with_name(f".{target.name}.partial")
+
+
+def forget(target: Path) -> None:
+    """Remove what an unfinished download of ``target`` left."""
+    partial = partial_of(target)
+    partial.unlink(missing_ok=True)
+    _state_path(partial).unlink(missing_ok=True)
+
+
+def download(request: Request, target: Path) -> httpx.Headers:
+    """Fetch into ``partial_of(target)``, going on from what is there.
+
+    Tries again, with growing waits, when the connection breaks or the server is busy; an
+    attempt that brought new bytes resets the count.
+
+    Returns:
+        The response's headers, those of redirects included (the last one wins).
+
+    Raises:
+        DownloadError: refused, not found, or still failing after ``ATTEMPTS`` tries.
+    """
+    partial = partial_of(target)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    failures = 0
+    while True:
+        before = _size(partial)
+        try:
+            return _attempt(request, partial)
+        except (httpx.TransportError, _Retry) as error:
+            failures = 1 if _size(partial) > before else failures + 1
+            if failures >= ATTEMPTS:
+                raise DownloadError(f"{request.url}: {_reason(error)}") from error
+            wait = getattr(error, "wait_s", None)
+            backoff = BACKOFF_S * 2 ** (failures - 1) if wait is None else wait
+            time.sleep(min(backoff, LONGEST_WAIT_S))
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "reason", "") or f"no answer ({str(error) or type(error).__name__})"
+
+
+def _attempt(request: Request, partial: Path) -> httpx.Headers:
+    offset = _offset(request.url, partial)
+    # identity: a byte range of compressed content could not be joined to plain bytes.
+    headers = {"Accept-Encoding": "identity", **request.headers}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
+    with (
+        httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client,
+        client.stream("GET", request.url, headers=headers) as response,
+    ):
+        merged = _merge_headers(response)
+        if response.status_code == 416:
+            _settle_unsatisfiable(response, partial, offset)
+            return merged
+        _raise_for_status(request.url, response)
+        offset = _begin(request.url, response, partial, offset)
+        _receive(request, response, partial, offset)
+        return merged
+
+
+def _merge_headers(response: httpx.Response) -> httpx.Headers:
+    merged = httpx.Headers()
+    for step in (*response.history, response):
+        merged.update(step.headers)
+    return merged
+
+
+def _raise_for_status(url: str, response: httpx.Response) -> None:
+    status = response.status_code
+    if status in (200, 206):
+        return
+    if status == 429 or status >= 500:
+        wait = response.headers.get("retry-after", "")
+        raise _Retry(f"HTTP {status}", float(wait) if wait.isdigit() else None)
+    detail = response.headers.get("x-error-message") or response.reason_phrase
+    raise DownloadError(f"{url}: HTTP {status} {detail}".rstrip(), status)
+
+
+def _offset(url: str, partial: Path) -> int:
+    """Bytes to keep: none unless they came from this very address."""
+    size = _size(partial)
+    if size and _state(partial).get("url") != url:
+        partial.unlink()
+        return 0
+    return size
+
+
+def _begin(url: str, response: httpx.Response, partial: Path, offset: int) -> int:
+    """Decide where the body goes; note its version. Returns the offset at which to write."""
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise DownloadError(f"{url}: the server compresses the file although asked not to")
+    version = response.headers.get("etag") or response.headers.get("last-modified")
+    if response.status_code == 206:
+        known = _state(partial).get("version")
+        start = response.headers.get("content-range", "").removeprefix("bytes ").split("-")[0]
+        if start != str(offset) or (known and version and known != version):
+            partial.unlink()
+            raise _Retry("the file changed on the server", 0.0)
+        return offset
+    write_json(_state_path(partial), {"url": url, "version": version})
+    return 0
+
+
+def _receive(request: Request, response: httpx.Response, partial: Path, offset: int) -> None:
+    length = response.headers.get("content-length")
+    total = offset + int(length) if length and length.isdigit() else None
+    label = f"{request.label or partial.name} (bytes)"
+    with open(partial, "r+b" if offset else "wb") as handle, Reporter(label, total) as reporter:
+        handle.seek(offset)
+        reporter.advance(offset)
+        for block in response.iter_raw():
+            handle.write(block)
+            reporter.advance(len(block))
+        received = handle.tell()
+    if total is not None and received != total:
+        raise _Retry(f"the connection ended after {received} of {total} bytes")
+
+
+def _settle_unsatisfiable(response: httpx.Response, partial: Path, offset: int) -> None:
+    """416: either all bytes are here already, or what is here cannot be used."""
+    total = response.headers.get("content-range", "").rpartition("/")[2]
+    if total != str(offset):
+        partial.unlink(missing_ok=True)
+        raise _Retry("the server refused to go on from there", 0.0)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.is_file() else 0
+
+
+def _state_path(partial: Path) -> Path:
+    return partial.with_name(partial.name + ".json")
+
+
+def _state(partial: Path) -> dict:
+    path = _state_path(partial)
+    if not path.is_file():
+        return {}
+    return json.loads(path.read_text(encoding="utf-8"))

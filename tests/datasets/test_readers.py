@@ -1,0 +1,429 @@
+"""Every reader on small files in upstream's format: golden output, bad rows, bad files."""
+
+import copy
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from upstream import ANDROLOGY, PACK, ROWS, array, csv_text, jsonl, parquet, raw_folder, zipped
+
+from collectivesft import datasets
+from collectivesft.datasets._mcqa import letters
+from collectivesft.errors import InputError, UserError
+from collectivesft.example import LANGUAGES, STYLES, Drop, Example
+from collectivesft.raw.folder import RawFolder
+
+GOLDEN = Path(__file__).parent / "golden"
+REPOSITORY = Path(__file__).parents[2]
+DEMO = REPOSITORY / "resources" / "demo" / "raw" / "datasets"
+NAMES = sorted(ROWS)
+
+
+def as_json(result: Example | Drop) -> dict:
+    if isinstance(result, Drop):
+        return {"drop": asdict(result)}
+    return {**result.to_row(), "meta": result.meta}
+
+
+def read(name: str, raw: RawFolder) -> list[Example | Drop]:
+    return list(datasets.get(name).read(raw))
+
+
+def reasons(results: list[Example | Drop]) -> list[str]:
+    return [result.reason if isinstance(result, Drop) else "kept" for result in results]
+
+
+def check(result: Example | Drop, name: str) -> None:
+    """What every example promises."""
+    assert result.id.startswith(f"{name}:")
+    if isinstance(result, Drop):
+        assert result.reason and len(result.text) <= 500 and "row" in result.detail
+        return
+    assert result.dataset == name
+    assert result.style in STYLES and result.language in LANGUAGES
+    roles = [role for role, _ in result.messages]
+    assert roles == ["user", "assistant"] * (len(roles) // 2) and roles
+    assert all(text.strip() for _, text in result.messages)
+    assert not result.meta["file"].startswith("/") and result.meta["row"] >= 1
+    if result.style == "mcqa":
+        assert set(result.meta["answer"]) <= set(result.meta["options"])
+        assert result.meta["answer"] == letters(result.meta["answer"])
+        assert result.meta["question"] in result.messages[0][1]
+    json.dumps(result.to_row(), ensure_ascii=False).encode()
+
+
+def test_each_dataset_has_a_fixture_and_a_source():
+    assert datasets.names() == NAMES
+    for name in NAMES:
+        source = datasets.get(name).SOURCE
+        assert source.name == name and source.files and source.licence and source.citation
+        assert source.rows
+
+
+def test_unknown_dataset_lists_the_known():
+    with pytest.raises(UserError, match="unknown dataset 'cbm'.*cmb, cmeddialogue"):
+        datasets.get("cbm")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden(name: str, tmp_path: Path):
+    results = read(name, raw_folder(tmp_path, PACK[name](ROWS[name])))
+    lines = [json.dumps(as_json(r), ensure_ascii=False, sort_keys=True) for r in results]
+    golden = GOLDEN / f"{name}.jsonl"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert lines == golden.read_text(encoding="utf-8").splitlines()
+    for result in results:
+        check(result, name)
+    assert len({result.id for result in results}) == len(results)
+
+
+EXPECTED = {
+    "pubmedqa": ["kept", "kept", "empty_context", "empty_answer"],
+    "medmcqa": ["kept", "kept"],
+    "headqa": ["kept", "needs_image", "bad_answer"],
+    "cmedqa2": ["kept", "missing_answer", "empty_question"],
+    "cmeddialogue": ["kept", "kept", "empty_answer", "malformed_row"],
+    "webmedqa": ["kept", "not_labelled", "bad_label", "empty_answer", "malformed_row"],
+    "medicaldialogue": [
+        "kept",
+        "kept",
+        "not_alternating",
+        "not_alternating",
+        "bad_speaker",
+        "empty_turn",
+        "empty_dialogue",
+    ],
+    "cmid": ["kept", "kept", "bad_entity"],
+    "nlpec": ["kept", "kept", "bad_answer"],
+    "mlecqa": ["kept", "empty_answer", "needs_image"],
+    "discmed": ["kept", "kept", "empty_answer", "bad_role"],
+    "medqa": ["kept", "answer_mismatch"],
+    "cmb": ["kept", "kept", "bad_answer"],
+    "cmmlu_medical": ["kept", "empty_answer"],
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_in_are_kept_plus_dropped(name: str, tmp_path: Path):
+    results = read(name, raw_folder(tmp_path, PACK[name](ROWS[name])))
+    assert reasons(results) == EXPECTED[name]
+
+
+def one(name: str, tmp_path: Path, **changes) -> Example | Drop:
+    """The first fixture row with changes, read."""
+    row = {**copy.deepcopy(ROWS[name][0]), **changes}
+    return read(name, raw_folder(tmp_path, PACK[name]([row])))[0]
+
+
+def test_answers_count_from_zero_in_medmcqa_and_from_one_in_nlpec(tmp_path: Path):
+    medmcqa, nlpec = one("medmcqa", tmp_path / "a"), one("nlpec", tmp_path / "b")
+    assert medmcqa.messages[1][1].splitlines()[0] == "The answer is C."
+    assert medmcqa.meta["options"]["C"] == "Vitamin C"
+    assert nlpec.messages[1][1] == "答案是B。" and nlpec.meta["options"]["B"] == "青霉素"
+
+
+def test_medmcqa_unpublished_and_impossible_answers(tmp_path: Path):
+    assert one("medmcqa", tmp_path / "a", cop=-1).reason == "empty_answer"
+    assert one("medmcqa", tmp_path / "b", cop=4).reason == "bad_answer"
+
+
+def test_cmb_keeps_options_of_one_character_and_sorts_the_key(tmp_path: Path):
+    example = read("cmb", raw_folder(tmp_path, PACK["cmb"](ROWS["cmb"])))[1]
+    assert example.messages[0][1].splitlines()[2:] == ["A. C", "B. 钠", "C. D"]
+    assert example.messages[1][1] == "答案是AC。"
+    assert example.messages[0][1].startswith(
+        "以下是中国药师考试中执业西药师考试的一道多项选择题，不需要做任何分析和解释，直接输出答案选项。\n"
+    )
+
+
+def test_full_width_answer_letters(tmp_path: Path):
+    assert one("cmb", tmp_path, answer="Ａ").meta["answer"] == "A"
+
+
+def test_cmedqa2_reads_labelled_candidates_too(tmp_path: Path):
+    packed = PACK["cmedqa2"](ROWS["cmedqa2"])
+    header = ["question_id", "ans_id", "cnt", "label"]
+    rows = [["11", "1102", "0", "0"], ["11", "1101", "0", "1"], ["12", "1101", "0", "0"]]
+    text = csv_text(header, rows).encode()
+    packed["train_candidates.zip"] = zipped({"train_candidates.txt": text})
+    results = read("cmedqa2", raw_folder(tmp_path, packed))
+    assert reasons(results) == ["kept", "not_labelled"]
+    assert results[0].id == "cmedqa2:11-1101"
+
+
+def test_cmedqa2_question_that_is_nowhere(tmp_path: Path):
+    packed = PACK["cmedqa2"](ROWS["cmedqa2"])
+    text = csv_text(["question_id", "pos_ans_id", "neg_ans_id"], [["99", "1101", "1"]]).encode()
+    packed["train_candidates.zip"] = zipped({"train_candidates.txt": text})
+    assert reasons(read("cmedqa2", raw_folder(tmp_path, packed))) == ["missing_question"]
+
+
+def test_pubmedqa_original_json(tmp_path: Path):
+    items = {
+        "7": {
+            "QUESTION": "Is it?",
+            "CONTEXTS": ["A.", "B."],
+            "LABELS": ["X", "Y"],
+            "LONG_ANSWER": "It is.",
+            "final_decision": "yes",
+        }
+    }
+    data = json.dumps(items).encode()
+    (example,) = read("pubmedqa", raw_folder(tmp_path, {"pubmedqa-labelled.json": data}))
+    assert example.id == "pubmedqa:7" and example.meta["category"] == "pqa_labeled"
+    assert example.messages[1][1] == "It is.\nFinal answer: yes."
+
+
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8", "utf-8-sig"])
+def test_cmeddialogue_encodings_and_column_order(encoding: str, tmp_path: Path):
+    text = csv_text(["answer", "ask", "title", "department"], [["回答", "提问", "标题", "内科"]])
+    (example,) = read("cmeddialogue", raw_folder(tmp_path, {"a.csv": text.encode(encoding)}))
+    assert example.messages == [("user", "标题\n提问"), ("assistant", "回答")]
+    assert example.meta["category"] == "内科"
+
+
+def test_row_in_another_encoding_is_named(tmp_path: Path):
+    good = csv_text(["department", "title", "ask", "answer"], [["内科", "一", "二", "三"]] * 3)
+    data = good.encode("gb18030") + b"\xff\xff,bad,bad,bad\n"
+    with pytest.raises(InputError, match=r"a\.csv, row 5: not gb18030.*Convert") as caught:
+        read("cmeddialogue", raw_folder(tmp_path, {"a.csv": data}))
+    assert caught.value.row == 5
+
+
+def test_json_item_in_another_encoding_is_named(tmp_path: Path):
+    data = array(ROWS["cmb"]).replace("不在选项".encode(), "不在选项".encode("gb18030"))
+    with pytest.raises(InputError, match="merge.json, row 3: not UTF-8"):
+        read("cmb", raw_folder(tmp_path, {"CMB-train-merge.json": data}))
+
+
+@pytest.mark.parametrize("name", ["cmb", "cmid", "discmed", "nlpec", "mlecqa", "medicaldialogue"])
+def test_html_in_place_of_json(name: str, tmp_path: Path):
+    file = next(iter(PACK[name](ROWS[name])))
+    data = b"<!DOCTYPE html>\n<html><body>Sign in</body></html>\n"
+    with pytest.raises(InputError, match=r"row 1: an HTML page in place of"):
+        read(name, raw_folder(tmp_path, {file: data}))
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("cmb", "option", "A. 口服铁剂 B. 输血"),
+        ("nlpec", "option", "红霉素"),
+        ("mlecqa", "options", "A"),
+        ("medqa", "options", "A"),
+    ],
+)
+def test_options_given_as_a_string(name: str, key: str, value: str, tmp_path: Path):
+    with pytest.raises(InputError, match=f"row 1: {key} is text, expected a"):
+        one(name, tmp_path, **{key: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [("cmb", "question"), ("cmid", "entities"), ("nlpec", "answer"), ("discmed", "conversation")],
+)
+def test_missing_key_is_named(name: str, key: str, tmp_path: Path):
+    row = {k: v for k, v in ROWS[name][0].items() if k != key}
+    with pytest.raises(InputError, match=f"row 2: no {key}; there is"):
+        read(name, raw_folder(tmp_path, PACK[name]([ROWS[name][0], row])))
+
+
+def test_missing_column_of_csv_and_parquet(tmp_path: Path):
+    text = csv_text(["department", "title", "question", "answer"], []).encode()
+    with pytest.raises(InputError, match="row 1: no column ask; there is department, title"):
+        read("cmeddialogue", raw_folder(tmp_path / "a", {"a.csv": text}))
+    rows = [{k: v for k, v in row.items() if k != "cop"} for row in ROWS["medmcqa"]]
+    with pytest.raises(InputError, match="no column cop"):
+        read("medmcqa", raw_folder(tmp_path / "b", {"x.parquet": parquet(rows)}))
+
+
+@pytest.mark.parametrize("name", ["headqa", "cmedqa2", "webmedqa", "medqa"])
+def test_zip_cut_in_half(name: str, tmp_path: Path):
+    packed = PACK[name](ROWS[name])
+    packed = {file: data[: len(data) // 2] for file, data in packed.items()}
+    with pytest.raises(InputError, match="the zip archive is cut short or damaged"):
+        read(name, raw_folder(tmp_path, packed))
+
+
+def test_zip_with_a_damaged_member(tmp_path: Path):
+    data = bytearray(PACK["webmedqa"](ROWS["webmedqa"])["train.zip"])
+    data[60] ^= 0xFF
+    with pytest.raises(InputError, match="cut short or damaged"):
+        read("webmedqa", raw_folder(tmp_path, {"train.zip": bytes(data)}))
+
+
+def test_zip_without_the_member_names_what_is_there(tmp_path: Path):
+    data = zipped({"../../evil.txt": b"x", "other.txt": b"y"})
+    with pytest.raises(InputError, match=r"no member named medQA\.train\.txt"):
+        read("webmedqa", raw_folder(tmp_path, {"train.zip": data}))
+    assert not (tmp_path.parent / "evil.txt").exists()
+
+
+def test_member_in_a_folder_is_found(tmp_path: Path):
+    text = "内科\t1\t1\t问？\t答。\n".encode()
+    data = zipped({"__MACOSX/medQA.train.txt": b"", "webMedQA/medQA.train.txt": text})
+    assert reasons(read("webmedqa", raw_folder(tmp_path, {"train.zip": data}))) == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("data", "problem"),
+    [
+        (b'{"a": 1}', "where a JSON array is expected"),
+        (b"[[]", "the end of the file"),
+        (b"[[] []]", "where a comma or the array's end"),
+        (b"[[], ]", "not valid JSON"),
+        (b"[] []", "text after the array's end"),
+        (b'[["' + "病人：".encode() + b'a", ', "not valid JSON"),
+        (b"", "the end of the file"),
+        (b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_arrays_that_are_none(data: bytes, problem: str, tmp_path: Path):
+    with pytest.raises(InputError, match=problem):
+        read("medicaldialogue", raw_folder(tmp_path, {"train_data.json": data}))
+
+
+def test_long_arrays_are_read_across_blocks(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("collectivesft.datasets._json.BLOCK", 7)
+    dialogues = [[f"病人：第{n}次头痛。", "医生：请就诊。"] for n in range(50)]
+    results = read("medicaldialogue", raw_folder(tmp_path, {"a.json": array(dialogues)}))
+    assert [result.messages[0][1] for result in results] == [f"第{n}次头痛。" for n in range(50)]
+
+
+# --- any row becomes an Example, a Drop, or an InputError that names file and row ---
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 30) | st.text(max_size=8) | st.floats(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+JSON_NAMES = ("cmb", "cmid", "discmed", "headqa", "medicaldialogue", "medqa", "mlecqa", "nlpec")
+
+
+@st.composite
+def damaged(draw, name: str):
+    """A fixture row with one value, at any depth, replaced or removed."""
+    row = copy.deepcopy(draw(st.sampled_from(ROWS[name])))
+    here = row
+    while isinstance(here, (dict, list)) and here:
+        keys = sorted(here) if isinstance(here, dict) else range(len(here))
+        key = draw(st.sampled_from(list(keys)))
+        action = draw(st.sampled_from(["descend", "replace", "remove"]))
+        if action == "descend" and isinstance(here[key], (dict, list)):
+            here = here[key]
+            continue
+        if action == "remove":
+            del here[key]
+        else:
+            here[key] = draw(VALUES)
+        return row
+    return draw(VALUES)
+
+
+def survive(name: str, contents: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        raw = raw_folder(Path(folder), contents)
+        try:
+            results = read(name, raw)
+        except InputError as error:
+            assert str(raw.manifest.parent) in str(error.path) and error.row is not None
+            return
+        for result in results:
+            check(result, name)
+        assert len({result.id for result in results}) == len(results)
+
+
+@pytest.mark.parametrize("name", JSON_NAMES)
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_json_row(name: str, data: st.DataObject):
+    rows = [ROWS[name][0], data.draw(damaged(name))]
+    survive(name, PACK[name](rows))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(tail=st.binary(max_size=60) | st.text(max_size=40).map(str.encode))
+@pytest.mark.parametrize("name", ["cmeddialogue", "cmmlu_medical", "webmedqa", "nlpec"])
+def test_any_bytes(name: str, tail: bytes):
+    if name == "webmedqa":
+        text = b"a\t1\t1\tq\ta\n" + tail
+        survive(name, {"train.zip": zipped({"medQA.train.txt": text})})
+        return
+    packed = PACK[name](ROWS[name][:1])
+    survive(name, {file: data + tail for file, data in packed.items()})
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    texts=st.lists(st.none() | st.text(max_size=6), min_size=6, max_size=6),
+    cop=st.none() | st.integers(-9, 9),
+)
+def test_any_parquet_row(texts: list, cop: int | None):
+    keys = ("id", "question", "opa", "opb", "opc", "opd")
+    row = {**ROWS["medmcqa"][0], **dict(zip(keys, texts, strict=True)), "cop": cop}
+    survive("medmcqa", PACK["medmcqa"]([ROWS["medmcqa"][0], row]))
+
+
+def test_hypothesis_builds_what_it_should():
+    assert set(JSON_NAMES) < set(NAMES) and jsonl([{}]) == b"{}\n" and ANDROLOGY.endswith(".csv")
+
+
+# --- the demo's files, and real ones ---
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "cmmlu_medical"])
+def test_demo_has_enough_of_every_dataset(name: str, tmp_path: Path):
+    from collectivesft.raw.fetch import fetch_source
+
+    manifest = tmp_path / "manifest.json"
+    sums = DEMO.parent / "SHA256SUMS"
+    if sums.is_file():
+        fetch_source(f"datasets/{name}", manifest, folder=DEMO / name, checksums=sums)
+        raw = RawFolder.load(manifest)
+    else:
+        names = [file.path for file in datasets.get(name).SOURCE.files]
+        raw = raw_folder(tmp_path, {file: (DEMO / name / file).read_bytes() for file in names})
+    results = read(name, raw)
+    for result in results:
+        check(result, name)
+    assert reasons(results).count("kept") >= 24
+
+
+def real(*names: str) -> Path:
+    root = os.environ.get("COLLECTIVESFT_REAL_DATA")
+    if not root:
+        pytest.skip("COLLECTIVESFT_REAL_DATA is not set")
+    return Path(root).joinpath(*names)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "rows"),
+    [
+        ("cmeddialogue", "cmeddialogue-sample.gb18030.csv", 7644),
+        ("pubmedqa", "pubmedqa-labelled.json", 1000),
+    ],
+)
+def test_real_files(name: str, file: str, rows: int, tmp_path: Path):
+    from collectivesft.raw.fetch import fetch_source
+
+    manifest = tmp_path / "manifest.json"
+    fetch_source(f"datasets/{name}", manifest, folder=real(), names=[file])
+    results = read(name, RawFolder.load(manifest))
+    assert len(results) == rows == len({result.id for result in results})
+    for result in results:
+        check(result, name)
+    assert reasons(results).count("kept") > 0.99 * rows
+
+
+def test_real_cmmlu(tmp_path: Path):
+    from collectivesft.raw.fetch import fetch_source
+
+    manifest = tmp_path / "manifest.json"
+    fetch_source("datasets/cmmlu_medical", manifest, folder=real("cmmlu-medical"))
+    assert reasons(read("cmmlu_medical", RawFolder.load(manifest))) == ["kept"] * 45

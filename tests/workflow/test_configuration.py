@@ -1,0 +1,53 @@
+"""A wrong configuration ends in one line that names the key, before anything runs."""
+
+import pytest
+import yaml
+
+WRONG = {
+    "a typo at the top": ({"dataset": ["cmb"]}, "unknown key dataset; did you mean 'datasets'?"),
+    "a typo below": ({"hub": {"rep": "a/b"}}, "unknown key hub.rep; did you mean 'repo'?"),
+    "an unknown dataset": ({"datasets": ["cmd"]}, "datasets: unknown name 'cmd'; did you mean 'cmid'?"),
+    "an unknown benchmark": ({"benchmarks": ["cmc"]}, "benchmarks: unknown name 'cmc'"),
+    "an unknown experiment": ({"experiments": ["nothing"]}, "experiments: unknown name 'nothing'"),
+    "a wrong type": ({"gpus": "eight"}, "gpus: 'eight' is not of type 'integer'"),
+    "a wrong choice": ({"device": "tpu"}, "device: 'tpu' is not one of"),
+    "a headline elsewhere": ({"headline": {"experiment": "tiny"}}, "headline.experiment: unknown name"),
+    "an unset variable": ({"raw": {"folder": "$NOT_SET_HERE/x"}}, "environment variable $NOT_SET_HERE"),
+    "an unknown source": ({"sources": {"datasets/x": {"folder": "y"}}}, "sources: unknown name"),
+}
+
+
+@pytest.mark.parametrize("change, message", WRONG.values(), ids=list(WRONG))
+def test_wrong_configuration(clone, snakemake, change, message):
+    (clone / "wrong.yaml").write_text(yaml.safe_dump(change), encoding="utf-8")
+    result = snakemake("-n", "--configfile", "wrong.yaml")
+    assert result.returncode != 0
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) <= 3
+
+
+def test_missing_model_names_the_experiment(clone, snakemake):
+    path = clone / "config/experiments/tiny.yaml"
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8")) | {"base": "no-such-model"}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    (clone / "overlay.yaml").write_text(
+        "experiments: [tiny]\nheadline: {experiment: tiny}\n", encoding="utf-8"
+    )
+    result = snakemake("-n", "--configfile", "overlay.yaml")
+    assert result.returncode != 0
+    assert "config/experiments/tiny.yaml: base: unknown name 'no-such-model'" in result.stderr
+
+
+def test_dry_run_of_the_paper_shows_the_whole_plan(clone, snakemake):
+    result = snakemake("-n", timeout=60)
+    assert result.returncode == 0, result.stderr
+    whole = result.stdout + result.stderr
+    config = yaml.safe_load((clone / "config/config.yaml").read_text(encoding="utf-8"))
+    assert len(config["datasets"]) == 13
+    for dataset in config["datasets"]:
+        assert f"1_raw/datasets/{dataset}/manifest.json" in whole
+    for experiment in config["experiments"]:
+        assert f"3_sft/{experiment}/model" in whole
+    for wanted in ("internlm2_5-7b", "3_sft/collective/model", "cmb.answer.scores.json", "paper.pdf"):
+        assert wanted in whole

@@ -1,0 +1,145 @@
+"""The contracts of the house, as tests: rules, modules, folders and files that belong together."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from collectivesft import benchmarks, datasets
+from collectivesft.cli import STAGES
+
+ROOT = Path(__file__).parents[2]
+RULE_FILES = sorted((ROOT / "workflow/rules").glob("[0-9]_*.smk"))
+SOURCES = sorted((ROOT / "src/collectivesft").rglob("*.py"))
+DEMO = ROOT / "resources/demo/raw"
+
+
+def rules() -> dict[str, str]:
+    """Name to text of every rule."""
+    found = {}
+    for path in RULE_FILES:
+        parts = re.split(r"^rule (\w+):\n", path.read_text(encoding="utf-8"), flags=re.M)
+        found |= dict(zip(parts[1::2], parts[2::2], strict=True))
+    return found
+
+
+RULES = rules()
+
+
+@pytest.mark.parametrize("name", RULES)
+@pytest.mark.parametrize(
+    "directive", ["input", "output", "log", "benchmark", "resources", "threads", "conda", "container", "shell"]
+)
+def test_rule_names_everything_it_needs(name, directive):
+    assert re.search(rf"^    {directive}:", RULES[name], re.M), f"{name} has no {directive}"
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule_calls_one_command_of_its_own_stage(name):
+    text = RULES[name]
+    commands = re.findall(r"python -m collectivesft (\w+) ([\w-]+)", text)
+    assert len(commands) == 1
+    assert name.split("_")[0] == commands[0][0]
+    assert "2> {log}" in text
+    assert not re.search(r"^    (run|script|notebook|wrapper):", text, re.M)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_rule_lists_the_code_it_runs_and_keeps_logs_beside_results(name):
+    text = RULES[name]
+    assert "code=" in text
+    assert re.search(r"log:\n\s+f\"\{LOGS\}/\d_", text)
+    assert not re.search(r"[\"'\s]/(?!usr/bin/env)\w+/", text), "an absolute path"
+    assert "TOKEN" not in text.upper().replace("TOKENS", "").replace("TOKENIZE", "")
+
+
+def test_every_stage_has_a_rule_file_a_package_and_a_number():
+    assert [path.stem for path in RULE_FILES] == [f"{i}_{s}" for i, s in enumerate(STAGES, start=1)]
+    for stage in STAGES:
+        assert (ROOT / "src/collectivesft" / stage / "cli.py").is_file()
+
+
+def test_only_common_defines_functions():
+    for path in [*RULE_FILES, ROOT / "Snakefile"]:
+        assert not re.search(r"^\s*(def|class) ", path.read_text(encoding="utf-8"), re.M), path
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_package_knows_nothing_of_the_workflow(path):
+    text = path.read_text(encoding="utf-8")
+    imported = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").split(".")[0])
+    assert "snakemake" not in imported
+    assert "pickle" not in imported
+    assert not re.search(r"[\"'/]results/", text)
+    assert "config.yaml" not in text
+    assert not re.search(r"(?<![\w.])(eval|exec)\(", text)
+
+
+def test_stages_load_without_torch_until_they_need_it():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys\n"
+        "from collectivesft.cli import STAGES\n"
+        "import importlib\n"
+        "for stage in STAGES: importlib.import_module(f'collectivesft.{stage}.cli')\n"
+        "heavy = {'torch', 'transformers', 'datasets', 'matplotlib'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+PAPER_SETS = [
+    "pubmedqa", "medmcqa", "headqa", "cmedqa2", "cmeddialogue", "webmedqa", "medicaldialogue",
+    "cmid", "nlpec", "mlecqa", "discmed", "medqa", "cmb",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PAPER_SETS)
+def test_dataset_has_reader_source_demo_files_and_golden_file(name):
+    module = datasets.get(name)
+    assert module.SOURCE.name == name
+    assert module.SOURCE.licence
+    assert module.SOURCE.homepage.startswith("http")
+    for raw in module.SOURCE.files:
+        assert (DEMO / "datasets" / name / raw.path).is_file(), raw.path
+    assert (ROOT / f"tests/datasets/golden/{name}.jsonl").is_file()
+
+
+@pytest.mark.parametrize("name", benchmarks.names())
+def test_benchmark_has_a_source_with_a_licence(name):
+    source = benchmarks.get(name).SOURCE
+    assert source.name == name
+    assert source.licence
+    assert source.files
+
+
+def test_citation_keys_stand_in_the_bibliography():
+    bib = (ROOT / "paper/references.bib").read_text(encoding="utf-8")
+    keys = set(re.findall(r"@\w+\{([^,]+),", bib))
+    sources = [datasets.get(name).SOURCE for name in datasets.names()]
+    sources += [benchmarks.get(name).SOURCE for name in benchmarks.names()]
+    assert {source.citation for source in sources} <= keys
+
+
+def test_versions_agree():
+    from collectivesft import __version__
+
+    assert f'version = "{__version__}"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert f"version: {__version__}" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert __version__ in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_demo_checksums_list_every_demo_file():
+    lines = (DEMO / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    listed = {line.split("  ", 1)[1] for line in lines}
+    there = {str(p.relative_to(DEMO)) for p in DEMO.rglob("*") if p.is_file()} - {"SHA256SUMS"}
+    assert listed == there
