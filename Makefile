@@ -9,31 +9,33 @@ RUN := workflow/run
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.venv: envs/install envs/dev.lock envs/uv.lock pyproject.toml
-	@envs/install dev .venv && touch .venv
+# The stamp is written last, so that an installation that was cut off is made again.
+VENV := .venv/.lock.sha256
+$(VENV): envs/install envs/dev.lock envs/uv.lock pyproject.toml
+	@envs/install dev .venv && touch $@
 
-demo: .venv ## rebuild everything on small data with a small model: raw files to PDF, in minutes
+demo: $(VENV) ## rebuild everything on small data with a small model: raw files to PDF, in minutes
 	@$(RUN) config/demo.yaml --cores $(CORES)
 
-real: .venv ## the same flow on real files in the folder COLLECTIVESFT_REAL_DATA
+real: $(VENV) ## the same flow on real files in the folder COLLECTIVESFT_REAL_DATA
 	@$(RUN) config/real.yaml --cores $(CORES)
 
-publish-demo: .venv ## push the demo's model to a Hub on this machine, fetch it back, verify and use it
+publish-demo: $(VENV) ## push the demo's model to a Hub on this machine, fetch it back, verify and use it
 	@workflow/publish-demo
 
-test: .venv ## all fast tests, offline
+test: $(VENV) ## all fast tests, offline
 	@.venv/bin/python -m pytest -m "not slow and not apptainer and not slurm and not gpu"
 
-test-all: .venv ## every test that this machine can run
+test-all: $(VENV) ## every test that this machine can run
 	@.venv/bin/python -m pytest
 
-lint: .venv ## ruff, snakefmt, snakemake --lint
+lint: $(VENV) ## ruff, snakefmt, snakemake --lint
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/snakefmt --check Snakefile workflow && .venv/bin/snakemake --lint --configfile config/demo.yaml
 
-format: .venv ## write what the formatters want
+format: $(VENV) ## write what the formatters want
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . && .venv/bin/snakefmt Snakefile workflow
 
-lock: .venv ## resolve envs/*.in into hash-pinned locks (ARGS=--check: only compare)
+lock: $(VENV) ## resolve envs/*.in into hash-pinned locks (ARGS=--check: only compare)
 	@envs/lock $(ARGS)
 
 containers: ## build the Apptainer images

@@ -1,0 +1,111 @@
+"""CMB-Exam: 11,200 Chinese medical exam questions in 6 categories and 28 sub-categories."""
+
+from collections.abc import Iterator
+
+from collectivesft.benchmarks import _choice
+from collectivesft.benchmarks.item import Item
+from collectivesft.datasets._json import array_rows
+from collectivesft.datasets._mcqa import letters
+from collectivesft.datasets._rows import Row
+from collectivesft.raw.archive import Part
+from collectivesft.raw.folder import RawFolder
+from collectivesft.sources import Https, Hub, RawFile, Source
+
+_REPO, _REVISION = "FreedomIntelligence/CMB", "d74a6543e955a6ee2c8d1ccf413ac1332857f7f6"
+VAL = "CMB-Exam/CMB-val/CMB-val-merge.json"
+TEST = "CMB-Exam/CMB-test/CMB-test-choice-question-merge.json"
+KEY = "CMB-test-choice-answer.json"
+_KEY_URL = (
+    "https://raw.githubusercontent.com/FreedomIntelligence/CMB/"
+    "6c8ece46097dae736c6805dd3b831e1a38c08971/data/CMB-test-choice-answer.json"
+)
+
+SOURCE = Source(
+    name="cmb",
+    title="CMB-Exam",
+    homepage="https://huggingface.co/datasets/FreedomIntelligence/CMB",
+    licence="Apache-2.0",
+    citation="wang2024cmb",
+    files=(
+        RawFile(VAL, (Hub(_REPO, _REVISION, VAL),)),
+        RawFile(TEST, (Hub(_REPO, _REVISION, TEST),)),
+        RawFile(
+            KEY,
+            (Https(_KEY_URL),),
+            git_blob="5a2035e8c6fcb95c868e22675d810eb71e7432b8",
+            size=2_601_052,
+        ),
+    ),
+    rows=11_200,
+    notes=(
+        "The answers lie on GitHub, apart from the questions; 29 were wrong until 2024-02-21.",
+        "Four keys of questions with several answers are unsorted (5218, 5255, 5313, 5444).",
+        "400 questions (考研政治) are politics, not medicine.",
+    ),
+)
+
+# The leaderboard's order, with English names for the figures.
+CATEGORIES = {
+    "医师考试": "Physician",
+    "护理考试": "Nurse",
+    "药师考试": "Pharmacist",
+    "医技考试": "Technician",
+    "专业知识考试": "Disciplines",
+    "医学考研": "Graduate",
+}
+
+
+def items(raw: RawFolder) -> Iterator[Item]:
+    """Yield the val questions (for few-shot examples), then the test questions with their key.
+
+    Raises:
+        InputError: a question without options, or without an answer in the key.
+    """
+    for row, question, options, answer in _choice.question_rows(Part.of(raw, VAL)):
+        explanation = row.optional("explanation")
+        yield _item(row, f"val-{row.number}", "val", question, options, answer, explanation)
+    key = _key(Part.of(raw, KEY))
+    for row, question, options, _ in _choice.question_rows(Part.of(raw, TEST)):
+        id = row.text("id")
+        if id not in key:
+            raise row.error(f"question {id} has no answer in {KEY}")
+        yield _item(row, id, "test", question, options, key[id], "")
+
+
+def _key(part: Part) -> dict[str, str]:
+    answers = {}
+    for row in array_rows(part):
+        answers[row.text("id")] = answer = letters(row.text("answer"))
+        if not answer:
+            raise row.error(f"the key of question {row.text('id')} is empty")
+    return answers
+
+
+def _item(
+    row: Row, id: str, split: str, question: str, options: dict, answer: str, explanation: str
+) -> Item:
+    kind = row.text("question_type")
+    meta = {name: row.optional(name) for name in ("exam_subject", "question_type")}
+    return Item(
+        id=id,
+        benchmark="cmb",
+        split=split,
+        kind="choice",
+        category=row.text("exam_type"),
+        subcategory=row.text("exam_class"),
+        question=question,
+        options=options,
+        answer=answer,
+        multiple=kind.startswith("多"),
+        explanation=explanation,
+        meta=meta,
+    )
+
+
+def prompt(item: Item, style: _choice.Style, preset: _choice.Preset) -> str:
+    """CMB's prompt, one question."""
+    exam = f"中国{item.category}中{item.subcategory}考试"
+    return _choice.render(exam, item, style, preset)
+
+
+target = _choice.reply

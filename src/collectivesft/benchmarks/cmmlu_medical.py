@@ -1,0 +1,80 @@
+"""CMMLU, nine medical subjects: real four-option questions, asked in CMB's protocol."""
+
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from collectivesft.benchmarks import _choice
+from collectivesft.benchmarks.item import Item
+from collectivesft.datasets._mcqa import SINGLE, letters
+from collectivesft.datasets._rows import Row
+from collectivesft.datasets._tables import csv_rows
+from collectivesft.datasets.cmmlu_medical import SUBJECTS
+from collectivesft.raw.archive import Part
+from collectivesft.raw.folder import RawFolder
+from collectivesft.sources import Https, RawFile, Source
+
+_BASE = (
+    "https://raw.githubusercontent.com/haonan-li/CMMLU/"
+    "d6e7b716d8ac694f38969a6c0407437d1fded799/data/"
+)
+
+SOURCE = Source(
+    name="cmmlu_medical",
+    title="CMMLU, medical subjects",
+    homepage="https://github.com/haonan-li/CMMLU",
+    licence="CC BY-NC-SA 4.0",
+    citation="li2024cmmlu",
+    files=tuple(
+        RawFile(f"{split}/{name}.csv", (Https(f"{_BASE}{split}/{name}.csv"),))
+        for split in ("dev", "test")
+        for name in SUBJECTS
+    ),
+    rows=1_815,
+    notes=("dev (45 questions) serves as few-shot examples, test (1,815) is scored.",),
+)
+
+CATEGORIES = {chinese: name.replace("_", " ") for name, chinese in SUBJECTS.items()}
+_OPTIONS = ("A", "B", "C", "D")
+
+
+def items(raw: RawFolder) -> Iterator[Item]:
+    """Yield the questions of every CSV file that the manifest lists.
+
+    Raises:
+        InputError: a row with a wrong number of fields, an empty option or a wrong answer.
+    """
+    for name in raw.names:
+        path = PurePosixPath(name)
+        split = "val" if path.parent.name == "dev" else "test"
+        for row in csv_rows(Part.of(raw, name), ("Question", *_OPTIONS, "Answer")):
+            yield _item(row, path.stem, split)
+
+
+def _item(row: Row, subject: str, split: str) -> Item:
+    if row.value is None:
+        raise row.error("another number of fields than the header")
+    options = {name: row.text(name) for name in _OPTIONS}
+    answer = letters(row.text("Answer"))
+    if answer not in options:
+        raise row.error(f"the answer {answer!r} is not one of {', '.join(options)}")
+    chinese = SUBJECTS.get(subject, subject)
+    return Item(
+        id=f"{subject}-{split}-{row.number}",
+        benchmark="cmmlu_medical",
+        split=split,
+        kind="choice",
+        category=chinese,
+        subcategory=chinese,
+        question=row.text("Question"),
+        options=options,
+        answer=answer,
+        meta={"question_type": SINGLE},
+    )
+
+
+def prompt(item: Item, style: _choice.Style, preset: _choice.Preset) -> str:
+    """CMB's prompt with the subject's name as the exam."""
+    return _choice.render(f"中国{item.category}考试", item, style, preset)
+
+
+target = _choice.reply
