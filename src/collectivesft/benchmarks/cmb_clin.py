@@ -63,7 +63,9 @@ def messages(item: Item, answers: list[str]) -> list[tuple[str, str]]:
     turns: list[tuple[str, str]] = []
     for number, turn in enumerate(item.turns[: len(answers) + 1]):
         ask = turn["question"]
-        turns.append(("user", f"以下是一位病人的病例：\n{item.question}\n{ask}" if number == 0 else ask))
+        turns.append(
+            ("user", f"以下是一位病人的病例：\n{item.question}\n{ask}" if number == 0 else ask)
+        )
         if number < len(answers):
             turns.append(("assistant", answers[number]))
     return turns

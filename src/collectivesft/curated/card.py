@@ -1,0 +1,88 @@
+"""The data card of an experiment's mixture: what is in it, its licences, what was left out."""
+
+from pathlib import Path
+from typing import Any
+
+from collectivesft import datasets
+from collectivesft.files import read_json, write_text
+
+
+def write_card(ledger: Path, mixture: Path, contamination: Path, out: Path) -> None:
+    """Write the card as Markdown from the run's own counts."""
+    content = [read_json(path) for path in (ledger, mixture, contamination)]
+    write_text(out, card(*content))
+
+
+def card(ledger: dict[str, Any], mixture: dict[str, Any], contamination: dict[str, Any]) -> str:
+    """The card's text."""
+    parts = [
+        f"# Data of the experiment {mixture['experiment']}",
+        f"{mixture['train']:,} training examples and {mixture['validation']:,} held out, "
+        f"drawn from {len(ledger['datasets'])} sets.",
+        "## Sets",
+        _sets(ledger, mixture),
+        "## Composition",
+        _composition(mixture),
+        "## Dropped rows",
+        _dropped(ledger),
+        "## Overlap with benchmarks",
+        _contamination(contamination),
+        "## Notes on the sets",
+        _notes(ledger),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _sets(ledger: dict[str, Any], mixture: dict[str, Any]) -> str:
+    trained = {part["dataset"]: part["examples"] for part in mixture["datasets"]}
+    lines = ["| set | licence | access | published rows | rows read | kept | in training |"]
+    lines.append("|---|---|---|---:|---:|---:|---:|")
+    for name, steps in ledger["datasets"].items():
+        source = datasets.get(name).SOURCE
+        read = steps["read"]["rows_in"]
+        kept = list(steps.values())[-2 if "mix" in steps else -1]["kept"]
+        published = "unknown" if source.rows is None else f"{source.rows:,}"
+        title = f"[{source.title}]({source.homepage})"
+        cells = [title, source.licence, source.access.replace("_", " "), published]
+        cells += [f"{read:,}", f"{kept:,}", f"{trained.get(name, 0):,}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _composition(mixture: dict[str, Any]) -> str:
+    rows = []
+    for what in ("styles", "languages"):
+        total = sum(mixture[what].values())
+        shares = [
+            f"{name} {count:,} ({count / total:.1%})" for name, count in mixture[what].items()
+        ]
+        rows.append(f"- {what}: {', '.join(shares)}; entropy {mixture['entropy_bits'][what]} bits")
+    rows.append(f"- sets: entropy {mixture['entropy_bits']['datasets']} bits")
+    return "\n".join(rows)
+
+
+def _dropped(ledger: dict[str, Any]) -> str:
+    lines = ["| step | reason | rows |", "|---|---|---:|"]
+    for step in ledger["steps"]:
+        for reason, rows in ledger["totals"][step]["dropped"].items():
+            lines.append(f"| {step} | {reason.replace('_', ' ')} | {rows:,} |")
+    return "\n".join(lines)
+
+
+def _contamination(report: dict[str, Any]) -> str:
+    done = "They were removed." if report["dropped"] else "They were left in, on purpose."
+    lines = [
+        f"Of {report['items']:,} benchmark items {report['items_found']:,} were found in "
+        f"{report['examples_found']:,} examples (at least {report['threshold']:.0%} of an item's "
+        f"{report['ngram']}-grams of characters or words). {done}"
+    ]
+    lines += [f"- {name}: {count:,}" for name, count in report["examples_by_dataset"].items()]
+    return "\n".join(lines)
+
+
+def _notes(ledger: dict[str, Any]) -> str:
+    lines = []
+    for name in ledger["datasets"]:
+        source = datasets.get(name).SOURCE
+        lines += [f"- {source.title}: {note}" for note in source.notes]
+    return "\n".join(lines)

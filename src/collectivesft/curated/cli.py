@@ -1,0 +1,166 @@
+"""Verbs of stage curated."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+Manifest = Annotated[Path, typer.Option(help="Manifest that `raw fetch` wrote.")]
+Examples = Annotated[Path, typer.Option(help="Parquet file of examples.")]
+Out = Annotated[Path, typer.Option(help="File to write.")]
+Dropped = Annotated[Path, typer.Option(help="Parquet file for dropped rows with their reasons.")]
+Ledger = Annotated[Path, typer.Option(help="JSON file for the counts of this step.")]
+
+
+@app.callback()
+def _stage() -> None:
+    """Turn raw files into clean, unique, uncontaminated training examples."""
+
+
+@app.command()
+def read(
+    dataset: Annotated[str, typer.Option(help="Name of the dataset.")],
+    manifest: Manifest,
+    out: Out,
+    dropped: Dropped,
+    ledger: Ledger,
+) -> None:
+    """Read a dataset's raw rows as examples.
+
+    Example: collectivesft curated read --dataset cmid --manifest raw/cmid/manifest.json
+    --out read.parquet --dropped read.dropped.parquet --ledger read.ledger.json
+    """
+    from collectivesft.curated.read import read_dataset
+
+    read_dataset(dataset, manifest, out, dropped, ledger)
+
+
+@app.command()
+def items(
+    benchmark: Annotated[str, typer.Option(help="Name of the benchmark.")],
+    manifest: Manifest,
+    out: Out,
+) -> None:
+    """Read a benchmark's items.
+
+    Example: collectivesft curated items --benchmark cmb --manifest raw/cmb/manifest.json
+    --out cmb.items.jsonl
+    """
+    from collectivesft.curated.read import read_benchmark
+
+    read_benchmark(benchmark, manifest, out)
+
+
+@app.command()
+def clean(
+    examples: Examples,
+    out: Out,
+    dropped: Dropped,
+    ledger: Ledger,
+    min_characters: Annotated[int, typer.Option(help="Fewest characters of an answer.")] = 2,
+    max_characters: Annotated[int, typer.Option(help="Most characters of an example.")] = 6000,
+) -> None:
+    """Normalise texts, replace personal data, drop what cannot be used.
+
+    Example: collectivesft curated clean --examples read.parquet --out clean.parquet
+    --dropped clean.dropped.parquet --ledger clean.ledger.json
+    """
+    from collectivesft.curated.clean import clean_file
+
+    clean_file(examples, min_characters, max_characters, out, dropped, ledger)
+
+
+@app.command()
+def dedup(
+    examples: Annotated[list[Path], typer.Option(help="Parquet files, the preferred first.")],
+    out: Out,
+    dropped: Dropped,
+    ledger: Ledger,
+    near: Annotated[bool, typer.Option(help="Remove near copies too.")] = True,
+    threshold: Annotated[float, typer.Option(help="Jaccard similarity of near copies.")] = 0.8,
+) -> None:
+    """Remove copies within and across datasets.
+
+    Example: collectivesft curated dedup --examples a.parquet --examples b.parquet
+    --out dedup.parquet --dropped dedup.dropped.parquet --ledger dedup.ledger.json
+    """
+    from collectivesft.curated.dedup import dedup_files
+
+    dedup_files(examples, near, threshold, out, dropped, ledger)
+
+
+@app.command()
+def decontaminate(
+    examples: Examples,
+    items: Annotated[list[Path], typer.Option(help="JSON Lines of benchmark items.")],
+    out: Out,
+    dropped: Dropped,
+    ledger: Ledger,
+    report: Annotated[Path, typer.Option(help="JSON file for what was found.")],
+    drop: Annotated[bool, typer.Option("--drop/--keep", help="Remove what was found.")] = True,
+) -> None:
+    """Find benchmark items in the examples and remove those examples.
+
+    Example: collectivesft curated decontaminate --examples dedup.parquet --items cmb.items.jsonl
+    --out clear.parquet --dropped clear.dropped.parquet --ledger clear.ledger.json
+    --report contamination.json
+    """
+    from collectivesft.curated.contamination import decontaminate_file
+
+    decontaminate_file(examples, items, drop, out, dropped, ledger, report)
+
+
+@app.command()
+def mix(
+    examples: Examples,
+    recipe: Annotated[Path, typer.Option(help="YAML file of the experiment.")],
+    out: Out,
+    validation: Annotated[Path, typer.Option(help="Parquet file for the held-out part.")],
+    ledger: Ledger,
+    stats: Annotated[Path, typer.Option(help="JSON file that describes the mixture.")],
+) -> None:
+    """Draw the mixture of an experiment.
+
+    Example: collectivesft curated mix --examples clear.parquet
+    --recipe config/experiments/collective.yaml --out train.parquet
+    --validation validation.parquet --ledger mix.ledger.json --stats mixture.json
+    """
+    from collectivesft.curated.mix import mix_file
+
+    mix_file(examples, recipe, out, validation, ledger, stats)
+
+
+@app.command()
+def ledger(
+    ledger: Annotated[list[Path], typer.Option(help="Ledgers of the steps, in order.")],
+    out: Out,
+    csv: Annotated[Path, typer.Option(help="The same as CSV.")],
+    markdown: Annotated[Path, typer.Option(help="A summary as Markdown.")],
+) -> None:
+    """Join the ledgers of all steps and check that they add up.
+
+    Example: collectivesft curated ledger --ledger read.ledger.json --ledger clean.ledger.json
+    --out ledger.json --csv ledger.csv --markdown ledger.md
+    """
+    from collectivesft.curated.ledger import combine
+
+    combine(ledger, out, csv, markdown)
+
+
+@app.command()
+def card(
+    ledger: Annotated[Path, typer.Option(help="The joined ledger.")],
+    mixture: Annotated[Path, typer.Option(help="The mixture's description.")],
+    contamination: Annotated[Path, typer.Option(help="The report on contamination.")],
+    out: Out,
+) -> None:
+    """Write the data card of a mixture.
+
+    Example: collectivesft curated card --ledger ledger.json --mixture mixture.json
+    --contamination contamination.json --out data-card.md
+    """
+    from collectivesft.curated.card import write_card
+
+    write_card(ledger, mixture, contamination, out)

@@ -1,0 +1,155 @@
+"""The ledger: rows in, kept and dropped by reason, for each dataset at each step; it adds up."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from collectivesft import datasets as known
+from collectivesft.errors import InputError
+from collectivesft.example import Drop, Example
+from collectivesft.files import read_json, write_json, write_text
+
+STEPS = ("read", "clean", "dedup", "decontaminate", "mix")
+_REMEDY = "Delete the curated folder of this run and run again"
+
+
+@dataclass
+class Entry:
+    """Counts of one dataset at one step. ``changed`` counts rows that stay but were altered."""
+
+    rows_in: int = 0
+    kept: int = 0
+    dropped: Counter = field(default_factory=Counter)
+    changed: Counter = field(default_factory=Counter)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain, with sorted reasons."""
+        counts = {"dropped": self.dropped, "changed": self.changed}
+        plain = {name: dict(sorted(counter.items())) for name, counter in counts.items()}
+        return {"rows_in": self.rows_in, "kept": self.kept, **plain}
+
+
+class StepLedger:
+    """Counts what passes through one step."""
+
+    def __init__(self, step: str, datasets: Iterable[str] = ()):
+        self.step, self.entries = step, {name: Entry() for name in datasets}
+
+    def entry(self, dataset: str) -> Entry:
+        """The counts of a dataset; made where there is none yet."""
+        return self.entries.setdefault(dataset, Entry())
+
+    def watch(self, results: Iterable[Example | Drop]) -> Iterator[Example | Drop]:
+        """Pass the results on, counting each."""
+        for result in results:
+            entry = self.entry(result.id.partition(":")[0])
+            entry.rows_in += 1
+            if isinstance(result, Drop):
+                entry.dropped[result.reason] += 1
+            else:
+                entry.kept += 1
+            yield result
+
+    def write(self, path: Path) -> None:
+        """Write the step's ledger as JSON."""
+        datasets = {name: entry.as_json() for name, entry in self.entries.items()}
+        write_json(path, {"step": self.step, "datasets": datasets})
+
+
+def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) -> dict[str, Any]:
+    """Join the ledgers of all steps into one and check that it adds up.
+
+    Args:
+        paths: ledgers of the steps, in their order; several of one step add to each other.
+        out: JSON ``{"steps", "datasets": {name: {step: counts}}, "totals": {step: counts}}``.
+
+    Raises:
+        InputError: rows in and kept plus dropped differ, or a step does not take what the one
+            before handed on.
+    """
+    datasets: dict[str, dict[str, Any]] = {}
+    for path in paths:
+        content = read_json(path)
+        for name, counts in content["datasets"].items():
+            steps = datasets.setdefault(name, {})
+            _check(path, name, counts, list(steps.values())[-1] if steps else None)
+            steps[content["step"]] = counts
+    steps = [step for step in STEPS if any(step in entry for entry in datasets.values())]
+    _check_complete(steps, datasets, out)
+    totals = {
+        step: _total([entry[step] for entry in datasets.values() if step in entry])
+        for step in steps
+    }
+    titles = {name: known.get(name).SOURCE.title for name in datasets}
+    result = {"steps": steps, "datasets": datasets, "totals": totals, "titles": titles}
+    write_json(out, result)
+    write_text(csv_path, _csv(result))
+    write_text(markdown, _markdown(result))
+    return result
+
+
+def _check(path: Path, name: str, counts: dict, before: dict | None) -> None:
+    if counts["rows_in"] != counts["kept"] + sum(counts["dropped"].values()):
+        problem = f"{name}: {counts['rows_in']} rows in are not kept plus dropped"
+        raise InputError(path, problem, _REMEDY)
+    if before is not None and counts["rows_in"] != before["kept"]:
+        problem = f"{name}: {counts['rows_in']} rows in, the step before kept {before['kept']}"
+        raise InputError(path, problem, _REMEDY)
+
+
+def _check_complete(steps: list[str], datasets: dict[str, dict[str, Any]], out: Path) -> None:
+    """Rows that a step kept must turn up in the next one."""
+    for name, entry in datasets.items():
+        last = list(entry)[-1]
+        if last != steps[-1] and entry[last]["kept"]:
+            problem = f"{name}: {entry[last]['kept']} rows after {last} are in no later step"
+            raise InputError(out, problem, _REMEDY)
+
+
+def _total(entries: list[dict]) -> dict[str, Any]:
+    total = Entry()
+    for entry in entries:
+        total.rows_in += entry["rows_in"]
+        total.kept += entry["kept"]
+        total.dropped.update(entry["dropped"])
+        total.changed.update(entry["changed"])
+    return total.as_json()
+
+
+def _lines(result: dict) -> Iterator[list[Any]]:
+    """dataset, step, rows in, kept, what, reason, rows: one line for each reason."""
+    for name, steps in [*result["datasets"].items(), ("total", result["totals"])]:
+        for step, counts in steps.items():
+            head = [name, step, counts["rows_in"], counts["kept"]]
+            yield [*head, "kept", "", counts["kept"]]
+            for what in ("dropped", "changed"):
+                for reason, rows in counts[what].items():
+                    yield [*head, what, reason, rows]
+
+
+def _csv(result: dict) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["dataset", "step", "rows_in", "rows_kept", "what", "reason", "rows"])
+    writer.writerows(_lines(result))
+    return stream.getvalue()
+
+
+def _markdown(result: dict) -> str:
+    steps = result["steps"]
+    names = [*result["datasets"].items(), ("**total**", result["totals"])]
+    lines = ["| dataset | read | " + " | ".join(f"after {step}" for step in steps) + " |"]
+    lines.append("|---" + "|---:" * (len(steps) + 1) + "|")
+    for name, entry in names:
+        first = entry[steps[0]]["rows_in"]
+        kept = [f"{entry[step]['kept']:,}" if step in entry else "" for step in steps]
+        lines.append(f"| {name} | {first:,} | " + " | ".join(kept) + " |")
+    lines += ["", "Dropped, by step and reason:", "", "| step | reason | rows |", "|---|---|---:|"]
+    for step in steps:
+        for reason, rows in result["totals"][step]["dropped"].items():
+            lines.append(f"| {step} | {reason.replace('_', ' ')} | {rows:,} |")
+    return "\n".join(lines) + "\n"

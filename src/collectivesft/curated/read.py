@@ -1,0 +1,42 @@
+"""Raw files to examples and benchmark items, by the file of each dataset and benchmark."""
+
+from pathlib import Path
+
+from collectivesft import benchmarks, datasets
+from collectivesft.benchmarks.item import dump_item
+from collectivesft.curated.ledger import StepLedger
+from collectivesft.curated.store import write_results
+from collectivesft.errors import InputError
+from collectivesft.files import atomic_path
+from collectivesft.progress import track
+from collectivesft.raw.folder import RawFolder
+
+
+def read_dataset(name: str, manifest: Path, out: Path, dropped: Path, ledger: Path) -> None:
+    """Write a dataset's examples and its unusable rows.
+
+    Raises:
+        InputError: a raw file is not what its reader expects, with file and row.
+    """
+    raw = RawFolder.load(manifest)
+    counts = StepLedger("read", [name])
+    rows = track(datasets.get(name).read(raw), f"read {name}")
+    write_results(counts.watch(rows), out, dropped)
+    if counts.entry(name).rows_in == 0:
+        raise InputError(manifest, f"{name} has no rows", "Check its raw files, then fetch again")
+    counts.write(ledger)
+
+
+def read_benchmark(name: str, manifest: Path, out: Path) -> None:
+    """Write a benchmark's items as JSON Lines, in the order of its files.
+
+    Raises:
+        InputError: a raw file is not what the benchmark expects, or an id appears twice.
+    """
+    raw, seen = RawFolder.load(manifest), set()
+    with atomic_path(out) as partial, open(partial, "w", encoding="utf-8") as handle:
+        for item in track(benchmarks.get(name).items(raw), f"read {name}"):
+            if item.id in seen:
+                raise InputError(manifest, f"{name}: two items {item.id}", "Fetch it again")
+            seen.add(item.id)
+            handle.write(dump_item(item) + "\n")
