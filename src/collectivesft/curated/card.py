@@ -37,16 +37,20 @@ def _sets(ledger: dict[str, Any], mixture: dict[str, Any]) -> str:
     trained = {part["dataset"]: part["examples"] for part in mixture["datasets"]}
     lines = ["| set | licence | access | published rows | rows read | kept | in training |"]
     lines.append("|---|---|---|---:|---:|---:|---:|")
-    for name, steps in ledger["datasets"].items():
-        source = datasets.get(name).SOURCE
-        read = steps["read"]["rows_in"]
-        kept = list(steps.values())[-2 if "mix" in steps else -1]["kept"]
+    for name in ledger["order"]:
+        source, steps = datasets.get(name).SOURCE, ledger["datasets"][name]
+        read, kept = steps["read"]["rows_in"], curated(steps)
         published = "unknown" if source.rows is None else f"{source.rows:,}"
         title = f"[{source.title}]({source.homepage})"
         cells = [title, source.licence, source.access.replace("_", " "), published]
         cells += [f"{read:,}", f"{kept:,}", f"{trained.get(name, 0):,}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def curated(steps: dict[str, Any]) -> int:
+    """Rows of one set that went through all of the curation, before the mixture was drawn."""
+    return steps["decontaminate"]["kept"] if "decontaminate" in steps else 0
 
 
 def _composition(mixture: dict[str, Any]) -> str:
@@ -82,7 +86,7 @@ def _contamination(report: dict[str, Any]) -> str:
 
 def _notes(ledger: dict[str, Any]) -> str:
     lines = []
-    for name in ledger["datasets"]:
+    for name in ledger["order"]:
         source = datasets.get(name).SOURCE
         lines += [f"- {source.title}: {note}" for note in source.notes]
     return "\n".join(lines)

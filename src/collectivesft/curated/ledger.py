@@ -65,7 +65,8 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
 
     Args:
         paths: ledgers of the steps, in their order; several of one step add to each other.
-        out: JSON ``{"steps", "datasets": {name: {step: counts}}, "totals": {step: counts}}``.
+        out: JSON ``{"steps", "order": [name], "titles": {name: title}, "datasets": {name:
+            {step: counts}}, "totals": {step: counts}}``.
 
     Raises:
         InputError: rows in and kept plus dropped differ, or a step does not take what the one
@@ -85,7 +86,9 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
         for step in steps
     }
     titles = {name: known.get(name).SOURCE.title for name in datasets}
-    result = {"steps": steps, "datasets": datasets, "totals": totals, "titles": titles}
+    result = {"steps": steps, "datasets": datasets, "totals": totals}
+    # JSON objects here are sorted by key: the order of the sets is kept apart.
+    result |= {"order": list(datasets), "titles": titles}
     write_json(out, result)
     write_text(csv_path, _csv(result))
     write_text(markdown, _markdown(result))

@@ -12,8 +12,8 @@ from collectivesft.files import atomic_path
 
 matplotlib.use("agg")
 
-import matplotlib.pyplot as plt  # noqa: E402  (the backend is chosen first)
-from matplotlib import font_manager  # noqa: E402
+import matplotlib.pyplot as plt
+from matplotlib import font_manager, ticker
 
 # Okabe and Ito's colours: told apart by colour-blind readers, and ordered here so that
 # neighbours differ in grey too. The same thing has the same colour in every figure.
@@ -21,8 +21,14 @@ BLUE, ORANGE, GREEN, RED, PURPLE, SKY, YELLOW, GREY = (
     "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#8A8A8A",
 )  # fmt: skip
 STYLE_COLOURS = {"mcqa": BLUE, "qa": ORANGE, "dialogue": GREEN, "ner": PURPLE}
-STYLE_LABELS = {"mcqa": "exam questions", "qa": "single-turn QA", "dialogue": "dialogue", "ner": "labelling"}
+STYLE_LABELS = {
+    "mcqa": "exam questions",
+    "qa": "single-turn QA",
+    "dialogue": "dialogue",
+    "ner": "labelling",
+}
 BASE_COLOUR, TUNED_COLOUR, REFERENCE_COLOUR = GREY, BLUE, ORANGE
+BAR = {"height": 0.72, "edgecolor": "white", "linewidth": 0.5}
 
 _RC = {
     "axes.axisbelow": True,
@@ -64,6 +70,12 @@ def new(width: float = 7.2, height: float = 4.0, **kwargs: Any):
     return plt.subplots(figsize=(width, height), **kwargs)
 
 
+def mosaic(layout: list[list[str]], height: float, width: float = 7.2, **kwargs: Any):
+    """A figure and its axes by name, ``width`` x ``height`` inches, from a layout of names."""
+    use()
+    return plt.subplot_mosaic(layout, figsize=(width, height), **kwargs)
+
+
 def source_line(figure, text: str) -> None:
     """A small line below the figure that says where its numbers come from."""
     figure.supxlabel(text, fontsize=7, color="#666666", x=0.01, ha="left")
@@ -81,13 +93,54 @@ def save(figure, out: Path, rows: Sequence[dict[str, Any]]) -> None:
         with atomic_path(out.with_suffix(f".{suffix}")) as partial:
             figure.savefig(partial, format=suffix, metadata=metadata)
     plt.close(figure)
-    with atomic_path(out.with_suffix(".csv")) as partial:
-        with open(partial, "w", encoding="utf-8", newline="") as handle:
-            writer = csv.DictWriter(handle, fieldnames=list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+    with (
+        atomic_path(out.with_suffix(".csv")) as partial,
+        open(partial, "w", encoding="utf-8", newline="") as handle,
+    ):
+        writer = csv.DictWriter(handle, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def thousands(value: float) -> str:
     """1234567 as 1,234,567."""
     return f"{value:,.0f}"
+
+
+def thousands_formatter():
+    """Axis numbers as 1,000."""
+    return ticker.FuncFormatter(lambda value, _: thousands(value))
+
+
+def short_title(title: str) -> str:
+    """A set's title without what stands in parentheses after it."""
+    return title.split(" (")[0]
+
+
+def bar_axis(axes, names: Sequence[str], largest: float, room: float = 0.25) -> None:
+    """Axis of horizontal bars: names from the top down, room at the right for their labels."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
+    axes.set_xlim(0, (largest or 1) * (1 + room))
+    axes.tick_params(axis="both", length=0)
+    axes.grid(False)
+    axes.spines["bottom"].set_visible(False)
+    axes.set_xticks([])
+
+
+def bar_label(axes, x: float, y: float, text: str) -> None:
+    """A number directly behind the end of a bar."""
+    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=8)
+
+
+def units_formatter():
+    """Axis numbers as 500, 2k, 3M, 1.5B."""
+    return ticker.FuncFormatter(lambda value, _: units(value))
+
+
+def units(value: float) -> str:
+    """1500000 as 1.5M."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= size:
+            return f"{value / size:g}{letter}"
+    return f"{value:g}"

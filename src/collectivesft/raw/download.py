@@ -6,6 +6,7 @@ the finished partial file first.
 """
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,7 +64,7 @@ def download(request: Request, target: Path) -> httpx.Headers:
     """Fetch into ``partial_of(target)``, going on from what is there.
 
     Tries again, with growing waits, when the connection breaks or the server is busy; an
-    attempt that brought new bytes resets the count.
+    attempt that came further than all before it resets the count.
 
     Returns:
         The response's headers, those of redirects included (the last one wins).
@@ -73,13 +74,16 @@ def download(request: Request, target: Path) -> httpx.Headers:
     """
     partial = partial_of(target)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    failures = 0
+    failures, most = 0, _offset(request.url, partial)
     while True:
-        before = _size(partial)
         try:
             return _attempt(request, partial)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+            raise DownloadError(f"{request.url}: {error}".rstrip(".")) from error
         except (httpx.TransportError, _Retry) as error:
-            failures = 1 if _size(partial) > before else failures + 1
+            size = _offset(request.url, partial)
+            failures = 1 if size > most else failures + 1
+            most = max(most, size)
             if failures >= ATTEMPTS:
                 raise DownloadError(f"{request.url}: {_reason(error)}") from error
             wait = getattr(error, "wait_s", None)
@@ -103,7 +107,7 @@ def _attempt(request: Request, partial: Path) -> httpx.Headers:
     ):
         merged = _merge_headers(response)
         if response.status_code == 416:
-            _settle_unsatisfiable(response, partial, offset)
+            merged.setdefault("etag", _settle_unsatisfiable(response, partial, offset))
             return merged
         _raise_for_status(request.url, response)
         offset = _begin(request.url, response, partial, offset)
@@ -130,33 +134,51 @@ def _raise_for_status(url: str, response: httpx.Response) -> None:
 
 
 def _offset(url: str, partial: Path) -> int:
-    """Bytes to keep: none unless they came from this very address."""
-    size = _size(partial)
-    if size and _state(partial).get("url") != url:
-        partial.unlink()
-        return 0
-    return size
+    """Bytes to go on from: none unless they came from this very address.
+
+    Bytes of another address stay until this one really gives something.
+    """
+    known = _state(partial).get("url") == url
+    return partial.stat().st_size if known and partial.is_file() else 0
 
 
 def _begin(url: str, response: httpx.Response, partial: Path, offset: int) -> int:
     """Decide where the body goes; note its version. Returns the offset at which to write."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise DownloadError(f"{url}: the server compresses the file although asked not to")
-    version = response.headers.get("etag") or response.headers.get("last-modified")
+    version = _version(response)
     if response.status_code == 206:
         known = _state(partial).get("version")
-        start = response.headers.get("content-range", "").removeprefix("bytes ").split("-")[0]
-        if start != str(offset) or (known and version and known != version):
-            partial.unlink()
+        start = _content_range(response)[0]
+        if start != offset or (offset and known and version and known != version):
+            partial.unlink(missing_ok=True)
             raise _Retry("the file changed on the server", 0.0)
-        return offset
-    write_json(_state_path(partial), {"url": url, "version": version})
-    return 0
+    if response.status_code == 200 or not offset:
+        # First the old bytes go: killed in between, they must not pass for the new version's.
+        partial.unlink(missing_ok=True)
+        write_json(_state_path(partial), {"url": url, "version": version})
+        return 0
+    return offset
+
+
+def _version(response: httpx.Response) -> str | None:
+    return response.headers.get("etag") or response.headers.get("last-modified")
+
+
+def _content_range(response: httpx.Response) -> tuple[int | None, int | None]:
+    """First byte and size of the whole, from ``bytes FIRST-LAST/SIZE`` or ``bytes */SIZE``."""
+    text = response.headers.get("content-range", "")
+    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", text.strip(), re.ASCII)
+    first, size = found.groups() if found else (None, None)
+    return first and int(first), int(size) if size and size != "*" else None
 
 
 def _receive(request: Request, response: httpx.Response, partial: Path, offset: int) -> None:
     length = response.headers.get("content-length")
     total = offset + int(length) if length and length.isdigit() else None
+    if response.status_code == 206:
+        # The whole, not this answer: a server may give less than it was asked for.
+        total = _content_range(response)[1] or total
     label = f"{request.label or partial.name} (bytes)"
     with open(partial, "r+b" if offset else "wb") as handle, Reporter(label, total) as reporter:
         handle.seek(offset)
@@ -169,16 +191,15 @@ def _receive(request: Request, response: httpx.Response, partial: Path, offset: 
         raise _Retry(f"the connection ended after {received} of {total} bytes")
 
 
-def _settle_unsatisfiable(response: httpx.Response, partial: Path, offset: int) -> None:
-    """416: either all bytes are here already, or what is here cannot be used."""
-    total = response.headers.get("content-range", "").rpartition("/")[2]
-    if total != str(offset):
+def _settle_unsatisfiable(response: httpx.Response, partial: Path, offset: int) -> str:
+    """416: all bytes are here already (returns their version), or they cannot be used."""
+    known = _state(partial).get("version") or ""
+    version = _version(response)
+    changed = known and version and known != version
+    if not offset or changed or _content_range(response)[1] != offset:
         partial.unlink(missing_ok=True)
         raise _Retry("the server refused to go on from there", 0.0)
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else 0
+    return known
 
 
 def _state_path(partial: Path) -> Path:
@@ -186,7 +207,9 @@ def _state_path(partial: Path) -> Path:
 
 
 def _state(partial: Path) -> dict:
-    path = _state_path(partial)
-    if not path.is_file():
+    """What is noted about the bytes so far; nothing if the note is missing or damaged."""
+    try:
+        state = json.loads(_state_path(partial).read_bytes())
+    except (FileNotFoundError, ValueError):
         return {}
-    return json.loads(path.read_text(encoding="utf-8"))
+    return state if isinstance(state, dict) else {}

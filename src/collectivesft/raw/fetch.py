@@ -1,9 +1,10 @@
 """Fetches the files of a source, verifies each, and writes the manifest last."""
 
+import contextlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,7 +81,19 @@ def _select(known: Sequence[RawFile], names: Sequence[str]) -> list[RawFile]:
 
 def write_manifest(target: Target, entries: list[dict]) -> None:
     """Write the manifest that RawFolder reads; only when every file is in its place."""
-    files.write_json(target.manifest, {"source": target.name, "files": entries})
+    with naming(target.manifest):
+        files.write_json(target.manifest, {"source": target.name, "files": entries})
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an error that names no file, such as a full disk's, name this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def copy_all(
@@ -106,7 +119,7 @@ def copy_file(source: Path, file: RawFile, target: Target) -> dict:
     digest = verify.check(source, file)
     path = target.folder / file.path
     if not (path.is_file() and files.sha256(path) == digest):
-        with files.atomic_path(path) as partial:
+        with naming(path), files.atomic_path(path) as partial:
             with open(source, "rb") as reader, open(partial, "wb") as writer:
                 while block := reader.read(files.CHUNK):
                     writer.write(block)
@@ -128,8 +141,9 @@ def fetch_remote(file: RawFile, target: Target) -> dict:
     for location in file.locations:
         origin = locations.origin(location)
         try:
-            stated = locations.fetch(location, file, path)
-            digest = _accept(stated, path, target, origin)
+            with naming(path):
+                stated = locations.fetch(location, file, path)
+                digest = _accept(stated, path, target, origin)
         except UserError as error:
             failures.append(str(error).rstrip("."))
             continue
@@ -187,9 +201,12 @@ def _entry(name: str, path: Path, digest: str, origin: str) -> dict:
 
 
 def _journal(target: Target) -> dict[str, dict]:
-    """What earlier runs fetched: name to origin and sha256."""
-    path = target.folder / JOURNAL
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """What earlier runs fetched: name to origin and sha256; nothing if it is damaged."""
+    try:
+        journal = json.loads((target.folder / JOURNAL).read_bytes())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return journal if isinstance(journal, dict) else {}
 
 
 def _note(target: Target, name: str, fact: dict) -> None:

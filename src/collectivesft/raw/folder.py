@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from collectivesft.errors import InputError
+from collectivesft.errors import InputError, UserError
 from collectivesft.files import read_json
+from collectivesft.raw.local import safe_name
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class RawFolder:
         manifest = Path(manifest)
         content = read_json(manifest)
         try:
-            sizes = {entry["path"]: entry["size"] for entry in content["files"]}
-        except (KeyError, TypeError) as error:
+            sizes = {safe_name(entry["path"]): entry["size"] for entry in content["files"]}
+        except (KeyError, TypeError, UserError) as error:
             remedy = "Delete it and fetch the source again"
             raise InputError(manifest, "not a manifest of raw files", remedy) from error
         folder = cls(manifest, tuple(sizes))

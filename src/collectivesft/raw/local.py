@@ -1,9 +1,12 @@
 """Raw files from a local folder: the demo's, or ones placed by hand."""
 
+import re
 import unicodedata
 from pathlib import Path, PurePosixPath
 
 from collectivesft.errors import InputError, UserError
+
+_SUM = re.compile("([0-9a-fA-F]{64}) [ *](.+)")
 
 
 def safe_name(name: str) -> str:
@@ -41,17 +44,23 @@ def read_checksums(path: Path) -> dict[Path, str]:
     """A file in sha256sum's format: resolved path of each file (NFC) to its sha256.
 
     Raises:
-        InputError: a line that is not ``<64 hex digits>  <path>``.
+        InputError: not a text file, or a line that is not ``<64 hex digits>  <path>``.
     """
+    path, remedy = Path(path), "Write it again with sha256sum"
+    if path.is_dir():
+        raise InputError(path, "a folder in place of a list of checksums", remedy)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(path, "not UTF-8", remedy) from error
     sums = {}
-    for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        digest, _, name = line.partition(" ")
-        if len(digest) != 64 or not name.strip():
-            remedy = "Write it again with sha256sum"
+        found = _SUM.fullmatch(line)
+        if found is None:
             raise InputError(path, "not a line of sha256sum", remedy, row=number)
-        sums[_key(Path(path).parent / name[1:])] = digest.lower()
+        sums[_key(path.parent / found[2])] = found[1].lower()
     return sums
 
 

@@ -1,0 +1,149 @@
+"""The figure of the curation: rows kept and dropped, by step and by set."""
+
+from pathlib import Path
+from typing import Any
+
+from collectivesft.figures import style
+
+# Words and colours of the steps; neighbours in a bar differ in grey too.
+_STEPS = {
+    "read": ("Read", "unusable when read"),
+    "clean": ("Clean", "dropped by cleaning"),
+    "dedup": ("Deduplicate", "copies"),
+    "decontaminate": ("Decontaminate", "in a benchmark"),
+    "mix": ("Mix", "not drawn"),
+}
+_COLOURS = {
+    "mix": "#D9D9D9", "decontaminate": style.RED, "dedup": style.YELLOW,
+    "clean": style.GREEN, "read": style.ORANGE,
+}  # fmt: skip
+TOTAL = "total"
+
+
+def table(ledger: dict[str, Any]) -> list[dict[str, Any]]:
+    """Tidy rows of a ledger: dataset, title, step, outcome, reason, rows.
+
+    Args:
+        ledger: what ``curated ledger`` wrote.
+
+    Returns:
+        For each set and for ``total`` at each step one row ``kept``, and one row ``dropped`` for
+        each reason.
+    """
+    names = ledger.get("order", list(ledger["datasets"]))
+    titles = ledger.get("titles", {})
+    parts = [(TOTAL, "All sets", ledger["totals"])]
+    parts += [(name, titles.get(name, name), ledger["datasets"][name]) for name in names]
+    rows = []
+    for name, title, steps in parts:
+        for step in (step for step in ledger["steps"] if step in steps):
+            head = {"dataset": name, "title": title, "step": step}
+            rows.append(head | {"outcome": "kept", "reason": "", "rows": steps[step]["kept"]})
+            for reason, count in steps[step]["dropped"].items():
+                rows.append(head | {"outcome": "dropped", "reason": reason, "rows": count})
+    return rows
+
+
+def draw(rows: list[dict[str, Any]], out: Path) -> None:
+    """Draw the figure and save it with its table.
+
+    Args:
+        rows: what ``table`` returned.
+        out: path of the figure, with any suffix.
+    """
+    sets = list(dict.fromkeys(row["dataset"] for row in rows if row["dataset"] != TOTAL))
+    heights = [0.5 + 0.46 * len(_steps(rows)), 0.75 + 0.23 * max(len(sets), 2)]
+    figure, axes = style.mosaic(
+        [["steps"], ["sets"]], height=sum(heights) + 0.4, height_ratios=heights
+    )
+    _draw_steps(axes["steps"], [row for row in rows if row["dataset"] == TOTAL])
+    _draw_sets(axes["sets"], rows, sets)
+    style.source_line(
+        figure,
+        "Rows that become validation examples count as kept. Shares are of each set's raw rows."
+        " Source: ledger.json",
+    )
+    style.save(figure, out, rows)
+
+
+def _steps(rows: list[dict]) -> list[str]:
+    return list(dict.fromkeys(row["step"] for row in rows))
+
+
+def _count(rows: list[dict], outcome: str, step: str) -> int:
+    return sum(row["rows"] for row in rows if row["outcome"] == outcome and row["step"] == step)
+
+
+def _draw_steps(axes, rows: list[dict]) -> None:
+    """One bar a step: kept, then dropped; the numbers behind it, the reasons below those."""
+    steps = _steps(rows)
+    ends = []
+    for y, step in enumerate(steps):
+        kept, dropped = (_count(rows, outcome, step) for outcome in ("kept", "dropped"))
+        axes.barh(y, kept, color=style.BLUE, **style.BAR)
+        axes.barh(y, dropped, left=kept, color=_COLOURS[step], **style.BAR)
+        ends.append(kept + dropped)
+        _step_label(axes, kept, dropped, y, _reasons(rows, step))
+    style.bar_axis(axes, [_STEPS[step][0] for step in steps], max(ends, default=0), room=0.85)
+    axes.set_title("Rows kept and dropped at each step")
+
+
+def _step_label(axes, kept: int, dropped: int, y: int, reasons: str) -> None:
+    share = 100 * dropped / ((kept + dropped) or 1)
+    text = f"{style.thousands(kept)} kept"
+    if dropped:
+        text += f", {style.thousands(dropped)} dropped ({share:.1f} %)"
+    for line, size, colour, up in (
+        (text, 8, "black", 0.17 if reasons else 0),
+        (reasons, 6.5, "#555555", -0.2),
+    ):
+        axes.annotate(
+            line, (kept + dropped, y - up), (5, 0), textcoords="offset points",
+            va="center", fontsize=size, color=colour,
+        )  # fmt: skip
+
+
+def _reasons(rows: list[dict], step: str) -> str:
+    """The three most frequent reasons, in words."""
+    drops = [row for row in rows if row["step"] == step and row["outcome"] == "dropped"]
+    drops = sorted((row for row in drops if row["rows"]), key=lambda row: -row["rows"])
+    words = [f"{row['reason'].replace('_', ' ')} {style.thousands(row['rows'])}" for row in drops]
+    more = f" + {len(words) - 3} more" if len(words) > 3 else ""
+    return ", ".join(words[:3]) + more
+
+
+def _draw_sets(axes, rows: list[dict], sets: list[str]) -> None:
+    """Where each set's raw rows went, in percent; the rows read behind the bar."""
+    titles = {row["dataset"]: style.short_title(row["title"]) for row in rows}
+    parts, raw = _fates(rows, sets)
+    left = [0.0] * len(sets)
+    for label, colour, counts in parts:
+        shares = [100 * count / (total or 1) for count, total in zip(counts, raw, strict=True)]
+        if any(shares):
+            axes.barh(range(len(sets)), shares, left=left, color=colour, label=label, **style.BAR)
+        left = [a + b for a, b in zip(left, shares, strict=True)]
+    for y, (total, count) in enumerate(zip(raw, parts[0][2], strict=True)):
+        text = f"{style.thousands(count)} of {style.thousands(total)}"
+        style.bar_label(axes, 100, y, text)
+    style.bar_axis(axes, [titles[name] for name in sets], 100, room=0.3)
+    axes.set_title("What became of each set's raw rows", pad=22)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=6, fontsize=7.5,
+        handlelength=1, handleheight=1, columnspacing=1.1, handletextpad=0.4, borderpad=0.2,
+    )  # fmt: skip
+
+
+def _fates(rows: list[dict], sets: list[str]) -> tuple[list[tuple[str, str, list[int]]], list[int]]:
+    """Label, colour and rows by set, of what is in the mixture and what each step dropped.
+
+    Returns:
+        These, and the rows read of each set.
+    """
+    steps = _steps(rows)
+    own = [[row for row in rows if row["dataset"] == name] for name in sets]
+    parts = [("in the mixture", style.BLUE, [_count(part, "kept", steps[-1]) for part in own])]
+    for step in reversed(steps):
+        counts = [_count(part, "dropped", step) for part in own]
+        parts.append((_STEPS[step][1], _COLOURS[step], counts))
+    raw = [_count(part, "kept", steps[0]) + _count(part, "dropped", steps[0]) for part in own]
+    return parts, raw

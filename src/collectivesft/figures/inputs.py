@@ -1,0 +1,113 @@
+"""Reads the result files that figures are drawn from; a wrong file is named, with its maker."""
+
+import contextlib
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from collectivesft.errors import InputError, UserError
+from collectivesft.files import read_json, read_jsonl
+
+
+@contextlib.contextmanager
+def made_by(path: Path, command: str) -> Iterator[None]:
+    """Turn a missing key into an InputError that names the command that makes the file."""
+    try:
+        yield
+    except KeyError as error:
+        problem = f"no key {error.args[0]!r}"
+        raise InputError(path, problem, f"Make it with `collectivesft {command}`") from error
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON file that holds one object.
+
+    Raises:
+        InputError: not JSON, or something else than an object.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(path, "not a JSON object", "Give the file that the help names")
+    return content
+
+
+def read_histories(options: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
+    """Name to records, from options ``NAME=PATH``.
+
+    Raises:
+        UserError: an option without name, or a name twice.
+        InputError: a history without a training loss, or a record without step or tokens.
+    """
+    histories: dict[str, list[dict[str, Any]]] = {}
+    for option in options:
+        name, separator, path = option.partition("=")
+        if not (name and separator and path):
+            raise UserError(f"--history {option}: not NAME=PATH. Write --history demo=FILE.")
+        if name in histories:
+            raise UserError(f"--history {name}: given twice. Give each experiment once.")
+        histories[name] = _records(Path(path))
+    return histories
+
+
+def _records(path: Path) -> list[dict[str, Any]]:
+    records = []
+    for number, record in read_jsonl(path):
+        if not isinstance(record, dict) or not {"step", "tokens"} <= set(record):
+            raise InputError(path, "no step or no tokens", _TRAIN, row=number)
+        records.append(record)
+    if not any(record.get("loss") is not None for record in records):
+        raise InputError(path, "no training loss in it", _TRAIN)
+    return records
+
+
+_TRAIN = "Make it with `collectivesft sft train`"
+
+
+def read_scores(paths: Iterable[Path]) -> list[dict[str, Any]]:
+    """Scores of choice benchmarks, one file a model.
+
+    Raises:
+        InputError: scores of something else, or not of the first file's benchmark and protocol.
+    """
+    scores: list[dict[str, Any]] = []
+    for path in paths:
+        content = read_object(path)
+        if content.get("kind") != "choice":
+            raise InputError(path, "not scores of a choice benchmark", "Leave the file out")
+        with made_by(path, "scores score"):
+            what = [content[key] for key in ("benchmark", "protocol")]
+            _check_categories(content)
+        if scores and what != [scores[0][key] for key in ("benchmark", "protocol")]:
+            problem = f"{' by '.join(what)}, unlike the first file"
+            raise InputError(path, problem, "Give files of one benchmark and protocol")
+        if content["model"] in {other["model"] for other in scores}:
+            raise InputError(path, f"a second file of {content['model']}", "Give each model once")
+        scores.append(content)
+    return scores
+
+
+def _check_categories(content: dict[str, Any]) -> None:
+    for part in [content["macro"], *content["categories"]]:
+        for key in ("value", "low", "high"):
+            part[key]
+    for key in ("model", "items"):
+        content[key]
+
+
+def read_leaderboard(path: Path) -> list[dict[str, Any]]:
+    """Rows of published scores: model, category (or macro), accuracy in percent.
+
+    Raises:
+        InputError: other columns, or an accuracy that is not a number.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    for number, row in enumerate(rows, start=2):
+        try:
+            row["accuracy"] = float(row["accuracy"])
+            row["model"], row["category"]
+        except (KeyError, TypeError, ValueError) as error:
+            problem = "not a row of model, category, accuracy"
+            raise InputError(path, problem, "Correct that row", row=number) from error
+    return rows

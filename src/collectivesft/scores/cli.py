@@ -1,0 +1,161 @@
+"""Verbs of stage scores."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+Model = Annotated[Path, typer.Option(help="Folder of the model: config, weights, tokenizer.")]
+Name = Annotated[str, typer.Option(help="The model's name in results.")]
+Items = Annotated[Path, typer.Option(help="JSON Lines of benchmark items.")]
+Out = Annotated[Path, typer.Option(help="File to write.")]
+Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of the result, to the bit.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Take only so many items, evenly over sub-categories.")
+]
+SampleSeed = Annotated[int, typer.Option(help="Seed of the choice that --limit makes.")]
+MaxNewTokens = Annotated[int, typer.Option(min=1, help="Most tokens of one answer.")]
+
+
+@app.callback()
+def _stage() -> None:
+    """Let models answer benchmarks and score the answers."""
+
+
+@app.command()
+def predict(
+    model: Model,
+    name: Name,
+    items: Items,
+    out: Out,
+    method: Annotated[
+        Literal["generate", "likelihood"],
+        typer.Option(help="Write an answer, or compare the probabilities of the letters."),
+    ] = "generate",
+    style: Annotated[
+        Literal["answer_only", "cot"],
+        typer.Option(help="Ask for the letters only, or reason first."),
+    ] = "answer_only",
+    shots: Annotated[int, typer.Option(min=0, help="Solved examples before the question.")] = 0,
+    template: Annotated[
+        Literal["chat", "plain"], typer.Option(help="The tokenizer's chat template, or plain text.")
+    ] = "chat",
+    preset: Annotated[
+        Literal["official", "corrected"],
+        typer.Option(help="Prompt as the benchmark's code makes it, or without its faults."),
+    ] = "corrected",
+    max_new_tokens: MaxNewTokens = 512,
+    batch_size: Annotated[int, typer.Option(min=1, help="Questions in one batch.")] = 16,
+    limit: Limit = None,
+    sample_seed: SampleSeed = 42,
+    threads: Threads = 1,
+) -> None:
+    """Let a model answer a benchmark's questions; a killed run goes on where it stopped.
+
+    Example: collectivesft scores predict --model model --name demo --items cmb.items.jsonl
+    --out cmb.predictions.jsonl --max-new-tokens 16 --threads 2
+    """
+    from collectivesft.scores.predict import Options
+    from collectivesft.scores.predict import predict as run
+
+    options = Options(
+        method=method,
+        style=style,
+        shots=shots,
+        template=template,
+        preset=preset,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        limit=limit,
+        sample_seed=sample_seed,
+        threads=threads,
+    )
+    run(model, name, items, out, options)
+
+
+@app.command()
+def score(
+    predictions: Annotated[Path, typer.Option(help="JSON Lines that `scores predict` wrote.")],
+    items: Items,
+    model: Name,
+    protocol: Annotated[str, typer.Option(help="The protocol's name in results.")],
+    out: Out,
+    csv: Annotated[Path, typer.Option(help="CSV of the categories to write.")],
+) -> None:
+    """Score a model's answers: accuracies with 95 % intervals, by category and in all.
+
+    Example: collectivesft scores score --predictions cmb.predictions.jsonl
+    --items cmb.items.jsonl --model demo --protocol answer --out scores.json --csv categories.csv
+    """
+    from collectivesft.scores.score import score as run
+
+    run(predictions, items, model, protocol, out, csv)
+
+
+@app.command("answer-cases")
+def answer_cases(
+    model: Model,
+    name: Name,
+    items: Items,
+    out: Out,
+    max_new_tokens: MaxNewTokens = 512,
+    limit: Limit = None,
+    sample_seed: SampleSeed = 42,
+    threads: Threads = 1,
+) -> None:
+    """Let a model answer clinical cases, turn by turn; a killed run goes on where it stopped.
+
+    Example: collectivesft scores answer-cases --model model --name demo
+    --items cmb_clin.items.jsonl --out cases.answers.jsonl --limit 2
+    """
+    from collectivesft.scores.cases import answer_cases as run
+
+    run(model, name, items, out, max_new_tokens, limit, sample_seed, threads)
+
+
+@app.command("score-cases")
+def score_cases(
+    answers: Annotated[Path, typer.Option(help="JSON Lines that `scores answer-cases` wrote.")],
+    model: Name,
+    out: Out,
+) -> None:
+    """Compare a model's answers to clinical cases with the references: BLEU-4 and ROUGE-L.
+
+    Example: collectivesft scores score-cases --answers cases.answers.jsonl --model demo
+    --out cases.scores.json
+    """
+    from collectivesft.scores.cases import score_cases as run
+
+    run(answers, model, out)
+
+
+@app.command()
+def table(
+    scores: Annotated[list[Path], typer.Option(help="Scores of one model; give it repeatedly.")],
+    leaderboard: Annotated[Path, typer.Option(help="CSV of published CMB scores.")],
+    csv: Annotated[Path, typer.Option(help="CSV to write.")],
+    markdown: Annotated[Path, typer.Option(help="Markdown to write.")],
+    latex: Annotated[Path, typer.Option(help="LaTeX to write.")],
+) -> None:
+    """Put scores into one table: CSV, Markdown and LaTeX.
+
+    Example: collectivesft scores table --scores a.scores.json --scores b.scores.json
+    --leaderboard resources/leaderboard/cmb-exam-2024-03-16.csv
+    --csv table.csv --markdown table.md --latex table.tex
+    """
+    from collectivesft.scores.table import write_tables
+
+    write_tables(scores, leaderboard, csv, markdown, latex)
+
+
+@app.command()
+def show(table: Annotated[Path, typer.Option(help="CSV that `scores table` wrote.")]) -> None:
+    """Print a table of scores: drawn on a terminal, aligned text elsewhere.
+
+    Example: collectivesft scores show --table table.csv
+    """
+    from collectivesft.scores.show import show as run
+
+    run(table)

@@ -1,0 +1,229 @@
+"""A causal language model as scoring needs it: greedy answers and probabilities of letters."""
+
+import contextlib
+import hashlib
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from collectivesft.errors import UserError
+from collectivesft.files import sha256
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    """A loaded model.
+
+    Attributes:
+        network: transformers' model in evaluation mode, float32 on a CPU, bfloat16 on a GPU.
+        tokenizer: its tokenizer.
+        stops: ids of the tokens that end an answer.
+        longest: most tokens of prompt and answer together, None if the model names no limit.
+    """
+
+    network: Any
+    tokenizer: Any
+    stops: tuple[int, ...]
+    longest: int | None
+
+
+def digest(folder: Path) -> str:
+    """Hex sha256 over names and contents of a model folder's files, without hidden ones.
+
+    Weights count in full: a model that is trained again has the same names and sizes.
+
+    Raises:
+        UserError: no config.json there.
+    """
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"{folder}: no config.json, so not a model folder. Run the step that makes it."
+        )
+    total = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and not path.name.startswith("."):
+            total.update(f"{path.name}\0{sha256(path)}\n".encode())
+    return total.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """What the numbers depend on besides the model: libraries, device and number format."""
+    import torch
+    import transformers
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return {"torch": torch.__version__, "transformers": transformers.__version__, "device": device}
+
+
+def load(folder: Path, threads: int) -> LanguageModel:
+    """Load a model from a local folder, on the first GPU if there is one.
+
+    Args:
+        threads: CPU threads; another number gives other rounding.
+
+    Raises:
+        UserError: transformers cannot load it, or weights are missing in it.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # progress is reported by questions
+    cuda = torch.cuda.is_available()
+    torch.set_num_threads(threads)
+    if not cuda:
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # would cost time
+    with _explained(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        network, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=torch.bfloat16 if cuda else torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    if report["missing_keys"]:
+        missing = sorted(report["missing_keys"])
+        raise UserError(
+            f"{folder}: {len(missing)} weights are missing, {missing[0]} first. Make the folder again."
+        )
+    network.eval().to("cuda" if cuda else "cpu")
+    stops = _stops(network, tokenizer)
+    _greedy(network)
+    return LanguageModel(network, tokenizer, stops, _longest(network, tokenizer))
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
+        reason = str(error).strip().split("\n")[0]
+        raise UserError(
+            f"{folder}: transformers cannot load the model ({reason}). Make the folder again."
+        ) from error
+
+
+def _stops(network: Any, tokenizer: Any) -> tuple[int, ...]:
+    """The tokenizer's end token and all that the generation config names."""
+    named = network.generation_config.eos_token_id
+    named = named if isinstance(named, list) else [named]
+    return tuple(sorted({stop for stop in [tokenizer.eos_token_id, *named] if stop is not None}))
+
+
+def _greedy(network: Any) -> None:
+    """Forget the model's own habits (sampling, penalties), which ``generate`` would apply."""
+    from transformers import GenerationConfig
+
+    network.generation_config = GenerationConfig()
+
+
+def _longest(network: Any, tokenizer: Any) -> int | None:
+    limit = getattr(network.config.get_text_config(), "max_position_embeddings", None)
+    if limit is None and tokenizer.model_max_length < 1_000_000_000:
+        limit = tokenizer.model_max_length  # transformers writes 1e30 for no limit
+    return limit
+
+
+def encode(model: LanguageModel, text: str, template: str) -> list[int]:
+    """Token ids of a prompt; a chat template writes its own special tokens, plain text gets
+    the tokenizer's (such as a beginning, never an end)."""
+    tokenizer = model.tokenizer
+    ids = tokenizer(text, add_special_tokens=template == "plain")["input_ids"]
+    while template == "plain" and ids and ids[-1] == tokenizer.eos_token_id:
+        ids = ids[:-1]
+    return list(ids)
+
+
+def fits(model: LanguageModel, tokens: int, new_tokens: int) -> bool:
+    """Whether a prompt of ``tokens`` leaves room for an answer of ``new_tokens``."""
+    return model.longest is None or tokens + new_tokens <= model.longest
+
+
+def generate(
+    model: LanguageModel, batch: Sequence[list[int]], max_new_tokens: int
+) -> list[tuple[str, bool]]:
+    """Greedy answers to a batch of prompts (token ids).
+
+    Returns:
+        For each prompt the text up to the first stop token, and whether there was one.
+    """
+    import torch
+
+    ids, mask = _padded(model, batch)
+    with torch.inference_mode(), _enough_memory(len(batch)):
+        out = model.network.generate(
+            input_ids=ids,
+            attention_mask=mask,
+            do_sample=False,
+            num_beams=1,
+            max_new_tokens=max_new_tokens,
+            eos_token_id=list(model.stops) or None,
+            pad_token_id=_pad(model),
+        )
+    return [_answer(model, row) for row in out[:, ids.shape[1] :].tolist()]
+
+
+def _answer(model: LanguageModel, new: list[int]) -> tuple[str, bool]:
+    end = next((index for index, token in enumerate(new) if token in model.stops), None)
+    text = model.tokenizer.decode(
+        new[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
+    )
+    return text, end is not None
+
+
+def log_probabilities(
+    model: LanguageModel, batch: Sequence[list[int]], tokens: Sequence[list[int]]
+) -> list[list[float]]:
+    """Natural log probabilities of given next tokens, over the whole vocabulary, in one forward.
+
+    Args:
+        batch: prompts as token ids, one list each.
+        tokens: for each prompt the tokens asked about.
+    """
+    import torch
+
+    ids, mask = _padded(model, batch)
+    inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+    known = inspect.signature(model.network.forward).parameters
+    if "position_ids" in known:  # padding is on the left and must not count
+        inputs["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)
+    if "logits_to_keep" in known:  # only the last position is read
+        inputs["logits_to_keep"] = 1
+    with torch.inference_mode(), _enough_memory(len(batch)):
+        logits = model.network(**inputs).logits[:, -1].float()
+        table = torch.log_softmax(logits, dim=-1).cpu()
+    return [table[row, wanted].tolist() for row, wanted in enumerate(tokens)]
+
+
+def _pad(model: LanguageModel) -> int:
+    pad = model.tokenizer.pad_token_id
+    return pad if pad is not None else (*model.stops, 0)[0]
+
+
+def _padded(model: LanguageModel, batch: Sequence[list[int]]) -> tuple[Any, Any]:
+    """Ids and attention mask, both (prompts, longest prompt), padded on the left."""
+    import torch
+
+    width, pad = max(map(len, batch)), _pad(model)
+    ids = torch.tensor([[pad] * (width - len(row)) + row for row in batch])
+    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch])
+    return ids.to(model.network.device), mask.to(model.network.device)
+
+
+@contextlib.contextmanager
+def _enough_memory(prompts: int) -> Iterator[None]:
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"The GPU has too little memory for {prompts} prompts at once. "
+            "Lower batch_size in the protocol and run again."
+        ) from error

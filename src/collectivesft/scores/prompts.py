@@ -1,0 +1,112 @@
+"""From a benchmark item to the text that a model reads."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from collectivesft import benchmarks
+from collectivesft.benchmarks.item import Item
+from collectivesft.errors import UserError
+
+Template = Literal["chat", "plain"]
+
+LEAD = "答案是"
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a model reads.
+
+    Attributes:
+        text: the whole text.
+        lead: the end of ``text`` that belongs to the answer: what the model writes goes on from
+            it, and the answer is read together with it. "" where the answer begins afresh.
+    """
+
+    text: str
+    lead: str
+
+
+def few_shot(item: Item, pool: Sequence[Item], shots: int) -> list[Item]:
+    """The ``shots`` val items shown before ``item``: of its sub-category, then of its category,
+    then any, each in file order.
+
+    Raises:
+        UserError: fewer val items than shots.
+    """
+    if shots > len(pool):
+        raise UserError(
+            f"{shots} shots asked for, but {item.benchmark} has only {len(pool)} val items. "
+            "Lower shots in the protocol."
+        )
+
+    def distance(other: Item) -> int:
+        if (other.category, other.subcategory) == (item.category, item.subcategory):
+            return 0
+        return 1 if other.category == item.category else 2
+
+    return sorted(pool, key=distance)[:shots]
+
+
+def turns(item: Item, examples: Sequence[Item], style: str, preset: str) -> list[tuple[str, str]]:
+    """The conversation that ends with the question: ``(role, content)`` pairs.
+
+    Args:
+        examples: solved items to show first, each as a question and its reply.
+        style: answer_only or cot. A cot example without explanation shows its answer alone.
+        preset: official leaves out options of one character, as CMB's own code does.
+    """
+    module = benchmarks.get(item.benchmark)
+    pairs: list[tuple[str, str]] = []
+    for example in examples:
+        pairs.append(("user", module.prompt(example, style, preset)))
+        pairs.append(("assistant", module.target(example, style)))
+    return [*pairs, ("user", module.prompt(item, style, preset))]
+
+
+def render(
+    tokenizer: Any, conversation: Sequence[tuple[str, str]], template: Template, lead: str
+) -> Prompt:
+    """A conversation as text, up to where the model goes on.
+
+    chat is the tokenizer's chat template with its mark for the assistant's turn; plain joins
+    question and reply by one line break, one pair and the next by two, and ends with a line break.
+
+    Args:
+        lead: "" or words that the answer begins with, such as LEAD.
+
+    Raises:
+        UserError: chat asked for, and the tokenizer has no chat template.
+    """
+    if template == "plain":
+        text = "".join(
+            f"{content}\n" if role == "user" else f"{content}\n\n" for role, content in conversation
+        )
+        return Prompt(text + lead, lead)
+    if not getattr(tokenizer, "chat_template", None):
+        raise UserError(
+            f"{tokenizer.name_or_path}: the tokenizer has no chat template. "
+            "Set template: plain in the protocol, or give the model one."
+        )
+    messages = [{"role": role, "content": content} for role, content in conversation]
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    return Prompt(text + lead, lead)
+
+
+def lead_of(method: str, style: str, template: Template) -> str:
+    """The words that an answer is made to begin with.
+
+    The likelihood method needs LEAD, so that a letter comes next. So does plain text that asks
+    for the letters alone: without a template nothing else says that an answer is due.
+
+    Raises:
+        UserError: likelihood with cot, which leaves no place for the reasoning.
+    """
+    if method == "likelihood":
+        if style == "cot":
+            raise UserError(
+                "method likelihood reads the next letter and leaves no room for reasoning. "
+                "Set style: answer_only in the protocol, or method: generate."
+            )
+        return LEAD
+    return LEAD if template == "plain" and style == "answer_only" else ""

@@ -1,0 +1,122 @@
+"""A base model as one plain folder: safetensors, tokenizer with chat template, what it is."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from collectivesft.errors import InputError
+from collectivesft.files import atomic_path, write_json
+from collectivesft.raw.folder import RawFolder
+from collectivesft.sft import chat
+from collectivesft.sft.recipe import ModelRecipe, read_model
+
+FACTS = "base.json"
+
+
+def make_base(recipe: Path, manifest: Path, out: Path) -> None:
+    """Turn a base model's raw files into a folder that transformers loads without remote code.
+
+    Args:
+        recipe: the model's YAML file.
+        manifest: of its raw files.
+        out: folder to write, with ``base.json`` beside the weights.
+
+    Raises:
+        InputError: the files are no model that can be used.
+    """
+    model, raw = read_model(recipe), RawFolder.load(manifest)
+    with atomic_path(out) as partial:
+        partial.mkdir()
+        _weights(recipe, model, raw, partial)
+        _tokenizer(model, raw, partial)
+        facts = {
+            key: getattr(model, key) for key in ("title", "licence", "licence_url", "homepage")
+        }
+        facts |= {"name": recipe.stem, "chat_template": model.chat_template, "notes": model.notes}
+        write_json(partial / FACTS, facts | {"parameters": count_parameters(partial)})
+
+
+def _weights(recipe: Path, model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
+    if model.source.get("kind") == "random":
+        from collectivesft.sft.random_model import write_random_model
+
+        if model.architecture is None:
+            raise InputError(recipe, "no architecture for a random model", "Add `architecture`")
+        write_random_model(model.architecture, folder)
+    elif gguf := raw.paths(".gguf"):
+        convert_gguf(gguf[0], folder)
+    elif raw.paths(".safetensors"):
+        for name in raw.names:
+            _link(raw.path(name), folder / name)
+    else:
+        problem = f"no weights among {', '.join(raw.names) or 'no files'}"
+        raise InputError(manifest_of(raw), problem, "Use a source with .safetensors or .gguf files")
+
+
+def manifest_of(raw: RawFolder) -> Path:
+    """Path of the manifest, for messages."""
+    return raw.manifest
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file; a copy where the file system cannot do that."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy(source, target)
+
+
+def convert_gguf(path: Path, folder: Path) -> None:
+    """Dequantise a GGUF file and save the model as safetensors in bfloat16."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    place: dict[str, Any] = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
+    model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+    # The weights are plain numbers from here on.
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
+    for attribute in ("hf_quantizer", "quantization_method"):
+        if hasattr(model, attribute):
+            setattr(model, attribute, None)
+    model.is_quantized = False
+    model.to(torch.bfloat16).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(**place).save_pretrained(folder)
+
+
+def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
+    """Give the tokenizer the chat template, and the model its end of turn."""
+    from transformers import AutoTokenizer, GenerationConfig
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    end = chat.END_OF_TURN[model.chat_template]
+    if tokenizer.convert_tokens_to_ids(end) in (None, tokenizer.unk_token_id):
+        problem = f"the tokenizer has no token {end} of the chat template {model.chat_template}"
+        raise InputError(raw.manifest, problem, "Choose another chat_template in the model's file")
+    tokenizer.chat_template = chat.plain_template(model.chat_template)
+    tokenizer.save_pretrained(folder)
+    ends = [tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(end)]
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    GenerationConfig(
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=sorted({token for token in ends if token is not None}),
+        pad_token_id=pad,
+        do_sample=False,
+    ).save_pretrained(folder)
+
+
+def count_parameters(folder: Path) -> int:
+    """Number of weights in a folder's safetensors files, read from their headers."""
+    from safetensors import safe_open
+
+    total = 0
+    for path in sorted(folder.glob("*.safetensors")):
+        with safe_open(path, framework="np") as file:
+            for name in file.keys():  # noqa: SIM118  (not a dict)
+                size = 1
+                for length in file.get_slice(name).get_shape():
+                    size *= length
+                total += size
+    return total

@@ -1,0 +1,39 @@
+"""How a conversation becomes tokens, and which of them carry loss."""
+
+import re
+from importlib import resources
+from typing import Any
+
+_GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
+
+
+def training_template(name: str) -> str:
+    """The chat template with the marks that say what the assistant wrote."""
+    return resources.files(__package__).joinpath("templates", f"{name}.jinja").read_text("utf-8")
+
+
+def plain_template(name: str) -> str:
+    """The same template without those marks, which other programs do not know."""
+    return _GENERATION.sub("", training_template(name))
+
+
+END_OF_TURN = {"gemma": "<end_of_turn>", "chatml": "<|im_end|>"}
+
+
+def encode(
+    tokenizer: Any, messages: list[tuple[str, str]], template: str
+) -> tuple[list[int], list[int]]:
+    """Tokens of a conversation and a mask: 1 on what the assistant wrote, its end of turn included.
+
+    Args:
+        tokenizer: a fast tokenizer of transformers.
+        messages: ``(role, content)`` pairs.
+        template: text of a training template.
+    """
+    encoded = tokenizer.apply_chat_template(
+        [{"role": role, "content": content} for role, content in messages],
+        chat_template=template,
+        return_dict=True,
+        return_assistant_tokens_mask=True,
+    )
+    return encoded["input_ids"], encoded["assistant_masks"]

@@ -1,0 +1,89 @@
+"""Verbs of stage sft."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+Base = Annotated[Path, typer.Option(help="Folder of the base model, from `sft base`.")]
+Recipe = Annotated[Path, typer.Option(help="YAML file of the experiment.")]
+Out = Annotated[Path, typer.Option(help="Folder to write.")]
+
+
+@app.callback()
+def _stage() -> None:
+    """Supervised fine-tuning of a base model on a mixture."""
+
+
+@app.command()
+def base(
+    model: Annotated[Path, typer.Option(help="YAML file of the base model.")],
+    manifest: Annotated[Path, typer.Option(help="Manifest that `raw fetch-model` wrote.")],
+    out: Out,
+) -> None:
+    """Make a base model's raw files one plain folder of safetensors and tokenizer.
+
+    Example: collectivesft sft base --model config/models/gemma-3-270m.yaml
+    --manifest raw/gemma/manifest.json --out models/gemma-3-270m
+    """
+    from collectivesft.sft.base import make_base
+
+    make_base(model, manifest, out)
+
+
+@app.command()
+def tokenize(
+    train: Annotated[Path, typer.Option(help="Parquet file of training examples.")],
+    validation: Annotated[Path, typer.Option(help="Parquet file of held-out examples.")],
+    base: Base,
+    recipe: Recipe,
+    out: Out,
+) -> None:
+    """Turn a mixture into tokens, once, with a mask of what carries loss.
+
+    Example: collectivesft sft tokenize --train train.parquet --validation validation.parquet
+    --base models/gemma-3-270m --recipe config/experiments/demo.yaml --out tokens
+    """
+    from collectivesft.sft.tokens import tokenize as run
+
+    run(train, validation, base, recipe, out)
+
+
+@app.command()
+def train(
+    tokens: Annotated[Path, typer.Option(help="Folder that `sft tokenize` wrote.")],
+    base: Base,
+    recipe: Recipe,
+    checkpoints: Annotated[Path, typer.Option(help="Working folder; a killed run goes on here.")],
+    history: Annotated[Path, typer.Option(help="JSON Lines file for the loss at each step.")],
+    out: Out,
+    threads: Annotated[int, typer.Option(help="CPU threads; part of the result on a CPU.")] = 2,
+) -> None:
+    """Train, going on from the last checkpoint where there is one.
+
+    Example: collectivesft sft train --tokens tokens --base models/gemma-3-270m
+    --recipe config/experiments/demo.yaml --checkpoints checkpoints --history history.jsonl
+    --out trained
+    """
+    from collectivesft.sft.train import train as run
+
+    run(tokens, base, recipe, checkpoints, history, out, threads)
+
+
+@app.command()
+def merge(
+    base: Base,
+    trained: Annotated[Path, typer.Option(help="Folder that `sft train` wrote.")],
+    recipe: Recipe,
+    out: Out,
+) -> None:
+    """Write the trained model as one plain folder, adapters merged into the weights.
+
+    Example: collectivesft sft merge --base models/gemma-3-270m --trained trained
+    --recipe config/experiments/demo.yaml --out model
+    """
+    from collectivesft.sft.merge import merge as run
+
+    run(base, trained, recipe, out)

@@ -1,0 +1,38 @@
+"""The trained model as one plain folder that loads without peft."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from collectivesft.files import atomic_path
+from collectivesft.sft.recipe import read_experiment
+
+# What a model's folder takes over from its base.
+_FROM_BASE = ("tokenizer", "special_tokens", "chat_template", "generation_config", "added_tokens")
+
+
+def merge(base: Path, trained: Path, recipe: Path, out: Path) -> None:
+    """Write weights (bfloat16 safetensors), configuration, tokenizer and generation settings.
+
+    An adapter is added to the base's weights in float32 before they are rounded.
+    """
+    import torch
+
+    model = _trained(base, trained, read_experiment(recipe).training.method)
+    with atomic_path(out) as partial:
+        model.to(torch.bfloat16).save_pretrained(partial)
+        for path in sorted(base.iterdir()):
+            if path.name.startswith(_FROM_BASE):
+                shutil.copy(path, partial / path.name)
+
+
+def _trained(base: Path, trained: Path, method: str) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    if method == "full":
+        return AutoModelForCausalLM.from_pretrained(trained, dtype=torch.float32)
+    from peft import PeftModel
+
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    return PeftModel.from_pretrained(model, trained).merge_and_unload()

@@ -1,0 +1,123 @@
+"""What a base model's and an experiment's YAML file may say; an unknown key is an error."""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from collectivesft.errors import InputError
+from collectivesft.files import read_yaml
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class ModelRecipe(_Strict):
+    """A base model: config/models/NAME.yaml.
+
+    Attributes:
+        title, licence, licence_url, homepage, notes: for the paper and the model card.
+        parameters: number of weights, for the plan and the paper.
+        source: where its files come from (read by stage raw).
+        chat_template: name of a file in sft/templates; how a conversation becomes one text.
+        architecture: a transformers configuration with model_type; for kind ``random`` only.
+    """
+
+    title: str
+    parameters: int = Field(gt=0)
+    licence: str
+    licence_url: str | None = None
+    homepage: str | None = None
+    notes: str = ""
+    source: dict[str, Any]
+    chat_template: Literal["gemma", "chatml"]
+    architecture: dict[str, Any] | None = None
+
+
+class Lora(_Strict):
+    """Low-rank adaptation (Hu et al. 2022) of all linear layers but the output."""
+
+    r: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+class Training(_Strict):
+    """How an experiment trains. Defaults are those of the paper's model card.
+
+    Attributes:
+        method: full (all weights) or lora.
+        examples_per_step: examples of one optimiser step (global batch size).
+        tokens_per_batch: tokens of one forward pass; a step's examples are packed into passes.
+        epochs, max_steps: the end, whichever comes first.
+        cutoff: most tokens of an example; longer ones are cut at their end.
+        precision: of weights and activations in the forward and backward pass.
+        save_steps, eval_steps: optimiser steps between checkpoints and evaluations.
+    """
+
+    method: Literal["full", "lora"] = "full"
+    lora: Lora = Lora()
+    learning_rate: float = Field(2e-5, gt=0)
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_ratio: float = Field(0.05, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    examples_per_step: int = Field(256, ge=1)
+    tokens_per_batch: int = Field(8192, ge=16)
+    epochs: float = Field(3, gt=0)
+    max_steps: int | None = Field(None, ge=1)
+    cutoff: int = Field(1024, ge=16)
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    gradient_checkpointing: bool = False
+    seed: int = 42
+    save_steps: int = Field(500, ge=1)
+    eval_steps: int = Field(500, ge=1)
+
+
+class Experiment(_Strict):
+    """One training run: config/experiments/NAME.yaml.
+
+    Attributes:
+        title: shown in figures and tables.
+        base: name of the base model.
+        curation: name of a curation setting of the run's configuration.
+        mixture: read and checked by stage curated.
+    """
+
+    title: str
+    base: str
+    description: str = ""
+    curation: str = "full"
+    mixture: dict[str, Any] = {}
+    training: Training = Training()
+
+
+Recipe = TypeVar("Recipe", ModelRecipe, Experiment)
+
+
+def _read(path: Path, kind: type[Recipe]) -> Recipe:
+    try:
+        return kind.model_validate(read_yaml(path))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(path, f"{key}: {first['msg']}", "Correct that key") from error
+
+
+def read_model(path: Path) -> ModelRecipe:
+    """A base model's recipe.
+
+    Raises:
+        InputError: a key or value that does not belong there.
+    """
+    return _read(path, ModelRecipe)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """An experiment's recipe.
+
+    Raises:
+        InputError: a key or value that does not belong there.
+    """
+    return _read(path, Experiment)
