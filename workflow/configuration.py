@@ -49,8 +49,9 @@ def check(config: dict, root: Path) -> None:
     _check_names([headline["protocol"]], protocols, "headline.protocol")
     for name, settings in config["evaluation"].items():
         _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
-    for name in config["experiments"]:
-        _check_experiment(config, root, name)
+    bases = {_check_experiment(config, root, name) for name in config["experiments"]}
+    if both := sorted(bases & set(config["experiments"])):
+        raise ConfigurationError(f"experiments: {both[0]!r} is the name of a base model too; rename it")
     known = [f"datasets/{name}" for name in _modules(root, "datasets")]
     known += [f"benchmarks/{name}" for name in _modules(root, "benchmarks")]
     _check_names(config["sources"], known, "sources")
@@ -59,7 +60,8 @@ def check(config: dict, root: Path) -> None:
         _expand(settings.get("folder"), "raw.folder" if key == "raw" else f"sources.{key}.folder")
 
 
-def _check_experiment(config: dict, root: Path, name: str) -> None:
+def _check_experiment(config: dict, root: Path, name: str) -> str:
+    """Check an experiment's file as far as the workflow reads it; the name of its base model."""
     where = f"config/experiments/{name}.yaml"
     recipe = read_yaml(root / where)
     if not isinstance(recipe, dict) or "base" not in recipe:
@@ -69,6 +71,7 @@ def _check_experiment(config: dict, root: Path, name: str) -> None:
     datasets = recipe.get("mixture", {}).get("datasets", "all")
     if datasets != "all":
         _check_names(datasets, config["datasets"], f"{where}: mixture.datasets")
+    return recipe["base"]
 
 
 def _check_schema(value: dict, root: Path, schema: str, where: str) -> None:

@@ -1,5 +1,6 @@
 """Progress of long work: a bar on a terminal, plain lines elsewhere."""
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,8 @@ from rich.progress import (
 
 Item = TypeVar("Item")
 LINE_EVERY_S = 10.0
+# A second place for the lines: the terminal of a workflow whose commands write to log files.
+TERMINAL = "COLLECTIVESFT_PROGRESS"
 
 
 class Reporter:
@@ -58,10 +61,13 @@ class Reporter:
         self._last_line = time.monotonic()
         of = "" if self.total is None else f"/{self.total}"
         seconds = self._last_line - self._start
-        sys.stderr.write(
-            f"{self.label}: {self.done}{of} in {seconds:.0f} s {status}".rstrip() + "\n"
-        )
+        line = f"{self.label}: {self.done}{of} in {seconds:.0f} s {status}".rstrip() + "\n"
+        sys.stderr.write(line)
         sys.stderr.flush()
+        terminal = os.environ.get(TERMINAL, "")
+        if seconds >= LINE_EVERY_S and os.access(terminal, os.W_OK):
+            with open(terminal, "a", encoding="utf-8") as handle:
+                handle.write(f"    {line}")
 
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:

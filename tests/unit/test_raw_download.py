@@ -147,7 +147,9 @@ class TestResume:
         assert fetch(page.url, target) == BODY
         assert page.ranges_asked[-1] == f"bytes={HALF}-"
 
-    @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        derandomize=True, max_examples=25, deadline=None, suppress_health_check=list(HealthCheck)
+    )
     @given(
         body=st.binary(min_size=1, max_size=3000),
         cuts=st.lists(st.integers(0, 3000), max_size=4, unique=True),

@@ -5,7 +5,7 @@
 rule raw_fetch:
     input:
         checksums=source_checksums,
-        code=code("raw", "sources.py", "datasets", "benchmarks"),
+        code=source_code,
     output:
         manifest=f"{RAW}/{{kind}}/{{name}}/manifest.json",
     log:
@@ -32,7 +32,7 @@ rule raw_fetch:
 rule raw_fetch_model:
     input:
         model="config/models/{base}.yaml",
-        code=code("raw", "sources.py"),
+        code=code("raw", "raw/model.py"),
     output:
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
     log:

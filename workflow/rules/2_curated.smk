@@ -5,7 +5,7 @@
 rule curated_read:
     input:
         manifest=f"{RAW}/datasets/{{dataset}}/manifest.json",
-        code=code("raw/folder.py", "datasets", "example.py", "curated"),
+        code=reader_code,
     output:
         examples=f"{CURATED}/{{dataset}}/read.parquet",
         dropped=f"{CURATED}/{{dataset}}/read.dropped.parquet",
@@ -31,7 +31,7 @@ rule curated_read:
 rule curated_clean:
     input:
         examples=f"{CURATED}/{{dataset}}/read.parquet",
-        code=code("example.py", "curated"),
+        code=code("curated", "curated/clean.py"),
     output:
         examples=f"{CURATED}/{{dataset}}/clean.parquet",
         dropped=f"{CURATED}/{{dataset}}/clean.dropped.parquet",
@@ -60,9 +60,9 @@ rule curated_clean:
 rule curated_items:
     input:
         manifest=f"{RAW}/benchmarks/{{benchmark}}/manifest.json",
-        code=code("raw/folder.py", "benchmarks", "curated"),
+        code=items_code,
     output:
-        items=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
     log:
         f"{LOGS}/2_curated/benchmarks/{{benchmark}}.log",
     benchmark:
@@ -77,13 +77,13 @@ rule curated_items:
         image("data")
     shell:
         "python -m collectivesft curated items --benchmark {wildcards.benchmark}"
-        " --manifest {input.manifest} --out {output.items} 2> {log}"
+        " --manifest {input.manifest} --out {output.item_file} 2> {log}"
 
 
 rule curated_dedup:
     input:
         examples=expand(f"{CURATED}/{{dataset}}/clean.parquet", dataset=DATASETS),
-        code=code("example.py", "curated"),
+        code=code("curated", "curated/dedup.py"),
     output:
         examples=f"{CURATED}/{{curation}}/dedup.parquet",
         dropped=f"{CURATED}/{{curation}}/dedup.dropped.parquet",
@@ -115,8 +115,8 @@ rule curated_dedup:
 rule curated_decontaminate:
     input:
         examples=f"{CURATED}/{{curation}}/dedup.parquet",
-        items=expand(f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl", benchmark=BENCHMARKS),
-        code=code("example.py", "curated", "benchmarks/item.py"),
+        item_file=expand(f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl", benchmark=BENCHMARKS),
+        code=code("curated", "curated/contamination.py"),
     output:
         examples=f"{CURATED}/{{curation}}/decontaminate.parquet",
         dropped=f"{CURATED}/{{curation}}/decontaminate.dropped.parquet",
@@ -127,7 +127,7 @@ rule curated_decontaminate:
     benchmark:
         f"{LOGS}/2_curated/{{curation}}/decontaminate.benchmark.tsv"
     params:
-        items=lambda wildcards, input: [f"--items {path}" for path in input.items],
+        item_file=lambda wildcards, input: [f"--items {path}" for path in input.item_file],
         drop=lambda wildcards: (
             "--drop" if config["curation"][wildcards.curation]["decontaminate"] else "--keep"
         ),
@@ -140,7 +140,7 @@ rule curated_decontaminate:
     container:
         image("data")
     shell:
-        "python -m collectivesft curated decontaminate --examples {input.examples} {params.items}"
+        "python -m collectivesft curated decontaminate --examples {input.examples} {params.item_file}"
         " {params.drop} --out {output.examples} --dropped {output.dropped}"
         " --ledger {output.ledger} --report {output.report} 2> {log}"
 
@@ -149,7 +149,7 @@ rule curated_mix:
     input:
         examples=curated_examples,
         recipe=recipe,
-        code=code("example.py", "curated"),
+        code=code("curated", "curated/mix.py"),
     output:
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
@@ -176,7 +176,7 @@ rule curated_mix:
 rule curated_ledger:
     input:
         ledgers=ledgers,
-        code=code("curated"),
+        code=code("curated", "curated/ledger.py", *SOURCE_FILES),
     output:
         ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
         csv=f"{CURATED}/mixtures/{{experiment}}/ledger.csv",
@@ -205,7 +205,7 @@ rule curated_card:
         ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
         stats=f"{CURATED}/mixtures/{{experiment}}/mixture.json",
         contamination=lambda wildcards: f"{CURATED}/{curation_of(wildcards)}/contamination.json",
-        code=code("curated", "datasets", "sources.py"),
+        code=code("curated", "curated/card.py", *SOURCE_FILES),
     output:
         card=f"{CURATED}/mixtures/{{experiment}}/data-card.md",
     log:

@@ -6,7 +6,7 @@ rule sft_base:
     input:
         model="config/models/{base}.yaml",
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
-        code=code("sft", "raw/folder.py"),
+        code=code("sft", "sft/base.py"),
     output:
         folder=directory(f"{CACHE}/models/{{base}}"),
     log:
@@ -32,7 +32,7 @@ rule sft_tokenize:
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
         base=base_dir,
         recipe=recipe,
-        code=code("sft"),
+        code=code("sft", "sft/tokens.py"),
     output:
         tokens=directory(f"{SFT}/{{experiment}}/tokens"),
     log:
@@ -57,7 +57,7 @@ rule sft_train:
         tokens=f"{SFT}/{{experiment}}/tokens",
         base=base_dir,
         recipe=recipe,
-        code=code("sft"),
+        code=code("sft", "sft/train.py"),
     output:
         weights=directory(f"{SFT}/{{experiment}}/trained"),
         history=f"{SFT}/{{experiment}}/history.jsonl",
@@ -88,7 +88,7 @@ rule sft_merge:
         weights=f"{SFT}/{{experiment}}/trained",
         base=base_dir,
         recipe=recipe,
-        code=code("sft"),
+        code=code("sft", "sft/merge.py"),
     output:
         model=directory(f"{SFT}/{{experiment}}/model"),
     log:

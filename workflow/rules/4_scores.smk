@@ -5,8 +5,8 @@
 rule scores_predict:
     input:
         model=model_dir,
-        items=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
-        code=code("scores", "benchmarks"),
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=benchmark_code("scores/predict.py"),
     output:
         predictions=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.predictions.jsonl",
     log:
@@ -27,15 +27,15 @@ rule scores_predict:
         image(MODEL_ENV)
     shell:
         "python -m collectivesft scores predict --model {input.model} --name {wildcards.model}"
-        " --items {input.items} --out {output.predictions} {params.options}"
+        " --items {input.item_file} --out {output.predictions} {params.options}"
         " --threads {params.threads} 2> {log}"
 
 
 rule scores_score:
     input:
         predictions=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.predictions.jsonl",
-        items=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
-        code=code("scores", "benchmarks"),
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=benchmark_code("scores/score.py"),
     output:
         scores=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.scores.json",
         csv=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.categories.csv",
@@ -53,15 +53,15 @@ rule scores_score:
         image("model-cpu")
     shell:
         "python -m collectivesft scores score --predictions {input.predictions}"
-        " --items {input.items} --model {wildcards.model} --protocol {wildcards.protocol}"
+        " --items {input.item_file} --model {wildcards.model} --protocol {wildcards.protocol}"
         " --out {output.scores} --csv {output.csv} 2> {log}"
 
 
 rule scores_answer_cases:
     input:
         model=model_dir,
-        items=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
-        code=code("scores", "benchmarks"),
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=benchmark_code("scores/cases.py"),
     output:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
     log:
@@ -83,14 +83,14 @@ rule scores_answer_cases:
         image(MODEL_ENV)
     shell:
         "python -m collectivesft scores answer-cases --model {input.model}"
-        " --name {wildcards.model} --items {input.items} --out {output.answers}"
+        " --name {wildcards.model} --items {input.item_file} --out {output.answers}"
         " --max-new-tokens {params.tokens} {params.limit} --threads {params.threads} 2> {log}"
 
 
 rule scores_score_cases:
     input:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
-        code=code("scores", "benchmarks"),
+        code=benchmark_code("scores/cases.py"),
     output:
         scores=f"{SCORES}/{{model}}/{{benchmark}}.cases.scores.json",
     log:
@@ -114,7 +114,7 @@ rule scores_table:
     input:
         scores=score_files,
         leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
-        code=code("scores"),
+        code=code("scores", "scores/table.py"),
     output:
         csv=f"{SCORES}/table.csv",
         markdown=f"{SCORES}/table.md",

@@ -5,7 +5,7 @@
 rule figures_mixture:
     input:
         stats=f"{CURATED}/mixtures/{HEADLINE}/mixture.json",
-        code=code("figures"),
+        code=code("figures", "figures/mixture.py"),
     output:
         multiext(f"{FIGURES}/mixture", ".pdf", ".png", ".csv"),
         svg=report(
@@ -33,7 +33,7 @@ rule figures_mixture:
 rule figures_curation:
     input:
         ledger=f"{CURATED}/mixtures/{HEADLINE}/ledger.json",
-        code=code("figures"),
+        code=code("figures", "figures/curation.py"),
     output:
         multiext(f"{FIGURES}/curation", ".pdf", ".png", ".csv"),
         svg=report(
@@ -62,7 +62,7 @@ rule figures_curation:
 rule figures_loss:
     input:
         histories=expand(f"{SFT}/{{experiment}}/history.jsonl", experiment=EXPERIMENTS),
-        code=code("figures"),
+        code=code("figures", "figures/loss.py"),
     output:
         multiext(f"{FIGURES}/loss", ".pdf", ".png", ".csv"),
         svg=report(
@@ -93,7 +93,7 @@ rule figures_accuracy:
     input:
         scores=headline_scores,
         leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
-        code=code("figures"),
+        code=code("figures", "figures/accuracy.py"),
     output:
         multiext(f"{FIGURES}/accuracy", ".pdf", ".png", ".csv"),
         svg=report(

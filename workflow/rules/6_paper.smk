@@ -12,7 +12,7 @@ rule paper_values:
         model=f"config/models/{RECIPES[HEADLINE]['base']}.yaml",
         scores=score_files,
         leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
-        code=code("paper", "datasets", "benchmarks", "sources.py"),
+        code=code("paper", "paper/values.py", *SOURCE_FILES, *BENCHMARK_FILES),
     output:
         values=f"{PAPER}/values.json",
     log:
@@ -48,7 +48,7 @@ rule paper_build:
         figures=expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
         manuscript="paper/main.typ",
         references="paper/references.bib",
-        code=code("paper"),
+        code=code("paper", "paper/build.py"),
     output:
         pdf=report(
             f"{PAPER}/paper.pdf",

@@ -17,7 +17,7 @@ rule hub_release:
         scores=release_scores,
         manifests=expand(f"{RAW}/datasets/{{dataset}}/manifest.json", dataset=DATASETS),
         lock=f"envs/{MODEL_ENV}.lock",
-        code=code("hub", "datasets", "sources.py"),
+        code=code("hub", "hub/release.py", *SOURCE_FILES),
     output:
         card=f"{HUB}/{{experiment}}/README.md",
         manifest=f"{HUB}/{{experiment}}/manifest.json",
@@ -53,7 +53,7 @@ rule hub_publish:
         model=f"{SFT}/{HEADLINE}/model",
         card=f"{HUB}/{HEADLINE}/README.md",
         manifest=f"{HUB}/{HEADLINE}/manifest.json",
-        code=code("hub"),
+        code=code("hub", "hub/publish.py"),
     output:
         receipt=f"{HUB}/{HEADLINE}/published.json",
     log:
@@ -82,7 +82,7 @@ rule hub_verify:
     input:
         receipt=f"{HUB}/{HEADLINE}/published.json",
         manifest=f"{HUB}/{HEADLINE}/manifest.json",
-        code=code("hub"),
+        code=code("hub", "hub/verify.py"),
     output:
         report=f"{HUB}/{HEADLINE}/verified.json",
     log:

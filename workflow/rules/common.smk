@@ -10,6 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 import configuration
+import dependencies
 
 try:
     configuration.check(config, Path(workflow.basedir))
@@ -57,15 +58,35 @@ wildcard_constraints:
     protocol="|".join(config["protocols"]),
 
 
-def code(*parts):
-    """The package's own files that a rule runs, so that an edit reruns what it must."""
+def code(stage, *modules):
+    """The package's own files that a rule runs: the stage's command line, modules, their imports."""
     root = Path(workflow.basedir, "src/collectivesft")
-    shared = ["cli.py", "errors.py", "files.py", "progress.py"]
-    files = [root / name for name in shared]
-    for part in parts:
-        path = root / part
-        files += [path] if path.suffix else sorted(path.glob("*.py"))
-    return [os.path.relpath(path) for path in files]
+    found = dependencies.files(root, ["errors.py", "files.py", *modules])
+    return [os.path.relpath(path) for path in [root / "cli.py", root / stage / "cli.py", *found]]
+
+
+def source_code(wildcards):
+    """What fetching one source runs: an edit of another source's file does not fetch this one."""
+    return code("raw", "raw/fetch.py", f"{wildcards.kind}/{wildcards.name}.py")
+
+
+def reader_code(wildcards):
+    """What reading one dataset runs."""
+    return code("curated", "curated/read.py", f"datasets/{wildcards.dataset}.py")
+
+
+def items_code(wildcards):
+    """What reading one benchmark's items runs."""
+    return code("curated", "curated/read.py", f"benchmarks/{wildcards.benchmark}.py")
+
+
+def benchmark_code(module):
+    """What a command of stage scores runs on one benchmark."""
+    return lambda wildcards: code("scores", module, f"benchmarks/{wildcards.benchmark}.py")
+
+
+SOURCE_FILES = [f"datasets/{name}.py" for name in DATASETS]
+BENCHMARK_FILES = [f"benchmarks/{name}.py" for name in BENCHMARKS]
 
 
 def image(name):

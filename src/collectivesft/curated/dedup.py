@@ -18,7 +18,7 @@ from collectivesft.curated.store import count_rows, read_examples, write_results
 from collectivesft.example import Drop, Example, conversation
 from collectivesft.progress import track
 
-NGRAM = 5
+NGRAM = 3
 PERMUTATIONS, ROWS = 128, 4  # 32 bands: finds 99.9 % of the pairs at similarity 0.8
 SEED = 42
 # Below this many n-grams a similarity says little: such texts are compared exactly only.

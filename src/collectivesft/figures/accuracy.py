@@ -1,11 +1,12 @@
 """The figure of accuracy: macro averages of all models, and categories before and after."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import style
+from collectivesft.errors import UserError
+from collectivesft.figures import inputs, style
 
 MACRO = "macro"
 BOARD_BENCHMARK = "cmb"  # the benchmark that the leaderboard is about
@@ -13,6 +14,28 @@ OWN_ENTRY = "CollectiveSFT"  # the original authors' entry
 _KNOWN = ("HuatuoGPTII-7B", "Qwen-7B-Chat")  # well-known models of about the same size
 _SHAPES = ("D", "s", "^", "v")
 _OTHER = "#7FB4D6"
+
+
+def draw_files(
+    scores: Iterable[Path],
+    leaderboard: Path,
+    bases: Collection[str],
+    headline: str | None,
+    out: Path,
+) -> None:
+    """Draw the figure from score files and a leaderboard's CSV; see ``table``.
+
+    Raises:
+        UserError: a name that no score file has, or a file that is not what it should be.
+    """
+    contents = inputs.read_scores(scores)
+    known = {content["model"] for content in contents}
+    for name in (*bases, *([headline] if headline else ())):
+        if name not in known:
+            raise UserError(
+                f"{name}: no score file of this model. Known: {', '.join(sorted(known))}."
+            )
+    draw(table(contents, inputs.read_leaderboard(leaderboard), bases, headline), out)
 
 
 def table(
@@ -42,33 +65,35 @@ def table(
         role = "base" if name in bases else "headline" if name == headline else "experiment"
         macro = {"category": MACRO, "label": "Macro average", "items": score["items"]}
         for part in [macro | score["macro"], *score["categories"]]:
-            rows.append(
-                {"benchmark": score["benchmark"], "model": name, "role": role} | _cells(part)
-            )
+            head = {key: score[key] for key in ("benchmark", "protocol")}
+            rows.append(head | {"model": name, "role": role} | _cells(part))
     if scores[0]["benchmark"] == BOARD_BENCHMARK:
         rows += _references(board, scores[0]["categories"])
     return rows
 
 
 def _cells(part: dict[str, Any]) -> dict[str, Any]:
-    values = (part["value"], part["low"], part["high"])
-    known = part["items"] and all(value is not None and math.isfinite(value) for value in values)
-    texts = [round(100 * value, 4) if known else "" for value in values]
-    head = {key: part.get(key, "") for key in ("category", "label", "items")}
-    return head | dict(zip(("accuracy", "low", "high"), texts, strict=True))
+    cells = {key: part.get(key, "") for key in ("category", "label", "items")}
+    for name, key in (("accuracy", "value"), ("low", "low"), ("high", "high")):
+        known = part["items"] and part[key] is not None and math.isfinite(part[key])
+        cells[name] = round(100 * part[key], 4) if known else ""
+    return cells
 
 
 def _references(board: list[dict], categories: list[dict]) -> list[dict[str, Any]]:
     labels = {MACRO: "Macro average"} | {c["category"]: c.get("label", "") for c in categories}
-    rows = []
-    for name in chosen(board):
-        for row in (row for row in board if row["model"] == name):
-            if row["category"] in labels:
-                head = {"benchmark": BOARD_BENCHMARK, "model": name, "role": "reference"}
-                cells = {"category": row["category"], "label": labels[row["category"]]}
-                cells |= {"items": "", "accuracy": row["accuracy"], "low": "", "high": ""}
-                rows.append(head | cells)
-    return rows
+    head = {"benchmark": BOARD_BENCHMARK, "protocol": ""}
+    empty = {"items": "", "accuracy": "", "low": "", "high": ""}
+    return [
+        head
+        | {"model": name, "role": "reference", "category": row["category"]}
+        | {"label": labels[row["category"]]}
+        | empty
+        | {"accuracy": row["accuracy"]}
+        for name in chosen(board)
+        for row in board
+        if row["model"] == name and row["category"] in labels
+    ]
 
 
 def chosen(board: list[dict[str, Any]]) -> list[str]:
@@ -103,10 +128,11 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     axes["categories"].set_xlim(*_limits(rows))
     axes["categories"].set_xlabel("accuracy (%)")
     published = any(role == "reference" for _, role in models)
-    words = " Hollow: published on the leaderboard, not run here." if published else ""
+    words = " Hollow: leaderboard, not run here." if published else ""
     style.source_line(
         figure,
-        f"{rows[0]['benchmark']}. Whiskers: 95 % bootstrap intervals.{words} Source: scores.json",
+        f"Benchmark {rows[0]['benchmark']}, protocol {rows[0]['protocol']}. Whiskers: 95 %"
+        f" bootstrap intervals.{words} Source: scores.json",
     )
     style.save(figure, out, rows)
 
@@ -136,7 +162,7 @@ def _name(row: dict) -> str:
 def _mark(axes, row: dict, y: float, look: dict, size: float = 6) -> None:
     if row["accuracy"] == "":
         return
-    if row["low"] != "":
+    if "" not in (row["low"], row["high"]):
         axes.plot(
             (row["low"], row["high"]), (y, y), color=look["color"], linewidth=1.2,
             solid_capstyle="butt", zorder=2,
@@ -150,7 +176,7 @@ def _draw_models(axes, rows: list[dict], looks: dict) -> None:
     for y, row in enumerate(rows):
         _mark(axes, row, y, looks[row["model"]])
         text = "no items" if row["accuracy"] == "" else f"{row['accuracy']:.1f}"
-        if row["low"] != "":
+        if "" not in (row["low"], row["high"]):
             text += f"  ({row['low']:.1f}–{row['high']:.1f})"
         axes.annotate(
             text, (1, y), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
@@ -169,7 +195,7 @@ def _draw_categories(axes, rows: list[dict], categories: list[str], looks: dict)
         own = [row for row in rows if row["category"] == category]
         lanes = _lanes([row for row in own if row["role"] in ("base", "headline")])
         for row in own:
-            offset = {"reference": -0.28, "experiment": 0.3}.get(row["role"])
+            offset = {"reference": -0.32, "experiment": 0.35}.get(row["role"])
             offset = lanes[row["model"]] if offset is None else offset
             _mark_category(axes, row, y + offset, looks[row["model"]])
         names.append(_category_name(category, own))
@@ -191,8 +217,8 @@ def _mark_category(axes, row: dict, y: float, look: dict) -> None:
 
 def _lanes(rows: list[dict]) -> dict[str, float]:
     """Offsets of base and headline within a category's band."""
-    step = 0.3 / max(len(rows) - 1, 1)
-    return {row["model"]: -0.1 + i * step for i, row in enumerate(rows)}
+    step = 0.22 / max(len(rows) - 1, 1)
+    return {row["model"]: -0.11 + i * step for i, row in enumerate(rows)}
 
 
 def _category_name(category: str, rows: list[dict]) -> str:

@@ -26,12 +26,9 @@ def mixture(
 
     Example: collectivesft figures mixture --mixture mixture.json --out mixture.svg
     """
-    from collectivesft.figures import inputs
-    from collectivesft.figures import mixture as figure
+    from collectivesft.figures.mixture import draw_file
 
-    with inputs.made_by(mixture, "curated mix"):
-        rows = figure.table(inputs.read_object(mixture))
-    figure.draw(rows, out)
+    draw_file(mixture, out)
 
 
 @app.command()
@@ -43,12 +40,9 @@ def curation(
 
     Example: collectivesft figures curation --ledger ledger.json --out curation.svg
     """
-    from collectivesft.figures import curation as figure
-    from collectivesft.figures import inputs
+    from collectivesft.figures.curation import draw_file
 
-    with inputs.made_by(ledger, "curated ledger"):
-        rows = figure.table(inputs.read_object(ledger))
-    figure.draw(rows, out)
+    draw_file(ledger, out)
 
 
 @app.command()
@@ -60,10 +54,9 @@ def loss(
 
     Example: collectivesft figures loss --history demo=history.jsonl --out loss.svg
     """
-    from collectivesft.figures import inputs
-    from collectivesft.figures import loss as figure
+    from collectivesft.figures.loss import draw_files
 
-    figure.draw(figure.table(inputs.read_histories(history)), out)
+    draw_files(history, out)
 
 
 @app.command()
@@ -85,8 +78,6 @@ def accuracy(
     Example: collectivesft figures accuracy --scores base/cmb.answer.scores.json
     --scores demo/cmb.answer.scores.json --leaderboard cmb-exam-2024-03-16.csv --out accuracy.svg
     """
-    from collectivesft.figures import accuracy as figure
-    from collectivesft.figures import inputs
+    from collectivesft.figures.accuracy import draw_files
 
-    contents, board = inputs.read_scores(scores), inputs.read_leaderboard(leaderboard)
-    figure.draw(figure.table(contents, board, base or (), headline), out)
+    draw_files(scores, leaderboard, base or (), headline, out)

@@ -3,21 +3,36 @@
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import style
+from collectivesft.figures import inputs, style
 
-# Words and colours of the steps; neighbours in a bar differ in grey too.
+# Words and looks of the steps; they differ in grey too.
 _STEPS = {
     "read": ("Read", "unusable when read"),
-    "clean": ("Clean", "dropped by cleaning"),
-    "dedup": ("Deduplicate", "copies"),
-    "decontaminate": ("Decontaminate", "in a benchmark"),
+    "clean": ("Clean", "fails cleaning"),
+    "dedup": ("Deduplicate", "copy"),
+    "decontaminate": ("Decontaminate", "overlaps a benchmark"),
     "mix": ("Mix", "not drawn"),
 }
-_COLOURS = {
-    "mix": "#D9D9D9", "decontaminate": style.RED, "dedup": style.YELLOW,
-    "clean": style.GREEN, "read": style.ORANGE,
-}  # fmt: skip
+_LOOKS = {
+    "mix": {"color": "#EAEAEA"},
+    "decontaminate": {"color": style.RED},
+    "dedup": {"color": style.ORANGE},
+    "clean": {"color": style.GREEN, "hatch": "////"},
+    "read": {"color": style.YELLOW},
+}
+_KEPT = {"color": style.BLUE}
 TOTAL = "total"
+
+
+def draw_file(ledger: Path, out: Path) -> None:
+    """Draw the figure from the JSON file that ``curated ledger`` wrote.
+
+    Raises:
+        InputError: another file.
+    """
+    with inputs.made_by(ledger, "curated ledger"):
+        rows = table(inputs.read_object(ledger))
+    draw(rows, out)
 
 
 def table(ledger: dict[str, Any]) -> list[dict[str, Any]]:
@@ -60,7 +75,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     _draw_sets(axes["sets"], rows, sets)
     style.source_line(
         figure,
-        "Rows that become validation examples count as kept. Shares are of each set's raw rows."
+        "Rows that become validation examples count as kept. Shares are of each set’s raw rows."
         " Source: ledger.json",
     )
     style.save(figure, out, rows)
@@ -80,19 +95,20 @@ def _draw_steps(axes, rows: list[dict]) -> None:
     ends = []
     for y, step in enumerate(steps):
         kept, dropped = (_count(rows, outcome, step) for outcome in ("kept", "dropped"))
-        axes.barh(y, kept, color=style.BLUE, **style.BAR)
-        axes.barh(y, dropped, left=kept, color=_COLOURS[step], **style.BAR)
+        axes.barh(y, kept, **_KEPT, **style.BAR)
+        axes.barh(y, dropped, left=kept, **_LOOKS[step], **style.BAR)
         ends.append(kept + dropped)
-        _step_label(axes, kept, dropped, y, _reasons(rows, step))
+        verb = "not drawn" if step == "mix" else "dropped"
+        _step_label(axes, kept, dropped, y, verb, _reasons(rows, step))
     style.bar_axis(axes, [_STEPS[step][0] for step in steps], max(ends, default=0), room=0.85)
     axes.set_title("Rows kept and dropped at each step")
 
 
-def _step_label(axes, kept: int, dropped: int, y: int, reasons: str) -> None:
+def _step_label(axes, kept: int, dropped: int, y: int, verb: str, reasons: str) -> None:
     share = 100 * dropped / ((kept + dropped) or 1)
     text = f"{style.thousands(kept)} kept"
     if dropped:
-        text += f", {style.thousands(dropped)} dropped ({share:.1f} %)"
+        text += f", {style.thousands(dropped)} {verb} ({share:.1f} %)"
     for line, size, colour, up in (
         (text, 8, "black", 0.17 if reasons else 0),
         (reasons, 6.5, "#555555", -0.2),
@@ -117,33 +133,31 @@ def _draw_sets(axes, rows: list[dict], sets: list[str]) -> None:
     titles = {row["dataset"]: style.short_title(row["title"]) for row in rows}
     parts, raw = _fates(rows, sets)
     left = [0.0] * len(sets)
-    for label, colour, counts in parts:
+    for label, look, counts in parts:
         shares = [100 * count / (total or 1) for count, total in zip(counts, raw, strict=True)]
         if any(shares):
-            axes.barh(range(len(sets)), shares, left=left, color=colour, label=label, **style.BAR)
+            axes.barh(range(len(sets)), shares, left=left, label=label, **look, **style.BAR)
         left = [a + b for a, b in zip(left, shares, strict=True)]
     for y, (total, count) in enumerate(zip(raw, parts[0][2], strict=True)):
         text = f"{style.thousands(count)} of {style.thousands(total)}"
         style.bar_label(axes, 100, y, text)
     style.bar_axis(axes, [titles[name] for name in sets], 100, room=0.3)
-    axes.set_title("What became of each set's raw rows", pad=22)
-    axes.legend(
-        loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=6, fontsize=7.5,
-        handlelength=1, handleheight=1, columnspacing=1.1, handletextpad=0.4, borderpad=0.2,
-    )  # fmt: skip
+    style.title_and_legend(axes, "What became of each set’s raw rows", columns=6)
 
 
-def _fates(rows: list[dict], sets: list[str]) -> tuple[list[tuple[str, str, list[int]]], list[int]]:
-    """Label, colour and rows by set, of what is in the mixture and what each step dropped.
+def _fates(
+    rows: list[dict], sets: list[str]
+) -> tuple[list[tuple[str, dict, list[int]]], list[int]]:
+    """Label, look and rows by set, of what is in the mixture and what each step dropped.
 
     Returns:
         These, and the rows read of each set.
     """
     steps = _steps(rows)
     own = [[row for row in rows if row["dataset"] == name] for name in sets]
-    parts = [("in the mixture", style.BLUE, [_count(part, "kept", steps[-1]) for part in own])]
+    parts = [("in the mixture", _KEPT, [_count(part, "kept", steps[-1]) for part in own])]
     for step in reversed(steps):
         counts = [_count(part, "dropped", step) for part in own]
-        parts.append((_STEPS[step][1], _COLOURS[step], counts))
+        parts.append((_STEPS[step][1], _LOOKS[step], counts))
     raw = [_count(part, "kept", steps[0]) + _count(part, "dropped", steps[0]) for part in own]
     return parts, raw

@@ -1,15 +1,26 @@
 """The figure of the training loss: one panel for few experiments, one panel each for many."""
 
 import math
+import textwrap
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import style
+from collectivesft.figures import inputs, style
 
 _TOGETHER = 3  # experiments that share a panel; more get a panel each
 _LOOKS = ((style.BLUE, "-"), (style.ORANGE, "--"), (style.GREEN, "-."))
 _POINTS = 120  # of a smoothed line
+
+
+def draw_files(histories: Iterable[str], out: Path) -> None:
+    """Draw the figure from training logs, each given as NAME=PATH.
+
+    Raises:
+        UserError: an option or a log that is not what it should be.
+    """
+    draw(table(inputs.read_histories(histories)), out)
 
 
 def table(histories: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
@@ -46,9 +57,11 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     curves = {name: _Curve([row for row in rows if row["experiment"] == name]) for name in names}
     figure = _together(curves) if len(names) <= _TOGETHER else _panels(curves)
     smooth = any(curve.smoothed for curve in curves.values())
-    words = "Faint: loss as logged; line: means of consecutive logs. " if smooth else ""
-    eval_words = "Open circles: loss on held-out examples. " if _has_validation(rows) else ""
-    style.source_line(figure, f"{words}{eval_words}Source: history.jsonl of each experiment")
+    words = "Faint: as logged; line: means of consecutive logs. " if smooth else ""
+    words += "Circles: held-out examples. " if _has_validation(rows) else ""
+    if len(names) > _TOGETHER:
+        words = "Grey: the other experiments. " + words
+    style.source_line(figure, f"{words}Source: history.jsonl")
     style.save(figure, out, rows)
 
 
@@ -78,20 +91,18 @@ def _points(rows: list[dict], kind: str) -> list[tuple[float, float]]:
 
 def _means(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     """Means of consecutive points: at most ``_POINTS`` of them; few points stay as they are."""
-    size = math.ceil(len(points) / _POINTS)
-    if size < 2:
-        return points
-    blocks = [points[i : i + size] for i in range(0, len(points), size)]
-    return [
-        tuple(sum(values) / len(block) for values in zip(*block, strict=True)) for block in blocks
-    ]
+    number = min(len(points), _POINTS)
+    bounds = [i * len(points) // number for i in range(number + 1)] if number else [0]
+    blocks = [points[start:end] for start, end in pairwise(bounds)]
+    return [tuple(sum(axis) / len(block) for axis in zip(*block, strict=True)) for block in blocks]
 
 
 def _together(curves: dict[str, _Curve]):
     figure, axes = style.new(height=3.2)
     for (name, curve), (colour, dashes) in zip(curves.items(), _LOOKS, strict=False):
         _draw_curve(axes, curve, colour, dashes, name)
-    _finish(axes, curves)
+    _set_tokens(axes, max(curve.end for curve in curves.values()))
+    _set_losses(axes, curves)
     axes.set_xlabel("training tokens seen")
     axes.set_ylabel("loss (nats per token)")
     if len(curves) > 1:
@@ -102,56 +113,60 @@ def _together(curves: dict[str, _Curve]):
 
 
 def _panels(curves: dict[str, _Curve]):
-    """A panel for each experiment, the others in light grey behind it."""
-    columns = min(5, math.ceil(len(curves) / 2))
+    """A panel for each experiment, over its own tokens; the others in light grey behind it."""
+    columns = min(4, math.ceil(len(curves) / 2))
     lines = math.ceil(len(curves) / columns)
     figure, grid = style.new(
-        height=0.5 + 1.75 * lines, nrows=lines, ncols=columns, sharex=True, sharey=True,
-        squeeze=False,
-    )  # fmt: skip
-    panels = list(grid.flat)
-    for axes, name in zip(panels, curves, strict=False):
+        height=0.5 + 1.65 * lines, nrows=lines, ncols=columns, sharey=True, squeeze=False
+    )
+    for i, (axes, name) in enumerate(zip(grid.flat, curves, strict=False)):
         for other in curves.values():
-            axes.plot(*zip(*other.line, strict=True), color="#DDDDDD", linewidth=0.7)
+            axes.plot(*_xy(other.line), color="#DDDDDD", linewidth=0.7)
         _draw_curve(axes, curves[name], style.BLUE, "-", name)
-        axes.set_title(name, fontsize=8)
+        axes.set_title(textwrap.fill(name, 26), fontsize=7.5)
         axes.tick_params(labelsize=7.5)
-    _finish(panels[0], curves)
-    for axes in panels[len(curves) :]:
+        if i >= len(curves) - columns:
+            axes.set_xlabel("tokens seen", fontsize=7.5)
+        axes.locator_params(axis="x", nbins=3)
+        _set_tokens(axes, curves[name].end)
+    _set_losses(grid.flat[0], curves)
+    for axes in grid.flat[len(curves) :]:
         axes.set_visible(False)
-        panels[panels.index(axes) - columns].tick_params(labelbottom=True)
     figure.supylabel("loss (nats per token)", fontsize=9)
-    panels[(lines - 1) * columns].set_xlabel("training tokens seen", loc="left")
     return figure
 
 
 def _draw_curve(axes, curve: _Curve, colour: str, dashes: str, label: str) -> None:
     if curve.smoothed:
-        axes.plot(*zip(*curve.train, strict=True), color=colour, linewidth=0.5, alpha=0.3)
+        axes.plot(*_xy(curve.train), color=colour, linewidth=0.5, alpha=0.3)
     if curve.line:
         marker = "." if len(curve.line) < 30 else None
-        x, y = zip(*curve.line, strict=True)
-        axes.plot(x, y, color=colour, linestyle=dashes, linewidth=1.4, marker=marker, label=label)
+        axes.plot(
+            *_xy(curve.line), color=colour, linestyle=dashes, linewidth=1.3, marker=marker,
+            label=label,
+        )  # fmt: skip
     if curve.validation:
         axes.plot(
-            *zip(*curve.validation, strict=True), "o", color=colour, markerfacecolor="white",
-            markersize=4, zorder=3,
+            *_xy(curve.validation), "o", color=colour, markerfacecolor="white",
+            markersize=3.5, zorder=3,
         )  # fmt: skip
 
 
-def _finish(axes, curves: dict[str, _Curve]) -> None:
-    """Scales: a logarithmic one where the experiments differ tenfold in length."""
-    ends = [curve.end for curve in curves.values()]
-    if max(ends) > 10 * min(ends) > 0:
-        axes.set_xscale("log")
-    else:
-        axes.set_xlim(0, 1.03 * max(ends))
+def _set_tokens(axes, end: float) -> None:
+    axes.set_xlim(0, 1.04 * end or 1)
     axes.xaxis.set_major_formatter(style.units_formatter())
+
+
+def _set_losses(axes, curves: dict[str, _Curve]) -> None:
     low, high = _range(curves)
     axes.set_ylim(low - 0.08 * (high - low), high + 0.08 * (high - low))
+
+
+def _xy(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
 
 
 def _range(curves: dict[str, _Curve]) -> tuple[float, float]:
     values = [y for curve in curves.values() for _, y in curve.train + curve.validation] or [0.0]
     low, high = min(values), max(values)
-    return (low, high) if any(a != b for a, b in pairwise(values)) else (low - 0.5, high + 0.5)
+    return (low, high) if low < high else (low - 0.5, high + 0.5)

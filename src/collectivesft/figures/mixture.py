@@ -4,10 +4,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import style
+from collectivesft.figures import inputs, style
 
 _LANGUAGES = {"zh": "Chinese", "en": "English"}
 _LANGUAGE_COLOURS = {"zh": "#4D4D4D", "en": "#B3B3B3"}
+
+
+def draw_file(mixture: Path, out: Path) -> None:
+    """Draw the figure from the JSON file that ``curated mix`` wrote.
+
+    Raises:
+        InputError: another file.
+    """
+    with inputs.made_by(mixture, "curated mix"):
+        rows = table(inputs.read_object(mixture))
+    draw(rows, out)
 
 
 def table(mixture: dict[str, Any]) -> list[dict[str, Any]]:
@@ -53,8 +64,8 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     sets = _grouped(rows, "set_style")
     figure, axes = style.mosaic(
         [["sets", "sets"], ["lengths", "parts"]],
-        height=3.4 + 0.23 * max(len(sets), 3),
-        height_ratios=[0.9 + 0.23 * max(len(sets), 3), 1.9],
+        height=3.6 + 0.23 * max(len(sets), 3),
+        height_ratios=[1.1 + 0.23 * max(len(sets), 3), 1.9],
         width_ratios=[1.15, 1],
     )
     titles = {row["key"]: style.short_title(row["label"]) for row in rows}
@@ -93,8 +104,9 @@ def _draw_sets(axes, sets: dict, languages: dict, titles: dict[str, str]) -> Non
     for name, colour in style.STYLE_COLOURS.items():
         values = [parts.get(name, 0) for parts in sets.values()]
         if any(values):
+            look = {"color": colour, "hatch": style.STYLE_HATCHES.get(name)} | style.BAR
             label = style.STYLE_LABELS[name]
-            axes.barh(range(len(sets)), values, left=left, color=colour, label=label, **style.BAR)
+            axes.barh(range(len(sets)), values, left=left, label=label, **look)
         left = [a + b for a, b in zip(left, values, strict=True)]
     total = sum(left) or 1
     for y, value in enumerate(left):
@@ -102,21 +114,19 @@ def _draw_sets(axes, sets: dict, languages: dict, titles: dict[str, str]) -> Non
         style.bar_label(axes, value, y, text)
     names = [f"{titles[key]} ({', '.join(sorted(languages[key]))})" for key in sets]
     style.bar_axis(axes, names, max(left, default=0))
-    axes.set_title("Examples by set, coloured by style")
-    if sets:
-        axes.legend(loc="lower right")
+    style.title_and_legend(axes, "Examples by set, coloured by style", columns=4)
 
 
 def _draw_lengths(axes, bins: list[dict]) -> None:
     edges = [row["key"] for row in bins]
     step = edges[1] - edges[0] if len(edges) > 1 else 1
-    axes.bar(
-        edges, [row["value"] for row in bins], step, align="edge", color=style.BLUE, linewidth=0
-    )
+    values = [row["value"] for row in bins]
+    axes.stairs(values, [*edges, edges[-1] + step], fill=True, color=style.BLUE)
     axes.set_title("Examples by length")
     axes.set_xlabel("characters" + _open_end(bins))
     axes.grid(False, axis="x")
-    axes.yaxis.set_major_formatter(style.thousands_formatter())
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(style.thousands_formatter())
     axes.set_xlim(edges[0], edges[-1] + step)
     axes.set_ylim(bottom=0)
 
@@ -127,19 +137,19 @@ def _open_end(bins: list[dict]) -> str:
 
 def _draw_parts(axes, styles: dict[str, int], languages: dict[str, int]) -> None:
     bars = [
-        (style.STYLE_LABELS[name], styles[name], colour)
+        (style.STYLE_LABELS[name], styles[name], colour, style.STYLE_HATCHES.get(name))
         for name, colour in style.STYLE_COLOURS.items()
         if name in styles
     ]
     bars += [
-        (_LANGUAGES[name], languages[name], colour)
+        (_LANGUAGES[name], languages[name], colour, None)
         for name, colour in _LANGUAGE_COLOURS.items()
         if name in languages
     ]
     total = sum(styles.values()) or 1
-    for y, (_, value, colour) in enumerate(bars):
-        axes.barh(y, 100 * value / total, color=colour, **style.BAR)
+    for y, (_, value, colour, hatch) in enumerate(bars):
+        axes.barh(y, 100 * value / total, color=colour, hatch=hatch, **style.BAR)
         style.bar_label(axes, 100 * value / total, y, f"{100 * value / total:.1f} %")
-    style.bar_axis(axes, [name for name, _, _ in bars], 100)
+    style.bar_axis(axes, [name for name, *_ in bars], 100)
     axes.axhline(len(styles) - 0.5, color="#BBBBBB", linewidth=0.6)
     axes.set_title("Share by style and language")

@@ -1,6 +1,8 @@
 """One look for all figures, and one way to save them: same table, same bytes."""
 
 import csv
+import functools
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,8 @@ STYLE_LABELS = {
     "dialogue": "dialogue",
     "ner": "labelling",
 }
+# White lines over a bar, where colours alone would be the same grey in print.
+STYLE_HATCHES = {"dialogue": "////", "ner": "...."}
 BASE_COLOUR, TUNED_COLOUR, REFERENCE_COLOUR = GREY, BLUE, ORANGE
 BAR = {"height": 0.72, "edgecolor": "white", "linewidth": 0.5}
 
@@ -38,12 +42,15 @@ _RC = {
     "axes.titlelocation": "left",
     "axes.titlesize": 10.5,
     "axes.titleweight": "normal",
+    "figure.constrained_layout.h_pad": 0.06,
+    "figure.constrained_layout.hspace": 0.03,
     "figure.constrained_layout.use": True,
     "figure.dpi": 100,
     "font.family": ["DejaVu Sans", "Noto Sans CJK SC"],
     "font.size": 9,
     "grid.color": "#E6E6E6",
     "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.6,
     "legend.frameon": False,
     "pdf.fonttype": 42,
     "savefig.dpi": 200,
@@ -57,10 +64,15 @@ _METADATA = {
 }
 
 
-def use() -> None:
-    """Load the Chinese font and set the look. Call once before drawing."""
+@functools.cache
+def _load_font() -> None:
     font = Path(noto_cjk_sans_otc.__file__).with_name("NotoSansCJK-Regular.ttc")
     font_manager.fontManager.addfont(str(font))
+
+
+def use() -> None:
+    """Load the Chinese font and set the look; ``new`` and ``mosaic`` do it."""
+    _load_font()
     matplotlib.rcParams.update(matplotlib.rcParamsDefault | _RC)
 
 
@@ -77,8 +89,8 @@ def mosaic(layout: list[list[str]], height: float, width: float = 7.2, **kwargs:
 
 
 def source_line(figure, text: str) -> None:
-    """A small line below the figure that says where its numbers come from."""
-    figure.supxlabel(text, fontsize=7, color="#666666", x=0.01, ha="left")
+    """A small line below the figure that says where its numbers come from; wraps when long."""
+    figure.supxlabel(textwrap.fill(text, 130), fontsize=7, color="#666666", x=0.01, ha="left")
 
 
 def save(figure, out: Path, rows: Sequence[dict[str, Any]]) -> None:
@@ -117,6 +129,15 @@ def short_title(title: str) -> str:
     return title.split(" (")[0]
 
 
+def title_and_legend(axes, title: str, columns: int) -> None:
+    """A title with the legend in one line below it, so that no bar runs into the legend."""
+    axes.set_title(title, pad=22)
+    axes.legend(
+        loc="lower left", bbox_to_anchor=(-0.01, 0.985), ncols=columns, fontsize=7.5,
+        handlelength=1, handleheight=1, columnspacing=1.1, handletextpad=0.4, borderpad=0.2,
+    )  # fmt: skip
+
+
 def bar_axis(axes, names: Sequence[str], largest: float, room: float = 0.25) -> None:
     """Axis of horizontal bars: names from the top down, room at the right for their labels."""
     axes.set_yticks(range(len(names)), names)
@@ -130,7 +151,9 @@ def bar_axis(axes, names: Sequence[str], largest: float, room: float = 0.25) -> 
 
 def bar_label(axes, x: float, y: float, text: str) -> None:
     """A number directly behind the end of a bar."""
-    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.annotate(
+        text, (x, y), (4, 0), textcoords="offset points", va="center_baseline", fontsize=8
+    )
 
 
 def units_formatter():

@@ -1,4 +1,4 @@
-"""A small Hub on this machine: what huggingface_hub needs to publish a repository and fetch it back.
+"""A small Hub on this machine: what huggingface_hub needs to publish and to fetch a repository.
 
 It serves the part of the Hub's HTTP contract that was read from huggingface_hub 2.4.0 and from
 its traffic: repositories, regular and LFS files, commits, tags, downloads with ranges. It keeps
@@ -68,7 +68,11 @@ class Store:
             return False
         first = self._commit_id({}, None, "initial commit")
         commits = {first: {"parent": None, "files": {}, "message": "initial commit"}}
-        self.save(kind, repo, {"private": private, "refs": {"main": first}, "tags": {}, "commits": commits})
+        self.save(
+            kind,
+            repo,
+            {"private": private, "refs": {"main": first}, "tags": {}, "commits": commits},
+        )
         return True
 
     def load(self, kind: str, repo: str) -> dict[str, Any]:
@@ -119,13 +123,21 @@ class Loopback:
             ("POST", rf"/api/(?P<kind>models|datasets)/{_REPO}/preupload/{_REV}", self.preupload),
             ("POST", rf"/api/(?P<kind>models|datasets)/{_REPO}/commit/{_REV}", self.make_commit),
             ("POST", rf"/api/(?P<kind>models|datasets)/{_REPO}/tag/{_REV}", self.make_tag),
-            ("GET", rf"/api/(?P<kind>models|datasets)/{_REPO}/tree/{_REV}(?:/(?P<path>.*))?", self.tree),
+            (
+                "GET",
+                rf"/api/(?P<kind>models|datasets)/{_REPO}/tree/{_REV}(?:/(?P<path>.*))?",
+                self.tree,
+            ),
             ("POST", rf"/api/(?P<kind>models|datasets)/{_REPO}/paths-info/{_REV}", self.paths_info),
             ("GET", rf"/api/(?P<kind>models|datasets)/{_REPO}/refs", self.refs),
             ("GET", rf"/api/(?P<kind>models|datasets)/{_REPO}(?:/revision/{_REV})?", self.info),
             ("POST", rf"/(?:datasets/)?{_REPO}\.git/info/lfs/objects/batch", self.lfs_batch),
             ("PUT", r"/lfs/(?P<oid>[0-9a-f]{64})", self.lfs_put),
-            ("GET HEAD", rf"/(?P<kind>datasets/)?{_REPO}/resolve/{_REV}/(?P<path>.+)", self.download),
+            (
+                "GET HEAD",
+                rf"/(?P<kind>datasets/)?{_REPO}/resolve/{_REV}/(?P<path>.+)",
+                self.download,
+            ),
         ]
 
     async def __call__(self, request: Request) -> Response:
@@ -169,7 +181,9 @@ class Loopback:
         made = self.store.create(kind, repo, private)
         prefix = "datasets/" if kind == "datasets" else ""
         answer = {"url": f"{request.base_url}{prefix}{repo}", "name": repo}
-        return JSONResponse(answer if made else answer | {"error": "already there"}, 200 if made else 409)
+        return JSONResponse(
+            answer if made else answer | {"error": "already there"}, 200 if made else 409
+        )
 
     async def validate_yaml(self, request: Request) -> Response:
         """Accept a card whose head is a YAML mapping."""
@@ -235,7 +249,9 @@ class Loopback:
             else:
                 files[value["path"]] = self._entry(key, value)
         oid = self.store.commit(kind, repo, rev, files, message)
-        return JSONResponse({"commitUrl": f"{request.base_url}{repo}/commit/{oid}", "commitOid": oid})
+        return JSONResponse(
+            {"commitUrl": f"{request.base_url}{repo}/commit/{oid}", "commitOid": oid}
+        )
 
     def _entry(self, key: str, value: dict[str, Any]) -> dict[str, Any]:
         if key == "lfsFile":
@@ -267,14 +283,18 @@ class Loopback:
         answer = {"id": repo, "sha": commit, "private": record["private"], "siblings": siblings}
         return JSONResponse(answer | {"tags": [], "downloads": 0, "likes": 0})
 
-    async def tree(self, request: Request, kind: str, repo: str, rev: str, path: str = "") -> Response:
+    async def tree(
+        self, request: Request, kind: str, repo: str, rev: str, path: str = ""
+    ) -> Response:
         """All files of a revision below a path."""
         return JSONResponse(self._entries(kind, repo, rev, lambda name: name.startswith(path)))
 
     async def paths_info(self, request: Request, kind: str, repo: str, rev: str) -> Response:
         """The files of a revision that were asked for."""
         form = (await request.body()).decode()
-        wanted = {unquote(part[6:].replace("+", " ")) for part in form.split("&") if part[:6] == "paths="}
+        wanted = {
+            unquote(part[6:].replace("+", " ")) for part in form.split("&") if part[:6] == "paths="
+        }
         return JSONResponse(self._entries(kind, repo, rev, wanted.__contains__))
 
     def _entries(self, kind: str, repo: str, rev: str, wanted) -> list[dict[str, Any]]:

@@ -69,9 +69,7 @@ def publish(
 
     files = _files(model, card, manifest)
     api = HfApi()
-    with_retries(
-        lambda: api.create_repo(repo, private=private, exist_ok=True), f"{repo}: create"
-    )
+    with_retries(lambda: api.create_repo(repo, private=private, exist_ok=True), f"{repo}: create")
     operations = [
         CommitOperationAdd(path_in_repo=name, path_or_fileobj=str(path))
         for name, path in sorted(files.items())

@@ -10,13 +10,16 @@ from collectivesft.hub.publish import with_retries
 QUESTION = "高血压患者日常饮食应注意什么？"
 
 
-def verify(receipt: Path, report: Path, question: str = QUESTION, new_tokens: int = 32) -> dict:
+def verify(
+    receipt: Path, manifest: Path, report: Path, question: str = QUESTION, new_tokens: int = 32
+) -> dict:
     """Download the tagged revision, check each file's sha256, load it and ask one question.
 
     The client compares sizes only, so a damaged body of the right size would pass unnoticed.
 
     Args:
         receipt: what ``hub publish`` wrote.
+        manifest: of the release, on this machine: what the model's files must be.
         report: JSON ``{"repo", "tag", "commit", "files", "question", "answer"}``.
 
     Raises:
@@ -30,6 +33,9 @@ def verify(receipt: Path, report: Path, question: str = QUESTION, new_tokens: in
         call = lambda: snapshot_download(repo, revision=tag, cache_dir=cache)  # noqa: E731
         folder = Path(with_retries(call, f"{repo}: download"))
         compare(folder, published["files"], f"{repo}@{tag}")
+        listed = read_json(manifest)["model"]["files"]
+        wanted = {name: facts["sha256"] for name, facts in listed.items()}
+        compare(folder, wanted, f"{repo}@{tag}")
         answer = ask(folder, question, new_tokens)
     result = {key: published[key] for key in ("repo", "tag", "commit", "files")}
     result |= {"question": question, "answer": answer}

@@ -89,7 +89,9 @@ def _tables(values: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
 
 def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
     with open(path, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, fieldnames=list(rows[0]) if rows else [], lineterminator="\n")
+        writer = csv.DictWriter(
+            handle, fieldnames=list(rows[0]) if rows else [], lineterminator="\n"
+        )
         writer.writeheader()
         writer.writerows(rows)
 

@@ -4,8 +4,8 @@ Archives are never unpacked: a member is opened by name, so its name cannot lead
 """
 
 import contextlib
+import errno
 import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,7 @@ from typing import IO
 
 from collectivesft.errors import InputError
 from collectivesft.raw.folder import RawFolder
-from collectivesft.raw.verify import GET_AGAIN
-
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
+from collectivesft.raw.verify import DAMAGED, GET_AGAIN, UNREADABLE
 
 
 @dataclass(frozen=True)
@@ -58,13 +56,23 @@ class Part:
             with open(self.path, "rb") as handle:
                 yield handle
             return
-        try:
-            with (
-                zipfile.ZipFile(self.path) as archive,
-                archive.open(find_member(self.path, archive, self.member)) as handle,
-            ):
+        with contextlib.ExitStack() as stack:
+            with self._explaining(UNREADABLE):
+                archive = stack.enter_context(zipfile.ZipFile(self.path))
+                member = find_member(self.path, archive, self.member)
+                handle = stack.enter_context(archive.open(member))
+            # Fewer kinds of error from here on: the reader's own pass as they are.
+            with self._explaining(DAMAGED):
                 yield handle
-        except _BROKEN as error:
+
+    @contextlib.contextmanager
+    def _explaining(self, broken: tuple[type[Exception], ...]) -> Iterator[None]:
+        try:
+            yield
+        except (*broken, OSError) as error:
+            # bz2 raises an OSError without a number for bad data; a wrong offset gives EINVAL.
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise
             problem = f"the zip archive is cut short or damaged ({error})"
             raise InputError(self.label, problem, GET_AGAIN) from error
 

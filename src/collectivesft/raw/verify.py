@@ -1,6 +1,8 @@
 """Checks of a raw file's content: checksums, and the ways in which downloads go wrong."""
 
 import gzip
+import lzma
+import struct
 import zipfile
 import zlib
 from pathlib import Path
@@ -11,6 +13,9 @@ from collectivesft.sources import RawFile
 
 HEAD = 512
 GET_AGAIN = "Fetch it again, or place a good copy by hand"
+# What zipfile raises for damaged data, and beyond that for an archive that it cannot open.
+DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError)
+UNREADABLE = (*DAMAGED, RuntimeError, NotImplementedError, ValueError, OverflowError)
 _LFS = (
     "Fetch the file behind it (`git lfs pull`, or the media address of the repository) "
     "and place it by hand"
@@ -68,10 +73,8 @@ def _zip(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             bad = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    except (*UNREADABLE, OSError) as error:
         return f"not a whole zip archive, cut short or damaged ({error})"
-    except RuntimeError as error:
-        return f"a zip archive that cannot be opened ({error})"
     return None if bad is None else f"a damaged zip archive: member {bad} fails its checksum"
 
 
@@ -94,7 +97,7 @@ def _gzip(path: Path) -> str | None:
         with gzip.open(path) as handle:
             while handle.read(CHUNK):
                 pass
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, struct.error) as error:
         return f"not a whole gzip file, cut short or damaged ({error})"
     return None
 

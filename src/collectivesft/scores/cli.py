@@ -36,7 +36,7 @@ def predict(
     ] = "generate",
     style: Annotated[
         Literal["answer_only", "cot"],
-        typer.Option(help="Ask for the letters only, or reason first."),
+        typer.Option(help="Ask for letters only, or reason first."),
     ] = "answer_only",
     shots: Annotated[int, typer.Option(min=0, help="Solved examples before the question.")] = 0,
     template: Annotated[

@@ -1,5 +1,6 @@
 """From what a model wrote to the letters it means: the benchmark's own way, and a corrected one."""
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -28,9 +29,11 @@ _LATIN = r"A-Za-z0-9_\u00c0-\u024f\u0370-\u03ff°'’\-"
 # Characters that turn the letter before them into a term: B超, A型, C肽, B族, T波, A链.
 _TERM = "超型族肽级类期股区链球细抗波段杆"
 _AFTER = rf"(?![{_LATIN}{_TERM}])"
-_SEPARATOR = r"[ \t]*[,、，;；和与及或&/+]?[ \t]*"
-_RUN = rf"[A-Z](?:{_SEPARATOR}[A-Z])*{_AFTER}"
-_FILLER = r"[\s:*\"'“”‘’「【\[(<《$`]*"
+# Repetitions are bounded: a text of nothing but spaces must not take quadratic time.
+_SEPARATOR = r"[ \t]{0,3}[,、，;；和与及或&/+]?[ \t]{0,3}"
+_LETTERS = rf"[A-Z](?:{_SEPARATOR}[A-Z])*"
+_RUN = rf"{_LETTERS}{_AFTER}"
+_FILLER = r"[\s:*\"'“”‘’「【\[(<《$`]{0,9}"
 
 _STATEMENT = re.compile(
     rf"""(?:
@@ -43,17 +46,20 @@ _STATEMENT = re.compile(
     re.X,
 )
 # A line that begins with letters, as an answer does: "B", "B. 阿司匹林", "A、C", "**AC**".
-_LINE = re.compile(rf"^[ \t>*#\"'“”【\[(]*({_RUN})(?=[\s.。、,，:;；!!)\]】*\"'”]|$)", re.M)
+_LINE = re.compile(
+    rf"^[ \t>*#\"'“”【\[(]*((?>{_LETTERS})){_AFTER}(?=[\s.。、,，:;；!)\]】*\"'”]|$)", re.M
+)
 _ALONE = re.compile(rf"(?<![{_LATIN}/])[A-Z](?![{_LATIN}/{_TERM}])")
-# What stands before a letter that is part of a term: 维生素C, 乙肝E, hepatitis B, type A.
+# What stands before a letter that is part of a term (维生素C, hepatitis B, type A) or denied.
 _TERM_BEFORE = re.compile(
     r"(?:维生素|维他命|肝炎|病毒|因子|蛋白|辅酶|球菌|免疫球蛋白|抗原|受体"
+    r"|不(?:应该|应|能|该)?(?:是|为|选择|选)"
     r"|(?i:vitamins?|hepatitis|types?|groups?|influenza|class|grade|stage|factor|protein))\s*$"
 )
 _ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b)[a-z]")
 # Han characters that may stand right before or after a letter that means an option.
 _HAN = r"\u3400-\u9fff"
-_HAN_BEFORE = set("选项择是为案和与及或即故即")
+_HAN_BEFORE = set("选项择是为案和与及或即故")
 _HAN_AFTER = set("选项和与及或是为正对错均都")
 
 
@@ -85,8 +91,9 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE") -> st
 
 
 def _run_letters(run: str, letters: frozenset[str]) -> str:
-    found = "".join(re.findall("[A-Z]", run))
-    return found if set(found) <= letters else ""
+    """The letters of a run up to its first word: "A、C" gives AC, "A CT" gives A, "AG" nothing."""
+    groups = re.findall("[A-Z]+", run)
+    return "".join(itertools.takewhile(lambda group: set(group) <= letters, groups))
 
 
 def _stated(text: str, letters: frozenset[str]) -> str:

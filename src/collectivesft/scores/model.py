@@ -75,7 +75,7 @@ def load(folder: Path, threads: int) -> LanguageModel:
     cuda = torch.cuda.is_available()
     torch.set_num_threads(threads)
     if not cuda:
-        torch.use_deterministic_algorithms(True)
+        torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # would cost time
     with _explained(folder):
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -88,7 +88,7 @@ def load(folder: Path, threads: int) -> LanguageModel:
     if report["missing_keys"]:
         missing = sorted(report["missing_keys"])
         raise UserError(
-            f"{folder}: {len(missing)} weights are missing, {missing[0]} first. Make the folder again."
+            f"{folder}: {len(missing)} weights are missing, such as {missing[0]}. Make it again."
         )
     network.eval().to("cuda" if cuda else "cpu")
     stops = _stops(network, tokenizer)

@@ -1,0 +1,166 @@
+"""The model card: metadata that the Hub renders, and text from the run's own numbers."""
+
+from typing import Any
+
+# Licences that the Hub knows by an id of its own.
+_LICENCE_IDS = {"Apache-2.0": "apache-2.0", "MIT": "mit", "Gemma Terms of Use": "gemma"}
+TRAINING_SHOWN = ("method", "learning_rate", "schedule", "warmup_ratio", "examples_per_step",
+                  "epochs", "cutoff", "precision", "seed")  # fmt: skip
+
+
+def render(manifest: dict[str, Any], data_card: str, table: list[dict[str, str]]) -> str:
+    """The card's text with its YAML head.
+
+    Args:
+        manifest: of the release.
+        data_card: Markdown of the mixture's data card; its headings move one level down.
+        table: rows of the run's table of scores.
+    """
+    name = manifest["repo"].partition("/")[2]
+    sections = [
+        f"# {name}",
+        _summary(manifest),
+        "## Scores",
+        _scores(manifest, table),
+        "## How to run it",
+        _usage(manifest["repo"]),
+        "## Limits",
+        _limits(manifest),
+        "## Training",
+        _training(manifest),
+        data_card.replace("\n#", "\n##").replace("# ", "## ", 1).strip(),
+        "## How this was made",
+        _provenance(manifest),
+        "## Citation",
+        _CITATION,
+    ]
+    return f"---\n{metadata(manifest)}\n---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def metadata(manifest: dict[str, Any]) -> str:
+    """The YAML head: licence, languages, base model, results as model-index."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    base, name = manifest["base"], manifest["repo"].partition("/")[2]
+    results = [result for row in _own_scores(manifest) for result in _results(row, EvalResult)]
+    licence = _LICENCE_IDS.get(base["licence"], "other")
+    other = {} if licence != "other" else {"license_name": base["licence"].lower()}
+    link = {"license_link": base["licence_url"]} if base["licence_url"] else {}
+    data = ModelCardData(
+        language=sorted(manifest["mixture"]["languages"], reverse=True),
+        license=licence,
+        library_name="transformers",
+        pipeline_tag="text-generation",
+        tags=["medical", "sft", "cmb", "chinese"] + (["demo"] if manifest["demo"] else []),
+        base_model=_hub_name(base),
+        model_name=name,
+        eval_results=results or None,
+        **other,
+        **link,
+    )
+    return data.to_yaml()
+
+
+def _hub_name(base: dict[str, Any]) -> str:
+    """The base model's repository, from its source or its home page."""
+    if base["source"].get("repo"):
+        return base["source"]["repo"]
+    return (base["homepage"] or base["name"]).removeprefix("https://huggingface.co/")
+
+
+def _own_scores(manifest: dict[str, Any]) -> list[dict[str, Any]]:
+    name = manifest["experiment"]["name"]
+    return [r for r in manifest["scores"] if r["model"] == name and r["kind"] == "choice"]
+
+
+def _results(row: dict[str, Any], result) -> list[Any]:
+    shared = {
+        "task_type": "question-answering",
+        "task_name": "Multiple-choice question answering",
+        "dataset_type": row["benchmark"],
+        "dataset_name": f"{row['benchmark']} ({row['protocol']}, {row['items']} items)",
+        "metric_type": "accuracy",
+    }
+    values = {"accuracy, macro over categories": row["macro"]["value"]}
+    values |= {f"accuracy, {entry['label']}": entry["value"] for entry in row["categories"]}
+    return [
+        result(**shared, metric_name=name, metric_value=round(100 * value, 2))
+        for name, value in values.items()
+    ]
+
+
+def _summary(manifest: dict[str, Any]) -> str:
+    base, mixture = manifest["base"], manifest["mixture"]
+    text = (
+        f"{base['title']} after supervised fine-tuning on {mixture['train']:,} medical examples "
+        f"from {len(mixture['datasets'])} sets, made by the release package of the paper CollectiveSFT "
+        f"(arXiv 2407.19705), run `{manifest['run']}`, experiment "
+        f"`{manifest['experiment']['name']}`."
+    )
+    if manifest["demo"]:
+        text += (
+            "\n\n**A demonstration.** Small data and a small model show that every step of the "
+            "package works. The model is not good at medicine and is not meant to be."
+        )
+    return text
+
+
+def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:
+    wanted = (manifest["experiment"]["name"], manifest["base"]["name"])
+    lines = ["| model | benchmark | protocol | items | macro, % (95 % interval) | micro, % |"]
+    lines.append("|---|---|---|---:|---:|---:|")
+    for row in table:
+        if row["model"] in wanted:
+            macro = f"{row['macro']} ({row['macro_low']} to {row['macro_high']})"
+            cells = [row["model"], row["benchmark"], row["protocol"], row["items"], macro]
+            lines.append("| " + " | ".join([*cells, row["micro"]]) + " |")
+    return "\n".join(lines)
+
+
+def _usage(repo: str) -> str:
+    return f"""```python
+from transformers import pipeline
+
+ask = pipeline("text-generation", "{repo}")
+question = [{{"role": "user", "content": "高血压患者日常饮食应注意什么？"}}]
+print(ask(question, max_new_tokens=128)[0]["generated_text"][-1]["content"])
+```"""
+
+
+def _limits(manifest: dict[str, Any]) -> str:
+    licence = manifest["base"]["licence"]
+    return (
+        "For research on training and evaluation. Its answers can be wrong and can harm: do not "
+        "use them to diagnose, treat or advise anybody. The scores are of exam questions.\n\n"
+        f"The base model's licence ({licence}) applies to the weights. Some training sets forbid "
+        "commercial use or state no licence; see the table of sets."
+    )
+
+
+def _training(manifest: dict[str, Any]) -> str:
+    training = manifest["experiment"]["training"]
+    rows = [f"| {key.replace('_', ' ')} | {training[key]} |" for key in TRAINING_SHOWN]
+    if training["method"] == "lora":
+        rows.insert(1, f"| rank, alpha | {training['lora']['r']}, {training['lora']['alpha']} |")
+    rows.append(f"| steps | {manifest['training']['steps']} |")
+    return "\n".join(["| setting | value |", "|---|---|", *rows])
+
+
+def _provenance(manifest: dict[str, Any]) -> str:
+    return (
+        f"By collectivesft {manifest['package']['version']} in the environment "
+        f"`{manifest['lock']['file']}` (sha256 `{manifest['lock']['sha256'][:16]}…`). "
+        "`manifest.json` beside this card lists every raw file and every file of the model with "
+        "its sha256; `collectivesft hub verify` compares a download with it."
+    )
+
+
+_CITATION = """```bibtex
+@misc{zhu2024collectivesft,
+  title = {CollectiveSFT: Scaling Large Language Models for Chinese Medical Benchmark with Collective Instructions in Healthcare},
+  author = {Zhu, Jingwei and Tan, Minghuan and Yang, Min and Li, Ruixue and Alinejad-Rokny, Hamid},
+  year = {2024},
+  eprint = {2407.19705},
+  archivePrefix = {arXiv}
+}
+```"""  # noqa: E501

@@ -1,0 +1,72 @@
+"""Verbs of stage paper."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def _stage() -> None:
+    """Typeset the paper from result files."""
+
+
+@app.command()
+def values(
+    run: Annotated[str, typer.Option(help="Name of the run.")],
+    experiment: Annotated[str, typer.Option(help="Experiment that the abstract is about.")],
+    benchmark: Annotated[str, typer.Option(help="Its benchmark.")],
+    protocol: Annotated[str, typer.Option(help="Its protocol.")],
+    ledger: Annotated[Path, typer.Option(help="The joined ledger.")],
+    mixture: Annotated[Path, typer.Option(help="The mixture's description.")],
+    contamination: Annotated[Path, typer.Option(help="The report on contamination.")],
+    tokens: Annotated[Path, typer.Option(help="tokens.json of the tokens.")],
+    history: Annotated[Path, typer.Option(help="Loss history, JSON Lines.")],
+    recipe: Annotated[Path, typer.Option(help="YAML file of the experiment.")],
+    model: Annotated[Path, typer.Option(help="YAML file of its base model.")],
+    scores: Annotated[list[Path], typer.Option(help="Score files of all models.")],
+    leaderboard: Annotated[Path, typer.Option(help="CSV of published scores.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    demo: Annotated[bool, typer.Option(help="Mark the paper as a demonstration.")] = False,
+) -> None:
+    """Collect every number of the manuscript from result files.
+
+    Example: collectivesft paper values --run demo --demo --experiment demo --benchmark cmb
+    --protocol answer --ledger ledger.json --mixture mixture.json
+    --contamination contamination.json --tokens tokens/tokens.json --history history.jsonl
+    --recipe demo.yaml --model gemma-3-270m.yaml --scores scores.json
+    --leaderboard cmb-exam-2024-03-16.csv --out values.json
+    """
+    from collectivesft.paper.values import collect
+
+    files = {
+        "ledger": ledger,
+        "mixture": mixture,
+        "contamination": contamination,
+        "tokens": tokens,
+        "history": history,
+        "recipe": recipe,
+        "model": model,
+        "leaderboard": leaderboard,
+    }
+    collect(run, demo, (experiment, benchmark, protocol), files, scores, out)
+
+
+@app.command()
+def build(
+    values: Annotated[Path, typer.Option(help="JSON file that `paper values` wrote.")],
+    figures: Annotated[Path, typer.Option(help="Folder of the figures.")],
+    manuscript: Annotated[Path, typer.Option(help="Folder with main.typ and references.bib.")],
+    out: Annotated[Path, typer.Option(help="PDF to write.")],
+    tables: Annotated[Path, typer.Option(help="Folder for the tables as CSV and LaTeX.")],
+) -> None:
+    """Typeset the paper.
+
+    Example: collectivesft paper build --values values.json --figures figures --manuscript paper
+    --out paper.pdf --tables tables
+    """
+    from collectivesft.paper.build import build as run
+
+    run(values, figures, manuscript, out, tables)

@@ -1,0 +1,220 @@
+"""A model answers a benchmark's questions; a killed run goes on after its last finished batch."""
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from collectivesft.benchmarks.item import Item, load_items
+from collectivesft.errors import InputError, UserError
+from collectivesft.progress import Reporter
+from collectivesft.scores import extraction
+from collectivesft.scores import model as models
+from collectivesft.scores.journal import Journal
+from collectivesft.scores.model import LanguageModel
+from collectivesft.scores.prompts import Prompt, few_shot, lead_of, render, turns
+from collectivesft.scores.sampling import choose
+
+TOO_LONG = "prompt_too_long"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a model is asked; the command line explains each."""
+
+    method: Literal["generate", "likelihood"] = "generate"
+    style: Literal["answer_only", "cot"] = "answer_only"
+    shots: int = 0
+    template: Literal["chat", "plain"] = "chat"
+    preset: Literal["official", "corrected"] = "corrected"
+    max_new_tokens: int = 512
+    batch_size: int = 16
+    limit: int | None = None
+    sample_seed: int = 42
+    threads: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """An item with its prompt; ``ids`` are the prompt's tokens."""
+
+    item: Item
+    prompt: Prompt
+    ids: list[int]
+
+
+def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -> None:
+    """Write one row for each test item that is asked, in the order of the file.
+
+    A row holds id, benchmark, model (``name``), category, subcategory, question_type, multiple,
+    options (letters), prompt, raw (what the model wrote), stopped (it ended within the limit;
+    true for likelihood), official and corrected (letters read from it), answer (the key),
+    method, likelihood (natural log probability by letter, or null), prompt_tokens, error (null or
+    prompt_too_long: then nothing was asked), limit and sample_seed. Batches hold prompts of
+    like length and do not depend on what an earlier run finished, so an interrupted run ends
+    with the same bytes as one that was not.
+
+    Args:
+        folder: the model.
+        items: JSON Lines of benchmark items.
+
+    Raises:
+        UserError: a model that cannot be loaded, or does not suit the options.
+        InputError: ``items`` has no test questions with options.
+    """
+    all_items = list(load_items(items))
+    asked = choose(all_items, options.limit, options.sample_seed)
+    if not asked or any(item.kind != "choice" for item in asked):
+        raise InputError(items, "no test questions with options", "Name a choice benchmark's items")
+    lead_of(options.method, options.style, options.template)  # refuse before a model is read
+    checksum = models.digest(folder)
+    model = models.load(folder, options.threads)
+    questions = _questions(model, asked, all_items, options)
+    with Journal(out, _header(checksum, name, questions, options)) as journal:
+        answers = _answer_all(model, questions, options, journal)
+        rows = (_row(name, q, answers.get(i), options) for i, q in enumerate(questions))
+        journal.finish(rows)
+
+
+def _questions(
+    model: LanguageModel, asked: Sequence[Item], all_items: Sequence[Item], options: Options
+) -> list[_Question]:
+    pool = [item for item in all_items if item.split == "val"]
+    lead = lead_of(options.method, options.style, options.template)
+    questions = []
+    for item in asked:
+        examples = few_shot(item, pool, options.shots)
+        conversation = turns(item, examples, options.style, options.preset)
+        prompt = render(model.tokenizer, conversation, options.template, lead)
+        ids = models.encode(model, prompt.text, options.template)
+        questions.append(_Question(item, prompt, ids))
+    return questions
+
+
+def _header(
+    checksum: str, name: str, questions: Sequence[_Question], options: Options
+) -> dict[str, Any]:
+    """What the answers depend on: a journal with another header is of no use."""
+    digest = hashlib.sha256()
+    for q in questions:
+        facts = [asdict(q.item), q.prompt.text, q.prompt.lead, q.ids]
+        digest.update(json.dumps(facts, ensure_ascii=False).encode() + b"\n")
+    questions_digest = digest.hexdigest()
+    facts = {"model": checksum, "name": name, "questions": questions_digest}
+    return {**facts, "options": asdict(options), **models.versions()}
+
+
+def _batches(model: LanguageModel, questions: Sequence[_Question], options: Options):
+    """Lists of indexes of questions, longest prompts first: too large a batch fails at once."""
+    new = options.max_new_tokens if options.method == "generate" else 0
+    fitting = [i for i, q in enumerate(questions) if models.fits(model, len(q.ids), new)]
+    fitting.sort(key=lambda i: -len(questions[i].ids))
+    size = options.batch_size
+    return [fitting[start : start + size] for start in range(0, len(fitting), size)]
+
+
+def _answer_all(
+    model: LanguageModel, questions: Sequence[_Question], options: Options, journal: Journal
+) -> dict[int, dict[str, Any]]:
+    """Answers by index of the question; those of too long prompts are left out."""
+    batches = _batches(model, questions, options)
+    tokens = _letter_tokens(model, questions, options) if options.method == "likelihood" else {}
+    answers: list[dict[str, Any]] = []
+    with Reporter("questions", sum(map(len, batches))) as reporter:
+        for number, batch in enumerate(batches):
+            if number < len(journal.done):
+                answers += journal.done[number]["answers"]
+            else:
+                found = _answer_batch(model, [questions[i] for i in batch], tokens, options)
+                journal.append({"batch": number, "answers": found})
+                answers += found
+            reporter.advance(len(batch))
+    return dict(zip((i for batch in batches for i in batch), answers, strict=True))
+
+
+def _answer_batch(
+    model: LanguageModel, batch: Sequence[_Question], tokens: dict[str, int], options: Options
+) -> list[dict[str, Any]]:
+    ids = [q.ids for q in batch]
+    if options.method == "generate":
+        written = models.generate(model, ids, options.max_new_tokens)
+        return [{"raw": raw, "stopped": stopped, "likelihood": None} for raw, stopped in written]
+    wanted = [[tokens[letter] for letter in q.item.options] for q in batch]
+    return [
+        {
+            "raw": "",
+            "stopped": True,
+            "likelihood": dict(zip(q.item.options, (round(v, 6) for v in values), strict=True)),
+        }
+        for q, values in zip(batch, models.log_probabilities(model, ids, wanted), strict=True)
+    ]
+
+
+def _letter_tokens(
+    model: LanguageModel, questions: Sequence[_Question], options: Options
+) -> dict[str, int]:
+    """The token of each letter as it follows a prompt.
+
+    Raises:
+        UserError: the tokenizer makes no token of its own of a letter at that place.
+    """
+    first = questions[0]
+    letters = sorted({letter for q in questions for letter in q.item.options})
+    tokens: dict[str, int] = {}
+    for letter in letters:
+        ids = models.encode(model, first.prompt.text + letter, options.template)
+        if ids[:-1] != first.ids or ids[-1] in tokens.values():
+            raise UserError(
+                f"{model.tokenizer.name_or_path}: the tokenizer has no token of its own for "
+                f"{letter} after {first.prompt.lead!r}. Use a protocol with method: generate."
+            )
+        tokens[letter] = ids[-1]
+    return tokens
+
+
+def likeliest(likelihood: dict[str, float], multiple: bool) -> str:
+    """The letters that log probabilities speak for.
+
+    One answer: the likeliest, the first of equals. Several: each letter whose probability,
+    renormalised over the options, is above one in the number of options; at least the likeliest.
+    """
+    best = max(likelihood, key=likelihood.__getitem__)
+    if not multiple:
+        return best
+    weights = {letter: math.exp(v - likelihood[best]) for letter, v in likelihood.items()}
+    even = sum(weights.values()) / len(weights)
+    return "".join(sorted({best, *(k for k, weight in weights.items() if weight > even)}))
+
+
+def _row(name: str, q: _Question, answer: dict[str, Any] | None, options: Options) -> dict:
+    item = q.item
+    answer = answer or {"raw": "", "stopped": False, "likelihood": None, "error": TOO_LONG}
+    if answer["likelihood"]:
+        official = corrected = likeliest(answer["likelihood"], item.multiple)
+    else:
+        text = q.prompt.lead + answer["raw"] if answer["raw"] else ""
+        official = extraction.official(text, item.multiple)
+        corrected = extraction.corrected(text, item.multiple, item.options)
+    return {
+        "id": item.id,
+        "benchmark": item.benchmark,
+        "model": name,
+        "category": item.category,
+        "subcategory": item.subcategory,
+        "question_type": item.meta.get("question_type", ""),
+        "multiple": item.multiple,
+        "options": list(item.options),
+        "prompt": q.prompt.text,
+        "prompt_tokens": len(q.ids),
+        "official": official,
+        "corrected": corrected,
+        "answer": item.answer,
+        "method": options.method,
+        "limit": options.limit,
+        "sample_seed": options.sample_seed,
+        "error": None,
+        **answer,
+    }

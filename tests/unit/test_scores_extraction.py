@@ -1,0 +1,142 @@
+"""Reading letters from what a model wrote: CMB's way with its faults, and the corrected one."""
+
+import time
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from collectivesft.scores.extraction import corrected, official
+
+OPTIONS = "ABCDE"
+
+
+@pytest.mark.parametrize(
+    ("text", "multiple", "letters"),
+    [
+        ("答案是B。", False, "B"),
+        ("CT和DNA，选择B", True, "CDAB"),
+        ("CT和DNA，选择B", False, "C"),
+        ("答案是A。更正：答案是C。", False, "A"),
+        ("答案是CA。", True, "CA"),
+        ("答案是AA。", True, "AA"),
+        ("正确选项为\nD.", True, "D"),
+        ("答案是维生素。选B", True, ""),
+        ("选B, G 或 H", True, "BG"),
+        ("", True, ""),
+    ],
+)
+def test_official_reads_as_the_benchmark_does(text, multiple, letters):
+    assert official(text, multiple) == letters
+
+
+SINGLE = {
+    "答案是B。": "B",
+    "CT和DNA，选择B": "B",
+    "答案：Ｃ": "C",
+    "正确答案为(B)": "B",
+    "答案应该是B": "B",
+    "答案是选项C": "C",
+    "故答案选A": "A",
+    "答案是“D”。": "D",
+    "因此，本题选E": "E",
+    "排除A，故选D": "D",
+    "不选A，选择B": "B",
+    "答案不是A，B正确": "B",
+    "The answer is **C**.": "C",
+    "Answer: B": "B",
+    "答案是A。不对，答案是D。": "D",
+    "答案是B\n解析：C错误，D错误": "B",
+    "答案是A CT检查": "A",
+    "答案是B、C": "B",
+    "B": "B",
+    "**B**": "B",
+    "(C)": "C",
+    "B. 阿司匹林": "B",
+    "A：肝炎": "A",
+    "考虑为D。": "D",
+    "B选项正确": "B",
+    "选项B是正确的": "B",
+}
+
+
+@pytest.mark.parametrize(("text", "letter"), SINGLE.items())
+def test_corrected_reads_one_answer(text, letter):
+    assert corrected(text, False, OPTIONS) == letter
+
+
+MULTIPLE = {
+    "AC": "AC",
+    "CA": "AC",
+    "A、C": "AC",
+    "A B": "AB",
+    "正确选项是A和C": "AC",
+    "答案为：ABE": "ABE",
+    "答案:A,C,E": "ACE",
+    "答案选择：B、C": "BC",
+    "答案是AC。最后更正：答案是BD。": "BD",
+    "A. 头痛\nC. 发热": "AC",
+    "答案是A和B超": "A",
+}
+
+
+@pytest.mark.parametrize(("text", "letters"), MULTIPLE.items())
+def test_corrected_reads_several_answers_sorted(text, letters):
+    assert corrected(text, True, OPTIONS) == letters
+
+
+NOTHING = [
+    "", "答案是", "选择题", "CT", "HIV", "DNA", "B超", "B超检查", "维生素B12", "维生素C缺乏",
+    "维生素 C", "A型血", "C-反应蛋白", "37℃时", "37°C", "E抗原", "hepatitis B infection",
+    "A patient with fever", "答案是CT", "答案是B超", "答案是F", "答案不是A", "β-A", "a",
+    "答案是b。",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOTHING)
+@pytest.mark.parametrize("multiple", [False, True])
+def test_corrected_takes_no_letter_from_a_term(text, multiple):
+    assert corrected(text, multiple, OPTIONS) == ""
+
+
+def test_only_letters_that_are_options_count():
+    assert corrected("答案是E", False, "ABCD") == ""
+    assert corrected("答案是F", False, "ABCDEF") == "F"
+    assert corrected("答案是A", False, "") == ""
+
+
+PIECES = st.sampled_from(
+    ["答案", "是", "为", "：", "选", "择", "不", "A", "B", "E", "G", "Ａ", "℃", "。", ".", "、",
+     " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")"]
+)  # fmt: skip
+TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
+
+
+@given(TEXTS, st.booleans(), st.sets(st.sampled_from("ABCDEFG")))
+@example("答案是Ａ、A", True, {"A"})
+def test_corrected_gives_options_only_sorted_and_once(text, multiple, options):
+    found = corrected(text, multiple, options)
+    assert set(found) <= options
+    assert found == "".join(sorted(set(found)))
+    assert multiple or len(found) <= 1
+
+
+@given(TEXTS, st.booleans())
+def test_official_gives_letters_a_to_g(text, multiple):
+    found = official(text, multiple)
+    assert set(found) <= set("ABCDEFG")
+    assert multiple or len(found) <= 1
+
+
+@given(st.sets(st.sampled_from(OPTIONS), min_size=1), st.booleans())
+def test_what_was_read_is_read_again_from_a_statement(letters, multiple):
+    answer = "".join(sorted(letters)) if multiple else min(letters)
+    assert corrected(f"答案是{answer}。", multiple, OPTIONS) == answer
+    assert official(f"答案是{answer}。", multiple) == answer
+
+
+@pytest.mark.parametrize("piece", [" ", "选 ", "答案是*", "A ", "选\n", "A、", "\n"])
+def test_long_monotonous_texts_take_no_time(piece):
+    start = time.process_time()
+    corrected(piece * 5000, True, OPTIONS)
+    assert time.process_time() - start < 1

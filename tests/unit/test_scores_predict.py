@@ -1,0 +1,343 @@
+"""A tiny random model answers questions; a killed run ends with the same bytes."""
+
+import json
+import math
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collectivesft.benchmarks.item import Item, dump_item
+from collectivesft.errors import InputError, UserError
+from collectivesft.scores.journal import Journal
+from collectivesft.scores.predict import Options, likeliest, predict
+from collectivesft.scores.prompts import few_shot, render, turns
+from collectivesft.scores.sampling import choose
+
+TEMPLATE = (
+    "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+SPECIAL = ["<|pad|>", "<|begin|>", "<|end|>", "<|user|>", "<|assistant|>"]
+
+
+def tiny_model(folder: Path, corpus: tuple[str, ...] = (), longest: int = 2048) -> Path:
+    """Write a random Llama of two layers with a byte-level tokenizer and a chat template."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    plain = Tokenizer(models.BPE())
+    plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    plain.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    size = len(alphabet) + len(SPECIAL) + 20 * bool(corpus)
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, initial_alphabet=alphabet, special_tokens=SPECIAL, show_progress=False
+    )
+    plain.train_from_iterator(corpus, trainer)
+    plain.post_processor = processors.TemplateProcessing(
+        single="<|begin|> $A", special_tokens=[("<|begin|>", 1)]
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=plain, bos_token="<|begin|>", eos_token="<|end|>", pad_token="<|pad|>"
+    )
+    tokenizer.chat_template = TEMPLATE
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(1)
+    config = LlamaConfig(
+        vocab_size=size, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=longest,
+        initializer_range=0.5, bos_token_id=1, eos_token_id=2, pad_token_id=0,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory) -> Path:
+    return tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+
+
+def question(number: int, split: str = "test", **changes) -> Item:
+    """A question; two categories of two sub-categories each, every fifth with two answers."""
+    group, multiple = number % 4, number % 5 == 0
+    item = Item(
+        id=f"{split}-{number}",
+        benchmark="cmb",
+        split=split,
+        kind="choice",
+        category=("医师考试", "护理考试")[group // 2],
+        subcategory=f"科目{group}",
+        question=f"问题{'长' * (number % 7)}{number}？",
+        options={"A": "头痛", "B": "发热", "C": "咳", "D": "腹泻"},
+        answer="AC" if multiple else "ABCD"[number % 4],
+        multiple=multiple,
+        explanation="因为如此。",
+        meta={"question_type": "多项选择题" if multiple else "单项选择题"},
+    )
+    return replace(item, **changes)
+
+
+def write_items(path: Path, items: list[Item]) -> Path:
+    path.write_text("".join(dump_item(item) + "\n" for item in items), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def items(tmp_path) -> Path:
+    found = [question(n, "val") for n in range(8)] + [question(n) for n in range(10)]
+    return write_items(tmp_path / "items.jsonl", found)
+
+
+def rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+QUICK = Options(max_new_tokens=6, batch_size=4)
+
+
+def test_rows_stand_in_the_order_of_the_items_and_hold_what_scoring_needs(model, items, tmp_path):
+    out = tmp_path / "out/predictions.jsonl"
+    predict(model, "tiny", items, out, QUICK)
+    found = rows(out)
+    assert [row["id"] for row in found] == [f"test-{n}" for n in range(10)]
+    assert set(found[0]) == {
+        "id", "benchmark", "model", "category", "subcategory", "question_type", "multiple",
+        "options", "prompt", "raw", "stopped", "official", "corrected", "answer", "method",
+        "likelihood", "prompt_tokens", "error", "limit", "sample_seed",
+    }  # fmt: skip
+    assert found[0]["options"] == ["A", "B", "C", "D"]
+    assert found[0]["prompt"].startswith("<|user|>以下是中国医师考试中科目0考试的一道多项选择题，")
+    assert found[0]["prompt"].endswith("C. 咳\nD. 腹泻<|end|><|assistant|>")
+    assert all(row["raw"] and row["error"] is None for row in found)
+    assert [path.name for path in out.parent.iterdir()] == ["predictions.jsonl"]
+
+
+def test_batches_do_not_mix_up_answers(model, items, tmp_path):
+    """Each question alone, without padding, gets what it gets in a padded batch."""
+    predict(model, "tiny", items, tmp_path / "many.jsonl", QUICK)
+    predict(model, "tiny", items, tmp_path / "one.jsonl", replace(QUICK, batch_size=1))
+    many, one = rows(tmp_path / "many.jsonl"), rows(tmp_path / "one.jsonl")
+    assert [row["raw"] for row in many] == [row["raw"] for row in one]
+    assert len({row["raw"] for row in many}) > 1
+
+
+def test_answers_end_at_any_of_the_models_stop_tokens(model, items, tmp_path):
+    import shutil
+
+    predict(model, "tiny", items, tmp_path / "a.jsonl", QUICK)
+    first = rows(tmp_path / "a.jsonl")[0]
+    assert not first["stopped"]
+    other = shutil.copytree(model, tmp_path / "other")
+    config = json.loads((other / "generation_config.json").read_text())
+    # Every byte but one is a token of its own: any written token may be named as an end.
+    config |= {"eos_token_id": [2, *range(5, 261)], "do_sample": True, "temperature": 0.7}
+    (other / "generation_config.json").write_text(json.dumps(config))
+    predict(other, "tiny", items, tmp_path / "b.jsonl", QUICK)
+    assert all(row["stopped"] and row["raw"] == "" for row in rows(tmp_path / "b.jsonl"))
+
+
+def test_too_long_prompts_are_told_and_not_cut(tmp_path):
+    short = tiny_model(tmp_path / "short", longest=400)
+    long = question(1, question="很" * 200)
+    path = write_items(tmp_path / "items.jsonl", [question(0), long, question(2)])
+    predict(short, "tiny", path, tmp_path / "out.jsonl", QUICK)
+    found = rows(tmp_path / "out.jsonl")
+    assert [row["error"] for row in found] == [None, "prompt_too_long", None]
+    assert found[1]["prompt_tokens"] > 400
+    assert (found[1]["raw"], found[1]["corrected"], found[1]["stopped"]) == ("", "", False)
+
+
+def test_likelihood_is_that_of_the_next_letter(model, items, tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    out = tmp_path / "out.jsonl"
+    predict(model, "tiny", items, out, replace(QUICK, method="likelihood"))
+    found = rows(out)
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    network = AutoModelForCausalLM.from_pretrained(model)
+    for row in found[:3]:
+        assert row["prompt"].endswith("<|assistant|>答案是")
+        ids = tokenizer(row["prompt"], add_special_tokens=False, return_tensors="pt")
+        with torch.no_grad():
+            logs = torch.log_softmax(network(**ids).logits[0, -1], dim=-1)
+        for letter, value in row["likelihood"].items():
+            token = tokenizer.convert_tokens_to_ids(letter)
+            assert value == pytest.approx(logs[token].item(), abs=1e-4)
+    assert all(row["official"] == row["corrected"] and row["stopped"] for row in found)
+    assert all(len(row["corrected"]) == 1 for row in found if not row["multiple"])
+
+
+def test_likelihood_of_several_answers_takes_all_above_an_even_share():
+    logs = {letter: math.log(p) for letter, p in {"A": 0.3, "B": 0.02, "C": 0.2, "D": 0.04}.items()}
+    assert likeliest(logs, multiple=True) == "AC"
+    assert likeliest(logs, multiple=False) == "A"
+    assert likeliest({"A": -1.0, "B": -1.0}, multiple=True) == "A"
+
+
+def test_likelihood_refuses_a_tokenizer_that_joins_the_letter(items, tmp_path):
+    joined = tiny_model(tmp_path / "joined", ("是A",) * 50)
+    options = replace(QUICK, method="likelihood")
+    with pytest.raises(UserError, match="joined: the tokenizer has no token of its own for A"):
+        predict(joined, "tiny", items, tmp_path / "out.jsonl", options)
+    with pytest.raises(UserError, match="no room for reasoning"):
+        predict(joined, "tiny", items, tmp_path / "o.jsonl", replace(options, style="cot"))
+
+
+def test_a_model_without_its_weights_or_template_is_refused(model, items, tmp_path):
+    import shutil
+
+    with pytest.raises(UserError, match=r"no config\.json"):
+        predict(tmp_path, "tiny", items, tmp_path / "out.jsonl", QUICK)
+    bare = shutil.copytree(model, tmp_path / "bare")
+    (bare / "chat_template.jinja").unlink()
+    with pytest.raises(UserError, match="no chat template"):
+        predict(bare, "tiny", items, tmp_path / "out.jsonl", QUICK)
+    predict(bare, "tiny", items, tmp_path / "out.jsonl", replace(QUICK, template="plain"))
+    assert rows(tmp_path / "out.jsonl")[0]["prompt"].endswith("\nD. 腹泻\n答案是")
+    (bare / "model.safetensors").write_bytes(b"\0\0\0")
+    with pytest.raises(UserError, match="cannot load the model"):
+        predict(bare, "tiny", items, tmp_path / "out.jsonl", QUICK)
+
+
+def test_weights_that_are_missing_are_not_made_up(model, items, tmp_path):
+    import shutil
+
+    from safetensors.torch import load_file, save_file
+
+    part = shutil.copytree(model, tmp_path / "part")
+    weights = load_file(part / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, part / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"1 weights are missing, such as model\.layers\.1\.mlp"):
+        predict(part, "tiny", items, tmp_path / "out.jsonl", QUICK)
+
+
+def test_clinical_items_are_refused(model, tmp_path):
+    case = question(1, kind="clinical")
+    path = write_items(tmp_path / "items.jsonl", [case])
+    with pytest.raises(InputError, match="no test questions with options"):
+        predict(model, "tiny", path, tmp_path / "out.jsonl", QUICK)
+
+
+def test_a_killed_run_ends_with_the_same_bytes(model, tmp_path, start):
+    path = write_items(tmp_path / "items.jsonl", [question(n) for n in range(60)])
+    options = Options(max_new_tokens=40, batch_size=2)
+    predict(model, "tiny", path, tmp_path / "whole.jsonl", options)
+    out = tmp_path / "killed.jsonl"
+    journal = tmp_path / ".killed.jsonl.partial.jsonl"
+    process = start(
+        "scores", "predict", "--model", model, "--name", "tiny", "--items", path, "--out", out,
+        "--max-new-tokens", 40, "--batch-size", 2,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not journal.exists() or journal.read_bytes().count(b"\n") < 4:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert not out.exists()
+    kept = journal.read_bytes()
+    assert 4 <= kept.count(b"\n") < 31
+    lines = kept.splitlines(keepends=True)
+    journal.write_bytes(
+        b"".join(lines[:3]) + lines[3][: len(lines[3]) // 2]
+    )  # killed while writing
+    predict(model, "tiny", path, out, options)
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert not journal.exists()
+
+
+def test_finished_batches_are_not_asked_again_unless_something_changed(
+    model, items, tmp_path, monkeypatch
+):
+    from collectivesft.scores import predict as module
+
+    out = tmp_path / "out.jsonl"
+    asked = []
+    real = module._answer_batch
+
+    def break_after_two(model, batch, tokens, options):
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        asked.append(len(batch))
+        return real(model, batch, tokens, options)
+
+    monkeypatch.setattr(module, "_answer_batch", break_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        predict(model, "tiny", items, out, QUICK)
+    monkeypatch.setattr(module, "_answer_batch", lambda *a: asked.append("again") or real(*a))
+    asked.clear()
+    predict(model, "tiny", items, out, QUICK)
+    assert asked == ["again"]  # 10 questions in batches of 4: one was left
+
+    for options in (replace(QUICK, max_new_tokens=5), replace(QUICK, preset="official")):
+        asked.clear()
+        (tmp_path / ".out.jsonl.partial.jsonl").write_text("{}\n")
+        predict(model, "tiny", items, out, options)
+        assert asked == ["again"] * 3
+
+
+def test_journal_drops_a_cut_line_and_begins_anew_with_another_header(tmp_path):
+    out = tmp_path / "x.jsonl"
+    with Journal(out, {"v": 1}) as journal:
+        journal.append({"a": "甲"})
+        journal.append({"b": 2})
+    with open(journal.path, "ab") as handle:
+        handle.write('{"c": "乙'.encode()[:-1])
+    with Journal(out, {"v": 1}) as journal:
+        assert journal.done == [{"a": "甲"}, {"b": 2}]
+        journal.append({"c": 3})
+    with Journal(out, {"v": 1}) as journal:
+        assert len(journal.done) == 3
+    with Journal(out, {"v": 2}) as journal:
+        assert journal.done == []
+        journal.finish([{"r": 1}])
+    assert rows(out) == [{"r": 1}]
+    assert not journal.path.exists()
+
+
+def test_limit_takes_evenly_from_the_subcategories_in_file_order():
+    found = [question(0, "val")] + [question(n) for n in range(40)]
+    chosen = choose(found, 10, seed=42)
+    numbers = [int(item.id.split("-")[1]) for item in chosen]
+    assert numbers == sorted(numbers)
+    assert sorted(len([n for n in numbers if n % 4 == g]) for g in range(4)) == [2, 2, 3, 3]
+    assert choose(found, 10, seed=42) == chosen
+    assert choose(found, 10, seed=43) != chosen
+    assert {item.id for item in chosen} < {item.id for item in choose(found, 20, seed=42)}
+    assert len(choose(found, 40, 42)) == len(choose(found, None, 42)) == 40
+
+
+def test_limit_makes_up_for_a_small_subcategory():
+    found = [question(n, subcategory="小" if n == 0 else "大") for n in range(12)]
+    chosen = choose(found, 6, seed=42)
+    assert len(chosen) == 6
+    assert chosen[0].id == "test-0"
+
+
+def test_examples_come_from_the_subcategory_then_the_category_then_any():
+    pool = [question(n, "val") for n in range(8)]
+    assert [item.id for item in few_shot(question(1), pool, 5)] == [
+        "val-1", "val-5", "val-0", "val-4", "val-2",
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="9 shots asked for, but cmb has only 8 val items"):
+        few_shot(question(1), pool, 9)
+
+
+def test_plain_prompt_holds_examples_and_presets_differ_in_short_options():
+    example, asked = question(1, "val"), question(2)
+    conversation = turns(asked, [example], "cot", "official")
+    text = render(None, conversation, "plain", "").text
+    head = "以下是中国医师考试中科目1考试的一道单项选择题，请分析每个选项，并最后给出答案。\n"
+    assert text.startswith(
+        f"{head}问题长1？\nA. 头痛\nB. 发热\nD. 腹泻\n因为如此。所以答案是B。\n\n以下是"
+    )
+    assert text.endswith("D. 腹泻\n")
+    assert "C. 咳" not in text
+    assert "C. 咳" in turns(asked, [], "cot", "corrected")[0][1]

@@ -1,0 +1,52 @@
+"""Which of the package's files a command runs: its module and all that this imports, directly or not.
+
+Rules list them as input, so that an edit reruns what it must and nothing else. Modules that are
+loaded by name (a dataset's reader, a benchmark) cannot be seen here; rules name those themselves.
+"""
+
+import ast
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "collectivesft"
+
+
+def files(root: Path, modules: list[str]) -> list[Path]:
+    """Files of the modules (``curated/clean.py``) and of their imports, sorted.
+
+    Args:
+        root: folder of the package.
+
+    Raises:
+        FileNotFoundError: a module is not there.
+    """
+    found: set[Path] = set()
+    waiting = [root / module for module in modules]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            waiting += imports(root, path)
+    return sorted(found)
+
+
+@cache
+def imports(root: Path, path: Path) -> tuple[Path, ...]:
+    """The package's own files that a file imports, inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    own = (name.split(".")[1:] for name in names if name.split(".")[0] == PACKAGE)
+    candidates = (_file(root.joinpath(*parts)) for parts in own if parts)
+    return tuple(sorted({candidate for candidate in candidates if candidate}))
+
+
+def _file(stem: Path) -> Path | None:
+    for candidate in (stem.with_suffix(".py"), stem / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
