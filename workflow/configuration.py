@@ -51,7 +51,9 @@ def check(config: dict, root: Path) -> None:
         _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
     bases = {_check_experiment(config, root, name) for name in config["experiments"]}
     if both := sorted(bases & set(config["experiments"])):
-        raise ConfigurationError(f"experiments: {both[0]!r} is the name of a base model too; rename it")
+        raise ConfigurationError(
+            f"experiments: {both[0]!r} is the name of a base model too; rename it"
+        )
     known = [f"datasets/{name}" for name in _modules(root, "datasets")]
     known += [f"benchmarks/{name}" for name in _modules(root, "benchmarks")]
     _check_names(config["sources"], known, "sources")

@@ -1,4 +1,4 @@
-"""Which of the package's files a command runs: its module and all that this imports, directly or not.
+"""Which of the package's files a command runs: its module and all that this imports.
 
 Rules list them as input, so that an edit reruns what it must and nothing else. Modules that are
 loaded by name (a dataset's reader, a benchmark) cannot be seen here; rules name those themselves.

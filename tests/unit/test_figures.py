@@ -17,13 +17,16 @@ pytestmark = pytest.mark.filterwarnings("error")
 SUFFIXES = (".svg", ".pdf", ".png", ".csv")
 
 
+TITLES = {"headqa": "HEAD-QA (English)", "discmed": "DISC-Med-SFT", "cmid": "CMID (意图)"}
+
+
 def a_mixture() -> dict:
     sets = [
-        ("headqa", "HEAD-QA (English)", {"mcqa": 4}, {"en": 4}),
-        ("discmed", "DISC-Med-SFT", {"dialogue": 3, "qa": 2}, {"zh": 5}),
-        ("cmid", "CMID (意图)", {"ner": 1}, {"zh": 1}),
+        ("headqa", {"mcqa": 4}, {"en": 4}),
+        ("discmed", {"dialogue": 3, "qa": 2}, {"zh": 5}),
+        ("cmid", {"ner": 1}, {"zh": 1}),
     ]
-    keys = ("dataset", "title", "style_counts", "language_counts")
+    keys = ("dataset", "style_counts", "language_counts")
     return {
         "experiment": "demo",
         "train": 10,
@@ -105,7 +108,7 @@ BOARD = [
     for category in ("macro", "医师考试", "another")
 ]
 DRAWINGS = {
-    "mixture": (mixture, lambda: mixture.table(a_mixture())),
+    "mixture": (mixture, lambda: mixture.table(a_mixture(), TITLES)),
     "curation": (curation, lambda: curation.table(a_ledger())),
     "loss": (loss, lambda: loss.table({"demo": a_history(200)})),
     "accuracy": (accuracy, lambda: accuracy.table([a_score("base"), a_score("demo")], BOARD)),
@@ -130,6 +133,8 @@ def test_same_rows_give_the_same_bytes_and_the_csv_holds_them(name, tmp_path):
 def test_bytes_do_not_depend_on_the_process(tmp_path):
     source = tmp_path / "mixture.json"
     source.write_text(json.dumps(a_mixture()), encoding="utf-8")
+    ledger = tmp_path / "ledger.json"
+    ledger.write_text(json.dumps({"titles": TITLES}), encoding="utf-8")
     command = [
         sys.executable,
         "-m",
@@ -141,15 +146,15 @@ def test_bytes_do_not_depend_on_the_process(tmp_path):
     ]
     environment = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Shanghai"}
     other = tmp_path / "other"
-    command += ["--out", str(other / "figure.pdf")]
+    command += ["--ledger", str(ledger), "--out", str(other / "figure.pdf")]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stderr
-    here = drawn(mixture, mixture.table(a_mixture()), tmp_path / "here")
+    here = drawn(mixture, mixture.table(a_mixture(), TITLES), tmp_path / "here")
     assert here == {suffix: (other / f"figure{suffix}").read_bytes() for suffix in SUFFIXES}
 
 
 def test_mixture_table_counts_sets_by_style_and_language():
-    rows = mixture.table(a_mixture())
+    rows = mixture.table(a_mixture(), TITLES)
     found = {(row["panel"], row["key"], row["part"]): row["value"] for row in rows}
     assert found["set_style", "discmed", "dialogue"] == 3
     assert found["set_language", "headqa", "en"] == 4
@@ -250,8 +255,12 @@ def test_inputs_name_the_file_at_fault(tmp_path):
         inputs.read_leaderboard(board)
     with pytest.raises(UserError, match="NAME=PATH"):
         inputs.read_histories([str(empty)])
+    ledger = tmp_path / "ledger.json"
+    ledger.write_text(json.dumps({"titles": TITLES}), encoding="utf-8")
     with pytest.raises(InputError, match=r"clinical.*curated mix"):
-        mixture.draw_file(clinical, tmp_path / "figure.svg")
+        mixture.draw_file(clinical, ledger, tmp_path / "figure.svg")
+    with pytest.raises(InputError, match=r"clinical.*curated ledger"):
+        mixture.draw_file(clinical, clinical, tmp_path / "figure.svg")
 
 
 def test_scores_must_be_of_one_benchmark_and_of_different_models(tmp_path):

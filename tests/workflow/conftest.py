@@ -32,7 +32,13 @@ def snakemake(clone: Path) -> Callable[..., subprocess.CompletedProcess]:
         env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
         command = [sys.executable, "-m", "snakemake", *arguments]
         return subprocess.run(
-            command, cwd=clone, env=env, capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            cwd=clone,
+            env=env,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
 
     return run

@@ -6,13 +6,22 @@ import yaml
 WRONG = {
     "a typo at the top": ({"dataset": ["cmb"]}, "unknown key dataset; did you mean 'datasets'?"),
     "a typo below": ({"hub": {"rep": "a/b"}}, "unknown key hub.rep; did you mean 'repo'?"),
-    "an unknown dataset": ({"datasets": ["cmd"]}, "datasets: unknown name 'cmd'; did you mean 'cmid'?"),
+    "an unknown dataset": (
+        {"datasets": ["cmd"]},
+        "datasets: unknown name 'cmd'; did you mean 'cmid'?",
+    ),
     "an unknown benchmark": ({"benchmarks": ["cmc"]}, "benchmarks: unknown name 'cmc'"),
     "an unknown experiment": ({"experiments": ["nothing"]}, "experiments: unknown name 'nothing'"),
     "a wrong type": ({"gpus": "eight"}, "gpus: 'eight' is not of type 'integer'"),
     "a wrong choice": ({"device": "tpu"}, "device: 'tpu' is not one of"),
-    "a headline elsewhere": ({"headline": {"experiment": "tiny"}}, "headline.experiment: unknown name"),
-    "an unset variable": ({"raw": {"folder": "$NOT_SET_HERE/x"}}, "environment variable $NOT_SET_HERE"),
+    "a headline elsewhere": (
+        {"headline": {"experiment": "tiny"}},
+        "headline.experiment: unknown name",
+    ),
+    "an unset variable": (
+        {"raw": {"folder": "$NOT_SET_HERE/x"}},
+        "environment variable $NOT_SET_HERE",
+    ),
     "an unknown source": ({"sources": {"datasets/x": {"folder": "y"}}}, "sources: unknown name"),
 }
 
@@ -49,5 +58,10 @@ def test_dry_run_of_the_paper_shows_the_whole_plan(clone, snakemake):
         assert f"1_raw/datasets/{dataset}/manifest.json" in whole
     for experiment in config["experiments"]:
         assert f"3_sft/{experiment}/model" in whole
-    for wanted in ("internlm2_5-7b", "3_sft/collective/model", "cmb.answer.scores.json", "paper.pdf"):
+    for wanted in (
+        "internlm2_5-7b",
+        "3_sft/collective/model",
+        "cmb.answer.scores.json",
+        "paper.pdf",
+    ):
         assert wanted in whole

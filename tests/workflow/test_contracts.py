@@ -29,7 +29,8 @@ RULES = rules()
 
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize(
-    "directive", ["input", "output", "log", "benchmark", "resources", "threads", "conda", "container", "shell"]
+    "directive",
+    ["input", "output", "log", "benchmark", "resources", "threads", "conda", "container", "shell"],
 )
 def test_rule_names_everything_it_needs(name, directive):
     assert re.search(rf"^    {directive}:", RULES[name], re.M), f"{name} has no {directive}"
@@ -93,7 +94,9 @@ def test_stages_load_without_torch_until_they_need_it():
         "heavy = {'torch', 'transformers', 'datasets', 'matplotlib'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert result.returncode == 0, result.stderr
 
 

@@ -5,6 +5,7 @@
 rule figures_mixture:
     input:
         stats=f"{CURATED}/mixtures/{HEADLINE}/mixture.json",
+        ledger=f"{CURATED}/mixtures/{HEADLINE}/ledger.json",
         code=code("figures", "figures/mixture.py"),
     output:
         multiext(f"{FIGURES}/mixture", ".pdf", ".png", ".csv"),
@@ -27,7 +28,8 @@ rule figures_mixture:
     container:
         image("paper")
     shell:
-        "python -m collectivesft figures mixture --mixture {input.stats} --out {output.svg} 2> {log}"
+        "python -m collectivesft figures mixture --mixture {input.stats} --ledger {input.ledger}"
+        " --out {output.svg} 2> {log}"
 
 
 rule figures_curation:
@@ -108,6 +110,8 @@ rule figures_accuracy:
         f"{LOGS}/5_figures/accuracy.benchmark.tsv"
     params:
         scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
+        bases=[f"--base {name}" for name in BASES],
+        headline=HEADLINE,
     resources:
         mem_mb=1000,
         runtime=10,
@@ -117,5 +121,6 @@ rule figures_accuracy:
     container:
         image("paper")
     shell:
-        "python -m collectivesft figures accuracy {params.scores} --leaderboard {input.leaderboard}"
+        "python -m collectivesft figures accuracy {params.scores} {params.bases}"
+        " --headline {params.headline} --leaderboard {input.leaderboard}"
         " --out {output.svg} 2> {log}"

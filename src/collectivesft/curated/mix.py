@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from collectivesft import datasets
 from collectivesft.curated.ledger import StepLedger
 from collectivesft.curated.recipe import Mixture, read_mixture
 from collectivesft.curated.store import Writer, count_rows, read_examples
@@ -145,7 +144,6 @@ class Description:
         mean = round(counts["characters"] / counts["examples"], 1)
         return {
             "dataset": name,
-            "title": datasets.get(name).SOURCE.title,
             "examples": counts["examples"],
             "characters": counts["characters"],
             "mean_characters": mean,

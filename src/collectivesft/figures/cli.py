@@ -20,15 +20,17 @@ def _stage() -> None:
 @app.command()
 def mixture(
     mixture: Annotated[Path, typer.Option(help="JSON that `curated mix` wrote.")],
+    ledger: Annotated[Path, typer.Option(help="JSON that `curated ledger` wrote.")],
     out: Out,
 ) -> None:
     """Draw what a mixture consists of: sets, styles, languages, lengths.
 
-    Example: collectivesft figures mixture --mixture mixture.json --out mixture.svg
+    Example: collectivesft figures mixture --mixture mixture.json --ledger ledger.json
+    --out mixture.svg
     """
     from collectivesft.figures.mixture import draw_file
 
-    draw_file(mixture, out)
+    draw_file(mixture, ledger, out)
 
 
 @app.command()

@@ -10,22 +10,25 @@ _LANGUAGES = {"zh": "Chinese", "en": "English"}
 _LANGUAGE_COLOURS = {"zh": "#4D4D4D", "en": "#B3B3B3"}
 
 
-def draw_file(mixture: Path, out: Path) -> None:
-    """Draw the figure from the JSON file that ``curated mix`` wrote.
+def draw_file(mixture: Path, ledger: Path, out: Path) -> None:
+    """Draw the figure from the JSON file that ``curated mix`` wrote; the ledger has the titles.
 
     Raises:
         InputError: another file.
     """
+    with inputs.made_by(ledger, "curated ledger"):
+        titles = inputs.read_object(ledger)["titles"]
     with inputs.made_by(mixture, "curated mix"):
-        rows = table(inputs.read_object(mixture))
+        rows = table(inputs.read_object(mixture), titles)
     draw(rows, out)
 
 
-def table(mixture: dict[str, Any]) -> list[dict[str, Any]]:
+def table(mixture: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any]]:
     """Tidy rows of a mixture: panel, key, label, part, value.
 
     Args:
         mixture: what ``curated mix`` wrote.
+        titles: of the sets, by name.
 
     Returns:
         Panels ``set_style`` and ``set_language`` (examples of a set by part), ``length``
@@ -36,7 +39,7 @@ def table(mixture: dict[str, Any]) -> list[dict[str, Any]]:
     for part in mixture["datasets"]:
         for panel in ("style", "language"):
             for name, count in part[f"{panel}_counts"].items():
-                rows.append((f"set_{panel}", part["dataset"], part["title"], name, count))
+                rows.append((f"set_{panel}", part["dataset"], titles[part["dataset"]], name, count))
     lengths = mixture["lengths"]
     for low, label, count in _bins(lengths["edges"], lengths["counts"]):
         rows.append(("length", low, label, "", count))

@@ -93,8 +93,8 @@ def _summary(manifest: dict[str, Any]) -> str:
     base, mixture = manifest["base"], manifest["mixture"]
     text = (
         f"{base['title']} after supervised fine-tuning on {mixture['train']:,} medical examples "
-        f"from {len(mixture['datasets'])} sets, made by the release package of the paper CollectiveSFT "
-        f"(arXiv 2407.19705), run `{manifest['run']}`, experiment "
+        f"from {len(mixture['datasets'])} sets, made by the release package of the paper "
+        f"CollectiveSFT (arXiv 2407.19705), run `{manifest['run']}`, experiment "
         f"`{manifest['experiment']['name']}`."
     )
     if manifest["demo"]:

@@ -71,7 +71,8 @@ def _dataset(name: str, ledger: dict, mixture: dict) -> dict[str, Any]:
     drawn = next((part for part in mixture["datasets"] if part["dataset"] == name), None)
     dropped = {step: sum(counts["dropped"].values()) for step, counts in steps.items()}
     return {
-        "title": source.title,
+        # In a narrow table, without what stands in parentheses.
+        "title": source.title.partition(" (")[0],
         "citation": source.citation,
         "styles": list(drawn["style_counts"]) if drawn else [],
         "languages": list(drawn["language_counts"]) if drawn else [],
