@@ -9,6 +9,9 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "collectivesft"
+# Plumbing that decides how a command is called and how it complains, not what it computes: a better
+# message must not retrain a model. After a change of results by these, run with --forcerun.
+PLUMBING = {"__init__.py", "cli.py", "errors.py", "files.py", "progress.py", "quiet.py"}
 
 
 def files(root: Path, modules: list[str]) -> list[Path]:
@@ -27,7 +30,7 @@ def files(root: Path, modules: list[str]) -> list[Path]:
         if path not in found:
             found.add(path)
             waiting += imports(root, path)
-    return sorted(found)
+    return sorted(path for path in found if path.name not in PLUMBING)
 
 
 @cache

@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
+
 
 class UserError(Exception):
     """A problem outside the code; the message says where it is and what to do.
@@ -30,7 +32,7 @@ class InputError(UserError):
 def explain_os_error(error: OSError) -> str | None:
     """The message for a full disk, a missing or unreadable file; None for anything else."""
     name = error.filename or "the output"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in FULL_DISK:
         return (
             f"{name}: no space left on the disk. Free some or move the results folder; "
             "then run again, finished work is kept."

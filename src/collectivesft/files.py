@@ -11,9 +11,10 @@ from typing import Any
 
 import yaml
 
-from collectivesft.errors import InputError
+from collectivesft.errors import FULL_DISK, InputError
 
 CHUNK = 1 << 20
+_BOM = b"\xef\xbb\xbf"
 
 
 @contextlib.contextmanager
@@ -21,7 +22,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; rename it to ``path`` on success.
 
     On an exception the temporary file or folder is removed. The temporary name is fixed
-    (``.NAME.partial``), so what a killed job left is overwritten by the next try.
+    (``.NAME.partial``), so what a killed job left is overwritten by the next try. A full disk's
+    error, which names no file when it comes from a write, names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,8 +36,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         elif path.is_dir():
             shutil.rmtree(path)
         os.replace(partial, path)
-    except BaseException:
+    except BaseException as error:
         _remove(partial)
+        if isinstance(error, OSError) and error.errno in FULL_DISK and not error.filename:
+            error.filename = str(path)
         raise
 
 
@@ -105,11 +109,15 @@ def read_json(path: Path) -> Any:
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
     """Yield ``(line number, value)`` for each non-empty line of a JSON Lines file.
 
+    A byte-order mark at its begin is passed over.
+
     Raises:
         InputError: a line that is not UTF-8 or not JSON, with its number.
     """
     with open(path, "rb") as handle:
         for number, raw in enumerate(handle, start=1):
+            if number == 1:
+                raw = raw.removeprefix(_BOM)
             if not raw.strip():
                 continue
             try:
@@ -159,3 +167,11 @@ def _not_json(text: str, error: json.JSONDecodeError) -> str:
     if head.startswith("version https://git-lfs"):
         return "a Git-LFS pointer in place of the file itself"
     return f"not valid JSON ({error.msg}, column {error.colno})"
+
+
+def share(folder: Path) -> None:
+    """Make a folder's files readable as others would be (safetensors writes them with 0600)."""
+    wanted = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file() and path.stat().st_mode & wanted != wanted:
+            path.chmod(wanted)

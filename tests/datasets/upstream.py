@@ -75,6 +75,19 @@ ROWS: dict[str, list[Any]] = {
             "topic_name": "Heart",
             "choice_type": "single",
         },
+        {
+            "id": "a3",
+            "question": "The answer is not published",
+            "opa": "One",
+            "opb": "Two",
+            "opc": "Three",
+            "opd": "Four",
+            "cop": -1,
+            "exp": None,
+            "subject_name": "Anatomy",
+            "topic_name": None,
+            "choice_type": "single",
+        },
     ],
     "headqa": [
         {
@@ -237,7 +250,7 @@ ROWS: dict[str, list[Any]] = {
     ],
     "medqa": [
         {
-            "question": "A patient with polyuria and a fasting glucose of 180 mg/dL most likely has",
+            "question": "Polyuria and a fasting glucose of 180 mg/dL most likely mean",
             "answer": "Diabetes mellitus",
             "options": {"A": "Gout", "B": "Diabetes mellitus", "C": "Asthma", "D": "Anaemia"},
             "meta_info": "step1",
@@ -254,7 +267,7 @@ ROWS: dict[str, list[Any]] = {
     "cmb": [
         {
             "exam_type": "医师考试",
-            "exam_class": "规培结业考试",
+            "exam_class": "规培结业",
             "exam_subject": "内科",
             "question": "缺铁性贫血首选的治疗是",
             "answer": "A",

@@ -1,19 +1,22 @@
-"""A loopback web server with the faults of real ones, and the command line as a process."""
+"""A loopback web server with the faults of real ones, the command line as a process, and what
+fine-tuning needs: tiny random base models, mixtures and recipes."""
 
 import itertools
+import json
 import os
 import subprocess
 import sys
 import threading
 import zipfile
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -231,3 +234,135 @@ def fake_pip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., N
         monkeypatch.setattr(locations, "find_pip", lambda: [sys.executable, str(script)])
 
     return install
+
+
+TINY = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 2048,
+    "tie_word_embeddings": True,
+    "initializer_range": 0.3,  # so large that what a token attends to shows in the logits
+}
+ARCHITECTURES = {
+    "llama": {**TINY, "model_type": "llama", "num_hidden_layers": 2},
+    "gemma3": {
+        **TINY,
+        "model_type": "gemma3_text",
+        "num_hidden_layers": 3,
+        "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        "sliding_window": 8,
+        "head_dim": 8,
+        "query_pre_attn_scalar": 8,
+    },
+}
+# One turn, several turns, a system's words, other scripts than Latin, one text over 128 bytes.
+CONVERSATIONS = (
+    [("user", "头痛怎么办？"), ("assistant", "多休息。")],
+    [("user", "Is a fever of 39 high?"), ("assistant", "Yes."), ("user", "So?"),
+     ("assistant", "See a doctor 🩺 soon")],
+    [("system", "你是一名医生。"), ("user", "咳嗽"), ("assistant", "几天了？\n有痰吗？")],
+    [("user", "血压150/95？"), ("assistant", "偏高，请复查。" * 5)],
+    [("user", "a" * 60), ("assistant", "b")],
+    [("user", "以下哪项正确？\nA. 一\nB. 二"), ("assistant", "A")],
+    [("user", "失眠"), ("assistant", "睡前少看手机。")],
+)  # fmt: skip
+
+
+class Workshop:
+    """Makes the files of stage sft in a folder; what was made once is handed out again."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._numbers = itertools.count()
+
+    def yaml(self, value: dict) -> Path:
+        """Write a YAML file."""
+        path = self.folder / f"{next(self._numbers)}.yaml"
+        path.write_text(yaml.safe_dump(value, allow_unicode=True), encoding="utf-8")
+        return path
+
+    def model(self, kind: str = "llama", template: str = "chatml", **changes) -> Path:
+        """Recipe of a tiny random base model; None takes a key away."""
+        model = {
+            "title": f"Tiny {kind}",
+            "parameters": 1,
+            "licence": "Apache-2.0",
+            "source": {"kind": "random"},
+            "chat_template": template,
+            "architecture": ARCHITECTURES[kind],
+        } | changes
+        return self.yaml({key: value for key, value in model.items() if value is not None})
+
+    def manifest(self, **files: bytes) -> Path:
+        """Raw files with their manifest; ``__`` in a name stands for a dot."""
+        raw = self.folder / f"raw{next(self._numbers)}"
+        (raw / "files").mkdir(parents=True)
+        entries = []
+        for name, content in files.items():
+            name = name.replace("__", ".")
+            (raw / "files" / name).write_bytes(content)
+            entries.append({"path": name, "size": len(content), "sha256": "", "origin": "local"})
+        path = raw / "manifest.json"
+        path.write_text(json.dumps({"source": "models/tiny", "files": entries}))
+        return path
+
+    def base(self, architecture: str = "llama", template: str = "chatml") -> Path:
+        """Folder of a tiny random base model."""
+        from collectivesft.sft.base import make_base
+
+        folder = self.folder / f"{architecture}-{template}"
+        if not folder.exists():
+            make_base(self.model(architecture, template), self.manifest(), folder)
+        return folder
+
+    def recipe(self, **training: object) -> Path:
+        """Recipe of an experiment that trains in a blink; the arguments change its training."""
+        quick = {
+            "method": "full",
+            "precision": "float32",
+            "learning_rate": 1e-3,
+            "examples_per_step": 3,
+            "tokens_per_batch": 256,
+            "epochs": 2,
+            "cutoff": 256,
+        }
+        return self.yaml({"title": "Quick", "base": "tiny", "training": quick | training})
+
+    def mixture(self, conversations: Iterable[list[tuple[str, str]]]) -> Path:
+        """Parquet file of examples."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from collectivesft.example import Example, arrow_schema
+
+        path = self.folder / f"{next(self._numbers)}.parquet"
+        rows = [
+            Example(f"set:{n}", "set", "qa", "zh", messages).to_row()
+            for n, messages in enumerate(conversations)
+        ]
+        pq.write_table(pa.Table.from_pylist(rows, arrow_schema()), path)
+        return path
+
+    def tokens(self, base: Path, cutoff: int = 256) -> Path:
+        """Tokens of the conversations above; the first two are the validation part too."""
+        from collectivesft.sft.tokens import tokenize
+
+        folder = self.folder / f"{base.name}-{cutoff}.tokens"
+        if not folder.exists():
+            parts = (self.mixture(CONVERSATIONS), self.mixture(CONVERSATIONS[:2]))
+            tokenize(*parts, base, self.recipe(cutoff=cutoff), folder)
+        return folder
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Tiny base models, mixtures, tokens and recipes; made once in a session."""
+    return Workshop(tmp_path_factory.mktemp("sft"))
+
+
+@pytest.fixture(scope="session")
+def conversations() -> tuple[list[tuple[str, str]], ...]:
+    """What ``workshop.tokens`` holds."""
+    return CONVERSATIONS

@@ -10,9 +10,10 @@ from test_scores_predict import rows, tiny_model, write_items
 
 from collectivesft.benchmarks.item import Item
 from collectivesft.errors import InputError
-from collectivesft.scores import cases as module
-from collectivesft.scores.cases import answer_cases, score_cases
+from collectivesft.scores import answer_cases as module
+from collectivesft.scores.answer_cases import answer_cases
 from collectivesft.scores.overlap import bleu, rouge_l
+from collectivesft.scores.score_cases import score_cases
 
 
 def case(number: int, turns: int = 2) -> Item:

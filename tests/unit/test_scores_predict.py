@@ -1,7 +1,6 @@
 """A tiny random model answers questions; a killed run ends with the same bytes."""
 
 import json
-import math
 import signal
 import time
 from dataclasses import replace
@@ -12,9 +11,10 @@ import pytest
 from collectivesft.benchmarks.item import Item, dump_item
 from collectivesft.errors import InputError, UserError
 from collectivesft.scores.journal import Journal
-from collectivesft.scores.predict import Options, likeliest, predict
+from collectivesft.scores.predict import Options, predict
 from collectivesft.scores.prompts import few_shot, render, turns
 from collectivesft.scores.sampling import choose
+from collectivesft.scores.score import score
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
@@ -106,8 +106,8 @@ def test_rows_stand_in_the_order_of_the_items_and_hold_what_scoring_needs(model,
     assert [row["id"] for row in found] == [f"test-{n}" for n in range(10)]
     assert set(found[0]) == {
         "id", "benchmark", "model", "category", "subcategory", "question_type", "multiple",
-        "options", "prompt", "raw", "stopped", "official", "corrected", "answer", "method",
-        "likelihood", "prompt_tokens", "error", "limit", "sample_seed",
+        "options", "prompt", "lead", "raw", "stopped", "answer", "method", "likelihood",
+        "prompt_tokens", "error", "limit", "sample_seed",
     }  # fmt: skip
     assert found[0]["options"] == ["A", "B", "C", "D"]
     assert found[0]["prompt"].startswith("<|user|>以下是中国医师考试中科目0考试的一道多项选择题，")
@@ -148,7 +148,7 @@ def test_too_long_prompts_are_told_and_not_cut(tmp_path):
     found = rows(tmp_path / "out.jsonl")
     assert [row["error"] for row in found] == [None, "prompt_too_long", None]
     assert found[1]["prompt_tokens"] > 400
-    assert (found[1]["raw"], found[1]["corrected"], found[1]["stopped"]) == ("", "", False)
+    assert (found[1]["raw"], found[1]["likelihood"], found[1]["stopped"]) == ("", None, False)
 
 
 def test_likelihood_is_that_of_the_next_letter(model, items, tmp_path):
@@ -162,21 +162,30 @@ def test_likelihood_is_that_of_the_next_letter(model, items, tmp_path):
     network = AutoModelForCausalLM.from_pretrained(model)
     for row in found[:3]:
         assert row["prompt"].endswith("<|assistant|>答案是")
+        assert row["lead"] == "答案是"
         ids = tokenizer(row["prompt"], add_special_tokens=False, return_tensors="pt")
         with torch.no_grad():
             logs = torch.log_softmax(network(**ids).logits[0, -1], dim=-1)
         for letter, value in row["likelihood"].items():
             token = tokenizer.convert_tokens_to_ids(letter)
             assert value == pytest.approx(logs[token].item(), abs=1e-4)
-    assert all(row["official"] == row["corrected"] and row["stopped"] for row in found)
-    assert all(len(row["corrected"]) == 1 for row in found if not row["multiple"])
+    assert all(row["raw"] == "" and row["stopped"] for row in found)
 
 
-def test_likelihood_of_several_answers_takes_all_above_an_even_share():
-    logs = {letter: math.log(p) for letter, p in {"A": 0.3, "B": 0.02, "C": 0.2, "D": 0.04}.items()}
-    assert likeliest(logs, multiple=True) == "AC"
-    assert likeliest(logs, multiple=False) == "A"
-    assert likeliest({"A": -1.0, "B": -1.0}, multiple=True) == "A"
+@pytest.mark.parametrize("method", ["generate", "likelihood"])
+def test_predictions_are_what_score_needs(model, items, tmp_path, method):
+    predictions, answers = tmp_path / "predictions.jsonl", tmp_path / "answers.jsonl"
+    predict(model, "tiny", items, predictions, replace(QUICK, method=method, limit=7))
+    scores = score(
+        predictions, items, "tiny", "p", tmp_path / "s.json", tmp_path / "c.csv", answers
+    )
+    assert (scores["items"], scores["method"]) == (7, method)
+    found, judged = rows(predictions), rows(answers)
+    for key in ("id", "prompt", "raw", "likelihood", "answer", "category", "subcategory"):
+        assert [row[key] for row in judged] == [row[key] for row in found]
+    if method == "likelihood":
+        best = [max(row["likelihood"], key=row["likelihood"].get) for row in found]
+        assert all(a in row["corrected"] for a, row in zip(best, judged, strict=True))
 
 
 def test_likelihood_refuses_a_tokenizer_that_joins_the_letter(items, tmp_path):

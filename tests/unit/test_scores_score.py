@@ -1,22 +1,24 @@
 """From predictions to scores: two readings, counts, and predictions that do not fit the items."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from collectivesft.benchmarks.item import Item, dump_item
 from collectivesft.errors import InputError
+from collectivesft.scores.reading import letters, likeliest
 from collectivesft.scores.score import score
 
-# id, category, sub-category, key, multiple, what CMB reads, what the corrected reading is
+# id, category, sub-category, key, multiple, what the model wrote, CMB's and the corrected reading
 ROWS = [
-    ("1", "护理考试", "护士", "A", False, "A", "A"),
-    ("2", "护理考试", "护士", "B", False, "C", "B"),
-    ("3", "护理考试", "护师", "C", False, "", ""),
-    ("4", "医师考试", "住院医师", "AC", True, "CA", "AC"),
-    ("5", "医师考试", "住院医师", "D", False, "B", "B"),
-    ("6", "另一考试", "别的", "E", False, "E", "E"),
+    ("1", "护理考试", "护士", "A", False, "答案是A。", "A", "A"),
+    ("2", "护理考试", "护士", "B", False, "CT正常，选B", "C", "B"),
+    ("3", "护理考试", "护师", "C", False, "", "", ""),
+    ("4", "医师考试", "住院医师", "AC", True, "C、A", "CA", "AC"),
+    ("5", "医师考试", "住院医师", "D", False, "B", "B", "B"),
+    ("6", "另一考试", "别的", "E", False, "E", "E", "E"),
 ]
 
 
@@ -26,13 +28,14 @@ def files(tmp_path) -> tuple[Path, Path]:
     items = [
         Item(id, "cmb", "test", "choice", category, subcategory, "?", dict.fromkeys("ABCDE", "x"),
              key, multiple)
-        for id, category, subcategory, key, multiple, _, _ in ROWS
+        for id, category, subcategory, key, multiple, *_ in ROWS
     ]  # fmt: skip
     items.append(Item("v", "cmb", "val", "choice", "护理考试", "护士", "?"))
     predictions = [
         {
-            "id": row[0], "benchmark": "cmb", "model": "m", "answer": row[3], "official": row[5],
-            "corrected": row[6], "stopped": row[0] != "3", "method": "generate",
+            "id": row[0], "benchmark": "cmb", "model": "m", "answer": row[3], "multiple": row[4],
+            "options": list("ABCDE"), "prompt": f"{row[0]}?", "lead": "", "raw": row[5],
+            "likelihood": None, "stopped": row[0] != "3", "method": "generate",
             "error": "prompt_too_long" if row[0] == "3" else None, "limit": None, "sample_seed": 42,
         }
         for row in ROWS
@@ -52,7 +55,8 @@ def read(path: Path) -> list[dict]:
 
 
 def run(files, tmp_path, model="m"):
-    return score(*files, model, "answer", tmp_path / "scores.json", tmp_path / "categories.csv")
+    outs = (tmp_path / name for name in ("scores.json", "categories.csv", "answers.jsonl"))
+    return score(*files, model, "answer", *outs)
 
 
 def test_scores_by_hand(files, tmp_path):
@@ -86,11 +90,58 @@ def test_categories_in_percent(files, tmp_path):
     assert len(lines) == 4
 
 
-def test_same_predictions_same_bytes(files, tmp_path):
+def test_answers_show_what_was_written_read_and_judged(files, tmp_path):
     run(files, tmp_path)
-    first = (tmp_path / "scores.json").read_bytes()
+    answers = read(tmp_path / "answers.jsonl")
+    assert [(a["id"], a["official"], a["corrected"]) for a in answers] == [
+        (row[0], row[6], row[7]) for row in ROWS
+    ]
+    assert [a["official_right"] for a in answers] == [True, False, False, False, False, True]
+    assert [a["corrected_right"] for a in answers] == [True, True, False, True, False, True]
+    assert answers[1] == {
+        "id": "2", "category": "护理考试", "subcategory": "护士", "prompt": "2?",
+        "raw": "CT正常，选B", "likelihood": None, "error": None, "official": "C", "corrected": "B",
+        "answer": "B", "official_right": False, "corrected_right": True,
+    }  # fmt: skip
+    assert answers[2]["error"] == "prompt_too_long"
+
+
+def test_same_predictions_same_bytes_in_whatever_order_they_stand(files, tmp_path):
+    names = ("scores.json", "categories.csv", "answers.jsonl")
     run(files, tmp_path)
-    assert (tmp_path / "scores.json").read_bytes() == first
+    first = [(tmp_path / name).read_bytes() for name in names]
+    write(files[0], read(files[0])[::-1])
+    run(files, tmp_path)
+    assert [(tmp_path / name).read_bytes() for name in names] == first
+
+
+def prediction(**changes) -> dict:
+    row = {"multiple": True, "options": list("ABCD"), "lead": "", "raw": "", "likelihood": None}
+    return row | changes
+
+
+def test_an_answer_is_read_together_with_its_lead():
+    written = prediction(raw="B型超声。A对")
+    assert letters(written) == ("BA", "A")
+    assert letters(written | {"lead": "答案是"}) == ("B", "A")
+    assert letters(prediction(lead="答案是")) == ("", "")
+
+
+def test_only_the_options_of_the_question_count_in_the_corrected_reading():
+    assert letters(prediction(raw="答案是E。")) == ("E", "")
+
+
+def test_likelihoods_have_one_reading():
+    logs = {"A": -0.7, "B": -0.5, "C": -9.0, "D": -0.6}
+    assert letters(prediction(likelihood=logs)) == ("ABD", "ABD")
+    assert letters(prediction(likelihood=logs, multiple=False)) == ("B", "B")
+
+
+def test_likelihood_of_several_answers_takes_all_above_an_even_share():
+    logs = {letter: math.log(p) for letter, p in {"A": 0.3, "B": 0.02, "C": 0.2, "D": 0.04}.items()}
+    assert likeliest(logs, multiple=True) == "AC"
+    assert likeliest(logs, multiple=False) == "A"
+    assert likeliest({"A": -1.0, "B": -1.0}, multiple=True) == "A"
 
 
 @pytest.mark.parametrize(
@@ -104,6 +155,10 @@ def test_same_predictions_same_bytes(files, tmp_path):
         (lambda rows: [*rows[:5], {**rows[5], "limit": 3}], "row 6: limit changes"),
         (lambda rows: [{**row, "benchmark": "cmmlu_medical"} for row in rows], "unknown item"),
         (lambda rows: [{"id": "1"}], "row 1: not a prediction"),
+        (
+            lambda rows: [{k: v for k, v in rows[0].items() if k != "lead"}],
+            "row 1: not a prediction",
+        ),
         (lambda rows: [], "no predictions"),
     ],
 )
@@ -111,7 +166,7 @@ def test_predictions_that_do_not_fit_are_refused(files, tmp_path, change, messag
     write(files[0], change(read(files[0])))
     with pytest.raises(InputError, match=message):
         run(files, tmp_path)
-    assert not (tmp_path / "scores.json").exists()
+    assert {path.name for path in tmp_path.iterdir()} == {"items.jsonl", "predictions.jsonl"}
 
 
 def test_predictions_of_another_model_are_refused(files, tmp_path):

@@ -1,6 +1,7 @@
 """One table of all scores, as CSV, Markdown, LaTeX and on the screen."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from collectivesft.benchmarks import cmb
 from collectivesft.errors import InputError
 from collectivesft.files import write_json
-from collectivesft.scores.show import plain, show
+from collectivesft.scores.show import TITLE, show
 from collectivesft.scores.table import published, write_tables
 
 LEADERBOARD = Path(__file__).parents[2] / "resources/leaderboard/cmb-exam-2024-03-16.csv"
@@ -115,23 +116,87 @@ def test_leaderboard_is_what_its_script_makes(monkeypatch, tmp_path):
     assert (tmp_path / "made.csv").read_bytes() == LEADERBOARD.read_bytes()
 
 
-def test_show_prints_aligned_text_where_there_is_no_terminal(tmp_path, capsys):
-    path = tmp_path / "t.csv"
-    path.write_text("model,macro\nlong name,9.50\nm,10.00\n")
-    show(path)
-    assert capsys.readouterr().out == "model      macro\nlong name   9.50\nm          10.00\n"
-    assert plain([["model", "macro"]]) == "model  macro\n"
-    path.write_text("")
-    with pytest.raises(InputError, match="an empty file"):
-        show(path)
+NAMES = [("internlm2_5-7b", "answer"), ("no-decontamination", "answer"), ("demo", "likelihood")]
 
 
-def test_show_draws_a_table_on_a_terminal(tmp_path, capsys, monkeypatch):
-    path = tmp_path / "t.csv"
-    path.write_text("model,macro_low\ndemo,9.50\n")
+@pytest.fixture
+def table(tmp_path) -> Path:
+    """A table as `scores table` writes it, of three models by two protocols."""
+    files = [
+        scores(tmp_path / f"{number}.json", model=model, protocol=protocol, items=11200)
+        for number, (model, protocol) in enumerate(NAMES)
+    ]
+    written(tmp_path, *files)
+    return tmp_path / "table.csv"
+
+
+def test_show_prints_aligned_text_where_there_is_no_terminal(table, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    show(table)
+    first, empty, *lines = capsys.readouterr().out.splitlines()
+    assert (first, empty) == (TITLE, "")
+    assert lines == [
+        "model               benchmark  protocol    items       macro % (95 %)  micro %"
+        "  official %  unread %",
+        "internlm2_5-7b      cmb        answer      11200  51.2 (40.0 to 60.0)     50.0"
+        "        30.0       0.0",
+        "no-decontamination  cmb        answer      11200  51.2 (40.0 to 60.0)     50.0"
+        "        30.0       0.0",
+        "demo                cmb        likelihood  11200  51.2 (40.0 to 60.0)     50.0"
+        "        30.0       0.0",
+    ]
+
+
+def test_show_names_what_was_asked_above_the_models_where_80_columns_are_too_few(
+    table, capsys, monkeypatch
+):
+    monkeypatch.setenv("COLUMNS", "80")
+    show(table)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == [
+        "model                    macro % (95 %)  micro %  official %  unread %",
+        "",
+        "cmb, protocol answer, 11200 items",
+        "internlm2_5-7b      51.2 (40.0 to 60.0)     50.0        30.0       0.0",
+        "no-decontamination  51.2 (40.0 to 60.0)     50.0        30.0       0.0",
+        "",
+        "cmb, protocol likelihood, 11200 items",
+        "demo                51.2 (40.0 to 60.0)     50.0        30.0       0.0",
+    ]
+    assert all(len(line) <= 80 for line in lines)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_show_draws_the_same_with_rules_on_a_terminal(table, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    show(table)
+    text = {tuple(line.split()) for line in capsys.readouterr().out.splitlines()}
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    show(path)
+    show(table)
+    drawn = re.sub(r"\x1b\[[\d;]*m", "", capsys.readouterr().out).splitlines()
+    assert all(len(line) <= columns for line in drawn)
+    rules = [line for line in drawn if set(line) == {"─"}]
+    assert len(rules) == (1 if columns == 120 else 2)
+    assert {tuple(line.split()) for line in drawn if line not in rules} == text
+
+
+def test_show_breaks_words_before_numbers_where_all_is_too_narrow(table, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "62")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    show(table)
     drawn = capsys.readouterr().out
-    assert "macro low" in drawn
-    assert "───" in drawn
-    assert "9.50" in drawn
+    assert "51.2 (40.0 to 60.0)     50.0        30.0       0.0\n" in drawn
+    assert "no-decontamination" not in drawn
+
+
+def test_show_of_no_scores_prints_the_heads_alone(tmp_path, capsys):
+    written(tmp_path, clinical(tmp_path / "c.json"))
+    show(tmp_path / "table.csv")
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.parametrize("text", ["", "model,macro\nm,10.00\n"])
+def test_show_refuses_another_file(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(InputError, match="not a table of scores"):
+        show(tmp_path / "t.csv")

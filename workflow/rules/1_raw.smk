@@ -12,18 +12,18 @@ rule raw_fetch:
         f"{LOGS}/1_raw/{{kind}}/{{name}}.log",
     benchmark:
         f"{LOGS}/1_raw/{{kind}}/{{name}}.benchmark.tsv"
-    params:
-        options=source_options,
-        folder=subpath(output.manifest, parent=True),
-    resources:
-        mem_mb=1000,
-        runtime=720,
-    threads: 1
     retries: 2
     conda:
         "../../envs/data.yaml"
     container:
         image("data")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=720,
+    params:
+        options=source_options,
+        folder=subpath(output.manifest, parent=True),
     shell:
         "python -m collectivesft raw fetch --source {wildcards.kind}/{wildcards.name}"
         " --out {params.folder}/files --manifest {output.manifest} {params.options} 2> {log}"
@@ -32,24 +32,24 @@ rule raw_fetch:
 rule raw_fetch_model:
     input:
         model="config/models/{base}.yaml",
-        code=code("raw", "raw/model.py"),
+        code=code("raw/model.py"),
     output:
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
     log:
         f"{LOGS}/1_raw/models/{{base}}.log",
     benchmark:
         f"{LOGS}/1_raw/models/{{base}}.benchmark.tsv"
-    params:
-        folder=subpath(output.manifest, parent=True),
-    resources:
-        mem_mb=1000,
-        runtime=720,
-    threads: 1
     retries: 2
     conda:
         "../../envs/data.yaml"
     container:
         image("data")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=720,
+    params:
+        folder=subpath(output.manifest, parent=True),
     shell:
         "python -m collectivesft raw fetch-model --model {input.model}"
         " --out {params.folder}/files --manifest {output.manifest} 2> {log}"

@@ -14,14 +14,14 @@ rule curated_read:
         f"{LOGS}/2_curated/{{dataset}}/read.log",
     benchmark:
         f"{LOGS}/2_curated/{{dataset}}/read.benchmark.tsv"
-    resources:
-        mem_mb=4000,
-        runtime=120,
-    threads: 1
     conda:
         "../../envs/data.yaml"
     container:
         image("data")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
     shell:
         "python -m collectivesft curated read --dataset {wildcards.dataset}"
         " --manifest {input.manifest} --out {output.examples} --dropped {output.dropped}"
@@ -31,7 +31,7 @@ rule curated_read:
 rule curated_clean:
     input:
         examples=f"{CURATED}/{{dataset}}/read.parquet",
-        code=code("curated", "curated/clean.py"),
+        code=code("curated/clean.py"),
     output:
         examples=f"{CURATED}/{{dataset}}/clean.parquet",
         dropped=f"{CURATED}/{{dataset}}/clean.dropped.parquet",
@@ -40,17 +40,17 @@ rule curated_clean:
         f"{LOGS}/2_curated/{{dataset}}/clean.log",
     benchmark:
         f"{LOGS}/2_curated/{{dataset}}/clean.benchmark.tsv"
-    params:
-        shortest=config["clean"]["min_characters"],
-        longest=config["clean"]["max_characters"],
-    resources:
-        mem_mb=2000,
-        runtime=240,
-    threads: 1
     conda:
         "../../envs/data.yaml"
     container:
         image("data")
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        shortest=config["clean"]["min_characters"],
+        longest=config["clean"]["max_characters"],
     shell:
         "python -m collectivesft curated clean --examples {input.examples}"
         " --min-characters {params.shortest} --max-characters {params.longest}"
@@ -67,14 +67,14 @@ rule curated_items:
         f"{LOGS}/2_curated/benchmarks/{{benchmark}}.log",
     benchmark:
         f"{LOGS}/2_curated/benchmarks/{{benchmark}}.benchmark.tsv"
-    resources:
-        mem_mb=1000,
-        runtime=20,
-    threads: 1
     conda:
         "../../envs/data.yaml"
     container:
         image("data")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=20,
     shell:
         "python -m collectivesft curated items --benchmark {wildcards.benchmark}"
         " --manifest {input.manifest} --out {output.item_file} 2> {log}"
@@ -83,7 +83,7 @@ rule curated_items:
 rule curated_dedup:
     input:
         examples=expand(f"{CURATED}/{{dataset}}/clean.parquet", dataset=DATASETS),
-        code=code("curated", "curated/dedup.py"),
+        code=code("curated/dedup.py"),
     output:
         examples=f"{CURATED}/{{curation}}/dedup.parquet",
         dropped=f"{CURATED}/{{curation}}/dedup.dropped.parquet",
@@ -92,20 +92,20 @@ rule curated_dedup:
         f"{LOGS}/2_curated/{{curation}}/dedup.log",
     benchmark:
         f"{LOGS}/2_curated/{{curation}}/dedup.benchmark.tsv"
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
     params:
         examples=lambda wildcards, input: [f"--examples {path}" for path in input.examples],
         near=lambda wildcards: (
             "--near" if config["curation"][wildcards.curation]["near_duplicates"] else "--no-near"
         ),
         threshold=lambda wildcards: config["curation"][wildcards.curation]["threshold"],
-    resources:
-        mem_mb=8000,
-        runtime=240,
-    threads: 2
-    conda:
-        "../../envs/data.yaml"
-    container:
-        image("data")
     shell:
         "python -m collectivesft curated dedup {params.examples} {params.near}"
         " --threshold {params.threshold} --out {output.examples} --dropped {output.dropped}"
@@ -116,7 +116,7 @@ rule curated_decontaminate:
     input:
         examples=f"{CURATED}/{{curation}}/dedup.parquet",
         item_file=expand(f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl", benchmark=BENCHMARKS),
-        code=code("curated", "curated/contamination.py"),
+        code=code("curated/contamination.py"),
     output:
         examples=f"{CURATED}/{{curation}}/decontaminate.parquet",
         dropped=f"{CURATED}/{{curation}}/decontaminate.dropped.parquet",
@@ -126,19 +126,19 @@ rule curated_decontaminate:
         f"{LOGS}/2_curated/{{curation}}/decontaminate.log",
     benchmark:
         f"{LOGS}/2_curated/{{curation}}/decontaminate.benchmark.tsv"
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
     params:
         item_file=lambda wildcards, input: [f"--items {path}" for path in input.item_file],
         drop=lambda wildcards: (
             "--drop" if config["curation"][wildcards.curation]["decontaminate"] else "--keep"
         ),
-    resources:
-        mem_mb=4000,
-        runtime=240,
-    threads: 1
-    conda:
-        "../../envs/data.yaml"
-    container:
-        image("data")
     shell:
         "python -m collectivesft curated decontaminate --examples {input.examples} {params.item_file}"
         " {params.drop} --out {output.examples} --dropped {output.dropped}"
@@ -149,7 +149,7 @@ rule curated_mix:
     input:
         examples=curated_examples,
         recipe=recipe,
-        code=code("curated", "curated/mix.py"),
+        code=code("curated/mix.py"),
     output:
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
@@ -159,14 +159,14 @@ rule curated_mix:
         f"{LOGS}/2_curated/mixtures/{{experiment}}/mix.log",
     benchmark:
         f"{LOGS}/2_curated/mixtures/{{experiment}}/mix.benchmark.tsv"
-    resources:
-        mem_mb=4000,
-        runtime=120,
-    threads: 1
     conda:
         "../../envs/data.yaml"
     container:
         image("data")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
     shell:
         "python -m collectivesft curated mix --examples {input.examples} --recipe {input.recipe}"
         " --out {output.train} --validation {output.validation} --ledger {output.ledger}"
@@ -176,7 +176,7 @@ rule curated_mix:
 rule curated_ledger:
     input:
         ledgers=ledgers,
-        code=code("curated", "curated/ledger.py", *SOURCE_FILES),
+        code=code("curated/ledger.py", *SOURCE_FILES),
     output:
         ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
         csv=f"{CURATED}/mixtures/{{experiment}}/ledger.csv",
@@ -185,16 +185,16 @@ rule curated_ledger:
         f"{LOGS}/2_curated/mixtures/{{experiment}}/ledger.log",
     benchmark:
         f"{LOGS}/2_curated/mixtures/{{experiment}}/ledger.benchmark.tsv"
-    params:
-        ledgers=lambda wildcards, input: [f"--ledger {path}" for path in input.ledgers],
-    resources:
-        mem_mb=500,
-        runtime=10,
-    threads: 1
     conda:
         "../../envs/data.yaml"
     container:
         image("data")
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        ledgers=lambda wildcards, input: [f"--ledger {path}" for path in input.ledgers],
     shell:
         "python -m collectivesft curated ledger {params.ledgers} --out {output.ledger}"
         " --csv {output.csv} --markdown {output.markdown} 2> {log}"
@@ -205,21 +205,21 @@ rule curated_card:
         ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
         stats=f"{CURATED}/mixtures/{{experiment}}/mixture.json",
         contamination=lambda wildcards: f"{CURATED}/{curation_of(wildcards)}/contamination.json",
-        code=code("curated", "curated/card.py", *SOURCE_FILES),
+        code=code("curated/card.py", *SOURCE_FILES),
     output:
         card=f"{CURATED}/mixtures/{{experiment}}/data-card.md",
     log:
         f"{LOGS}/2_curated/mixtures/{{experiment}}/card.log",
     benchmark:
         f"{LOGS}/2_curated/mixtures/{{experiment}}/card.benchmark.tsv"
-    resources:
-        mem_mb=500,
-        runtime=10,
-    threads: 1
     conda:
         "../../envs/data.yaml"
     container:
         image("data")
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
     shell:
         "python -m collectivesft curated card --ledger {input.ledger} --mixture {input.stats}"
         " --contamination {input.contamination} --out {output.card} 2> {log}"

@@ -6,21 +6,21 @@ rule sft_base:
     input:
         model="config/models/{base}.yaml",
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
-        code=code("sft", "sft/base.py"),
+        code=code("sft/base.py"),
     output:
         folder=directory(f"{CACHE}/models/{{base}}"),
     log:
         f"{LOGS}/3_sft/models/{{base}}.log",
     benchmark:
         f"{LOGS}/3_sft/models/{{base}}.benchmark.tsv"
-    resources:
-        mem_mb=8000,
-        runtime=120,
-    threads: 2
     conda:
         "../../envs/model-cpu.yaml"
     container:
         image("model-cpu")
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=120,
     shell:
         "python -m collectivesft sft base --model {input.model} --manifest {input.manifest}"
         " --out {output.folder} 2> {log}"
@@ -32,21 +32,21 @@ rule sft_tokenize:
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
         base=base_dir,
         recipe=recipe,
-        code=code("sft", "sft/tokens.py"),
+        code=code("sft/tokens.py"),
     output:
         tokens=directory(f"{SFT}/{{experiment}}/tokens"),
     log:
         f"{LOGS}/3_sft/{{experiment}}/tokenize.log",
     benchmark:
         f"{LOGS}/3_sft/{{experiment}}/tokenize.benchmark.tsv"
-    resources:
-        mem_mb=8000,
-        runtime=240,
-    threads: 2
     conda:
         "../../envs/model-cpu.yaml"
     container:
         image("model-cpu")
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
     shell:
         "python -m collectivesft sft tokenize --train {input.train} --validation {input.validation}"
         " --base {input.base} --recipe {input.recipe} --out {output.tokens} 2> {log}"
@@ -57,7 +57,7 @@ rule sft_train:
         tokens=f"{SFT}/{{experiment}}/tokens",
         base=base_dir,
         recipe=recipe,
-        code=code("sft", "sft/train.py"),
+        code=code("sft/train.py"),
     output:
         weights=directory(f"{SFT}/{{experiment}}/trained"),
         history=f"{SFT}/{{experiment}}/history.jsonl",
@@ -65,18 +65,18 @@ rule sft_train:
         f"{LOGS}/3_sft/{{experiment}}/train.log",
     benchmark:
         f"{LOGS}/3_sft/{{experiment}}/train.benchmark.tsv"
-    params:
-        checkpoints=f"{SFT}/{{experiment}}/checkpoints",
-        threads=config["threads"],
-    resources:
-        mem_mb=12000,
-        runtime=2880,
-        gpu=gpus,
-    threads: config["threads"]
     conda:
         f"../../envs/{MODEL_ENV}.yaml"
     container:
         image(MODEL_ENV)
+    threads: config["threads"]
+    resources:
+        mem_mb=12000,
+        runtime=2880,
+        gpu=gpus,
+    params:
+        checkpoints=f"{SFT}/{{experiment}}/checkpoints",
+        threads=config["threads"],
     shell:
         "python -m collectivesft sft train --tokens {input.tokens} --base {input.base}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
@@ -88,21 +88,21 @@ rule sft_merge:
         weights=f"{SFT}/{{experiment}}/trained",
         base=base_dir,
         recipe=recipe,
-        code=code("sft", "sft/merge.py"),
+        code=code("sft/merge.py"),
     output:
         model=directory(f"{SFT}/{{experiment}}/model"),
     log:
         f"{LOGS}/3_sft/{{experiment}}/merge.log",
     benchmark:
         f"{LOGS}/3_sft/{{experiment}}/merge.benchmark.tsv"
-    resources:
-        mem_mb=8000,
-        runtime=120,
-    threads: 2
     conda:
         "../../envs/model-cpu.yaml"
     container:
         image("model-cpu")
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=120,
     shell:
         "python -m collectivesft sft merge --base {input.base} --trained {input.weights}"
         " --recipe {input.recipe} --out {output.model} 2> {log}"

@@ -1,5 +1,6 @@
 # Stage 4: base models and experiments answer the benchmarks; answers become scores. Predictions
-# hold all that scoring needs, and a killed run goes on after the last answered item.
+# hold all that scoring needs: an edit of how answers are read or counted asks no model again. A
+# killed run goes on after the last answered item.
 
 
 rule scores_predict:
@@ -13,18 +14,18 @@ rule scores_predict:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.predict.log",
     benchmark:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.predict.benchmark.tsv"
-    params:
-        options=protocol_options,
-        threads=config["threads"],
-    resources:
-        mem_mb=8000,
-        runtime=720,
-        gpu=gpus,
-    threads: config["threads"]
     conda:
         f"../../envs/{MODEL_ENV}.yaml"
     container:
         image(MODEL_ENV)
+    threads: config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=one_gpu,
+    params:
+        options=protocol_options,
+        threads=config["threads"],
     shell:
         "python -m collectivesft scores predict --model {input.model} --name {wildcards.model}"
         " --items {input.item_file} --out {output.predictions} {params.options}"
@@ -39,48 +40,49 @@ rule scores_score:
     output:
         scores=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.scores.json",
         csv=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.categories.csv",
+        answers=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.answers.jsonl",
     log:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.score.log",
     benchmark:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.score.benchmark.tsv"
-    resources:
-        mem_mb=1000,
-        runtime=30,
-    threads: 1
     conda:
         "../../envs/model-cpu.yaml"
     container:
         image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
     shell:
         "python -m collectivesft scores score --predictions {input.predictions}"
         " --items {input.item_file} --model {wildcards.model} --protocol {wildcards.protocol}"
-        " --out {output.scores} --csv {output.csv} 2> {log}"
+        " --out {output.scores} --csv {output.csv} --answers {output.answers} 2> {log}"
 
 
 rule scores_answer_cases:
     input:
         model=model_dir,
         item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
-        code=benchmark_code("scores/cases.py"),
+        code=benchmark_code("scores/answer_cases.py"),
     output:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
     log:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.answer.log",
     benchmark:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.answer.benchmark.tsv"
-    params:
-        tokens=config["clinical"]["max_new_tokens"],
-        limit=limit_option,
-        threads=config["threads"],
-    resources:
-        mem_mb=8000,
-        runtime=720,
-        gpu=gpus,
-    threads: config["threads"]
     conda:
         f"../../envs/{MODEL_ENV}.yaml"
     container:
         image(MODEL_ENV)
+    threads: config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=720,
+        gpu=one_gpu,
+    params:
+        tokens=config["clinical"]["max_new_tokens"],
+        limit=limit_option,
+        threads=config["threads"],
     shell:
         "python -m collectivesft scores answer-cases --model {input.model}"
         " --name {wildcards.model} --items {input.item_file} --out {output.answers}"
@@ -90,21 +92,21 @@ rule scores_answer_cases:
 rule scores_score_cases:
     input:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
-        code=benchmark_code("scores/cases.py"),
+        code=code("scores/score_cases.py"),
     output:
         scores=f"{SCORES}/{{model}}/{{benchmark}}.cases.scores.json",
     log:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.score.log",
     benchmark:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.score.benchmark.tsv"
-    resources:
-        mem_mb=1000,
-        runtime=30,
-    threads: 1
     conda:
         "../../envs/model-cpu.yaml"
     container:
         image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
     shell:
         "python -m collectivesft scores score-cases --answers {input.answers}"
         " --model {wildcards.model} --out {output.scores} 2> {log}"
@@ -114,7 +116,7 @@ rule scores_table:
     input:
         scores=score_files,
         leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
-        code=code("scores", "scores/table.py"),
+        code=code("scores/table.py"),
     output:
         csv=f"{SCORES}/table.csv",
         markdown=f"{SCORES}/table.md",
@@ -123,16 +125,16 @@ rule scores_table:
         f"{LOGS}/4_scores/table.log",
     benchmark:
         f"{LOGS}/4_scores/table.benchmark.tsv"
-    params:
-        scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
-    resources:
-        mem_mb=500,
-        runtime=10,
-    threads: 1
     conda:
         "../../envs/model-cpu.yaml"
     container:
         image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
     shell:
         "python -m collectivesft scores table {params.scores} --leaderboard {input.leaderboard}"
         " --csv {output.csv} --markdown {output.markdown} --latex {output.latex} 2> {log}"

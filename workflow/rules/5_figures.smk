@@ -6,7 +6,7 @@ rule figures_mixture:
     input:
         stats=f"{CURATED}/mixtures/{HEADLINE}/mixture.json",
         ledger=f"{CURATED}/mixtures/{HEADLINE}/ledger.json",
-        code=code("figures", "figures/mixture.py"),
+        code=code("figures/mixture.py"),
     output:
         multiext(f"{FIGURES}/mixture", ".pdf", ".png", ".csv"),
         svg=report(
@@ -19,14 +19,14 @@ rule figures_mixture:
         f"{LOGS}/5_figures/mixture.log",
     benchmark:
         f"{LOGS}/5_figures/mixture.benchmark.tsv"
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    threads: 1
     conda:
         "../../envs/paper.yaml"
     container:
         image("paper")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     shell:
         "python -m collectivesft figures mixture --mixture {input.stats} --ledger {input.ledger}"
         " --out {output.svg} 2> {log}"
@@ -35,7 +35,7 @@ rule figures_mixture:
 rule figures_curation:
     input:
         ledger=f"{CURATED}/mixtures/{HEADLINE}/ledger.json",
-        code=code("figures", "figures/curation.py"),
+        code=code("figures/curation.py"),
     output:
         multiext(f"{FIGURES}/curation", ".pdf", ".png", ".csv"),
         svg=report(
@@ -48,14 +48,14 @@ rule figures_curation:
         f"{LOGS}/5_figures/curation.log",
     benchmark:
         f"{LOGS}/5_figures/curation.benchmark.tsv"
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    threads: 1
     conda:
         "../../envs/paper.yaml"
     container:
         image("paper")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     shell:
         "python -m collectivesft figures curation --ledger {input.ledger} --out {output.svg}"
         " 2> {log}"
@@ -64,7 +64,7 @@ rule figures_curation:
 rule figures_loss:
     input:
         histories=expand(f"{SFT}/{{experiment}}/history.jsonl", experiment=EXPERIMENTS),
-        code=code("figures", "figures/loss.py"),
+        code=code("figures/loss.py"),
     output:
         multiext(f"{FIGURES}/loss", ".pdf", ".png", ".csv"),
         svg=report(
@@ -77,16 +77,16 @@ rule figures_loss:
         f"{LOGS}/5_figures/loss.log",
     benchmark:
         f"{LOGS}/5_figures/loss.benchmark.tsv"
-    params:
-        histories=[f"--history {name}={SFT}/{name}/history.jsonl" for name in EXPERIMENTS],
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    threads: 1
     conda:
         "../../envs/paper.yaml"
     container:
         image("paper")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        histories=[f"--history {name}={SFT}/{name}/history.jsonl" for name in EXPERIMENTS],
     shell:
         "python -m collectivesft figures loss {params.histories} --out {output.svg} 2> {log}"
 
@@ -95,7 +95,7 @@ rule figures_accuracy:
     input:
         scores=headline_scores,
         leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
-        code=code("figures", "figures/accuracy.py"),
+        code=code("figures/accuracy.py"),
     output:
         multiext(f"{FIGURES}/accuracy", ".pdf", ".png", ".csv"),
         svg=report(
@@ -108,18 +108,18 @@ rule figures_accuracy:
         f"{LOGS}/5_figures/accuracy.log",
     benchmark:
         f"{LOGS}/5_figures/accuracy.benchmark.tsv"
-    params:
-        scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
-        bases=[f"--base {name}" for name in BASES],
-        headline=HEADLINE,
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    threads: 1
     conda:
         "../../envs/paper.yaml"
     container:
         image("paper")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
+        bases=[f"--base {name}" for name in BASES],
+        headline=HEADLINE,
     shell:
         "python -m collectivesft figures accuracy {params.scores} {params.bases}"
         " --headline {params.headline} --leaderboard {input.leaderboard}"

@@ -12,13 +12,21 @@ rule paper_values:
         model=f"config/models/{RECIPES[HEADLINE]['base']}.yaml",
         scores=score_files,
         leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
-        code=code("paper", "paper/values.py", *SOURCE_FILES, *BENCHMARK_FILES),
+        code=code("paper/values.py", *SOURCE_FILES, *BENCHMARK_FILES),
     output:
         values=f"{PAPER}/values.json",
     log:
         f"{LOGS}/6_paper/values.log",
     benchmark:
         f"{LOGS}/6_paper/values.benchmark.tsv"
+    conda:
+        "../../envs/paper.yaml"
+    container:
+        image("paper")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
         headline="--experiment {experiment} --benchmark {benchmark} --protocol {protocol}".format(
@@ -26,14 +34,6 @@ rule paper_values:
         ),
         demo="--demo" if config["demo"] else "--no-demo",
         run=config["run"],
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    threads: 1
-    conda:
-        "../../envs/paper.yaml"
-    container:
-        image("paper")
     shell:
         "python -m collectivesft paper values --run {params.run} {params.demo} {params.headline}"
         " --ledger {input.ledger} --mixture {input.stats} --contamination {input.contamination}"
@@ -48,7 +48,7 @@ rule paper_build:
         figures=expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
         manuscript="paper/main.typ",
         references="paper/references.bib",
-        code=code("paper", "paper/build.py"),
+        code=code("paper/build.py"),
     output:
         pdf=report(
             f"{PAPER}/paper.pdf",
@@ -61,17 +61,17 @@ rule paper_build:
         f"{LOGS}/6_paper/build.log",
     benchmark:
         f"{LOGS}/6_paper/build.benchmark.tsv"
-    params:
-        figures=FIGURES,
-        manuscript=subpath(input.manuscript, parent=True),
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    threads: 1
     conda:
         "../../envs/paper.yaml"
     container:
         image("paper")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        figures=FIGURES,
+        manuscript=subpath(input.manuscript, parent=True),
     shell:
         "python -m collectivesft paper build --values {input.values} --figures {params.figures}"
         " --manuscript {params.manuscript} --out {output.pdf} --tables {output.tables} 2> {log}"

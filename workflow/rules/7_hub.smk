@@ -17,7 +17,7 @@ rule hub_release:
         scores=release_scores,
         manifests=expand(f"{RAW}/datasets/{{dataset}}/manifest.json", dataset=DATASETS),
         lock=f"envs/{MODEL_ENV}.lock",
-        code=code("hub", "hub/release.py", *SOURCE_FILES),
+        code=code("hub/release.py", *SOURCE_FILES),
     output:
         card=f"{HUB}/{{experiment}}/README.md",
         manifest=f"{HUB}/{{experiment}}/manifest.json",
@@ -25,20 +25,20 @@ rule hub_release:
         f"{LOGS}/7_hub/{{experiment}}/release.log",
     benchmark:
         f"{LOGS}/7_hub/{{experiment}}/release.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
     params:
         scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
         manifests=lambda wildcards, input: [f"--raw {path}" for path in input.manifests],
         run=config["run"],
         repo=config["hub"]["repo"],
         demo="--demo" if config["demo"] else "--no-demo",
-    resources:
-        mem_mb=1000,
-        runtime=30,
-    threads: 1
-    conda:
-        "../../envs/model-cpu.yaml"
-    container:
-        image("model-cpu")
     shell:
         "python -m collectivesft hub release --run {params.run} --repo {params.repo} {params.demo}"
         " --experiment {wildcards.experiment} --model {input.model} --recipe {input.recipe}"
@@ -53,25 +53,25 @@ rule hub_publish:
         model=f"{SFT}/{HEADLINE}/model",
         card=f"{HUB}/{HEADLINE}/README.md",
         manifest=f"{HUB}/{HEADLINE}/manifest.json",
-        code=code("hub", "hub/publish.py"),
+        code=code("hub/publish.py"),
     output:
         receipt=f"{HUB}/{HEADLINE}/published.json",
     log:
         f"{LOGS}/7_hub/publish.log",
     benchmark:
         f"{LOGS}/7_hub/publish.benchmark.tsv"
-    params:
-        repo=config["hub"]["repo"],
-        tag=config["hub"]["tag"],
-        private="--private" if config["hub"]["private"] else "--public",
-    resources:
-        mem_mb=4000,
-        runtime=240,
-    threads: 1
     conda:
         "../../envs/model-cpu.yaml"
     container:
         image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        repo=config["hub"]["repo"],
+        tag=config["hub"]["tag"],
+        private="--private" if config["hub"]["private"] else "--public",
     shell:
         "python -m collectivesft hub publish --repo {params.repo} --tag {params.tag} {params.private}"
         " --model {input.model} --card {input.card} --manifest {input.manifest}"
@@ -82,21 +82,21 @@ rule hub_verify:
     input:
         receipt=f"{HUB}/{HEADLINE}/published.json",
         manifest=f"{HUB}/{HEADLINE}/manifest.json",
-        code=code("hub", "hub/verify.py"),
+        code=code("hub/verify.py"),
     output:
         report=f"{HUB}/{HEADLINE}/verified.json",
     log:
         f"{LOGS}/7_hub/verify.log",
     benchmark:
         f"{LOGS}/7_hub/verify.benchmark.tsv"
-    resources:
-        mem_mb=8000,
-        runtime=120,
-    threads: 2
     conda:
         "../../envs/model-cpu.yaml"
     container:
         image("model-cpu")
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=120,
     shell:
         "python -m collectivesft hub verify --receipt {input.receipt} --manifest {input.manifest}"
         " --report {output.report} 2> {log}"

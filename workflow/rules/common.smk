@@ -58,31 +58,35 @@ wildcard_constraints:
     protocol="|".join(config["protocols"]),
 
 
-def code(stage, *modules):
-    """The package's own files that a rule runs: the stage's command line, modules, their imports."""
+def code(*modules):
+    """The package's own files that a rule's command runs: modules and what they import."""
     root = Path(workflow.basedir, "src/collectivesft")
-    found = dependencies.files(root, ["errors.py", "files.py", *modules])
-    return [os.path.relpath(path) for path in [root / "cli.py", root / stage / "cli.py", *found]]
+    return [os.path.relpath(path) for path in dependencies.files(root, list(modules))]
+
+
+def own_file(kind, name):
+    """The file of a dataset or benchmark."""
+    return os.path.relpath(Path(workflow.basedir, "src/collectivesft", kind, f"{name}.py"))
 
 
 def source_code(wildcards):
     """What fetching one source runs: an edit of another source's file does not fetch this one."""
-    return code("raw", "raw/fetch.py", f"{wildcards.kind}/{wildcards.name}.py")
+    return [*code("raw/fetch.py"), own_file(wildcards.kind, wildcards.name)]
 
 
 def reader_code(wildcards):
     """What reading one dataset runs."""
-    return code("curated", "curated/read.py", f"datasets/{wildcards.dataset}.py")
+    return code("curated/read.py", f"datasets/{wildcards.dataset}.py")
 
 
 def items_code(wildcards):
     """What reading one benchmark's items runs."""
-    return code("curated", "curated/read.py", f"benchmarks/{wildcards.benchmark}.py")
+    return code("curated/read.py", f"benchmarks/{wildcards.benchmark}.py")
 
 
 def benchmark_code(module):
     """What a command of stage scores runs on one benchmark."""
-    return lambda wildcards: code("scores", module, f"benchmarks/{wildcards.benchmark}.py")
+    return lambda wildcards: code(module, f"benchmarks/{wildcards.benchmark}.py")
 
 
 SOURCE_FILES = [f"datasets/{name}.py" for name in DATASETS]
@@ -146,7 +150,11 @@ def score_files(wildcards):
         for benchmark in CHOICE
         for protocol in EVALUATION[benchmark]["protocols"]
         for model in MODELS
-    ] + [f"{SCORES}/{model}/{benchmark}.cases.scores.json" for benchmark in CLINICAL for model in MODELS]
+    ] + [
+        f"{SCORES}/{model}/{benchmark}.cases.scores.json"
+        for benchmark in CLINICAL
+        for model in MODELS
+    ]
 
 
 def headline_scores(wildcards):
@@ -195,5 +203,10 @@ def limit_option(wildcards):
 
 
 def gpus(wildcards):
-    """GPUs that a model rule asks for."""
+    """GPUs that training asks for."""
     return config["gpus"] if config["device"] == "cuda" else 0
+
+
+def one_gpu(wildcards):
+    """What a model that answers asks for: it runs on the first GPU alone."""
+    return 1 if config["device"] == "cuda" else 0

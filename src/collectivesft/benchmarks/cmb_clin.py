@@ -49,10 +49,13 @@ def _item(row: Row) -> Item:
 
 
 def _turn(pair: Row) -> dict[str, str]:
+    question = pair.text("question")
     reference = pair.optional("solution") or pair.optional("answer")
+    if not question:
+        raise pair.error("a question is empty")
     if not reference:
         raise pair.error("a question without solution")
-    return {"question": pair.text("question"), "reference": reference}
+    return {"question": question, "reference": reference}
 
 
 def messages(item: Item, answers: list[str]) -> list[tuple[str, str]]:

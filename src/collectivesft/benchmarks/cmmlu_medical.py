@@ -41,7 +41,7 @@ def items(raw: RawFolder) -> Iterator[Item]:
     """Yield the questions of every CSV file that the manifest lists.
 
     Raises:
-        InputError: a row with a wrong number of fields, an empty option or a wrong answer.
+        InputError: a row with a wrong number of fields, an empty text or a wrong answer.
     """
     for name in raw.names:
         path = PurePosixPath(name)
@@ -54,6 +54,8 @@ def _item(row: Row, subject: str, split: str) -> Item:
     if row.value is None:
         raise row.error("another number of fields than the header")
     options = {name: row.text(name) for name in _OPTIONS}
+    if empty := [name for name in ("Question", *_OPTIONS) if not row.text(name)]:
+        raise row.error(f"{', '.join(empty)} is empty")
     answer = letters(row.text("Answer"))
     if answer not in options:
         raise row.error(f"the answer {answer!r} is not one of {', '.join(options)}")

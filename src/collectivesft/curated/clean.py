@@ -63,7 +63,10 @@ def _text(text: str, done: set[str]) -> str:
 
 def fault(example: Example, shortest: int, longest: int) -> str | None:
     """Why a cleaned example cannot be used; None if it can."""
-    if not all(text for _, text in example.messages):
+    texts = [text for _, text in example.messages]
+    if example.style == "mcqa":
+        texts += [example.meta["question"], *example.meta["options"].values()]
+    if not all(texts):
         return "empty_after_cleaning"
     if any("\ufffd" in text for _, text in example.messages):
         return "damaged_text"

@@ -109,7 +109,10 @@ class ItemIndex:
         right = np.searchsorted(self._grams, grams, side="right")
         for start, end in zip(left[left < right], right[left < right], strict=True):
             hits.update(self._owners[start:end].tolist())
-        shares = {self.names[i]: hits[i] / max(self._sizes[i], 1) for i in sorted(hits)}
+        shares: dict[str, float] = {}
+        for i in hits:  # a clinical case has several texts: its surest one counts
+            share = hits[i] / max(self._sizes[i], 1)
+            shares[self.names[i]] = max(share, shares.get(self.names[i], 0.0))
         found = [(name, share) for name, share in shares.items() if share >= THRESHOLD]
         return sorted(found, key=lambda pair: (-pair[1], pair[0]))
 

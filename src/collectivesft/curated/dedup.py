@@ -48,7 +48,7 @@ def dedup(examples: Iterable[Example], near: bool, threshold: float) -> Iterator
     index = NearIndex(threshold)
     for example in examples:
         question, answer = compared_texts(example)
-        digest = xxhash.xxh3_128_digest(f"{key(question)}\n{key(answer)}".encode())
+        digest = xxhash.xxh3_128_digest(f"{key(question)}\n{answer_key(answer)}".encode())
         if digest in exact:
             yield _drop(example, "exact_duplicate", f"same text as {exact[digest]}")
             continue
@@ -72,11 +72,16 @@ def compared_texts(example: Example) -> tuple[str, str]:
     """
     if example.style == "mcqa":
         options = example.meta["options"]
-        right = sorted(options[letter] for letter in example.meta["answer"])
-        question = "\n".join([example.meta["question"], *sorted(options.values())])
+        right = sorted((options[letter] for letter in example.meta["answer"]), key=key)
+        question = "\n".join([example.meta["question"], *sorted(options.values(), key=key)])
         return question, "\n".join(right)
     texts = [text for _, text in example.messages]
     return "\n".join(texts[:-1]), texts[-1]
+
+
+def answer_key(answer: str) -> str:
+    """The key of an answer, line by line: two right options are not one of both their texts."""
+    return "\n".join(map(key, answer.split("\n")))
 
 
 class NearIndex:
@@ -101,7 +106,7 @@ class NearIndex:
             return None
         bands = self._band_keys(grams)
         candidates = sorted({i for band in bands for i in self._bands.get(band, ())})
-        needed = key(answer) if exam else None
+        needed = answer_key(answer) if exam else None
         for i in candidates:
             if self._answers[i] == needed:
                 similarity = jaccard(grams, self._grams[i])

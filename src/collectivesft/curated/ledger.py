@@ -74,7 +74,7 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     """
     datasets: dict[str, dict[str, Any]] = {}
     for path in paths:
-        content = read_json(path)
+        content = _book(path)
         for name, counts in content["datasets"].items():
             steps = datasets.setdefault(name, {})
             _check(path, name, counts, list(steps.values())[-1] if steps else None)
@@ -93,6 +93,19 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     write_text(csv_path, _csv(result))
     write_text(markdown, _markdown(result))
     return result
+
+
+def _book(path: Path) -> dict[str, Any]:
+    """A step's ledger with the counts that it must have."""
+    content = read_json(path)
+    try:
+        step, entries = content["step"], content["datasets"].values()
+        whole = all({"rows_in", "kept", "dropped", "changed"} <= set(entry) for entry in entries)
+    except (AttributeError, KeyError, TypeError):
+        whole = False
+    if not whole or step not in STEPS:
+        raise InputError(path, "not the ledger of a step", _REMEDY)
+    return content
 
 
 def _check(path: Path, name: str, counts: dict, before: dict | None) -> None:

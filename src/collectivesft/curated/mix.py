@@ -31,7 +31,8 @@ def mix_file(
     """Write the training and the validation part of an experiment's mixture.
 
     Raises:
-        InputError: the recipe is wrong, or leaves nothing to train on.
+        InputError: the recipe is wrong, names a set that has no examples, or leaves nothing to
+            train on.
     """
     mixture = read_mixture(recipe)
     chosen = chooser(examples, mixture)
@@ -53,6 +54,10 @@ def mix_file(
             else:
                 description.add(example)
                 train.add(example.to_row())
+        named = [] if mixture.datasets == "all" else mixture.datasets
+        if absent := [name for name in named if name not in counts.entries]:
+            problem = f"mixture.datasets: no examples of {', '.join(absent)}"
+            raise InputError(recipe, problem, f"There are {', '.join(counts.entries)}")
         if not description.examples:
             raise InputError(recipe, "this mixture leaves nothing to train on", "Widen `mixture`")
     counts.write(ledger)

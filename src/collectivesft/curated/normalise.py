@@ -7,19 +7,21 @@ import unicodedata
 # What UTF-8 read as Latin-1 or cp1252 is made of; hardly any other Chinese text has it.
 _SUSPECT = re.compile(r"[\u0080-\u00ff]{2}")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
-# Only tags that web pages are made of: "WBC<4 且 PLT>100" is not a tag.
+# Only tags that web pages are made of, with attributes as they are written there: neither
+# "WBC<4 且 PLT>100" nor "a<b, and c>d" holds a tag.
 _TAGS = (
     "a|abbr|b|blockquote|br|center|dd|div|dl|dt|em|font|h[1-6]|hr|i|img|li|ol|p|pre|s|script|span"
     "|strong|style|sub|sup|table|tbody|td|th|thead|tr|u|ul"
 )
-_BREAK = re.compile(r"<\s*/?\s*(?:br|p|div|li|tr|h[1-6])\b[^<>]*>", re.I)
-_TAG = re.compile(rf"<\s*/?\s*(?:{_TAGS})\b[^<>]*>", re.I)
+_OPEN, _CLOSE = r"<\s*(?:/\s*)?", r"(?:\s+[a-z-]+\s*=[^<>]*|\s*(?:/\s*)?)>"
+_BREAK = re.compile(rf"{_OPEN}(?:br|p|div|li|tr|h[1-6]){_CLOSE}", re.I)
+_TAG = re.compile(rf"{_OPEN}(?:{_TAGS}){_CLOSE}", re.I)
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _INVISIBLE = re.compile(
-    r"[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f\u00ad\u200b-\u200f\u2028-\u202e\u2060\ufeff\ue000-\uf8ff]"
+    r"[\u0000-\u0008\u000e-\u001f\u007f\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff\ue000-\uf8ff]"
 )
 _BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
-_LINES = re.compile(r" ?(?:\r\n|\r|\n) ?")
+_LINES = re.compile(r" ?(?:\r\n|[\r\n\u000b\u000c\u0085\u2028\u2029]) ?")
 _MANY_LINES = re.compile(r"\n{3,}")
 # Full-width letters, digits and the signs that belong to them become plain; Chinese punctuation
 # stays, since it is how Chinese is written.
@@ -28,23 +30,21 @@ _FULL_WIDTH |= {ord("％"): "%", ord("＋"): "+", ord("－"): "-", ord("．"): "
 
 
 def normalise(text: str) -> tuple[str, set[str]]:
-    """Clean one text.
+    """Clean one text, until nothing is left to clean: a tag may have been escaped twice.
 
     Returns:
         The text, and which of ``encoding_repaired``, ``html_removed``, ``characters_normalised``
         happened to it.
     """
-    done = set()
-    repaired = repair_encoding(text)
-    if repaired != text:
-        done.add("encoding_repaired")
-    plain = remove_html(repaired)
-    if plain != repaired:
-        done.add("html_removed")
-    regular = regular_characters(plain)
-    if regular != plain:
-        done.add("characters_normalised")
-    return regular, done
+    done, before = set(), None
+    while text != before:
+        before = text
+        for name, clean in _STEPS:
+            cleaned = clean(text)
+            if cleaned != text:
+                done.add(name)
+            text = cleaned
+    return text, done
 
 
 def repair_encoding(text: str) -> str:
@@ -73,7 +73,21 @@ def regular_characters(text: str) -> str:
     return _MANY_LINES.sub("\n\n", _LINES.sub("\n", text)).strip()
 
 
+_STEPS = (
+    ("encoding_repaired", repair_encoding),
+    ("html_removed", remove_html),
+    ("characters_normalised", regular_characters),
+)
+
+# Letters and digits, and signs that make another value: 1.5 is not 15, "(-)" not "(+)".
+_MINUS = r"(?<=\d)-(?=\d)|(?<![\s\w])-(?!\s)|(?<=[^\W\d_])-(?!\w)"
+_MEANT = re.compile(rf"[^\W_]|[+<>=±×÷≤≥≠%]|(?<=\d)\.(?=\d)|{_MINUS}")
+
+
 def key(text: str) -> str:
-    """What is left of a text when case, width, spacing and punctuation do not count."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(character for character in plain if character.isalnum())
+    """What is left of a text when case, width, spacing and punctuation do not count.
+
+    A text of nothing but punctuation stays as it is.
+    """
+    plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2212", "-")
+    return "".join(_MEANT.findall(plain)) or plain.strip()

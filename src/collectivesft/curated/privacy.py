@@ -2,6 +2,21 @@
 
 import re
 
+_COUNTRY = r"(?:(?:\+|00)?86[- ]?)?"
+_AREA = r"0(?:10|2\d|[3-9]\d\d)"
+_ACCOUNT = r"[A-Za-z][A-Za-z0-9_-]{5,19}"
+_NUMBER = r"[1-9]\d{4,11}"
+_CALLED = r"(?:号码|账号|号)"
+_COLON = r"(?:是|为|[:：])"
+# Letters after a Latin name ("WeChat users", "QQ plotted") are an account only where that is said.
+_CHINESE = rf"(?:微信|薇信|威信){_CALLED}?\s*{_COLON}?\s*(?:{_ACCOUNT}|{_NUMBER})"
+_SAID = rf"(?:{_CALLED}\s*{_COLON}?|{_COLON})\s*{_ACCOUNT}"
+_WITH_DIGIT = rf"(?=[A-Za-z_-]*[0-9]){_ACCOUNT}"
+_LATIN = (
+    r"(?<![A-Za-z])(?i:QQ|VX|WeChat)\s*"
+    rf"(?:{_SAID}|{_CALLED}?\s*{_COLON}?\s*(?:{_WITH_DIGIT}|{_NUMBER}))"
+)
+
 # Order matters: an identity number contains what looks like a telephone number.
 RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     (
@@ -14,9 +29,16 @@ RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     (
         "mobile_number",
         "[电话]",
-        re.compile(r"(?<![0-9.])(?:\+?86[- ]?)?1[3-9]\d[- ]?\d{4}[- ]?\d{4}(?![0-9])"),
+        re.compile(rf"(?:(?<!\d)(?<!\d\.)|(?=\+)){_COUNTRY}1[3-9]\d[- ]?\d{{4}}[- ]?\d{{4}}(?!\d)"),
     ),
-    ("landline_number", "[电话]", re.compile(r"(?<![0-9.-])0\d{2,3}[- ]\d{7,8}(?![0-9])")),
+    (
+        "landline_number",
+        "[电话]",
+        re.compile(
+            rf"(?:(?<!\d)(?<!\d[.-])|(?=[+(（])){_COUNTRY}"
+            rf"(?:{_AREA}|[(（]{_AREA}[)）])[- —]?\d{{7,8}}(?!\d)"
+        ),
+    ),
     (
         "email_address",
         "[邮箱]",
@@ -25,10 +47,7 @@ RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     (
         "messenger_name",
         "[社交账号]",
-        re.compile(
-            r"(?:微信|薇信|威信|QQ|qq|VX|vx|wechat|WeChat)(?:号码|号|账号)?\s*(?:是|为|[:：])?\s*"
-            r"(?:[A-Za-z][A-Za-z0-9_-]{5,19}|[1-9]\d{4,11})(?![A-Za-z0-9_])"
-        ),
+        re.compile(rf"(?:{_CHINESE}|{_LATIN})(?![A-Za-z0-9_])"),
     ),
 )
 
@@ -39,9 +58,11 @@ def scrub(text: str) -> tuple[str, set[str]]:
     Returns:
         The text, and the names of the rules that found something.
     """
-    found = set()
-    for name, placeholder, pattern in RULES:
-        text, count = pattern.subn(placeholder, text)
-        if count:
-            found.add(name)
+    found, before = set(), None
+    while text != before:  # what stood beside a number may be plain to see once that is gone
+        before = text
+        for name, placeholder, pattern in RULES:
+            text, count = pattern.subn(placeholder, text)
+            if count:
+                found.add(name)
     return text, found

@@ -1,5 +1,6 @@
 """Raw files to examples and benchmark items, by the file of each dataset and benchmark."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from collectivesft import benchmarks, datasets
@@ -7,6 +8,7 @@ from collectivesft.benchmarks.item import dump_item
 from collectivesft.curated.ledger import StepLedger
 from collectivesft.curated.store import write_results
 from collectivesft.errors import InputError
+from collectivesft.example import Drop, Example
 from collectivesft.files import atomic_path
 from collectivesft.progress import track
 from collectivesft.raw.folder import RawFolder
@@ -21,10 +23,18 @@ def read_dataset(name: str, manifest: Path, out: Path, dropped: Path, ledger: Pa
     raw = RawFolder.load(manifest)
     counts = StepLedger("read", [name])
     rows = track(datasets.get(name).read(raw), f"read {name}")
-    write_results(counts.watch(rows), out, dropped)
-    if counts.entry(name).rows_in == 0:
-        raise InputError(manifest, f"{name} has no rows", "Check its raw files, then fetch again")
+    write_results(_some(counts.watch(rows), name, manifest), out, dropped)
     counts.write(ledger)
+
+
+def _some(results: Iterable[Example | Drop], name: str, manifest: Path) -> Iterator[Example | Drop]:
+    """Pass the results on; none at all is an error, raised before any file has its name."""
+    empty = True
+    for result in results:
+        empty = False
+        yield result
+    if empty:
+        raise InputError(manifest, f"{name} has no rows", "Check its raw files, then fetch again")
 
 
 def read_benchmark(name: str, manifest: Path, out: Path) -> None:

@@ -38,9 +38,11 @@ def read_mixture(path: Path) -> Mixture:
     Raises:
         InputError: a key or value that does not belong there.
     """
-    content = read_yaml(path)
+    content = read_yaml(path) or {}
+    if not isinstance(content, dict):
+        raise InputError(path, "not a table of keys and values", "Write `mixture: {...}`")
     try:
-        return Mixture.model_validate((content or {}).get("mixture", {}))
+        return Mixture.model_validate(content.get("mixture") or {})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in ("mixture", *first["loc"]))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from collectivesft.example import Drop, Example, arrow_schema, drop_schema
 from collectivesft.files import atomic_path
 
 BATCH = 2048
+_REMEDY = "Delete it and run the step before again"
 
 
 class Writer:
@@ -69,15 +70,22 @@ def read_examples(path: Path) -> Iterator[Example]:
     Raises:
         InputError: not a Parquet file of examples.
     """
-    remedy = "Delete it and run the step before again"
+    with _readable(path), pq.ParquetFile(path) as file:
+        if not file.schema_arrow.equals(arrow_schema()):
+            raise InputError(path, "not a table of examples (other columns)", _REMEDY)
+        for batch in file.iter_batches(BATCH):
+            yield from map(_example, batch.to_pylist())
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
     try:
-        with pq.ParquetFile(path) as file:
-            if file.schema_arrow.names != arrow_schema().names:
-                raise InputError(path, "not a table of examples (other columns)", remedy)
-            for batch in file.iter_batches(BATCH):
-                yield from map(_example, batch.to_pylist())
-    except pa.ArrowException as error:
-        raise InputError(path, f"not readable as Parquet ({error})", remedy) from error
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if getattr(error, "errno", None):
+            raise  # the disk or a permission, not the content
+        problem = f"not readable as Parquet ({str(error).splitlines()[0]})"
+        raise InputError(path, problem, _REMEDY) from error
 
 
 def _example(row: dict) -> Example:
@@ -87,5 +95,10 @@ def _example(row: dict) -> Example:
 
 
 def count_rows(path: Path) -> int:
-    """Number of rows of a Parquet file, from its footer."""
-    return pq.read_metadata(path).num_rows
+    """Number of rows of a Parquet file, from its footer.
+
+    Raises:
+        InputError: not a Parquet file.
+    """
+    with _readable(path):
+        return pq.read_metadata(path).num_rows

@@ -83,15 +83,17 @@ def score(
     protocol: Annotated[str, typer.Option(help="The protocol's name in results.")],
     out: Out,
     csv: Annotated[Path, typer.Option(help="CSV of the categories to write.")],
+    answers: Annotated[Path, typer.Option(help="JSON Lines of the judged answers to write.")],
 ) -> None:
     """Score a model's answers: accuracies with 95 % intervals, by category and in all.
 
     Example: collectivesft scores score --predictions cmb.predictions.jsonl
     --items cmb.items.jsonl --model demo --protocol answer --out scores.json --csv categories.csv
+    --answers answers.jsonl
     """
     from collectivesft.scores.score import score as run
 
-    run(predictions, items, model, protocol, out, csv)
+    run(predictions, items, model, protocol, out, csv, answers)
 
 
 @app.command("answer-cases")
@@ -110,7 +112,7 @@ def answer_cases(
     Example: collectivesft scores answer-cases --model model --name demo
     --items cmb_clin.items.jsonl --out cases.answers.jsonl --limit 2
     """
-    from collectivesft.scores.cases import answer_cases as run
+    from collectivesft.scores.answer_cases import answer_cases as run
 
     run(model, name, items, out, max_new_tokens, limit, sample_seed, threads)
 
@@ -126,7 +128,7 @@ def score_cases(
     Example: collectivesft scores score-cases --answers cases.answers.jsonl --model demo
     --out cases.scores.json
     """
-    from collectivesft.scores.cases import score_cases as run
+    from collectivesft.scores.score_cases import score_cases as run
 
     run(answers, model, out)
 

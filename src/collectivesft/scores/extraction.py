@@ -49,7 +49,9 @@ _STATEMENT = re.compile(
 _LINE = re.compile(
     rf"^[ \t>*#\"'“”【\[(]*((?>{_LETTERS})){_AFTER}(?=[\s.。、,，:;；!)\]】*\"'”]|$)", re.M
 )
-_ALONE = re.compile(rf"(?<![{_LATIN}/])[A-Z](?![{_LATIN}/{_TERM}])")
+# Letters that stand alone, one or a list of them: "A", "A、B", "A和C".
+_ALONE = rf"(?<![{_LATIN}/])[A-Z](?![{_LATIN}/])"
+_LIST = re.compile(rf"{_ALONE}(?:[ \t]{{0,3}}[、和与及或&+][ \t]{{0,3}}{_ALONE})*")
 # What stands before a letter that is part of a term (维生素C, hepatitis B, type A) or denied.
 _TERM_BEFORE = re.compile(
     r"(?:维生素|维他命|肝炎|病毒|因子|蛋白|辅酶|球菌|免疫球蛋白|抗原|受体"
@@ -60,7 +62,7 @@ _ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b)[a-z]")
 # Han characters that may stand right before or after a letter that means an option.
 _HAN = r"\u3400-\u9fff"
 _HAN_BEFORE = set("选项择是为案和与及或即故")
-_HAN_AFTER = set("选项和与及或是为正对错均都")
+_HAN_AFTER = re.compile("[选项和与及或是为正对错均都]|[两三四五]个?选?项")
 
 
 def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE") -> str:
@@ -71,7 +73,8 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE") -> st
         2. A text that begins with option letters ("B", "B. xx", "A、C"); for a question with
            several answers each line that begins so adds its letters.
         3. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
-           in a term (B超, A型, 维生素C).
+           in a term (B超, A型, 维生素C). Listed letters share a term: A、B型血 and 维生素A和D give
+           none. After a statement they do not: 答案是A和B超 gives A.
 
     A question with one answer takes a single stated letter; where several are stated, the first
     in the text, as the benchmark does. Only capital letters count, full-width ones included
@@ -113,11 +116,8 @@ def _beginning(text: str, letters: frozenset[str], multiple: bool) -> str:
 
 
 def _standing_alone(text: str, letters: frozenset[str]) -> str:
-    return "".join(
-        match.group()
-        for match in _ALONE.finditer(text)
-        if match.group() in letters and not _in_term(text, match.start(), match.end())
-    )
+    lists = (m for m in _LIST.finditer(text) if not _in_term(text, m.start(), m.end()))
+    return "".join(letter for match in lists for letter in match.group() if letter in letters)
 
 
 def _is_article(text: str, start: int, end: int) -> bool:
@@ -125,10 +125,15 @@ def _is_article(text: str, start: int, end: int) -> bool:
 
 
 def _in_term(text: str, start: int, end: int) -> bool:
-    before, after = text[max(start - 1, 0) : start], text[end : end + 1]
+    """Whether a list of letters is part of a term, or denied, by what stands around it."""
+    before = text[max(start - 1, 0) : start]
     return (
-        _is_article(text, start, end)
+        _is_article(text, end - 1, end)
         or _TERM_BEFORE.search(text[max(start - 20, 0) : start]) is not None
-        or (re.match(f"[{_HAN}]", before) is not None and before not in _HAN_BEFORE)
-        or (re.match(f"[{_HAN}]", after) is not None and after not in _HAN_AFTER)
+        or (_is_han(before) and before not in _HAN_BEFORE)
+        or (_is_han(text[end : end + 1]) and _HAN_AFTER.match(text, end) is None)
     )
+
+
+def _is_han(character: str) -> bool:
+    return re.match(f"[{_HAN}]", character) is not None

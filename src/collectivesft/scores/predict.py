@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,6 @@ from typing import Any, Literal
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError, UserError
 from collectivesft.progress import Reporter
-from collectivesft.scores import extraction
 from collectivesft.scores import model as models
 from collectivesft.scores.journal import Journal
 from collectivesft.scores.model import LanguageModel
@@ -50,12 +48,13 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
     """Write one row for each test item that is asked, in the order of the file.
 
     A row holds id, benchmark, model (``name``), category, subcategory, question_type, multiple,
-    options (letters), prompt, raw (what the model wrote), stopped (it ended within the limit;
-    true for likelihood), official and corrected (letters read from it), answer (the key),
+    options (letters), prompt, lead (the end of the prompt that belongs to the answer), raw (what
+    the model wrote), stopped (it ended within the limit; true for likelihood), answer (the key),
     method, likelihood (natural log probability by letter, or null), prompt_tokens, error (null or
-    prompt_too_long: then nothing was asked), limit and sample_seed. Batches hold prompts of
-    like length and do not depend on what an earlier run finished, so an interrupted run ends
-    with the same bytes as one that was not.
+    prompt_too_long: then nothing was asked), limit and sample_seed. Which letters an answer means
+    is for `scores score` to say: another way of reading needs no model. Batches hold prompts of
+    like length and do not depend on what an earlier run finished, so an interrupted run ends with
+    the same bytes as one that was not.
 
     Args:
         folder: the model.
@@ -175,29 +174,9 @@ def _letter_tokens(
     return tokens
 
 
-def likeliest(likelihood: dict[str, float], multiple: bool) -> str:
-    """The letters that log probabilities speak for.
-
-    One answer: the likeliest, the first of equals. Several: each letter whose probability,
-    renormalised over the options, is above one in the number of options; at least the likeliest.
-    """
-    best = max(likelihood, key=likelihood.__getitem__)
-    if not multiple:
-        return best
-    weights = {letter: math.exp(v - likelihood[best]) for letter, v in likelihood.items()}
-    even = sum(weights.values()) / len(weights)
-    return "".join(sorted({best, *(k for k, weight in weights.items() if weight > even)}))
-
-
 def _row(name: str, q: _Question, answer: dict[str, Any] | None, options: Options) -> dict:
     item = q.item
     answer = answer or {"raw": "", "stopped": False, "likelihood": None, "error": TOO_LONG}
-    if answer["likelihood"]:
-        official = corrected = likeliest(answer["likelihood"], item.multiple)
-    else:
-        text = q.prompt.lead + answer["raw"] if answer["raw"] else ""
-        official = extraction.official(text, item.multiple)
-        corrected = extraction.corrected(text, item.multiple, item.options)
     return {
         "id": item.id,
         "benchmark": item.benchmark,
@@ -208,9 +187,8 @@ def _row(name: str, q: _Question, answer: dict[str, Any] | None, options: Option
         "multiple": item.multiple,
         "options": list(item.options),
         "prompt": q.prompt.text,
+        "lead": q.prompt.lead,
         "prompt_tokens": len(q.ids),
-        "official": official,
-        "corrected": corrected,
         "answer": item.answer,
         "method": options.method,
         "limit": options.limit,

@@ -9,26 +9,36 @@ from typing import Any
 from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError
-from collectivesft.files import atomic_path, read_jsonl, write_json
+from collectivesft.files import atomic_path, read_jsonl, write_json, write_jsonl
+from collectivesft.scores.reading import judge
 from collectivesft.scores.sampling import choose
 from collectivesft.scores.statistics import Summary, summarise
 
 _AGAIN = "Delete the predictions and run `collectivesft scores predict` again"
 _NEEDED = {
-    "id", "benchmark", "model", "answer", "official", "corrected", "stopped", "method",
-    "error", "limit", "sample_seed",
+    "id", "benchmark", "model", "multiple", "options", "prompt", "lead", "raw", "likelihood",
+    "answer", "stopped", "method", "error", "limit", "sample_seed",
 }  # fmt: skip
 
 
 def score(
-    predictions: Path, items: Path, model: str, protocol: str, out: Path, table: Path
+    predictions: Path,
+    items: Path,
+    model: str,
+    protocol: str,
+    out: Path,
+    table: Path,
+    answers: Path,
 ) -> dict[str, Any]:
-    """Write the scores of a model on a benchmark as JSON, and its categories as CSV.
+    """Write a model's scores on a benchmark as JSON, its categories as CSV, its answers as judged.
 
-    Headline figures (macro, micro, categories) compare the corrected reading with the key as
-    sets of letters. ``official`` compares CMB's own reading with the key letter by letter, as
-    CMB's score.py does; its four unsorted keys stand sorted in the items, so up to four questions
-    of 11,200 may count otherwise. A question that was too long to ask counts as wrong.
+    Headline figures (macro, micro, categories) count the corrected reading, ``official`` CMB's
+    own. CMB's four unsorted keys stand sorted in the items, so up to four questions of 11,200
+    may count otherwise by CMB's reading. A question that was too long to ask counts as wrong.
+
+    Args:
+        answers: JSON Lines to write, one row an item in the items' order: what was asked and
+            written, the letters of both readings, the key, and who is right.
 
     Returns:
         What is written as JSON. Fractions have six digits; low and high bound 95 % intervals.
@@ -37,10 +47,10 @@ def score(
         InputError: predictions that do not belong to these items, one for one.
     """
     rows = _rows(predictions, model)
-    asked = _matched(predictions, rows, list(load_items(items)))
-    groups = [(item.category, item.subcategory) for item in asked]
-    right = [set(r["corrected"]) == set(i.answer) for r, i in zip(rows, asked, strict=True)]
-    official = [r["official"] == i.answer for r, i in zip(rows, asked, strict=True)]
+    pairs = _matched(predictions, rows, list(load_items(items)))
+    judged = [judge(row, item) for item, row in pairs]
+    groups = [(row["category"], row["subcategory"]) for row in judged]
+    right, official = ([row[f"{by}_right"] for row in judged] for by in ("corrected", "official"))
     summary, by_official = summarise(groups, right), summarise(groups, official)
     scores = {
         "model": model,
@@ -54,10 +64,12 @@ def score(
         **_groups(summary, rows[0]["benchmark"]),
         "official": {"macro": by_official.macro["value"], "micro": by_official.micro["value"]},
         "differ": sum(a != b for a, b in zip(right, official, strict=True)),
-        **_counts(rows, asked),
+        "stopped": sum(row["stopped"] for row in rows),
+        **_counts(judged),
     }
-    write_json(out, scores)
+    write_jsonl(answers, judged)
     _write_categories(table, scores)
+    write_json(out, scores)
     return scores
 
 
@@ -79,30 +91,32 @@ def _rows(predictions: Path, model: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _matched(predictions: Path, rows: Sequence[dict], items: Sequence[Item]) -> list[Item]:
-    """The item of each row, after a check that exactly the items that were to be asked are there.
+def _matched(
+    predictions: Path, rows: Sequence[dict], items: Sequence[Item]
+) -> list[tuple[Item, dict[str, Any]]]:
+    """Items that were to be asked, in their order, each with its row; exactly these are there.
 
     Raises:
         InputError: an id that is missing, unknown or there twice, or another key than the item's.
     """
     asked = {item.id: item for item in choose(items, rows[0]["limit"], rows[0]["sample_seed"])}
-    seen: set[str] = set()
+    found: dict[str, dict[str, Any]] = {}
     for row in rows:
         id, item = row["id"], asked.get(row["id"])
         if item is None or item.benchmark != row["benchmark"]:
             raise InputError(predictions, "unknown item, not asked by this protocol", _AGAIN, id)
-        if id in seen:
+        if id in found:
             raise InputError(predictions, "item predicted twice", _AGAIN, id)
         if not item.answer:
             raise InputError(predictions, "item without a key", "Fetch the benchmark's key", id)
         if item.answer != row["answer"]:
             raise InputError(predictions, f"key {row['answer']} is now {item.answer}", _AGAIN, id)
-        seen.add(id)
-    missing = [id for id in asked if id not in seen]
+        found[id] = row
+    missing = [id for id in asked if id not in found]
     if missing:
         problem = f"{len(missing)} of {len(asked)} items are missing, {missing[0]} first"
         raise InputError(predictions, problem, _AGAIN)
-    return [asked[row["id"]] for row in rows]
+    return [(item, found[id]) for id, item in asked.items()]
 
 
 def _groups(summary: Summary, benchmark: str) -> dict[str, list[dict[str, Any]]]:
@@ -124,14 +138,13 @@ def _groups(summary: Summary, benchmark: str) -> dict[str, list[dict[str, Any]]]
     }
 
 
-def _counts(rows: Sequence[dict], asked: Sequence[Item]) -> dict[str, Any]:
+def _counts(judged: Sequence[dict]) -> dict[str, Any]:
     """How answers went: counts of items, and of first letters of answers and of the key."""
     return {
-        "unparsed": sum(not row["corrected"] for row in rows),
-        "stopped": sum(row["stopped"] for row in rows),
-        "too_long": sum(row["error"] is not None for row in rows),
-        "letters": _first_letters(row["corrected"] for row in rows),
-        "gold_letters": _first_letters(item.answer for item in asked),
+        "unparsed": sum(not row["corrected"] for row in judged),
+        "too_long": sum(row["error"] is not None for row in judged),
+        "letters": _first_letters(row["corrected"] for row in judged),
+        "gold_letters": _first_letters(row["answer"] for row in judged),
     }
 
 

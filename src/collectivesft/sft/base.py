@@ -1,14 +1,17 @@
 """A base model as one plain folder: safetensors, tokenizer with chat template, what it is."""
 
+import errno
+import math
 import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import InputError
-from collectivesft.files import atomic_path, write_json
+from collectivesft.files import atomic_path, read_json, sha256, share, write_json
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sft import chat
+from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import ModelRecipe, read_model
 
 FACTS = "base.json"
@@ -26,15 +29,23 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
         InputError: the files are no model that can be used.
     """
     model, raw = read_model(recipe), RawFolder.load(manifest)
+    quiet()
     with atomic_path(out) as partial:
         partial.mkdir()
         _weights(recipe, model, raw, partial)
         _tokenizer(model, raw, partial)
-        facts = {
-            key: getattr(model, key) for key in ("title", "licence", "licence_url", "homepage")
-        }
-        facts |= {"name": recipe.stem, "chat_template": model.chat_template, "notes": model.notes}
-        write_json(partial / FACTS, facts | {"parameters": count_parameters(partial)})
+        share(partial)
+        write_json(partial / FACTS, _facts(recipe, model, partial))
+
+
+def _facts(recipe: Path, model: ModelRecipe, folder: Path) -> dict[str, Any]:
+    shown = ("title", "licence", "licence_url", "homepage", "chat_template", "notes")
+    weights = {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
+    return {key: getattr(model, key) for key in shown} | {
+        "name": recipe.stem,
+        "parameters": count_parameters(folder),
+        "weights": weights,
+    }
 
 
 def _weights(recipe: Path, model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
@@ -47,25 +58,38 @@ def _weights(recipe: Path, model: ModelRecipe, raw: RawFolder, folder: Path) -> 
     elif gguf := raw.paths(".gguf"):
         convert_gguf(gguf[0], folder)
     elif raw.paths(".safetensors"):
+        _check_architecture(raw)
+        for path in raw.paths(".safetensors"):
+            _shapes(path)
         for name in raw.names:
-            _link(raw.path(name), folder / name)
+            _place(raw.path(name), folder / name)
     else:
         problem = f"no weights among {', '.join(raw.names) or 'no files'}"
-        raise InputError(manifest_of(raw), problem, "Use a source with .safetensors or .gguf files")
+        raise InputError(raw.manifest, problem, "Use a source with .safetensors or .gguf files")
 
 
-def manifest_of(raw: RawFolder) -> Path:
-    """Path of the manifest, for messages."""
-    return raw.manifest
+def _check_architecture(raw: RawFolder) -> None:
+    """Only what transformers itself can build is taken: no code from a repository is run."""
+    from transformers import CONFIG_MAPPING
+
+    config = raw.path("config.json")
+    name = read_json(config).get("model_type")
+    if name not in CONFIG_MAPPING:
+        remedy = "Choose a base model of a plain architecture, or convert its weights to one first"
+        raise InputError(config, f"transformers has no architecture {name!r}", remedy)
 
 
-def _link(source: Path, target: Path) -> None:
-    """A second name for a file; a copy where the file system cannot do that."""
+def _place(source: Path, target: Path) -> None:
+    """A copy of a file; weights, which are never written to, get a second name where possible."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy(source, target)
+    if source.suffix == ".safetensors":
+        try:
+            os.link(source, target)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP):
+                raise
+    shutil.copy(source, target)
 
 
 def convert_gguf(path: Path, folder: Path) -> None:
@@ -90,7 +114,13 @@ def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
     """Give the tokenizer the chat template, and the model its end of turn."""
     from transformers import AutoTokenizer, GenerationConfig
 
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except (OSError, ValueError) as error:
+        problem = f"transformers cannot load the tokenizer ({str(error).splitlines()[0]})"
+        raise InputError(
+            raw.manifest, problem, "Add the tokenizer's files to the source"
+        ) from error
     end = chat.END_OF_TURN[model.chat_template]
     if tokenizer.convert_tokens_to_ids(end) in (None, tokenizer.unk_token_id):
         problem = f"the tokenizer has no token {end} of the chat template {model.chat_template}"
@@ -109,14 +139,15 @@ def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
 
 def count_parameters(folder: Path) -> int:
     """Number of weights in a folder's safetensors files, read from their headers."""
-    from safetensors import safe_open
+    return sum(math.prod(s) for path in sorted(folder.glob("*.safetensors")) for s in _shapes(path))
 
-    total = 0
-    for path in sorted(folder.glob("*.safetensors")):
+
+def _shapes(path: Path) -> list[list[int]]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
         with safe_open(path, framework="np") as file:
-            for name in file.keys():  # noqa: SIM118  (not a dict)
-                size = 1
-                for length in file.get_slice(name).get_shape():
-                    size *= length
-                total += size
-    return total
+            names = file.keys()
+            return [file.get_slice(name).get_shape() for name in names]
+    except SafetensorError as error:
+        raise InputError(path, f"not a safetensors file ({error})", "Fetch it again") from error

@@ -23,7 +23,10 @@ class Checkpoints:
     fingerprint: str
 
     def save(self, step: int, model: Any, optimizer: Any, history: list[dict]) -> None:
-        """Write a checkpoint after ``step`` optimiser steps and forget all but the last two."""
+        """Write a checkpoint after ``step`` optimiser steps; forget all but the last two.
+
+        Those of other trainings go too: nothing would ever read them, and they are large.
+        """
         from safetensors.torch import save_file
 
         with atomic_path(self.folder / f"step-{step:08d}") as partial:
@@ -33,11 +36,18 @@ class Checkpoints:
             save_file(_contiguous(optimizer_tensors(optimizer)), partial / "optimizer.safetensors")
             state = {"step": step, "fingerprint": self.fingerprint, "history": history}
             (partial / "state.json").write_text(dump_json(state), encoding="utf-8")
-        for old in self._folders()[:-KEPT]:
-            shutil.rmtree(old)
+        kept = [path for path in self._folders() if self._state(path)][-KEPT:]
+        for path in self._folders():
+            if path not in kept:
+                shutil.rmtree(path)
 
     def _folders(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"))
+
+    def _state(self, path: Path) -> dict[str, Any] | None:
+        """Step and history of a checkpoint of this very training; None for another's."""
+        state = read_json(path / "state.json")
+        return state if state["fingerprint"] == self.fingerprint else None
 
     def restore(self, model: Any, optimizer: Any) -> tuple[int, list[dict]]:
         """Load the last checkpoint of this very training.
@@ -48,8 +58,8 @@ class Checkpoints:
         from safetensors.torch import load_file
 
         for path in reversed(self._folders()):
-            state = read_json(path / "state.json")
-            if state["fingerprint"] != self.fingerprint:
+            state = self._state(path)
+            if state is None:
                 continue
             device = next(iter(trainable(model).values())).device
             load_trainable(model, load_file(path / "weights.safetensors"))

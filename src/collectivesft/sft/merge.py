@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from collectivesft.files import atomic_path
+from collectivesft.files import atomic_path, share
+from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import read_experiment
 
 # What a model's folder takes over from its base.
@@ -18,12 +19,14 @@ def merge(base: Path, trained: Path, recipe: Path, out: Path) -> None:
     """
     import torch
 
+    quiet()
     model = _trained(base, trained, read_experiment(recipe).training.method)
     with atomic_path(out) as partial:
         model.to(torch.bfloat16).save_pretrained(partial)
         for path in sorted(base.iterdir()):
             if path.name.startswith(_FROM_BASE):
                 shutil.copy(path, partial / path.name)
+        share(partial)
 
 
 def _trained(base: Path, trained: Path, method: str) -> Any:

@@ -6,10 +6,14 @@ killed goes on with exactly the examples that come next.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from collectivesft.sft.recipe import Training
+
+# Held-out examples that are packed together; the time of packing grows with its square.
+NEIGHBOURS = 4096
 
 
 @dataclass(frozen=True)
@@ -38,11 +42,16 @@ class Plan:
     def step(self, number: int) -> list[list[int]]:
         """The forward passes of step ``number`` (from 0), each a list of example indices."""
         epoch, place = divmod(number, self.steps_per_epoch)
-        order = np.random.Generator(np.random.PCG64([self.training.seed, epoch]))
-        shuffled = order.permutation(len(self.lengths))
+        shuffled = order(self.training.seed, epoch, len(self.lengths))
         size = self.training.examples_per_step
         chosen = shuffled[place * size : (place + 1) * size].tolist()
         return pack(chosen, self.lengths, self.training.tokens_per_batch)
+
+
+@lru_cache(maxsize=1)
+def order(seed: int, epoch: int, examples: int) -> np.ndarray:
+    """The examples in the order of one epoch; kept, as all steps of the epoch ask for it."""
+    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(examples)
 
 
 def pack(examples: list[int], lengths: np.ndarray, capacity: int) -> list[list[int]]:
@@ -65,5 +74,7 @@ def pack(examples: list[int], lengths: np.ndarray, capacity: int) -> list[list[i
 
 
 def evaluation_batches(lengths: np.ndarray, capacity: int) -> Iterator[list[int]]:
-    """All examples once, packed, in a fixed order."""
-    yield from pack(list(range(len(lengths))), lengths, capacity)
+    """All examples once, packed among neighbours, in a fixed order."""
+    for start in range(0, len(lengths), NEIGHBOURS):
+        end = min(start + NEIGHBOURS, len(lengths))
+        yield from pack(list(range(start, end)), lengths, capacity)

@@ -52,7 +52,7 @@ class Training(_Strict):
         tokens_per_batch: tokens of one forward pass; a step's examples are packed into passes.
         epochs, max_steps: the end, whichever comes first.
         cutoff: most tokens of an example; longer ones are cut at their end.
-        precision: of weights and activations in the forward and backward pass.
+        precision: of the forward and backward pass; what is trained is kept in float32.
         save_steps, eval_steps: optimiser steps between checkpoints and evaluations.
     """
 

@@ -5,6 +5,7 @@ plan says, take loss at the labelled places only, and go on after a kill to the 
 model, the adapters and the optimiser are transformers', peft's and torch's.
 """
 
+import contextlib
 import hashlib
 import math
 import time
@@ -13,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import UserError
-from collectivesft.files import atomic_path, dump_json, read_json, write_jsonl
+from collectivesft.files import atomic_path, dump_json, read_json, share, write_jsonl
 from collectivesft.progress import Reporter
 from collectivesft.sft.base import FACTS
-from collectivesft.sft.batch import loss_sum, make_batch
+from collectivesft.sft.batch import Batch, loss_sum, make_batch
 from collectivesft.sft.checkpoint import Checkpoints, trainable
 from collectivesft.sft.plan import Plan, evaluation_batches
+from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import Experiment, Training, read_experiment
 from collectivesft.sft.tokens import Tokens
 
@@ -66,6 +68,7 @@ def train(
     with atomic_path(out) as partial:
         model.save_pretrained(partial)
         (partial / "README.md").unlink(missing_ok=True)  # peft's card; stage hub writes ours
+        share(partial)
     write_jsonl(history, run.history)
 
 
@@ -77,16 +80,20 @@ def fingerprint(tokens: Path, base: Path, experiment: Experiment, device: str, t
 
 
 def load(base: Path, training: Training, device: str) -> Any:
-    """The base model, ready to train; with adapters where the method is lora."""
+    """The base model, ready to train; with adapters where the method is lora.
+
+    What is trained is float32 in every precision: a step of 2e-5 is below bfloat16's resolution
+    of most weights and would be rounded away.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
-    dtype = getattr(torch, training.precision)
+    quiet()
+    dtype = torch.float32 if training.method == "full" else getattr(torch, training.precision)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, attn_implementation="sdpa")
     model.to(device).train()
     if training.gradient_checkpointing:
-        model.gradient_checkpointing_enable({"use_reentrant": False})
-        model.enable_input_require_grads()
+        model.activation_checkpointing_enable({"use_reentrant": False})
     if training.method == "full":
         return model
     from peft import LoraConfig, get_peft_model
@@ -99,7 +106,10 @@ def load(base: Path, training: Training, device: str) -> Any:
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(model, config)
+    adapted = get_peft_model(model, config)
+    for made in adapted.peft_config.values():
+        made.target_modules = sorted(made.target_modules)  # a set: its order would be saved
+    return adapted
 
 
 @dataclass
@@ -140,7 +150,9 @@ class Run:
                 reporter.advance(1, f"loss {loss:.3f}, {speed:,.0f} tokens/s")
                 last = number + 1 == self.plan.steps
                 if len(self.validation) and (last or (number + 1) % self.training.eval_steps == 0):
-                    self._note(number, tokens, eval_loss=round(self.evaluate(), 6))
+                    value = self.evaluate()
+                    self._check(number, "validation loss", value)
+                    self._note(number, tokens, eval_loss=round(value, 6))
                 if last or (number + 1) % self.training.save_steps == 0:
                     self.checkpoints.save(number + 1, self.model, self.optimizer, self.history)
 
@@ -157,19 +169,31 @@ class Run:
         total = 0.0
         for group in groups:
             batch = make_batch(self.train_tokens, group, self.device)
-            loss = loss_sum(self.model, batch)
+            loss = self._loss(batch)
             (loss / labels).backward()
             total += loss.item()
             tokens += batch.ids.shape[1]
         mean = total / labels
-        if not math.isfinite(mean):
-            remedy = "Lower training.learning_rate or set training.precision to float32"
-            raise UserError(f"step {number + 1}: the loss is {mean}. {remedy}.")
-        torch.nn.utils.clip_grad_norm_(self.parameters, self.training.max_grad_norm)
+        self._check(number, "loss", mean)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.training.max_grad_norm)
+        self._check(number, "gradient", norm.item())
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         self._note(number, tokens, loss=round(mean, 6), learning_rate=rate)
         return mean, tokens
+
+    def _loss(self, batch: Batch) -> Any:
+        import torch
+
+        half = self.training.precision == "bfloat16"
+        lower = torch.autocast(self.device, torch.bfloat16) if half else contextlib.nullcontext()
+        with lower:
+            return loss_sum(self.model, batch)
+
+    def _check(self, number: int, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            remedy = "Lower training.learning_rate or set training.precision to float32"
+            raise UserError(f"step {number + 1}: the {name} is {value}. {remedy}.")
 
     def _labels(self, examples: list[int]) -> int:
         offsets = self.train_tokens.offsets
@@ -190,7 +214,7 @@ class Run:
                 self.validation.lengths, self.training.tokens_per_batch
             ):
                 batch = make_batch(self.validation, group, self.device)
-                total += loss_sum(self.model, batch).item()
+                total += self._loss(batch).item()
                 labels += len(batch.labels)
         self.model.train()
         return total / labels

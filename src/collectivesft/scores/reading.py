@@ -1,0 +1,54 @@
+"""What a prediction says: its letters by CMB's reading and the corrected one, and who is right."""
+
+import math
+from typing import Any
+
+from collectivesft.benchmarks.item import Item
+from collectivesft.scores import extraction
+
+
+def judge(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
+    """A prediction with its letters and whether they are the key, as a person checks it.
+
+    ``corrected_right`` compares the corrected reading with the key as sets of letters,
+    ``official_right`` CMB's own reading letter by letter, as CMB's score.py does.
+    """
+    official, corrected = letters(prediction)
+    return {
+        "id": item.id,
+        "category": item.category,
+        "subcategory": item.subcategory,
+        **{key: prediction[key] for key in ("prompt", "raw", "likelihood", "error")},
+        "official": official,
+        "corrected": corrected,
+        "answer": item.answer,
+        "official_right": official == item.answer,
+        "corrected_right": set(corrected) == set(item.answer),
+    }
+
+
+def letters(prediction: dict[str, Any]) -> tuple[str, str]:
+    """The letters of an answer: as CMB reads them, and as corrected; likelihoods have one reading.
+
+    What was written is read together with the lead that the model went on from.
+    """
+    multiple, options = prediction["multiple"], prediction["options"]
+    if prediction["likelihood"]:
+        both = likeliest(prediction["likelihood"], multiple)
+        return both, both
+    text = prediction["lead"] + prediction["raw"] if prediction["raw"] else ""
+    return extraction.official(text, multiple), extraction.corrected(text, multiple, options)
+
+
+def likeliest(likelihood: dict[str, float], multiple: bool) -> str:
+    """The letters that log probabilities speak for.
+
+    One answer: the likeliest, the first of equals. Several: each letter whose probability,
+    renormalised over the options, is above one in the number of options; at least the likeliest.
+    """
+    best = max(likelihood, key=likelihood.__getitem__)
+    if not multiple:
+        return best
+    weights = {letter: math.exp(v - likelihood[best]) for letter, v in likelihood.items()}
+    even = sum(weights.values()) / len(weights)
+    return "".join(sorted({best, *(k for k, weight in weights.items() if weight > even)}))

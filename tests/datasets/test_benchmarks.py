@@ -1,0 +1,317 @@
+"""Every benchmark on small files in upstream's format: golden items and prompts, bad rows."""
+
+import json
+import os
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from promises import real
+from upstream import array, csv_text, raw_folder
+
+from collectivesft import benchmarks
+from collectivesft.benchmarks import cmb, cmb_clin
+from collectivesft.benchmarks.item import Item, dump_item, load_items
+from collectivesft.curated.read import read_benchmark
+from collectivesft.errors import InputError, UserError
+
+GOLDEN = Path(__file__).parent / "golden" / "benchmarks"
+
+
+def question(subject: str, kind: str, text: str, option: dict, **more) -> dict:
+    exam = {"exam_type": "医师考试", "exam_class": "规培结业", "exam_subject": subject}
+    return {**exam, "question": text, "question_type": kind, "option": option, **more}
+
+
+VAL = [
+    question(
+        "内科",
+        "单项选择题",
+        "缺铁性贫血首选的治疗是",
+        {"A": "口服铁剂", "B": "输血", "C": "叶酸", "D": "维生素B12", "E": ""},
+        answer="A",
+        explanation="缺铁应先补铁，并查明病因。",
+    ),
+    question(
+        "药理",
+        "多项选择题",
+        "下列属于脂溶性维生素的有",
+        {"A": "维生素A", "B": "维生素C", "C": "维生素D"},
+        answer="AC",
+        explanation="维生素C溶于水。",
+    ),
+]
+TEST = [
+    question("生化", "单项选择题", "血清钾的符号是", {"A": "K", "B": "Na", "C": "钙"}, id=1),
+    question(
+        "内科",
+        "多项选择题",
+        "属于糖尿病典型症状的有",
+        {"A": "多饮", "B": "多尿", "C": "耳鸣"},
+        id=2,
+    ),
+    question(
+        "外科", "单项选择题", "急性阑尾炎的典型压痛点是", {"a": "麦氏点", "Ｂ": "墨菲点"}, id=3
+    ),
+]
+KEY = [{"id": 3, "answer": "Ａ"}, {"id": 1, "answer": "A"}, {"id": 2, "answer": "BA"}]
+CLIN = [
+    {
+        "id": "0",
+        "title": "案例分析-腹外疝",
+        "description": "现病史：病人，男，49岁，右下腹痛3小时。",
+        "QA_pairs": [
+            {"question": "简述诊断及依据。", "solution": "右侧腹股沟斜疝嵌顿。"},
+            {"question": "如何治疗？", "solution": "急诊手术。"},
+        ],
+    },
+    {
+        "id": "1",
+        "title": "早期文件的写法",
+        "description": "病人，女，30岁。",
+        "QA_pairs": [{"question": "首选检查？", "answer": "血常规。"}],
+    },
+]
+HEADER = ["", "Question", "A", "B", "C", "D", "Answer"]
+DEV_CSV = [["0", "人体最大的器官是", "心脏", "皮肤", "肝脏", "肺", "B"]]
+TEST_CSV = [["0", "属于脑神经的是", "面神经", "桡神经", "尺神经", "坐骨神经", "A"]]
+
+
+def cmb_files(val=VAL, test=TEST, key=KEY) -> dict[str, bytes]:
+    return {cmb.VAL: array(val), cmb.TEST: array(test), cmb.KEY: array(key)}
+
+
+def clin_files(cases=CLIN) -> dict[str, bytes]:
+    return {cmb_clin.FILE: array(cases)}
+
+
+def cmmlu_files(dev=DEV_CSV, test=TEST_CSV) -> dict[str, bytes]:
+    rows = {"dev/anatomy.csv": dev, "test/virology.csv": test}
+    return {name: csv_text(HEADER, found).encode() for name, found in rows.items()}
+
+
+FILES = {"cmb": cmb_files, "cmb_clin": clin_files, "cmmlu_medical": cmmlu_files}
+NAMES = sorted(FILES)
+
+
+def items(name: str, folder: Path, **changes) -> list[Item]:
+    return list(benchmarks.get(name).items(raw_folder(folder, FILES[name](**changes))))
+
+
+def rendered(item: Item) -> dict:
+    """The item, and everything that it is asked with."""
+    module = benchmarks.get(item.benchmark)
+    if item.kind == "clinical":
+        said = [f"第{n}次回答" for n in range(1, len(item.turns))]
+        asked = {str(n): module.messages(item, said[:n]) for n in range(len(item.turns))}
+    else:
+        asked = {
+            f"{style}, {preset}": module.prompt(item, style, preset)
+            for style in ("answer_only", "cot")
+            for preset in ("official", "corrected")
+        }
+        asked |= {
+            f"{style}, target": module.target(item, style) for style in ("answer_only", "cot")
+        }
+    return {"item": asdict(item), "asked": asked}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_golden(name: str, tmp_path: Path):
+    found = [rendered(item) for item in items(name, tmp_path)]
+    lines = [json.dumps(row, ensure_ascii=False, sort_keys=True) for row in found]
+    golden = GOLDEN / f"{name}.jsonl"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.parent.mkdir(exist_ok=True)
+        golden.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert lines == golden.read_text(encoding="utf-8").splitlines()
+
+
+def test_each_benchmark_has_a_fixture_a_golden_file_and_a_source():
+    assert benchmarks.names() == NAMES == sorted(path.stem for path in GOLDEN.glob("*.jsonl"))
+    for name in NAMES:
+        source = benchmarks.get(name).SOURCE
+        assert source.name == name and source.files and source.licence and source.citation
+        assert source.rows
+
+
+def test_unknown_benchmark_lists_the_known():
+    with pytest.raises(UserError, match=r"unknown benchmark 'item'.*cmb, cmb_clin, cmmlu_medical"):
+        benchmarks.get("item")
+
+
+class TestCmb:
+    def test_prompt_is_that_of_the_authors(self, tmp_path):
+        item = items("cmb", tmp_path)[0]
+        assert cmb.prompt(item, "answer_only", "official") == (
+            "以下是中国医师考试中规培结业考试的一道单项选择题，不需要做任何分析和解释，直接输出答案选项。\n"
+            "缺铁性贫血首选的治疗是\nA. 口服铁剂\nB. 输血\nC. 叶酸\nD. 维生素B12"
+        )
+        assert cmb.target(item, "cot") == "缺铁应先补铁，并查明病因。所以答案是A。"
+
+    def test_official_leaves_out_options_of_one_character_and_corrected_shows_all(self, tmp_path):
+        item = items("cmb", tmp_path)[2]
+        official = cmb.prompt(item, "answer_only", "official").splitlines()
+        corrected = cmb.prompt(item, "answer_only", "corrected").splitlines()
+        assert official[2:] == ["B. Na"]
+        assert corrected[2:] == ["A. K", "B. Na", "C. 钙"]
+        assert official[:2] == corrected[:2]
+
+    def test_key_is_matched_by_id_and_its_letters_sorted(self, tmp_path):
+        answers = {item.id: item.answer for item in items("cmb", tmp_path)}
+        assert answers == {"val-1": "A", "val-2": "AC", "1": "A", "2": "AB", "3": "A"}
+
+    def test_question_without_an_answer_in_the_key(self, tmp_path):
+        with pytest.raises(InputError) as caught:
+            items("cmb", tmp_path, key=[KEY[0], KEY[1]])
+        expected = f"{cmb.TEST}, row 2: question 2 has no answer in {cmb.KEY}"
+        assert expected in str(caught.value) and caught.value.row == 2
+
+    def test_empty_answer_in_the_key(self, tmp_path):
+        key = [KEY[0], {"id": 1, "answer": " "}]
+        with pytest.raises(InputError, match=f"{cmb.KEY}, row 2: the key of question 1 is empty"):
+            items("cmb", tmp_path, key=key)
+
+    @pytest.mark.parametrize("part", ["val", "test"])
+    def test_option_given_as_a_string(self, tmp_path, part):
+        good = {"val": VAL, "test": TEST}[part]
+        rows = [good[0], {**good[1], "option": "A. 多饮 B. 多尿"}]
+        file = {"val": cmb.VAL, "test": cmb.TEST}[part]
+        with pytest.raises(InputError, match=f"{file}, row 2: option is text, expected an object"):
+            items("cmb", tmp_path, **{part: rows})
+
+    @pytest.mark.parametrize(
+        ("changes", "problem"),
+        [
+            ({"question": ""}, "question is empty"),
+            ({"option": {"A": "甲", "B": ""}}, "1 options, at least two are needed"),
+            ({"question": None}, "question is empty"),
+        ],
+    )
+    def test_question_that_cannot_be_asked(self, tmp_path, changes, problem):
+        with pytest.raises(InputError, match=f"{cmb.TEST}, row 1: {problem}"):
+            items("cmb", tmp_path, test=[{**TEST[0], **changes}])
+
+    @pytest.mark.parametrize("key", ["id", "question", "option", "exam_class", "question_type"])
+    def test_missing_key_is_named(self, tmp_path, key):
+        row = {name: value for name, value in TEST[0].items() if name != key}
+        with pytest.raises(InputError, match=f"{cmb.TEST}, row 1: no {key}; there is"):
+            items("cmb", tmp_path, test=[row])
+
+    def test_categories_of_the_real_key(self, tmp_path):
+        rows = json.loads(real("cmb-test-choice-answer.json").read_bytes())
+        assert {row["exam_type"] for row in rows} == set(cmb.CATEGORIES)
+
+    def test_the_real_key_gives_11200_items(self, tmp_path):
+        data = real("cmb-test-choice-answer.json").read_bytes()
+        options = {letter: f"选项{letter}" for letter in "ABCDEF"}
+        test = [
+            {**row, "question": f"题{row['id']}", "option": options} for row in json.loads(data)
+        ]
+        packed = {**cmb_files(val=[], test=test), cmb.KEY: data}
+        found = list(cmb.items(raw_folder(tmp_path, packed)))
+        assert len(found) == len({item.id for item in found}) == cmb.SOURCE.rows
+        assert set(Counter(item.subcategory for item in found).values()) == {400}
+        multiple = [item for item in found if item.multiple]
+        assert len(multiple) == 1190 and sum(len(item.answer) == 1 for item in multiple) == 25
+        assert all(len(item.answer) == 1 for item in found if not item.multiple)
+        gold = {item.id: item.answer for item in found}
+        unsorted = {"5218": "BE", "5255": "CE", "5313": "BD", "5444": "AC"}
+        assert {id: gold[id] for id in unsorted} == unsorted
+
+
+class TestCmbClin:
+    def test_case_comes_with_the_first_question_and_answers_between(self, tmp_path):
+        item = items("cmb_clin", tmp_path)[0]
+        first = ("user", f"以下是一位病人的病例：\n{item.question}\n简述诊断及依据。")
+        assert cmb_clin.messages(item, []) == [first]
+        turns = cmb_clin.messages(item, ["疝。"])
+        assert turns == [first, ("assistant", "疝。"), ("user", "如何治疗？")]
+
+    def test_references_are_under_solution_or_answer(self, tmp_path):
+        references = [[turn["reference"] for turn in i.turns] for i in items("cmb_clin", tmp_path)]
+        assert references == [["右侧腹股沟斜疝嵌顿。", "急诊手术。"], ["血常规。"]]
+
+    @pytest.mark.parametrize(
+        ("changes", "problem"),
+        [
+            ({"QA_pairs": []}, "a case without questions"),
+            ({"QA_pairs": None}, "a case without questions"),
+            ({"QA_pairs": "一、诊断"}, "QA_pairs is text, expected a list"),
+            ({"QA_pairs": [{"question": "诊断？"}]}, "a question without solution"),
+            ({"QA_pairs": [{"solution": "疝"}]}, "no question; there is solution"),
+            ({"QA_pairs": ["诊断？"]}, "text where an object with question is expected"),
+            ({"QA_pairs": [{"question": " ", "solution": "疝"}]}, "a question is empty"),
+        ],
+    )
+    def test_case_that_cannot_be_asked(self, tmp_path, changes, problem):
+        with pytest.raises(InputError, match=f"{cmb_clin.FILE}, row 2: {problem}"):
+            items("cmb_clin", tmp_path, cases=[CLIN[0], {**CLIN[1], **changes}])
+
+    def test_real_cases(self, tmp_path):
+        packed = {"cmb-clin.json": real("cmb-clin.json").read_bytes()}
+        found = list(cmb_clin.items(raw_folder(tmp_path, packed)))
+        assert len(found) == len({item.id for item in found}) == cmb_clin.SOURCE.rows
+        assert sum(len(item.turns) for item in found) == 208
+        assert all(turn["question"] and turn["reference"] for i in found for turn in i.turns)
+
+
+class TestCmmlu:
+    @pytest.mark.parametrize(
+        ("row", "problem"),
+        [
+            (["1", "题", "甲", "乙", "丙", "丁", "E"], "the answer 'E' is not one of A, B, C, D"),
+            (["1", "题", "甲", "乙", "丙", "丁", ""], "the answer '' is not one of"),
+            (["1", "题", "甲", "乙", "丙", "丁", "AB"], "the answer 'AB' is not one of"),
+            (["1", "题", "甲", "乙", "A"], "another number of fields than the header"),
+            (["1", "题", "甲", "", "丙", "丁", "A"], "B is empty"),
+            (["1", "", "甲", "乙", "丙", "丁", "A"], "Question is empty"),
+        ],
+    )
+    def test_row_that_cannot_be_asked(self, tmp_path, row, problem):
+        with pytest.raises(InputError, match=rf"test/virology\.csv, row 3: {problem}"):
+            items("cmmlu_medical", tmp_path, test=[*TEST_CSV, row])
+
+    def test_missing_column_is_named(self, tmp_path):
+        data = csv_text(["Question", "A", "B", "C", "D"], []).encode()
+        raw = raw_folder(tmp_path, {"test/anatomy.csv": data})
+        with pytest.raises(InputError, match="row 1: no column Answer"):
+            list(benchmarks.get("cmmlu_medical").items(raw))
+
+    def test_real_questions(self, tmp_path):
+        folder = real("cmmlu-medical")
+        module = benchmarks.get("cmmlu_medical")
+        names = [file.path for file in module.SOURCE.files]
+        packed = {name: (folder / name).read_bytes() for name in names}
+        found = list(module.items(raw_folder(tmp_path, packed)))
+        assert Counter(item.split for item in found) == {"val": 45, "test": module.SOURCE.rows}
+        assert len({item.id for item in found}) == len(found)
+        assert {item.category for item in found} == set(module.CATEGORIES)
+
+
+class TestItemFile:
+    def test_items_come_back_as_they_were(self, tmp_path):
+        raw = raw_folder(tmp_path, cmb_files())
+        read_benchmark("cmb", raw.manifest, tmp_path / "items.jsonl")
+        assert list(load_items(tmp_path / "items.jsonl")) == list(cmb.items(raw))
+
+    def test_same_input_gives_the_same_bytes(self, tmp_path):
+        for name in ("a", "b"):
+            raw = raw_folder(tmp_path / name, cmb_files())
+            read_benchmark("cmb", raw.manifest, tmp_path / f"{name}.jsonl")
+        assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+
+    def test_two_items_of_one_id(self, tmp_path):
+        raw = raw_folder(tmp_path, cmb_files(test=[TEST[0], TEST[0]]))
+        with pytest.raises(InputError, match="cmb: two items 1"):
+            read_benchmark("cmb", raw.manifest, tmp_path / "out" / "items.jsonl")
+        assert list((tmp_path / "out").iterdir()) == []
+
+    @pytest.mark.parametrize("row", [{"id": "1"}, {"id": "1", "score": 1}, [1], 3])
+    def test_line_that_is_no_item(self, tmp_path, row):
+        path = tmp_path / "items.jsonl"
+        item = Item("1", "cmb", "test", "choice", "a", "b", "q")
+        path.write_text(f"{dump_item(item)}\n{json.dumps(row)}\n", encoding="utf-8")
+        with pytest.raises(InputError, match=r"items\.jsonl, row 2: not a benchmark item"):
+            list(load_items(path))

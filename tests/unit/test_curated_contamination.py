@@ -1,0 +1,216 @@
+"""A benchmark item that stands in an example is found; one that does not is not."""
+
+import json
+from pathlib import Path
+
+import pytest
+from curated_examples import drops, exam, ids, item, qa, same_bytes, save
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectivesft.benchmarks.item import dump_item
+from collectivesft.curated import contamination
+from collectivesft.curated.contamination import (
+    MINIMUM,
+    NGRAM,
+    Found,
+    ItemIndex,
+    decontaminate,
+    decontaminate_file,
+)
+from collectivesft.curated.ledger import StepLedger
+from collectivesft.curated.shingles import tokens
+from collectivesft.curated.store import read_examples
+from collectivesft.example import Drop, Example
+
+QUESTION = "患者男，58岁，突发胸骨后压榨样疼痛2小时，心电图示V1至V4导联ST段抬高，最可能的诊断是"
+SHORT = "肺炎首选药物是"  # 7 tokens
+OPTIONS = {"A": "急性心肌梗死", "B": "主动脉夹层"}
+
+
+def matches(example: Example, *items) -> list[tuple[str, float]]:
+    return ItemIndex(items).matches(example)
+
+
+def dialogue(*texts: str) -> Example:
+    messages = list(zip(("user", "assistant") * 9, texts, strict=False))
+    return Example("x:1", "x", "dialogue", "zh", messages, {})
+
+
+class TestFound:
+    def test_the_same_question_is_found_whole(self):
+        found = matches(exam("x:1", QUESTION, OPTIONS, "A"), item("7", QUESTION))
+        assert found == [("cmb:7", 1.0)]
+
+    @pytest.mark.parametrize("turn", range(4))
+    def test_in_any_turn(self, turn):
+        texts = ["头疼得厉害", "多久了", "三天", "请就诊"]
+        texts[turn] = f"想问一下：{QUESTION}，谢谢"
+        assert matches(dialogue(*texts), item("7", QUESTION)) == [("cmb:7", 1.0)]
+
+    def test_case_width_spacing_and_punctuation_do_not_count(self):
+        text = "Ｔｈｅ most common cause of acute pancreatitis in adults\nis:"
+        other = "the MOST common cause, of acute pancreatitis in adults is"
+        assert matches(qa("x:1", other), item("7", text)) == [("cmb:7", 1.0)]
+
+    def test_a_few_words_changed_do_not_hide_it(self):
+        changed = QUESTION.replace("患者男", "病人男").replace("最可能", "首先考虑")
+        ((name, share),) = matches(exam("x:1", changed, OPTIONS, "A"), item("7", QUESTION))
+        assert name == "cmb:7" and 0.5 <= share < 1
+
+    def test_less_than_half_of_it_is_not_it(self):
+        assert matches(qa("x:1", QUESTION[:20]), item("7", QUESTION)) == []
+        assert matches(qa("x:1", QUESTION[:35]), item("7", QUESTION)) != []
+
+    def test_a_short_item_is_found_where_it_is_a_whole_turn_only(self):
+        assert MINIMUM <= len(tokens(SHORT)) < NGRAM
+        assert matches(exam("x:1", f"{SHORT}：", OPTIONS, "A"), item("7", SHORT)) == [
+            ("cmb:7", 1.0)
+        ]
+        assert matches(qa("x:1", f"{SHORT}？"), item("7", SHORT)) == [("cmb:7", 1.0)]
+        assert matches(qa("x:1", f"请问{SHORT}什么"), item("7", SHORT)) == []
+
+    def test_an_item_of_too_few_words_is_passed_over(self):
+        assert len(tokens("首选药物是")) == MINIMUM - 1
+        assert matches(qa("x:1", "首选药物是"), item("7", "首选药物是")) == []
+
+    def test_the_instruction_of_an_exam_question_is_not_compared(self):
+        head = "以下是一道单项选择题，不需要做任何分析和解释，直接输出答案选项。"
+        assert matches(exam("x:1", "另一道题", OPTIONS, "A", head=head), item("7", head)) == []
+
+    def test_the_surest_come_first(self):
+        half = QUESTION[:30] + "，应与哪些疾病鉴别，首选哪项检查"
+        found = matches(qa("x:1", QUESTION), item("1", half), item("2", QUESTION))
+        assert [name for name, _ in found] == ["cmb:2", "cmb:1"]
+
+    def test_nothing_to_find(self):
+        assert matches(qa("x:1", QUESTION)) == []
+        assert matches(qa("x:1", "", ""), item("7", QUESTION)) == []
+
+
+class TestClinicalCase:
+    CASE = "现病史：患者男，24岁，转移性右下腹痛18小时，伴恶心呕吐，体温38.1℃。"
+    ASKED = ("该患者最可能的诊断是什么？诊断依据有哪些？", "该患者最可能的治疗原则是什么？")
+
+    def case(self):
+        return item("3", self.CASE, self.ASKED, benchmark="cmb_clin")
+
+    def test_the_description_is_found(self):
+        assert matches(qa("x:1", self.CASE), self.case()) == [("cmb_clin:3", 1.0)]
+
+    @pytest.mark.parametrize("turn", ASKED)
+    def test_each_question_is_found(self, turn):
+        assert matches(qa("x:1", turn), self.case()) == [("cmb_clin:3", 1.0)]
+
+    def test_the_surest_text_counts_though_another_is_there_in_part(self):
+        """A few words of the second question must not hide that the description is there whole."""
+        part = self.ASKED[1][:9]
+        example = qa("x:1", f"{self.CASE}{part}")
+        alone = ItemIndex([item("3", self.ASKED[1])])
+        assert alone.matches(example) == [] and len(tokens(part)) >= NGRAM
+        assert matches(example, self.case()) == [("cmb_clin:3", 1.0)]
+
+
+CHINESE = st.text("患者男女性头痛发热咳嗽三天伴恶心呕吐查体血压心率", min_size=NGRAM, max_size=60)
+ENGLISH = st.lists(
+    st.sampled_from("patient fever cough acute pain drug dose most likely cause 12 b12".split()),
+    min_size=NGRAM,
+    max_size=25,
+).map(" ".join)
+AROUND = st.text("甲乙丙丁戊己庚辛壬癸，。？\n", max_size=40)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    CHINESE | ENGLISH, AROUND, AROUND, st.integers(0, 3), st.lists(AROUND, min_size=4, max_size=4)
+)
+def test_an_item_inserted_verbatim_is_always_found(text, before, after, turn, texts):
+    texts[turn] = f"{before} {text} {after}"
+    index = ItemIndex([item("other", "甲乙" * 20), item("7", text)])
+    assert ("cmb:7", 1.0) in index.matches(dialogue(*texts))
+    assert ("cmb:7", 1.0) in index.matches(exam("x:1", texts[turn], OPTIONS, "A"))
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(CHINESE | ENGLISH, st.lists(AROUND, min_size=2, max_size=4))
+def test_an_unrelated_item_is_never_found(text, texts):
+    assert matches(dialogue(*texts), item("7", text)) == []
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.lists(CHINESE, min_size=1, max_size=8), st.lists(CHINESE, max_size=6), st.booleans())
+def test_rows_in_are_kept_plus_dropped_and_what_is_left_is_clear(texts, questions, drop):
+    found = Found(ItemIndex(item(str(n), text) for n, text in enumerate(questions)))
+    counts = StepLedger("decontaminate")
+    examples = [qa(f"x:{n}", text) for n, text in enumerate(texts)]
+    results = list(counts.watch(decontaminate(examples, found, drop)))
+    entry = counts.entries["x"].as_json()
+    assert entry["rows_in"] == len(examples) == entry["kept"] + sum(entry["dropped"].values())
+    assert [result.id for result in results] == [example.id for example in examples]
+    report = found.report(drop)
+    assert entry["dropped"].get("in_benchmark", 0) == (report["examples_found"] if drop else 0)
+    if drop:
+        assert not any(found.index.matches(e) for e in results if isinstance(e, Example))
+
+
+def test_a_drop_names_the_item_and_the_share():
+    found = Found(ItemIndex([item("7", QUESTION)]))
+    kept, dropped = decontaminate([qa("x:1"), qa("x:2", QUESTION)], found, drop=True)
+    assert isinstance(kept, Example) and isinstance(dropped, Drop)
+    assert (dropped.id, dropped.reason) == ("x:2", "in_benchmark")
+    assert dropped.detail == "100% of cmb:7" and dropped.text.startswith("user: 患者男")
+
+
+class TestFile:
+    EXAMPLES = (
+        qa("a:1"),
+        exam("a:2", QUESTION, OPTIONS, "A"),
+        qa("b:1", QUESTION),
+        qa("b:2", TestClinicalCase.CASE),
+    )
+
+    def sources(self, folder: Path) -> tuple[Path, list[Path]]:
+        clinical = item("3", TestClinicalCase.CASE, ["如何治疗？"], benchmark="cmb_clin")
+        files = {"cmb": [item("7", QUESTION), item("8", SHORT)], "cmb_clin": [clinical]}
+        paths = []
+        for name, items in files.items():
+            paths.append(folder / f"{name}.jsonl")
+            lines = "".join(dump_item(each) + "\n" for each in items)
+            paths[-1].write_text(lines, encoding="utf-8")
+        return save(folder / "in.parquet", self.EXAMPLES), paths
+
+    def run(self, sources, folder: Path, drop=True) -> dict:
+        names = ("out.parquet", "dropped.parquet", "ledger.json", "report.json")
+        decontaminate_file(*sources, drop, *(folder / name for name in names))
+        return json.loads((folder / "report.json").read_bytes())
+
+    def test_examples_and_report(self, tmp_path):
+        report = self.run(self.sources(tmp_path), tmp_path)
+        assert ids(read_examples(tmp_path / "out.parquet")) == ["a:1"]
+        assert [row["id"] for row in drops(tmp_path / "dropped.parquet")] == ["a:2", "b:1", "b:2"]
+        assert report["items"] == 3 and report["items_by_benchmark"] == {"cmb": 2, "cmb_clin": 1}
+        assert report["items_found"] == 2 and report["examples_found"] == 3
+        assert report["examples_by_dataset"] == {"a": 1, "b": 2}
+        assert report["examples_by_benchmark"] == {"cmb": 2, "cmb_clin": 1}
+        assert report["dropped"] is True
+        assert report["pairs"][0] == {"example": "a:2", "item": "cmb:7", "share": 1.0}
+
+    def test_keeping_them_reports_the_same(self, tmp_path):
+        sources = self.sources(tmp_path)
+        for name in ("drop", "keep"):
+            (tmp_path / name).mkdir()
+        dropped = self.run(sources, tmp_path / "drop")
+        kept = self.run(sources, tmp_path / "keep", drop=False)
+        assert kept == {**dropped, "dropped": False}
+        assert ids(read_examples(tmp_path / "keep/out.parquet")) == [e.id for e in self.EXAMPLES]
+        assert drops(tmp_path / "keep/dropped.parquet") == []
+
+    def test_reported_pairs_are_limited_and_counts_are_not(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(contamination, "REPORTED_PAIRS", 1)
+        report = self.run(self.sources(tmp_path), tmp_path)
+        assert len(report["pairs"]) == 1 and report["examples_found"] == 3
+
+    def test_same_input_same_bytes(self, tmp_path):
+        sources = self.sources(tmp_path)
+        run = lambda folder: self.run(sources, folder)  # noqa: E731
+        assert same_bytes(run, tmp_path / "one", tmp_path / "two") == 4

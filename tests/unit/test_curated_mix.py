@@ -1,0 +1,255 @@
+"""A draw depends on the example and the seed alone; the recipe is read strictly."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from curated_examples import exam, ids, qa, same_bytes, save
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectivesft.curated.mix import LENGTH_BINS, LENGTH_STEP, Description, draw, entropy, mix_file
+from collectivesft.curated.recipe import Mixture, read_mixture
+from collectivesft.curated.store import read_examples
+from collectivesft.errors import InputError
+from collectivesft.example import Example
+
+SETS = {"alpha": 400, "beta": 50, "gamma": 7}
+
+
+def examples(sizes: dict[str, int] = SETS) -> list[Example]:
+    """Examples of several sets; every fifth is an exam question."""
+    options = {"A": "甲", "B": "乙"}
+    return [
+        exam(f"{name}:{n}", f"第{n}题", options, "A") if n % 5 == 0 else qa(f"{name}:{n}")
+        for name, size in sizes.items()
+        for n in range(size)
+    ]
+
+
+def mix(folder: Path, mixture: str, source: Path | None = None) -> dict:
+    """Draw a mixture; returns ids of both parts, the ledger and the description."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = source or save(folder / "in.parquet", examples())
+    recipe = folder / "some.yaml"
+    recipe.write_text(f"title: t\nmixture: {mixture}\n", encoding="utf-8")
+    names = ("train.parquet", "validation.parquet", "mix.json", "stats.json")
+    paths = [folder / name for name in names]
+    mix_file(source, recipe, *paths)
+    train, validation = (ids(read_examples(path)) for path in paths[:2])
+    ledger, stats = (json.loads(path.read_bytes()) for path in paths[2:])
+    return {
+        "train": train,
+        "validation": validation,
+        "all": {*train, *validation},
+        "ledger": ledger["datasets"],
+        "stats": stats,
+    }
+
+
+def by_set(found: set[str] | list[str]) -> Counter:
+    return Counter(id.partition(":")[0] for id in found)
+
+
+class TestDraw:
+    def test_everything_is_taken_by_default_and_parts_are_apart(self, tmp_path):
+        drawn = mix(tmp_path, "{validation: 0.1}")
+        assert drawn["all"] == {example.id for example in examples()}
+        assert not set(drawn["train"]) & set(drawn["validation"])
+        assert 0.05 < len(drawn["validation"]) / len(drawn["all"]) < 0.15
+
+    def test_nothing_is_held_out_where_nothing_is_wanted(self, tmp_path):
+        assert mix(tmp_path, "{validation: 0}")["validation"] == []
+
+    def test_1_percent_is_a_part_of_10_percent(self, tmp_path):
+        source = save(tmp_path / "in.parquet", [qa(f"alpha:{n}") for n in range(5000)])
+        small = mix(tmp_path / "1", "{fraction: 0.01, validation: 0.1}", source)
+        large = mix(tmp_path / "10", "{fraction: 0.1, validation: 0.1}", source)
+        assert set(small["train"]) < set(large["train"])
+        assert set(small["validation"]) <= set(large["validation"])
+        assert 25 < len(small["all"]) < 75 and 400 < len(large["all"]) < 600
+
+    @pytest.mark.parametrize("most", [1, 7, 24, 50, 399, 400, 401])
+    def test_max_samples_is_exact(self, tmp_path, most):
+        drawn = mix(tmp_path, f"{{max_samples: {most}, validation: 0}}")
+        assert by_set(drawn["all"]) == {name: min(size, most) for name, size in SETS.items()}
+
+    def test_max_samples_counts_examples_of_the_styles_that_are_taken(self, tmp_path):
+        drawn = mix(tmp_path, "{max_samples: 8, styles: [mcqa], validation: 0}")
+        assert by_set(drawn["all"]) == {"alpha": 8, "beta": 8, "gamma": 2}
+        assert all(int(id.partition(":")[2]) % 5 == 0 for id in drawn["all"])
+
+    def test_fewer_samples_are_a_part_of_more(self, tmp_path):
+        small = mix(tmp_path / "a", "{max_samples: 10, validation: 0}")["all"]
+        assert small < mix(tmp_path / "b", "{max_samples: 30, validation: 0}")["all"]
+
+    @pytest.mark.parametrize("mixture", ["{max_samples: 20}", "{fraction: 0.3}", "{}"])
+    def test_adding_a_set_leaves_the_draws_of_the_others(self, tmp_path, mixture):
+        sources = [
+            save(tmp_path / f"{n}.parquet", examples(sizes))
+            for n, sizes in enumerate([SETS, {"aardvark": 90, **SETS, "omega": 60}])
+        ]
+        before, after = (mix(tmp_path / s.stem, mixture, s) for s in sources)
+        for part in ("train", "validation"):
+            shared = [id for id in after[part] if id.partition(":")[0] in SETS]
+            assert shared == before[part]
+        assert len(after["all"]) > len(before["all"])
+
+    def test_the_order_of_the_examples_does_not_matter(self, tmp_path):
+        source = save(tmp_path / "in.parquet", examples()[::-1])
+        mixture = "{max_samples: 20, fraction: 0.6}"
+        turned = mix(tmp_path / "turned", mixture, source)
+        assert set(mix(tmp_path / "straight", mixture)["train"]) == set(turned["train"])
+
+    def test_another_seed_draws_others(self, tmp_path):
+        first = mix(tmp_path / "a", "{max_samples: 20, seed: 1}")["all"]
+        assert first != mix(tmp_path / "b", "{max_samples: 20, seed: 2}")["all"]
+
+    def test_named_sets_only(self, tmp_path):
+        drawn = mix(tmp_path, "{datasets: [beta, gamma]}")
+        assert by_set(drawn["all"]) == {"beta": 50, "gamma": 7}
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(st.text(max_size=10), st.integers(), st.sampled_from(["sample", "validation"]))
+    def test_draws_are_numbers_from_0_to_1(self, id, seed, purpose):
+        assert 0 <= draw(id, seed, purpose) <= 1
+        assert draw(id, seed, purpose) == draw(id, seed, purpose)
+
+    def test_draws_are_even_and_those_of_two_purposes_unrelated(self):
+        pairs = [
+            (draw(f"a:{n}", 42, "sample"), draw(f"a:{n}", 42, "validation")) for n in range(4000)
+        ]
+        quarters = Counter((int(a * 2), int(b * 2)) for a, b in pairs)
+        assert len(quarters) == 4 and all(850 < count < 1150 for count in quarters.values())
+
+
+class TestBooks:
+    @pytest.mark.parametrize(
+        "mixture",
+        [
+            "{}",
+            "{max_samples: 9}",
+            "{fraction: 0.2, datasets: [alpha]}",
+            "{styles: [mcqa], validation: 0.3}",
+        ],
+    )
+    def test_rows_in_are_kept_plus_dropped(self, tmp_path, mixture):
+        drawn = mix(tmp_path, mixture)
+        kept, held = by_set(drawn["all"]), by_set(drawn["validation"])
+        for name, size in SETS.items():
+            entry = drawn["ledger"][name]
+            assert entry["rows_in"] == size == entry["kept"] + sum(entry["dropped"].values())
+            assert entry["kept"] == kept[name]
+            assert entry["changed"].get("held_out", 0) == held[name]
+
+    def test_reasons_tell_unwanted_from_unlucky(self, tmp_path):
+        ledger = mix(tmp_path, "{datasets: [alpha, beta], styles: [qa], max_samples: 30}")["ledger"]
+        assert ledger["alpha"]["dropped"] == {"not_in_mixture": 80, "not_sampled": 290}
+        assert ledger["beta"]["dropped"] == {"not_in_mixture": 10, "not_sampled": 10}
+        assert ledger["gamma"]["dropped"] == {"not_in_mixture": 7}
+
+    def test_description_is_of_the_training_part(self, tmp_path):
+        drawn = mix(tmp_path, "{validation: 0.2}")
+        stats, trained = drawn["stats"], by_set(drawn["train"])
+        assert stats["experiment"] == "some"
+        assert (stats["train"], stats["validation"]) == (
+            len(drawn["train"]),
+            len(drawn["validation"]),
+        )
+        assert {part["dataset"]: part["examples"] for part in stats["datasets"]} == trained
+        assert sum(stats["styles"].values()) == stats["languages"]["zh"] == stats["train"]
+        assert sum(stats["lengths"]["counts"]) == stats["train"]
+        for part in stats["datasets"]:
+            assert sum(part["style_counts"].values()) == part["examples"]
+            assert part["mean_characters"] == round(part["characters"] / part["examples"], 1)
+
+    def test_same_input_same_bytes(self, tmp_path):
+        source = save(tmp_path / "in.parquet", examples())
+        run = lambda folder: mix(folder, "{max_samples: 30}", source)  # noqa: E731
+        run(tmp_path / "warm")
+        assert same_bytes_of(run, tmp_path) == 5
+
+    def test_long_examples_are_counted_in_the_last_bin(self):
+        description = Description()
+        for length in (0, LENGTH_STEP, LENGTH_STEP * LENGTH_BINS * 3):
+            description.add(qa("a:1", "甲" * length, ""))
+        counts = description.as_json()["lengths"]["counts"]
+        assert (counts[0], counts[1], counts[-1], sum(counts)) == (1, 1, 1, 3)
+
+    @pytest.mark.parametrize(
+        ("counts", "bits"),
+        [([], 0), ([0, 0], 0), ([5], 0), ([3, 3], 1), ([1, 1, 1, 1], 2), ([9, 0, 9], 1)],
+    )
+    def test_entropy(self, counts, bits):
+        assert entropy(counts) == bits
+
+    @settings(max_examples=100, deadline=None, derandomize=True)
+    @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=20))
+    def test_entropy_is_at_most_that_of_even_shares(self, counts):
+        assert 0 <= entropy(counts) <= math.log2(len(counts)) + 1e-4
+
+
+def same_bytes_of(run, folder: Path) -> int:
+    return same_bytes(run, folder / "one", folder / "two")
+
+
+class TestRecipe:
+    def recipe(self, folder: Path, text: str) -> Path:
+        path = folder / "some.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    @pytest.mark.parametrize("text", ["", "title: t\n", "mixture: {}\n", "mixture:\n"])
+    def test_everything_has_a_default(self, tmp_path, text):
+        assert read_mixture(self.recipe(tmp_path, text)) == Mixture()
+
+    @pytest.mark.parametrize(
+        ("mixture", "key"),
+        [
+            ("{max_sample: 10}", "mixture.max_sample"),
+            ("{fraction: 0}", "mixture.fraction"),
+            ("{fraction: 1.5}", "mixture.fraction"),
+            ("{validation: 1}", "mixture.validation"),
+            ("{max_samples: 0}", "mixture.max_samples"),
+            ("{max_samples: many}", "mixture.max_samples"),
+            ("{styles: [mcq]}", "mixture.styles"),
+            ("{datasets: alpha}", "mixture.datasets"),
+            ("{seed: x}", "mixture.seed"),
+            ("[a]", "mixture"),
+        ],
+    )
+    def test_a_wrong_key_or_value_is_named(self, tmp_path, mixture, key):
+        path = self.recipe(tmp_path, f"mixture: {mixture}\n")
+        with pytest.raises(InputError) as caught:
+            read_mixture(path)
+        assert str(caught.value).startswith(f"{path}: {key}")
+
+    @pytest.mark.parametrize("text", ["- mixture\n", "mixture\n", "3\n"])
+    def test_a_file_that_is_no_table(self, tmp_path, text):
+        with pytest.raises(InputError, match=r"some\.yaml: not a table of keys and values"):
+            read_mixture(self.recipe(tmp_path, text))
+
+    @pytest.mark.parametrize(
+        ("mixture", "problem"),
+        [
+            (
+                "{datasets: [alpha, alhpa]}",
+                "mixture.datasets: no examples of alhpa. There are alpha",
+            ),
+            ("{datasets: [gamma], styles: [ner]}", "this mixture leaves nothing to train on"),
+            ("{datasets: []}", "this mixture leaves nothing to train on"),
+        ],
+    )
+    def test_a_mixture_of_nothing_leaves_no_file(self, tmp_path, mixture, problem):
+        with pytest.raises(InputError) as caught:
+            mix(tmp_path, mixture)
+        assert problem in str(caught.value) and caught.value.path == tmp_path / "some.yaml"
+        left = {path.name for path in tmp_path.iterdir()}
+        assert left == {"in.parquet", "in.dropped", "some.yaml"}
+
+    def test_experiments_of_the_repository_are_valid(self):
+        folder = Path(__file__).parents[2] / "config" / "experiments"
+        recipes = sorted(folder.glob("*.yaml"))
+        assert len(recipes) > 5 and all(read_mixture(path) for path in recipes)

@@ -1,0 +1,137 @@
+"""Packed examples do not see each other, and the loss is that of examples on their own."""
+
+import numpy as np
+import pytest
+
+from collectivesft.sft.batch import loss_sum, make_batch
+from collectivesft.sft.tokens import Tokens
+
+ALL = [3, 0, 6, 2, 1, 5, 4]  # not the order of the file
+
+
+def load(base, **options):
+    """A model whose arithmetic is exact enough to compare sums in another order."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    options = {"dtype": torch.float64, "attn_implementation": "sdpa"} | options
+    return AutoModelForCausalLM.from_pretrained(base, **options)
+
+
+@pytest.fixture(scope="module", params=["llama", "gemma3"])
+def setting(request, workshop):
+    """A model with its tokens; gemma3 has layers with a window of 8 tokens."""
+    template = {"llama": "chatml", "gemma3": "gemma"}[request.param]
+    base = workshop.base(request.param, template)
+    return load(base), Tokens.load(workshop.tokens(base), "train")
+
+
+def logits(model, batch):
+    import torch
+
+    with torch.no_grad():
+        output = model(input_ids=batch.ids, position_ids=batch.positions, use_cache=False)
+    return output.logits[0]
+
+
+def test_batch_holds_the_examples_one_after_the_other(workshop):
+    tokens = Tokens.load(workshop.tokens(workshop.base()), "train")
+    batch = make_batch(tokens, [4, 1])
+    one, two = (tokens.ids[tokens.offsets[i] : tokens.offsets[i + 1]] for i in (4, 1))
+    assert batch.ids[0].tolist() == [*one, *two]
+    assert batch.positions[0].tolist() == [*range(len(one)), *range(len(two))]
+    masks = [tokens.mask[tokens.offsets[i] : tokens.offsets[i + 1]] for i in (4, 1)]
+    carry = np.flatnonzero(np.concatenate(masks))
+    assert (batch.predictors + 1).tolist() == carry.tolist()
+    assert batch.labels.tolist() == batch.ids[0, carry].tolist()
+
+
+def test_packed_logits_equal_those_of_each_example_alone(setting):
+    import torch
+
+    model, tokens = setting
+    packed = logits(model, make_batch(tokens, ALL))
+    alone = torch.cat([logits(model, make_batch(tokens, [i])) for i in ALL])
+    assert (packed - alone).abs().max() < 1e-10
+
+
+def test_an_example_would_be_seen_if_positions_went_on(setting):
+    """The comparison above has the power to see a leak."""
+    import torch
+
+    model, tokens = setting
+    batch = make_batch(tokens, ALL)
+    through = torch.arange(batch.ids.shape[1])[None]
+    with torch.no_grad():
+        leaking = model(input_ids=batch.ids, position_ids=through, use_cache=False).logits[0]
+    alone = torch.cat([logits(model, make_batch(tokens, [i])) for i in ALL])
+    first = len(make_batch(tokens, ALL[:1]).ids[0])
+    assert (leaking - alone)[:first].abs().max() < 1e-10
+    assert (leaking - alone)[first:].abs().max() > 0.01
+
+
+def test_neighbours_change_nothing(setting):
+    """Other examples in the same pass, of the same lengths, leave an example's loss as it is."""
+    import torch
+
+    model, tokens = setting
+    start, end = (int(tokens.offsets[i]) for i in (2, 3))
+    swapped = np.where(np.arange(len(tokens.ids)) < start, tokens.ids[::-1], tokens.ids)
+    swapped = np.where(np.arange(len(tokens.ids)) >= end, tokens.ids[::-1], swapped)
+    other = Tokens(swapped, tokens.mask, tokens.offsets)
+    everything = list(range(len(tokens)))
+    one, two = (logits(model, make_batch(each, everything))[start:end] for each in (tokens, other))
+    assert torch.equal(one, two)
+
+
+def test_packed_gradients_equal_the_sum_of_those_alone(setting):
+    import torch
+
+    model, tokens = setting
+
+    def gradients(batches):
+        model.zero_grad()
+        for examples in batches:
+            loss_sum(model, make_batch(tokens, examples)).backward()
+        return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
+
+    packed, alone = gradients([ALL]), gradients([[i] for i in ALL])
+    assert alone.abs().max() > 1e-3
+    torch.testing.assert_close(packed, alone, rtol=1e-5, atol=1e-6 * alone.abs().max().item())
+
+
+def test_loss_equals_that_of_a_padded_batch_with_labels_of_minus_100(setting):
+    """Mean over the labels of transformers' own loss, padded on the right."""
+    import torch
+
+    model, tokens = setting
+    width = int(tokens.lengths.max())
+    ids = torch.zeros(len(tokens), width, dtype=torch.long)
+    seen, labels = torch.zeros_like(ids), torch.full_like(ids, -100)
+    for row, (start, end) in enumerate(zip(tokens.offsets, tokens.offsets[1:], strict=False)):
+        part = torch.from_numpy(tokens.ids[start:end].astype(np.int64))
+        learned = torch.from_numpy(tokens.mask[start:end].astype(bool))
+        ids[row, : len(part)], seen[row, : len(part)] = part, 1
+        labels[row, : len(part)] = torch.where(learned, part, -100)
+    with torch.no_grad():
+        padded = model(input_ids=ids, attention_mask=seen, labels=labels, use_cache=False).loss
+        batch = make_batch(tokens, ALL)
+        packed = loss_sum(model, batch) / len(batch.labels)
+    assert len(batch.labels) == int((labels[:, 1:] != -100).sum())
+    assert packed.item() == pytest.approx(padded.item(), rel=1e-5)
+
+
+def test_what_carries_no_loss_is_not_learned(workshop):
+    """Another label in a prompt leaves the loss alone, another in an answer does not."""
+    import torch
+
+    base = workshop.base()
+    model, tokens = load(base), Tokens.load(workshop.tokens(base), "train")
+    start, end = tokens.offsets[:2]
+    answer = np.flatnonzero(tokens.mask[start:end])
+    batch = make_batch(tokens, [0])
+    with torch.no_grad():
+        before = torch.log_softmax(logits(model, batch), -1)
+        mine = -before[answer - 1, batch.ids[0, answer]].sum()
+        assert loss_sum(model, batch).item() == pytest.approx(mine.item(), rel=1e-5)
+    assert answer.min() > 10  # the prompt

@@ -1,0 +1,125 @@
+"""A checkpoint is whole or absent, and brings back the exact state of a training."""
+
+import pytest
+
+from collectivesft.files import read_json
+from collectivesft.sft import checkpoint
+from collectivesft.sft.checkpoint import Checkpoints, load_trainable
+
+HISTORY = [{"step": 1, "loss": 0.1 + 0.2, "learning_rate": 1e-3 / 3}]
+
+
+def setting(seed: int = 0):
+    """A small model, half of it frozen, with its optimiser."""
+    import torch
+
+    torch.manual_seed(seed)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2))
+    model[0].requires_grad_(False)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    return model, optimizer
+
+
+def step(model, optimizer, seed: int) -> None:
+    import torch
+
+    torch.manual_seed(seed)
+    model(torch.randn(3, 4)).square().sum().backward()
+    optimizer.step()
+    optimizer.zero_grad()
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Checkpoints of a training after three steps, with its model and optimiser."""
+    model, optimizer = setting()
+    for number in range(3):
+        step(model, optimizer, number)
+    found = Checkpoints(tmp_path / "checkpoints", "mine")
+    found.save(3, model, optimizer, HISTORY)
+    return found, model, optimizer
+
+
+def test_where_there_is_none_it_begins_at_the_beginning(tmp_path):
+    assert Checkpoints(tmp_path / "checkpoints", "mine").restore(*setting()) == (0, [])
+
+
+def test_restored_training_takes_the_same_steps(saved):
+    import torch
+
+    found, model, optimizer = saved
+    other, fresh = setting()
+    assert found.restore(other, fresh) == (3, HISTORY)
+    for number in range(3, 6):
+        step(model, optimizer, number)
+        step(other, fresh, number)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name
+
+
+def test_only_what_is_trained_is_kept(saved):
+    from safetensors.torch import load_file
+
+    found, _, _ = saved
+    folder = found.folder / "step-00000003"
+    assert set(load_file(folder / "weights.safetensors")) == {"1.weight", "1.bias"}
+    names = {f"{i}.{key}" for i in (0, 1) for key in ("step", "exp_avg", "exp_avg_sq")}
+    assert set(load_file(folder / "optimizer.safetensors")) == names
+    assert {path.suffix for path in folder.iterdir()} == {".safetensors", ".json"}  # no pickles
+
+
+def test_the_last_two_are_kept(saved):
+    found, model, optimizer = saved
+    for number in (6, 9, 12):
+        found.save(number, model, optimizer, HISTORY)
+    assert sorted(path.name for path in found.folder.iterdir()) == [
+        "step-00000009",
+        "step-00000012",
+    ]
+    assert found.restore(*setting())[0] == 12
+
+
+def test_those_of_another_training_are_neither_read_nor_counted(saved):
+    found, model, optimizer = saved
+    found.save(6, model, optimizer, HISTORY)
+    other = Checkpoints(found.folder, "other")
+    assert other.restore(*setting()) == (0, [])
+    other.save(1, model, optimizer, HISTORY)
+    assert [path.name for path in found.folder.iterdir()] == ["step-00000001"]
+    assert other.restore(*setting())[0] == 1
+
+
+@pytest.mark.parametrize("part", ["weights", "optimizer", "state"])
+def test_a_save_that_breaks_leaves_the_last_checkpoint(saved, monkeypatch, part):
+    found, model, optimizer = saved
+    calls = []
+
+    def breaks(*_):
+        calls.append(part)
+        if len(calls) == {"weights": 1, "optimizer": 2, "state": 1}[part]:
+            raise KeyboardInterrupt
+
+    target = (
+        "safetensors.torch.save_file" if part != "state" else f"{checkpoint.__name__}.dump_json"
+    )
+    monkeypatch.setattr(target, breaks)
+    with pytest.raises(KeyboardInterrupt):
+        found.save(6, model, optimizer, HISTORY)
+    assert [path.name for path in found.folder.iterdir()] == ["step-00000003"]
+    assert found.restore(*setting())[0] == 3
+
+
+def test_saving_again_replaces_a_checkpoint(saved):
+    found, model, optimizer = saved
+    longer = [*HISTORY, {"step": 2}]
+    found.save(3, model, optimizer, longer)
+    assert found.restore(*setting()) == (3, longer)
+    assert read_json(found.folder / "step-00000003/state.json")["fingerprint"] == "mine"
+
+
+def test_weights_of_another_model_are_refused():
+    import torch
+
+    model, _ = setting()
+    with pytest.raises(ValueError, match="not those of this model"):
+        load_trainable(model, {"1.weight": torch.zeros(2, 4)})

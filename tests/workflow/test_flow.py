@@ -1,0 +1,191 @@
+"""The whole flow with a tiny random model: once, again, after a kill, and on broken input."""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FRESH = ("checkpoints", "report.html")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """A copy of what the workflow needs, shared by the tests of this file."""
+    folder = tmp_path_factory.mktemp("flow")
+    for name in ("Snakefile", "workflow", "src", "envs", "paper", "containers", "resources"):
+        (folder / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "config", folder / "config")
+    return folder
+
+
+def environment() -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return os.environ | {"PYTHONPATH": str(ROOT / "src"), "PATH": path}
+
+
+def command(*arguments: str) -> list[str]:
+    quiet = ["--quiet", "rules", "reason", "host"]
+    base = [sys.executable, "-m", "snakemake", "--rerun-incomplete", *quiet]
+    return [*base, "--cores", "2", *arguments, "--configfile", "config/tiny.yaml"]
+
+
+def run(place: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        command(*arguments),
+        cwd=place,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def fingerprint(results: Path) -> dict[str, str]:
+    files = (path for path in sorted(results.rglob("*")) if path.is_file())
+    kept = (path for path in files if not set(FRESH) & set(path.relative_to(results).parts))
+    return {
+        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in kept
+    }
+
+
+@pytest.fixture(scope="module")
+def results(place: Path) -> Path:
+    """Results of one undisturbed run."""
+    done = run(place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return place / "results/tiny"
+
+
+@pytest.mark.slow
+def test_everything_is_made(results):
+    for name in ("mixture", "curation", "loss", "accuracy"):
+        for suffix in ("svg", "pdf", "png", "csv"):
+            assert (results / f"5_figures/{name}.{suffix}").stat().st_size > 100
+    for name in ("6_paper/paper.pdf", "7_hub/tiny/README.md", "7_hub/tiny/manifest.json"):
+        assert (results / name).is_file()
+    ledger = json.loads((results / "2_curated/mixtures/tiny/ledger.json").read_text("utf-8"))
+    assert len(ledger["datasets"]) == 13
+    for steps in ledger["datasets"].values():
+        for counts in steps.values():
+            assert counts["rows_in"] == counts["kept"] + sum(counts["dropped"].values())
+
+
+@pytest.mark.slow
+def test_paper_shows_the_numbers_of_the_run(results):
+    import pypdf
+
+    pages = pypdf.PdfReader(results / "6_paper/paper.pdf").pages
+    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    assert "DEMONSTRATION BUILD" in text
+    totals = json.loads((results / "6_paper/values.json").read_text("utf-8"))["totals"]
+    assert f"turns {totals['rows_in']} raw rows into {totals['kept']} clean" in text
+    with open(results / "4_scores/table.csv", encoding="utf-8", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert {row["model"] for row in rows} == {"tiny", "tiny-random"}
+    assert {row["protocol"] for row in rows} == {"answer", "likelihood"}
+
+
+@pytest.mark.slow
+def test_again_nothing_is_to_be_done(results, place):
+    again = run(place)
+    assert again.returncode == 0
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+@pytest.mark.slow
+def test_a_reader_s_edit_reruns_its_own_dataset_only(results, place):
+    source = place / "src"
+    source.unlink()
+    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+    os.utime(source / "collectivesft/datasets/cmid.py")
+    planned = subprocess.run(
+        [*command("-n"), "--quiet", "host"],
+        cwd=place, env=environment(), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    shutil.rmtree(source)
+    source.symlink_to(ROOT / "src")
+    whole = planned.stdout + planned.stderr
+    assert "dataset=cmid" in whole
+    assert "dataset=cmb" not in whole.replace("dataset=cmid", "")
+    assert "sft_base" not in whole
+
+
+@pytest.mark.slow
+def test_a_killed_run_finishes_with_the_same_bytes(results, place):
+    """Kill the engine and all its jobs at several stages; run again until it ends."""
+    whole = fingerprint(results)
+    shutil.rmtree(results)
+    marks = ["2_curated/cmb/read.parquet", "3_sft/tiny/tokens", "4_scores/tiny-random"]
+    for mark in marks:
+        kill_when(place, results / mark)
+    unlock = run(place, "--unlock")
+    assert unlock.returncode == 0, unlock.stderr
+    done = run(place)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert fingerprint(results) == whole
+
+
+def kill_when(place: Path, mark: Path) -> None:
+    """Start the workflow, kill it with all its jobs once ``mark`` is there."""
+    run(place, "--unlock")
+    with open(place / "killed.log", "ab") as log:
+        process = subprocess.Popen(
+            command(), cwd=place, env=environment(), stdout=log, stderr=log, start_new_session=True
+        )
+        deadline = time.monotonic() + 240
+        while not mark.exists() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert mark.exists(), (place / "killed.log").read_text("utf-8")[-2000:]
+        assert process.poll() is None, "it ended before it could be killed"
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+BROKEN = {
+    "cut in half": lambda data: data[: len(data) // 2],
+    "a login page": lambda data: b"<!DOCTYPE html><html><body>Sign in</body></html>",
+}
+
+
+@pytest.mark.parametrize("change", BROKEN.values(), ids=list(BROKEN))
+@pytest.mark.parametrize("honest", [False, True], ids=["wrong checksum", "right checksum"])
+def test_broken_input_is_one_message_and_the_repair_goes_on(clone, change, honest):
+    """A damaged archive, refused for its checksum or, where that is right, for what it is."""
+    raw = clone / "raw"
+    shutil.copytree(ROOT / "resources/demo/raw", raw)
+    path = raw / "datasets/webmedqa/train.zip"
+    good, sums = path.read_bytes(), (raw / "SHA256SUMS").read_text("utf-8")
+    path.write_bytes(change(good))
+    if honest:
+        old, new = (hashlib.sha256(data).hexdigest() for data in (good, path.read_bytes()))
+        (raw / "SHA256SUMS").write_text(sums.replace(old, new), encoding="utf-8")
+    overlay = yaml.safe_load((clone / "config/tiny.yaml").read_text("utf-8"))
+    overlay["raw"] = {"folder": "raw", "checksums": "raw/SHA256SUMS"}
+    (clone / "config/tiny.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+
+    target = "results/tiny/2_curated/webmedqa/read.parquet"
+    broken = run(clone, target)
+    assert broken.returncode != 0
+    assert not (clone / target).exists()
+    logs = sorted((clone / "logs/tiny").rglob("*.log"))
+    message = "".join(log.read_text("utf-8") for log in logs)
+    lines = [line for line in message.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and "train.zip" in lines[0], message
+    assert "Traceback" not in message
+
+    path.write_bytes(good)
+    (raw / "SHA256SUMS").write_text(sums, encoding="utf-8")
+    os.utime(raw / "SHA256SUMS")
+    repaired = run(clone, target)
+    assert repaired.returncode == 0, repaired.stderr
