@@ -1,6 +1,7 @@
 """A loopback Hub with the faults of a real one, huggingface_hub pointed at it, and a release."""
 
 import asyncio
+import contextlib
 import os
 import re
 import subprocess
@@ -108,9 +109,9 @@ async def _go_wrong(fault: Fault, inner, scope, receive, send) -> None:
             await asyncio.sleep(0.005)
         await inner(scope, receive, send)
     elif fault.status is not None:
-        headers = [(b"content-type", b"application/json")]
+        headers = [(b"content-type", b"text/html")]  # a gateway's page, not the Hub's answer
         await send({"type": "http.response.start", "status": fault.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b'{"error": "out of order"}'})
+        await send({"type": "http.response.body", "body": b"<html>out of order</html>"})
     elif fault.cut == "before":
         await receive()
         connection.abort()
@@ -130,21 +131,42 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", lambda seconds: pause(min(seconds, 0.01)))
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick) -> Iterator[Hub]:
-    """A loopback Hub in a thread; this process's huggingface_hub talks to it with its token."""
+class Server:
+    """A web server for the whole session; each test puts its own application in it."""
+
+    url: str
+    application: Callable
+
+    async def __call__(self, scope, receive, send) -> None:
+        await self.application(scope, receive, send)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The server, on a port of its own."""
     from collectivesft.hub import loopback, serve
 
+    made = Server()
+    with contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(loopback, "application", lambda root, token: made)
+            running = serve.running(tmp_path_factory.mktemp("unused"), TOKEN)
+            made.url = stack.enter_context(running)
+        yield made
+
+
+@pytest.fixture
+def hub(server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick) -> Iterator[Hub]:
+    """An empty loopback Hub; this process's huggingface_hub talks to it with its token."""
+    from collectivesft.hub.loopback import application
+
     made = Hub(tmp_path / "hub")
-    application = loopback.application
-    with monkeypatch.context() as patch:
-        wrapped = lambda root, token: made.application(application(root, token))  # noqa: E731
-        patch.setattr(loopback, "application", wrapped)
-        with serve.running(tmp_path / "hub", TOKEN) as made.url:
-            _point_client(monkeypatch, made.url, tmp_path / "home")
-            yield made
-            for fault in made.faults:
-                fault.release.set()
+    made.url = server.url
+    server.application = made.application(application(made.store.root, TOKEN))
+    _point_client(monkeypatch, made.url, tmp_path / "home")
+    yield made
+    for fault in made.faults:
+        fault.release.set()
 
 
 def _point_client(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> None:

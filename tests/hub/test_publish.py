@@ -155,6 +155,12 @@ class TestToken:
         release.publish()
         assert hub.files("v1") == release.content
 
+    def test_command_line_prints_nothing_when_all_is_well(self, hub, start, release):
+        process = start(*release.options)
+        assert process.communicate(timeout=60) == ("", "")
+        assert process.returncode == 0
+        assert hub.files("v1") == release.content
+
     def test_command_line_prints_one_line_and_no_token(self, start, release):
         process = start(*release.options, token="hf_wrongtoken")
         _, errors = process.communicate(timeout=60)
@@ -166,6 +172,8 @@ class TestToken:
 CREATE, COMMIT, TAG = "/api/repos/create", "/commit/main", "/tag/"
 STEPS = {
     "create": ("POST", CREATE),
+    "card": ("POST", "/api/validate-yaml"),
+    "tree": ("GET", "/tree/"),
     "preupload": ("POST", "/preupload/"),
     "batch": ("POST", "/lfs/objects/batch"),
     "upload": ("PUT", "/lfs/"),

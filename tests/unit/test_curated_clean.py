@@ -151,5 +151,7 @@ class TestFile:
         source = save(
             tmp_path / "in.parquet", [qa(f"x:{n}", f"问{n}<br>", "答" * n) for n in range(9)]
         )
-        run = lambda folder: self.clean(source, folder)  # noqa: E731
-        assert same_bytes(run, tmp_path / "a", tmp_path / "b") == 3
+        assert (
+            same_bytes(lambda folder: self.clean(source, folder), tmp_path / "a", tmp_path / "b")
+            == 3
+        )

@@ -279,5 +279,9 @@ class TestFiles:
 
     def test_same_input_same_bytes(self, tmp_path):
         sources = self.write(tmp_path)
-        run = lambda folder: self.dedup(sources, folder)  # noqa: E731
-        assert same_bytes(run, tmp_path / "one", tmp_path / "two") == 3
+        assert (
+            same_bytes(
+                lambda folder: self.dedup(sources, folder), tmp_path / "one", tmp_path / "two"
+            )
+            == 3
+        )

@@ -1,5 +1,6 @@
 """Files are there whole or not at all; what cannot be read is named with its row."""
 
+import errno
 import os
 import tempfile
 from pathlib import Path
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft import files
-from collectivesft.errors import InputError
+from collectivesft.errors import InputError, explain_os_error
 from collectivesft.files import atomic_path
 
 
@@ -64,6 +65,21 @@ class TestAtomicPath:
             assert not partial.exists()
             partial.write_text("whole")
         assert names(tmp_path) == ["c.txt"]
+
+    @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+    def test_a_full_disks_error_names_the_file(self, tmp_path, number):
+        with pytest.raises(OSError) as caught, atomic_path(tmp_path / "c.txt"):
+            raise OSError(number, os.strerror(number))
+        message = explain_os_error(caught.value)
+        assert message.startswith(f"{tmp_path / 'c.txt'}: no space left on the disk")
+
+    def test_an_error_that_names_a_file_and_any_other_keep_their_names(self, tmp_path):
+        with pytest.raises(OSError) as caught, atomic_path(tmp_path / "c.txt"):
+            raise OSError(errno.ENOSPC, "full", "other.txt")
+        assert caught.value.filename == "other.txt"
+        with pytest.raises(OSError) as caught, atomic_path(tmp_path / "c.txt"):
+            raise OSError(errno.EIO, "a raw file on a bad disk")
+        assert caught.value.filename is None
 
     def test_nothing_written(self, tmp_path):
         with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "c.txt"):
@@ -153,6 +169,11 @@ class TestUnreadable:
 
     def test_json_may_begin_with_a_byte_order_mark(self, put):
         assert files.read_json(put(b"\xef\xbb\xbf[1]")) == [1]
+
+    def test_jsonl_may_begin_with_a_byte_order_mark(self, put):
+        path = put(b'\xef\xbb\xbf{"a": 1}\n{"a": 2}\n')
+        assert list(files.read_jsonl(path)) == [(1, {"a": 1}), (2, {"a": 2})]
+        assert list(files.read_jsonl(put(b"\xef\xbb\xbf\n[1]\n"))) == [(2, [1])]
 
     @pytest.mark.parametrize(
         ("content", "row", "problem"),

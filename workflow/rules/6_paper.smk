@@ -70,7 +70,7 @@ rule paper_build:
         mem_mb=1000,
         runtime=10,
     params:
-        figures=FIGURES,
+        figures=lambda wildcards, input: os.path.dirname(input.figures[0]),
         manuscript=subpath(input.manuscript, parent=True),
     shell:
         "python -m collectivesft paper build --values {input.values} --figures {params.figures}"

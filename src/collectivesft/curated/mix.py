@@ -67,7 +67,8 @@ def mix_file(
 
 def draw(id: str, seed: int, purpose: str) -> float:
     """A number in [0, 1) that depends on the id, the seed and the purpose alone."""
-    return xxhash.xxh3_64_intdigest(f"{seed}:{purpose}:{id}".encode()) / 2**64
+    digest = xxhash.xxh3_64_intdigest(f"{seed}:{purpose}:{id}".encode())
+    return (digest >> 11) / 2**53  # as many bits as a float holds: never rounded up to 1
 
 
 def chooser(examples: Path, mixture: Mixture) -> Callable[[Example], str | None]:

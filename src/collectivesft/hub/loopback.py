@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -153,13 +153,15 @@ class Loopback:
             raise HubError(404, "EntryNotFound", f"No such address: {request.method} {path}")
         except HubError as error:
             return error.response()
+        except ClientDisconnect:
+            return Response(status_code=400)  # nobody is left to read it
 
     def _authorise(self, request: Request, values: dict[str, str]) -> None:
         header = request.headers.get("authorization")
         if header is not None and header != f"Bearer {self.token}":
             message = "Invalid credentials in Authorization header"
             raise HubError(401, "InvalidToken", message)
-        reads = request.method in ("GET", "HEAD") or "lfs" in request.url.path
+        reads = request.method in ("GET", "HEAD") or "oid" in values  # an upload's own address
         if header is None and not reads:
             raise HubError(401, "GatedRepo", "A token with write access is needed")
         if header is None and "repo" in values and request.method in ("GET", "HEAD"):
@@ -203,12 +205,15 @@ class Loopback:
 
     async def preupload(self, request: Request, kind: str, repo: str, rev: str) -> Response:
         """Say for each file whether it goes through LFS: weights and large files do."""
-        self.store.load(kind, repo)
-        files = []
+        record = self.store.load(kind, repo)
+        there, files = record["commits"][resolve(record, rev)]["files"], []
         for entry in (await request.json())["files"]:
             large = entry["size"] >= LFS_FROM_BYTES or entry["path"].endswith(".safetensors")
             mode = "lfs" if large else "regular"
-            files.append({"path": entry["path"], "uploadMode": mode, "shouldIgnore": False})
+            answer = {"path": entry["path"], "uploadMode": mode, "shouldIgnore": False}
+            if entry["path"] in there:  # so that the client leaves out what has not changed
+                answer["oid"] = there[entry["path"]]["oid"]
+            files.append(answer)
         return JSONResponse({"files": files})
 
     async def lfs_batch(self, request: Request, repo: str) -> Response:

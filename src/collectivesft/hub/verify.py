@@ -5,7 +5,8 @@ from pathlib import Path
 
 from collectivesft.errors import UserError
 from collectivesft.files import read_json, sha256, write_json
-from collectivesft.hub.publish import with_retries
+from collectivesft.hub.calls import with_retries
+from collectivesft.sft.quiet import quiet
 
 QUESTION = "高血压患者日常饮食应注意什么？"
 
@@ -27,6 +28,7 @@ def verify(
     """
     from huggingface_hub import snapshot_download
 
+    quiet()
     published = read_json(receipt)
     repo, tag = published["repo"], published["tag"]
     with tempfile.TemporaryDirectory(prefix="collectivesft-") as cache:

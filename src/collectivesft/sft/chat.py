@@ -17,7 +17,9 @@ def plain_template(name: str) -> str:
     return _GENERATION.sub("", training_template(name))
 
 
-END_OF_TURN = {"gemma": "<end_of_turn>", "chatml": "<|im_end|>"}
+# gemma_base is for a Gemma without instruction tuning: its marks of turns were never trained and
+# cannot be told from thousands of unused tokens, so turns are marked by words and by <eos>.
+END_OF_TURN = {"gemma": "<end_of_turn>", "gemma_base": "<eos>", "chatml": "<|im_end|>"}
 
 
 def encode(

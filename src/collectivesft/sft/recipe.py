@@ -31,7 +31,7 @@ class ModelRecipe(_Strict):
     homepage: str | None = None
     notes: str = ""
     source: dict[str, Any]
-    chat_template: Literal["gemma", "chatml"]
+    chat_template: Literal["gemma", "gemma_base", "chatml"]
     architecture: dict[str, Any] | None = None
 
 

@@ -1,0 +1,101 @@
+"""Calls of the Hub's client that are tried again, and end in one message when that is no help."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from collectivesft.errors import UserError
+
+Result = TypeVar("Result")
+TRIES = 4
+FIRST_WAIT_S = 1.0
+
+
+def plain_log() -> None:
+    """No bars of the client in a log file; on a terminal they stay."""
+    from huggingface_hub.utils import disable_progress_bars
+
+    if not sys.stderr.isatty():
+        disable_progress_bars()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong with a call.
+
+    Attributes:
+        text: what and what to do, for a person.
+        passing: it may go away by itself.
+    """
+
+    text: str
+    passing: bool
+
+
+def with_retries(call: Callable[[], Result], what: str) -> Result:
+    """Call again on a server error, a lost connection or a branch that moved on.
+
+    The client retries uploads by itself, but not the creation, the commit and the tag.
+
+    Raises:
+        UserError: the Hub refused, or it failed each time.
+    """
+    for attempt in range(1, TRIES + 1):
+        try:
+            return call()
+        except Exception as error:
+            problem = _understand(error)
+            if problem is None:
+                raise
+            if attempt == TRIES or not problem.passing:
+                raise UserError(f"{what}: {problem.text}") from error
+        time.sleep(FIRST_WAIT_S * 2 ** (attempt - 1))
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _understand(error: BaseException) -> Problem | None:
+    """The problem behind an error of the client; None for an error of this machine or package."""
+    import httpx2
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    # The client wraps some: an upload's in a RuntimeError, a download's in a FileNotFoundError.
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case HfHubHTTPError():
+                return _answered(cause)
+            case OfflineModeIsEnabled():
+                return Problem(f"{_line(cause)}. Unset HF_HUB_OFFLINE.", passing=False)
+            case httpx2.TransportError():
+                remedy = "Check the network and run again; what was uploaded is kept."
+                text = f"the Hub could not be reached ({_line(cause)}). {remedy}"
+                return Problem(text, passing=True)
+            case json.JSONDecodeError():
+                return Problem("the Hub's answer was cut off or no JSON. Run again.", passing=True)
+            case HFValidationError():
+                return Problem(
+                    f"{_line(cause)}. Correct hub.repo in the configuration.", passing=False
+                )
+        cause = cause.__cause__
+    if isinstance(error, OSError) and error.errno is None:
+        return Problem(f"{_line(error)}. Run again.", passing=True)
+    return None
+
+
+def _answered(error) -> Problem:
+    status = error.response.status_code if error.response is not None else 0
+    if status in (401, 403):
+        remedy = "Log in with `hf auth login`, or set HF_TOKEN to a token with write access"
+    elif status == 404:
+        remedy = "Check hub.repo in the configuration and that the token may see it"
+    else:
+        remedy = "Run again; what was uploaded is kept"
+    text = f"the Hub answered {status} ({_line(error)}). {remedy}."
+    return Problem(text, passing=status >= 500 or status in (412, 429))
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".")

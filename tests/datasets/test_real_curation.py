@@ -1,0 +1,131 @@
+"""Curation of real files: it runs, adds up, and drops little. Skipped where there are none."""
+
+import json
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from promises import real
+
+from collectivesft.benchmarks.item import Item, load_items
+from collectivesft.curated.clean import clean_file
+from collectivesft.curated.contamination import MINIMUM, ItemIndex, decontaminate_file
+from collectivesft.curated.dedup import dedup_files
+from collectivesft.curated.ledger import STEPS, combine
+from collectivesft.curated.mix import mix_file
+from collectivesft.curated.privacy import scrub
+from collectivesft.curated.read import read_benchmark, read_dataset
+from collectivesft.curated.shingles import tokens
+from collectivesft.curated.store import read_examples
+from collectivesft.example import Example
+from collectivesft.raw.fetch import fetch_source
+
+SETS = {"pubmedqa": "pubmedqa-labelled.json", "cmeddialogue": "cmeddialogue-sample.gb18030.csv"}
+ROWS = {"pubmedqa": 1000, "cmeddialogue": 7644}
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Items of CMMLU's medical subjects and of CMB-Clin."""
+    folder, paths = tmp_path_factory.mktemp("items"), []
+    places = {"cmmlu_medical": (real("cmmlu-medical"), []), "cmb_clin": (real(), ["cmb-clin.json"])}
+    for name, (place, names) in places.items():
+        manifest = folder / name / "manifest.json"
+        fetch_source(f"benchmarks/{name}", manifest, folder=place, names=names)
+        paths.append(folder / f"{name}.jsonl")
+        read_benchmark(name, manifest, paths[-1])
+    return paths
+
+
+@pytest.fixture(scope="module")
+def curated(items: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both sets through all steps; the folder of what was written."""
+    folder = tmp_path_factory.mktemp("curated")
+
+    def outputs(step: str) -> list[Path]:
+        return [folder / f"{step}.{kind}" for kind in ("parquet", "dropped", "json")]
+
+    for name, file in SETS.items():
+        manifest = folder / name / "manifest.json"
+        fetch_source(f"datasets/{name}", manifest, folder=real(), names=[file])
+        read_dataset(name, manifest, *outputs(f"{name}.read"))
+        clean_file(outputs(f"{name}.read")[0], 2, 6000, *outputs(f"{name}.clean"))
+    dedup_files([outputs(f"{name}.clean")[0] for name in SETS], True, 0.8, *outputs("dedup"))
+    report = folder / "report.json"
+    decontaminate_file(outputs("dedup")[0], items, True, *outputs("decontaminate"), report)
+    recipe = folder / "some.yaml"
+    recipe.write_text("mixture: {max_samples: 120, validation: 0.05}\n")
+    train, validation, stats = (folder / n for n in ("train.parquet", "val.parquet", "stats.json"))
+    mix_file(outputs("decontaminate")[0], recipe, train, validation, folder / "mix.json", stats)
+    return folder
+
+
+def books(folder: Path, out: Path) -> dict:
+    names = [f"{name}.{step}" for name in SETS for step in ("read", "clean")]
+    ledgers = [folder / f"{name}.json" for name in (*names, "dedup", "decontaminate", "mix")]
+    return combine(ledgers, *(out / f"ledger.{kind}" for kind in ("json", "csv", "md")))
+
+
+def test_books_add_up_and_agree_with_the_files(curated: Path, tmp_path: Path):
+    result = books(curated, tmp_path)
+    assert result["steps"] == list(STEPS)
+    for name, rows in ROWS.items():
+        assert result["datasets"][name]["read"]["rows_in"] == rows
+        assert result["datasets"][name]["mix"]["kept"] == 120
+    for step in ("dedup", "decontaminate"):
+        total = result["totals"][step]
+        assert total["kept"] == pq.read_metadata(curated / f"{step}.parquet").num_rows
+        assert (
+            sum(total["dropped"].values()) == pq.read_metadata(curated / f"{step}.dropped").num_rows
+        )
+    parts = [pq.read_metadata(curated / f"{name}.parquet").num_rows for name in ("train", "val")]
+    assert sum(parts) == result["totals"]["mix"]["kept"] == 240
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_fewer_than_8_percent_are_copies(curated: Path, tmp_path: Path, name: str):
+    dropped = books(curated, tmp_path)["datasets"][name]["dedup"]["dropped"]
+    assert set(dropped) <= {"exact_duplicate", "near_duplicate"}
+    assert sum(dropped.values()) < 0.08 * ROWS[name]
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_hardly_a_row_is_unusable_and_no_text_is_damaged(curated: Path, tmp_path: Path, name: str):
+    steps = books(curated, tmp_path)["datasets"][name]
+    assert steps["clean"]["kept"] > 0.99 * ROWS[name]
+    assert "damaged_text" not in steps["clean"]["dropped"]
+    # Abstracts and consultations of a public sample: what is found in them is a false alarm.
+    found = set(steps["clean"]["changed"]) - {"characters_normalised", "html_removed"}
+    assert found == set()
+    assert all(
+        scrub(text) == (text, set()) for e in examples(curated, name) for _, text in e.messages
+    )
+
+
+def examples(folder: Path, name: str) -> list[Example]:
+    return list(read_examples(folder / f"{name}.clean.parquet"))
+
+
+def test_real_texts_that_are_unrelated_are_not_taken_for_items(curated: Path):
+    report = json.loads((curated / "report.json").read_bytes())
+    assert report["items"] == 45 + 1815 + 74
+    assert report["examples_found"] < 0.005 * sum(ROWS.values())
+
+
+def test_every_real_item_is_found_where_it_is_put(items: list[Path]):
+    everything = [item for path in items for item in load_items(path)]
+    index = ItemIndex(everything)
+    for item in everything:
+        for text in item.texts():
+            if len(tokens(text)) >= MINIMUM:
+                found = {name for name, share in index.matches(asked(text)) if share == 1}
+                assert f"{item.benchmark}:{item.id}" in found, (item.id, text)
+
+
+def asked(text: str) -> Example:
+    return Example("x:1", "x", "qa", "zh", [("user", text), ("assistant", "不知道。")])
+
+
+def test_items_are_as_many_as_their_authors_say(items: list[Path]):
+    loaded: list[Item] = [item for path in items for item in load_items(path)]
+    assert len({(item.benchmark, item.id) for item in loaded}) == len(loaded) == 45 + 1815 + 74
