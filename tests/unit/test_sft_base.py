@@ -1,7 +1,10 @@
 """A base model becomes one plain folder with chat template and facts, or nothing at all."""
 
 import json
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -167,3 +170,19 @@ def test_random_model_without_an_architecture_is_refused(workshop, tmp_path):
     with pytest.raises(InputError, match="no architecture for a random model"):
         make_base(recipe, workshop.manifest(), tmp_path / "base")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bars_of_other_programs_stay_out_of_the_log():
+    """Also those that tqdm shows itself, such as the reader's of GGUF files."""
+    code = (
+        "import collectivesft.sft.base as base;"
+        "base.quiet();"
+        "from tqdm.auto import tqdm;"
+        "from transformers.utils import logging;"
+        "print(sum(tqdm(range(3))) + sum(logging.tqdm(range(3))))"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    environment.pop("TQDM_DISABLE", None)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("6\n", "")

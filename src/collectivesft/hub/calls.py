@@ -1,6 +1,7 @@
 """Calls of the Hub's client that are tried again, and end in one message when that is no help."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,8 @@ from collectivesft.errors import UserError
 Result = TypeVar("Result")
 TRIES = 4
 FIRST_WAIT_S = 1.0
+_SEE = "For more information check"  # a page about the status in general
+_QUERY = re.compile(r"(https?://[^\s?']+)\?[^\s')]*")
 
 
 def plain_log() -> None:
@@ -98,4 +101,6 @@ def _answered(error) -> Problem:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+    """An error's text in one line, without the signatures that upload addresses carry."""
+    lines = [line for line in str(error).splitlines() if not line.startswith(_SEE)]
+    return _QUERY.sub(r"\1", " ".join(" ".join(lines).split())).rstrip(".")

@@ -44,7 +44,8 @@ def metadata(manifest: dict[str, Any]) -> str:
     base, name = manifest["base"], manifest["repo"].partition("/")[2]
     results = [result for row in _own_scores(manifest) for result in _results(row, EvalResult)]
     licence = _LICENCE_IDS.get(base["licence"], "other")
-    other = {} if licence != "other" else {"license_name": base["licence"].lower()}
+    own_name = "-".join(base["licence"].lower().split())
+    other = {"license_name": own_name} if licence == "other" else {}
     link = {"license_link": base["licence_url"]} if base["licence_url"] else {}
     data = ModelCardData(
         language=sorted(manifest["mixture"]["languages"], reverse=True),
@@ -61,11 +62,12 @@ def metadata(manifest: dict[str, Any]) -> str:
     return data.to_yaml()
 
 
-def _hub_name(base: dict[str, Any]) -> str:
-    """The base model's repository, from its source or its home page."""
+def _hub_name(base: dict[str, Any]) -> str | None:
+    """The base model's repository, from its source or its home page; None where it has none."""
     if base["source"].get("repo"):
         return base["source"]["repo"]
-    return (base["homepage"] or base["name"]).removeprefix("https://huggingface.co/")
+    host, _, name = (base["homepage"] or "").partition("huggingface.co/")
+    return name if host == "https://" else None
 
 
 def _own_scores(manifest: dict[str, Any]) -> list[dict[str, Any]]:
@@ -78,6 +80,7 @@ def _results(row: dict[str, Any], result) -> list[Any]:
         "task_type": "question-answering",
         "task_name": "Multiple-choice question answering",
         "dataset_type": row["benchmark"],
+        "dataset_config": row["protocol"],  # results of one type and configuration are joined
         "dataset_name": f"{row['benchmark']} ({row['protocol']}, {row['items']} items)",
         "metric_type": "accuracy",
     }

@@ -163,7 +163,7 @@ class Loopback:
             raise HubError(401, "InvalidToken", message)
         reads = request.method in ("GET", "HEAD") or "oid" in values  # an upload's own address
         if header is None and not reads:
-            raise HubError(401, "GatedRepo", "A token with write access is needed")
+            raise HubError(401, "InvalidToken", "A token with write access is needed")
         if header is None and "repo" in values and request.method in ("GET", "HEAD"):
             kind = "datasets" if values.get("kind", "").startswith("datasets") else "models"
             if self.store.load(kind, values["repo"])["private"]:

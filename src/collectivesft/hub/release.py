@@ -52,16 +52,18 @@ def manifest_content(
     run: str, repo: str, demo: bool, experiment: str, inputs: Inputs
 ) -> dict[str, Any]:
     """The manifest; nothing in it depends on the machine or the time."""
-    recipe, base = read_experiment(inputs.recipe), read_model(inputs.base_recipe)
+    recipe = read_experiment(inputs.recipe)
     history = [row for _, row in read_jsonl(inputs.history)]
-    files = sorted(path for path in inputs.model.rglob("*") if path.is_file())
+    # Hidden are the workflow's own notes.
+    found = (path for path in inputs.model.rglob("*") if path.is_file())
+    files = sorted(path for path in found if not path.name.startswith("."))
     return {
         "package": {"name": "collectivesft", "version": __version__},
         "run": run,
         "demo": demo,
         "repo": repo,
         "experiment": {"name": experiment} | recipe.model_dump(exclude={"base"}),
-        "base": {"name": inputs.base_recipe.stem} | base.model_dump(),
+        "base": _base(inputs.base_recipe),
         "model": {"files": {p.relative_to(inputs.model).as_posix(): _facts(p) for p in files}},
         "raw": {manifest["source"]: manifest["files"] for manifest in map(read_json, inputs.raw)},
         "mixture": read_json(inputs.mixture),
@@ -71,6 +73,12 @@ def manifest_content(
         "scores": [read_json(path) for path in inputs.scores],
         "lock": {"file": inputs.lock.name, "sha256": sha256(inputs.lock)},
     }
+
+
+def _base(recipe: Path) -> dict[str, Any]:
+    content = read_model(recipe).model_dump()
+    content["source"].pop("path", None)  # a folder of this machine
+    return {"name": recipe.stem} | content
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -1,0 +1,308 @@
+"""Card and manifest hold the run's own numbers and digests, and nothing of the machine."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard
+from typer.testing import CliRunner
+
+from collectivesft.files import read_json, sha256
+from collectivesft.hub.cli import app
+from collectivesft.hub.release import Inputs, release
+
+DATA_CARD = """# Data of the experiment mine
+
+5 training examples from 2 sets.
+
+## Sets
+
+| set | licence |
+|---|---|
+| [MedQA](https://example.org/medqa) | MIT |
+| [NLPEC](https://example.org/nlpec) | unknown |
+
+### Notes
+
+- none
+"""
+BASE = {
+    "title": "Base 7B",
+    "parameters": 7,
+    "licence": "Apache-2.0",
+    "licence_url": "https://example.org/licence",
+    "homepage": "https://huggingface.co/org/base-7b",
+    "source": {"kind": "hub", "repo": "org/base-7b", "revision": "0" * 40, "patterns": ["*"]},
+    "chat_template": "chatml",
+}
+COLUMNS = ("model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro")
+
+
+def score(model: str, protocol: str, macro: float, kind: str = "choice") -> dict:
+    categories = [
+        {"category": "医师考试", "label": "Physician", "items": 4, "value": macro / 2},
+        {"category": "护理考试", "label": "Nurse", "items": 4, "value": macro},
+    ]
+    return {
+        "model": model,
+        "kind": kind,
+        "benchmark": "cmb",
+        "protocol": protocol,
+        "items": 8,
+        "macro": {"value": macro, "low": 0.0, "high": 1.0},
+        "categories": categories,
+    }
+
+
+class Folder:
+    """The result files that a release is made of."""
+
+    def __init__(self, root: Path, base: dict | None = None, **training):
+        self.root = root
+        self.model = root / "model"
+        self.model.mkdir(parents=True)
+        (self.model / "model.safetensors").write_bytes(b"weights")
+        (self.model / "config.json").write_text("{}")
+        (self.model / ".snakemake_timestamp").write_text("")
+        self.scores = {
+            "mine-answer.json": score("mine", "answer", 0.723456),
+            "mine-likelihood.json": score("mine", "likelihood", 2 / 3),
+            "mine-cases.json": score("mine", "cases", 0.9, kind="cases"),
+            "base-answer.json": score("base", "answer", 0.25),
+        }
+        self.files = {
+            "ledger.json": {"totals": {"read": {"rows_in": 9, "kept": 5}}},
+            "mixture.json": {
+                "experiment": "mine",
+                "train": 5,
+                "datasets": [{"dataset": "medqa"}, {"dataset": "nlpec"}],
+                "languages": {"zh": {"examples": 4}, "en": {"examples": 1}},
+            },
+            "contamination.json": {"items": 3, "pairs": [["a", "b"]]},
+            "raw-medqa.json": {
+                "source": "datasets/medqa",
+                "files": [{"path": "a.zip", "size": 1, "sha256": "0" * 64, "origin": "local"}],
+            },
+            **self.scores,
+        }
+        for name, content in self.files.items():
+            (root / name).write_text(json.dumps(content, ensure_ascii=False))
+        recipe = {"title": "Mine", "base": "base", "training": training}
+        (root / "mine.yaml").write_text(yaml.safe_dump(recipe))
+        (root / "base.yaml").write_text(yaml.safe_dump(BASE | (base or {})))
+        (root / "data-card.md").write_text(DATA_CARD)
+        (root / "history.jsonl").write_text(
+            '{"step": 1, "loss": 2.5}\n{"step": 2, "eval_loss": 2}\n'
+        )
+        (root / "model-cpu.lock").write_text("torch==2.13.0\n")
+        with open(root / "table.csv", "w", newline="") as handle:
+            writer = csv.writer(handle)
+            writer.writerow(COLUMNS)
+            writer.writerow(["mine", "cmb", "answer", 8, "72.35", "1.00", "99.00", "71.00"])
+            writer.writerow(["base", "cmb", "answer", 8, "25.00", "0.00", "50.00", "24.00"])
+            writer.writerow(["another", "cmb", "answer", 8, "33.33", "0.00", "50.00", "33.00"])
+
+    @property
+    def inputs(self) -> Inputs:
+        names = {
+            "recipe": "mine.yaml",
+            "base_recipe": "base.yaml",
+            "ledger": "ledger.json",
+            "mixture": "mixture.json",
+            "data_card": "data-card.md",
+            "contamination": "contamination.json",
+            "history": "history.jsonl",
+            "table": "table.csv",
+            "lock": "model-cpu.lock",
+        }
+        paths = {key: self.root / name for key, name in names.items()}
+        scores = tuple(self.root / name for name in self.scores)
+        raw = (self.root / "raw-medqa.json",)
+        return Inputs(model=self.model, scores=scores, raw=raw, **paths)
+
+    def release(self, demo: bool = False) -> "Folder":
+        names = (self.root / "README.md", self.root / "manifest.json")
+        release("paper", "me/Model-7B", demo, "mine", self.inputs, *names)
+        return self
+
+    @property
+    def text(self) -> str:
+        return (self.root / "README.md").read_text(encoding="utf-8")
+
+    @property
+    def card(self) -> ModelCard:
+        return ModelCard(self.text)
+
+    @property
+    def manifest(self) -> dict:
+        return read_json(self.root / "manifest.json")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Make the files in a folder of their own."""
+    return lambda name="run", **options: Folder(tmp_path / name, **options)
+
+
+class TestCard:
+    def test_head_is_understood_by_the_hubs_own_reader(self, folder):
+        data = folder().release().card.data
+        assert data.license == "apache-2.0"
+        assert data.license_link == "https://example.org/licence"
+        assert data.language == ["zh", "en"]
+        assert data.base_model == "org/base-7b"
+        assert data.pipeline_tag == "text-generation"
+        assert data.library_name == "transformers"
+        assert "demo" not in data.tags
+        assert data.model_name == "Model-7B"
+
+    def test_model_index_holds_the_values_of_the_score_files(self, folder):
+        made = folder().release()
+        wanted = {}
+        for row in made.scores.values():
+            if (row["model"], row["kind"]) == ("mine", "choice"):
+                place = f"cmb ({row['protocol']}, 8 items)"
+                values = {"accuracy, macro over categories": row["macro"]["value"]}
+                values |= {f"accuracy, {c['label']}": c["value"] for c in row["categories"]}
+                wanted |= {(place, name): round(100 * value, 2) for name, value in values.items()}
+        results = made.card.data.eval_results
+        found = {(r.dataset_name, r.metric_name): r.metric_value for r in results}
+        assert found == wanted
+        assert len(results) == len(wanted) == 6
+        assert wanted["cmb (answer, 8 items)", "accuracy, macro over categories"] == 72.35
+        assert {(r.dataset_type, r.metric_type) for r in results} == {("cmb", "accuracy")}
+
+    def test_table_shows_this_model_beside_its_base(self, folder):
+        text = folder().release().text
+        assert "| mine | cmb | answer | 8 | 72.35 (1.00 to 99.00) | 71.00 |" in text
+        assert "| base | cmb | answer | 8 | 25.00 (0.00 to 50.00) | 24.00 |" in text
+        assert "another" not in text
+
+    def test_licences_of_base_and_sets_are_listed(self, folder):
+        text = folder().release().text
+        assert "The base model's licence (Apache-2.0) applies to the weights" in text
+        assert "| [MedQA](https://example.org/medqa) | MIT |" in text
+        assert "| [NLPEC](https://example.org/nlpec) | unknown |" in text
+
+    @pytest.mark.parametrize(
+        "licence, found",
+        [
+            ("MIT", {"license": "mit"}),
+            ("Gemma Terms of Use", {"license": "gemma"}),
+            ("Own Licence 1.0", {"license": "other", "license_name": "own-licence-1.0"}),
+        ],
+    )
+    def test_licence_is_named_as_the_hub_names_it(self, folder, licence, found):
+        data = folder(base={"licence": licence}).release().card.data.to_dict()
+        assert {key: data.get(key) for key in found} == found
+
+    @pytest.mark.parametrize(
+        "base, name",
+        [
+            ({"source": {"kind": "pypi"}}, "org/base-7b"),
+            ({"source": {"kind": "random"}, "homepage": None}, None),
+            ({"source": {"kind": "folder", "path": "x"}, "homepage": "https://lab.org"}, None),
+        ],
+    )
+    def test_base_model_is_named_only_where_it_has_a_page_on_the_hub(self, folder, base, name):
+        assert folder(base=base).release().card.data.base_model == name
+
+    def test_demonstration_says_so(self, folder):
+        made = folder().release(demo=True)
+        assert "demo" in made.card.data.tags
+        assert "A demonstration." in made.text
+        assert "A demonstration." not in folder("paper").release().text
+
+    def test_headings_of_the_data_card_stand_below_its_own(self, folder):
+        lines = folder().release().card.content.splitlines()
+        headings = [line for line in lines if line.startswith("#")]
+        assert [line for line in headings if line.startswith("# ")] == ["# Model-7B"]
+        start = headings.index("## Data of the experiment mine")
+        assert headings[start + 1 : start + 3] == ["### Sets", "#### Notes"]
+
+    def test_settings_are_those_of_the_recipe(self, folder):
+        text = folder(method="lora", lora={"r": 3, "alpha": 5}, learning_rate=7e-4).release().text
+        assert "| method | lora |" in text
+        assert "| rank, alpha | 3, 5 |" in text
+        assert "| learning rate | 0.0007 |" in text
+        assert "| steps | 2 |" in text
+        assert "rank" not in folder("full").release().text
+
+    def test_question_names_the_repository(self, folder):
+        assert 'pipeline("text-generation", "me/Model-7B")' in folder().release().text
+
+
+class TestManifest:
+    def test_model_files_with_size_and_digest(self, folder):
+        made = folder().release()
+        wanted = {
+            name: {"size": path.stat().st_size, "sha256": sha256(path)}
+            for name in ("config.json", "model.safetensors")
+            for path in [made.model / name]
+        }
+        assert made.manifest["model"]["files"] == wanted  # without the workflow's hidden file
+
+    def test_what_the_model_was_made_of(self, folder):
+        made = folder(seed=7).release()
+        manifest, files = made.manifest, made.files
+        assert manifest["raw"] == {"datasets/medqa": files["raw-medqa.json"]["files"]}
+        assert manifest["mixture"] == files["mixture.json"]
+        assert manifest["ledger"] == files["ledger.json"]["totals"]
+        assert manifest["contamination"] == {"items": 3}
+        assert manifest["scores"] == list(made.scores.values())
+        assert manifest["experiment"]["name"] == "mine"
+        assert manifest["experiment"]["training"]["seed"] == 7
+        assert manifest["base"]["name"] == "base"
+        assert manifest["training"] == {"steps": 2, "last": {"step": 2, "eval_loss": 2}}
+        assert manifest["lock"]["sha256"] == sha256(made.root / "model-cpu.lock")
+
+    def test_publish_accepts_it(self, hub, folder):
+        from collectivesft.hub.publish import publish
+
+        made = folder().release()
+        paths = (made.model, made.root / "README.md", made.root / "manifest.json")
+        publish("me/Model-7B", "v1", True, *paths, made.root / "published.json")
+        assert set(hub.files("v1", "me/Model-7B")) == {
+            "README.md", "manifest.json", "config.json", "model.safetensors",
+        }  # fmt: skip
+
+
+def test_same_inputs_give_the_same_bytes_anywhere(folder, tmp_path):
+    one = folder("one").release()
+    two = folder("elsewhere/two").release()
+    again = shutil.copytree(one.root, tmp_path / "copy")
+    one.release()
+    for name in ("README.md", "manifest.json"):
+        content = (one.root / name).read_bytes()
+        assert content == (two.root / name).read_bytes() == (again / name).read_bytes()
+
+
+def test_nothing_says_where_it_was_made(folder, tmp_path):
+    """Not even where the base model was taken from a folder of this machine."""
+    source = {"kind": "folder", "path": str(tmp_path / "models/base")}
+    made = folder(base={"source": source, "homepage": None}).release()
+    for text in (made.text, json.dumps(made.manifest)):
+        assert str(tmp_path) not in text
+        assert str(Path.home()) not in text
+        assert str(Path(__file__).parents[2]) not in text
+    assert made.manifest["base"]["source"] == {"kind": "folder"}
+
+
+def test_command_line_writes_the_same(folder):
+    made, other = folder().release(), folder("other")
+    inputs = other.inputs
+    options = ["--run", "paper", "--repo", "me/Model-7B", "--experiment", "mine"]
+    for name in ("model", "recipe", "base_recipe", "ledger", "mixture", "data_card",
+                 "contamination", "history", "table", "lock"):  # fmt: skip
+        options += [f"--{name.replace('_', '-')}", str(getattr(inputs, name))]
+    for name, paths in (("scores", inputs.scores), ("raw", inputs.raw)):
+        options += [text for path in paths for text in (f"--{name}", str(path))]
+    out = {"--card": other.root / "README.md", "--manifest": other.root / "manifest.json"}
+    options += [str(text) for pair in out.items() for text in pair]
+    result = CliRunner().invoke(app, ["release", *options])
+    assert result.exit_code == 0, result.output
+    assert other.text == made.text
+    assert other.manifest == made.manifest
