@@ -237,11 +237,11 @@ class TestHub:
         assert text.startswith(f"hub:models/a/b/c@{REVISION}: ")
 
     def test_an_error_without_words(self, hub, config, manifest, monkeypatch):
-        import httpx
+        import httpx2
         from huggingface_hub import HfApi
 
         def time_out(*_, **__):
-            raise httpx.ReadTimeout("")
+            raise httpx2.ReadTimeout("")
 
         monkeypatch.setattr(HfApi, "model_info", time_out)
         assert "ReadTimeout. Check the network" in message(config(hub["source"]), manifest)

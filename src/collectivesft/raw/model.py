@@ -113,14 +113,14 @@ def list_hub(source: HubModel) -> list[RawFile]:
     Raises:
         UserError: the Hub does not answer, refuses, or a pattern matches nothing.
     """
-    import httpx
+    import httpx2
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
     api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
     try:
         info = api.model_info(source.repo, revision=source.revision, files_metadata=True)
-    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, httpx.HTTPError) as error:
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, httpx2.HTTPError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise UserError(
             f"hub:models/{source.repo}@{source.revision}: {reason}. Check the network; for a "
