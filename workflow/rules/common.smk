@@ -6,8 +6,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 import configuration
 import dependencies
@@ -15,7 +13,8 @@ import dependencies
 try:
     configuration.check(config, Path(workflow.basedir))
 except configuration.ConfigurationError as error:
-    raise WorkflowError(f"config: {error}") from None
+    # Not a WorkflowError: Snakemake would print three lines where one says it all.
+    sys.exit(f"error: config: {error}")
 
 
 # Every command runs this clone's code, whatever else is installed where it runs.
