@@ -57,11 +57,11 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; a known problem ends as one message and exit code 1."""
+    """Run the command line; a known problem ends as one message and its exit code."""
     try:
         app()
     except UserError as error:
-        fail(str(error))
+        fail(str(error), error.exit_code)
     except OSError as error:
         message = explain_os_error(error)
         if message is None:
@@ -69,8 +69,8 @@ def main() -> None:
         fail(message)
 
 
-def fail(message: str) -> None:
-    """Print ``error: message`` on stderr and exit with code 1."""
+def fail(message: str, code: int = 1) -> None:
+    """Print ``error: message`` on stderr and exit."""
     sys.stderr.write(f"error: {message}\n")
     sys.stderr.flush()
-    sys.exit(1)
+    sys.exit(code)

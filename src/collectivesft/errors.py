@@ -9,8 +9,10 @@ FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 class UserError(Exception):
     """A problem outside the code; the message says where it is and what to do.
 
-    The command line prints it as one line and exits with 1, without a traceback.
+    The command line prints it as one line and exits with its code, without a traceback.
     """
+
+    exit_code = 1
 
 
 class InputError(UserError):

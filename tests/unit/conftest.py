@@ -366,3 +366,16 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 def conversations() -> tuple[list[tuple[str, str]], ...]:
     """What ``workshop.tokens`` holds."""
     return CONVERSATIONS
+
+
+@pytest.fixture
+def job(workshop, tmp_path):
+    """Make a training_job.Job; the arguments change the recipe's training."""
+    from training_job import Job
+
+    def make(name: str = "job", **training):
+        base = workshop.base()
+        (tmp_path / name).mkdir()
+        return Job(tmp_path / name, workshop.tokens(base), base, workshop.recipe(**training))
+
+    return make

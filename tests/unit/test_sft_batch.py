@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from collectivesft.sft.batch import loss_sum, make_batch
+from collectivesft.sft import attention
+from collectivesft.sft.batch import boundaries, loss_sum, make_batch
 from collectivesft.sft.tokens import Tokens
 
 ALL = [3, 0, 6, 2, 1, 5, 4]  # not the order of the file
@@ -14,23 +15,36 @@ def load(base, **options):
     import torch
     from transformers import AutoModelForCausalLM
 
-    options = {"dtype": torch.float64, "attn_implementation": "sdpa"} | options
+    options = {"dtype": torch.float64, "attn_implementation": attention.register()} | options
     return AutoModelForCausalLM.from_pretrained(base, **options)
 
 
 @pytest.fixture(scope="module", params=["llama", "gemma3"])
-def setting(request, workshop):
-    """A model with its tokens; gemma3 has layers with a window of 8 tokens."""
+def made(request, workshop):
+    """A base model with its tokens; gemma3 has layers with a window of 8 tokens."""
     template = {"llama": "chatml", "gemma3": "gemma"}[request.param]
     base = workshop.base(request.param, template)
-    return load(base), Tokens.load(workshop.tokens(base), "train")
+    return base, Tokens.load(workshop.tokens(base), "train")
+
+
+@pytest.fixture(scope="module", params=["packed", "sdpa"])
+def setting(request, made):
+    """The model with attention by boundaries, or by a mask from the position ids."""
+    base, tokens = made
+    name = attention.register() if request.param == "packed" else "sdpa"
+    return load(base, attn_implementation=name), tokens
 
 
 def logits(model, batch):
     import torch
 
     with torch.no_grad():
-        output = model(input_ids=batch.ids, position_ids=batch.positions, use_cache=False)
+        output = model(
+            input_ids=batch.ids,
+            position_ids=batch.positions,
+            use_cache=False,
+            **boundaries(model, batch),
+        )
     return output.logits[0]
 
 
@@ -55,11 +69,12 @@ def test_packed_logits_equal_those_of_each_example_alone(setting):
     assert (packed - alone).abs().max() < 1e-10
 
 
-def test_an_example_would_be_seen_if_positions_went_on(setting):
+def test_an_example_would_be_seen_without_its_boundaries(made):
     """The comparison above has the power to see a leak."""
     import torch
 
-    model, tokens = setting
+    base, tokens = made
+    model = load(base, attn_implementation="sdpa")
     batch = make_batch(tokens, ALL)
     through = torch.arange(batch.ids.shape[1])[None]
     with torch.no_grad():
@@ -100,11 +115,12 @@ def test_packed_gradients_equal_the_sum_of_those_alone(setting):
     torch.testing.assert_close(packed, alone, rtol=1e-5, atol=1e-6 * alone.abs().max().item())
 
 
-def test_loss_equals_that_of_a_padded_batch_with_labels_of_minus_100(setting):
+def test_loss_equals_that_of_a_padded_batch_with_labels_of_minus_100(made):
     """Mean over the labels of transformers' own loss, padded on the right."""
     import torch
 
-    model, tokens = setting
+    base, tokens = made
+    model, padding = load(base), load(base, attn_implementation="sdpa")
     width = int(tokens.lengths.max())
     ids = torch.zeros(len(tokens), width, dtype=torch.long)
     seen, labels = torch.zeros_like(ids), torch.full_like(ids, -100)
@@ -114,7 +130,7 @@ def test_loss_equals_that_of_a_padded_batch_with_labels_of_minus_100(setting):
         ids[row, : len(part)], seen[row, : len(part)] = part, 1
         labels[row, : len(part)] = torch.where(learned, part, -100)
     with torch.no_grad():
-        padded = model(input_ids=ids, attention_mask=seen, labels=labels, use_cache=False).loss
+        padded = padding(input_ids=ids, attention_mask=seen, labels=labels, use_cache=False).loss
         batch = make_batch(tokens, ALL)
         packed = loss_sum(model, batch) / len(batch.labels)
     assert len(batch.labels) == int((labels[:, 1:] != -100).sum())
@@ -135,3 +151,28 @@ def test_what_carries_no_loss_is_not_learned(workshop):
         mine = -before[answer - 1, batch.ids[0, answer]].sum()
         assert loss_sum(model, batch).item() == pytest.approx(mine.item(), rel=1e-5)
     assert answer.min() > 10  # the prompt
+
+
+def test_attention_is_the_same_by_boundaries_and_by_mask(made):
+    import torch
+
+    base, tokens = made
+    one, other = load(base), load(base, attn_implementation="sdpa")
+    batch = make_batch(tokens, ALL)
+    assert (logits(one, batch) - logits(other, batch)).abs().max() < 1e-10
+    assert torch.equal(logits(one, batch), logits(one, batch))
+
+
+def test_a_caller_without_boundaries_is_told(made):
+    base, tokens = made
+    batch = make_batch(tokens, ALL)
+    with pytest.raises(ValueError, match="cu_seq_lens_q"):
+        load(base)(input_ids=batch.ids, position_ids=batch.positions, use_cache=False)
+
+
+def test_models_that_make_their_own_attention_are_known():
+    from transformers import CpmAntConfig, GPT2Config, LlamaConfig
+
+    assert attention.supported(LlamaConfig())
+    assert attention.supported(GPT2Config())
+    assert not attention.supported(CpmAntConfig())

@@ -5,7 +5,9 @@ import pytest
 from collectivesft.files import read_json
 from collectivesft.sft import checkpoint
 from collectivesft.sft.checkpoint import Checkpoints, load_trainable
+from collectivesft.sft.parallel import World
 
+ALONE = World(0, 1, "cpu")
 HISTORY = [{"step": 1, "loss": 0.1 + 0.2, "learning_rate": 1e-3 / 3}]
 
 
@@ -35,13 +37,13 @@ def saved(tmp_path):
     model, optimizer = setting()
     for number in range(3):
         step(model, optimizer, number)
-    found = Checkpoints(tmp_path / "checkpoints", "mine")
+    found = Checkpoints(tmp_path / "checkpoints", "mine", ALONE)
     found.save(3, model, optimizer, HISTORY)
     return found, model, optimizer
 
 
 def test_where_there_is_none_it_begins_at_the_beginning(tmp_path):
-    assert Checkpoints(tmp_path / "checkpoints", "mine").restore(*setting()) == (0, [])
+    assert Checkpoints(tmp_path / "checkpoints", "mine", ALONE).restore(*setting()) == (0, [])
 
 
 def test_restored_training_takes_the_same_steps(saved):
@@ -82,7 +84,7 @@ def test_the_last_two_are_kept(saved):
 def test_those_of_another_training_are_neither_read_nor_counted(saved):
     found, model, optimizer = saved
     found.save(6, model, optimizer, HISTORY)
-    other = Checkpoints(found.folder, "other")
+    other = Checkpoints(found.folder, "other", ALONE)
     assert other.restore(*setting()) == (0, [])
     other.save(1, model, optimizer, HISTORY)
     assert [path.name for path in found.folder.iterdir()] == ["step-00000001"]

@@ -6,79 +6,22 @@ import os
 import signal
 import stat
 import time
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
+from training_job import digests
 
 from collectivesft.errors import UserError
-from collectivesft.files import sha256
-from collectivesft.sft import train as module
-from collectivesft.sft.merge import merge
+from collectivesft.sft import loop as module
+from collectivesft.sft.loop import learning_rate
+from collectivesft.sft.parallel import World
 from collectivesft.sft.plan import Plan
 from collectivesft.sft.recipe import Training, read_experiment
 from collectivesft.sft.tokens import Tokens
-from collectivesft.sft.train import learning_rate, load, train
+from collectivesft.sft.train import load
 
+ALONE = World(0, 1, "cpu")
 LORA = {"method": "lora", "lora": {"r": 4, "alpha": 8, "dropout": 0.2}, "eval_steps": 2}
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {path.name: sha256(path) for path in sorted(folder.iterdir())}
-
-
-@dataclass
-class Job:
-    """One training in a folder of its own."""
-
-    folder: Path
-    tokens: Path
-    base: Path
-    recipe: Path
-
-    @property
-    def arguments(self) -> tuple[Path, ...]:
-        own = (self.folder / name for name in ("checkpoints", "history.jsonl", "trained"))
-        return self.tokens, self.base, self.recipe, *own
-
-    def run(self) -> "Job":
-        train(*self.arguments, threads=1)
-        return self
-
-    @property
-    def options(self) -> list[str]:
-        names = ("tokens", "base", "recipe", "checkpoints", "history", "out")
-        pairs = zip(names, self.arguments, strict=True)
-        return [text for name, value in pairs for text in (f"--{name}", str(value))]
-
-    @property
-    def checkpoints(self) -> list[str]:
-        return sorted(path.name for path in (self.folder / "checkpoints").iterdir())
-
-    @property
-    def history(self) -> list[dict]:
-        text = (self.folder / "history.jsonl").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
-
-    @property
-    def result(self) -> dict[str, str]:
-        """Digests of the weights, the history and the merged model."""
-        merge(self.base, self.folder / "trained", self.recipe, self.folder / "model")
-        parts = {"history": sha256(self.folder / "history.jsonl")}
-        return parts | digests(self.folder / "trained") | digests(self.folder / "model")
-
-
-@pytest.fixture
-def job(workshop, tmp_path):
-    """Make a job; the arguments change the recipe's training."""
-
-    def make(name: str = "job", **training) -> Job:
-        base = workshop.base()
-        (tmp_path / name).mkdir()
-        return Job(tmp_path / name, workshop.tokens(base), base, workshop.recipe(**training))
-
-    return make
 
 
 class TestLearningRate:
@@ -146,6 +89,7 @@ def padded_loss(model, tokens: Tokens, examples: list[int]):
 def test_steps_equal_those_of_a_padded_reference(job):
     """Packed in several passes of at most 128 tokens, against one padded batch a step."""
     import torch
+    from transformers import AutoModelForCausalLM
 
     settings = {"epochs": 2, "schedule": "linear", "warmup_ratio": 0.2, "max_grad_norm": 0.5}
     done = job(tokens_per_batch=128, weight_decay=0.1, **settings).run()
@@ -153,7 +97,7 @@ def test_steps_equal_those_of_a_padded_reference(job):
     plan = Plan(tokens.lengths, training)
     assert any(len(plan.step(number)) > 1 for number in range(plan.steps))
 
-    model = load(done.base, training, "cpu")
+    model = AutoModelForCausalLM.from_pretrained(done.base, dtype=torch.float32)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1.0, eps=1e-8, weight_decay=0.1)
     losses = []
     for number in range(plan.steps):
@@ -180,7 +124,7 @@ def test_gradient_checkpointing_changes_memory_alone(job):
     plain = job("plain", **LORA).run()
     saving = job("saving", **LORA, gradient_checkpointing=True).run()
     assert [r.get("loss") for r in plain.history] == [r.get("loss") for r in saving.history]
-    model = load(saving.base, read_experiment(saving.recipe).training, "cpu")
+    model = load(saving.base, read_experiment(saving.recipe).training, ALONE)
     assert model.base_model.model.is_activation_checkpointing
 
 
@@ -391,7 +335,7 @@ def test_small_steps_are_not_rounded_away_in_bfloat16(job, workshop, method):
     import torch
 
     recipe = workshop.recipe(method=method, precision="bfloat16", learning_rate=2e-5)
-    model = load(workshop.base(), read_experiment(recipe).training, "cpu")
+    model = load(workshop.base(), read_experiment(recipe).training, ALONE)
     trained = [p for p in model.parameters() if p.requires_grad]
     assert {p.dtype for p in trained} == {torch.float32}
 

@@ -1,7 +1,8 @@
 """Examples packed into one row, and the loss of that row.
 
-Packed examples do not see each other: the position ids start again at 0 with each example, and
-transformers builds its attention mask from them (``find_packed_sequence_indices``).
+Packed examples do not see each other: their boundaries go to ``sft.attention`` with the batch. A
+model that does not take its attention from there builds its mask from the position ids, which
+start again at 0 with each example (``find_packed_sequence_indices`` in transformers).
 """
 
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from collectivesft.sft import attention
 from collectivesft.sft.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -23,26 +25,41 @@ class Batch:
         ids, positions: (1, tokens) token ids and their positions within their example.
         predictors: (labels,) places whose next token carries loss.
         labels: (labels,) those next tokens.
+        bounds: (examples + 1,) int32, where each example starts, and the end.
+        longest: tokens of the longest example.
     """
 
     ids: "torch.Tensor"
     positions: "torch.Tensor"
     predictors: "torch.Tensor"
     labels: "torch.Tensor"
+    bounds: "torch.Tensor"
+    longest: int
 
 
 def make_batch(tokens: Tokens, examples: list[int], device: str = "cpu") -> Batch:
-    """Put examples one after the other into one row."""
+    """Put examples one after the other into one row.
+
+    No examples give one token without loss: a process that has nothing to do in a step must
+    still meet the others at every layer.
+    """
     import torch
 
+    if not examples:
+        zero = torch.zeros((1, 1), dtype=torch.int64, device=device)
+        nothing = zero[0, :0]
+        bounds = torch.tensor([0, 1], dtype=torch.int32, device=device)
+        return Batch(zero, zero, nothing, nothing, bounds, 1)
     spans = [(int(tokens.offsets[i]), int(tokens.offsets[i + 1])) for i in examples]
     ids = np.concatenate([tokens.ids[start:end] for start, end in spans]).astype(np.int64)
     mask = np.concatenate([tokens.mask[start:end] for start, end in spans])
     positions = np.concatenate([np.arange(end - start) for start, end in spans])
     # The first token of an example has no predictor: its mask is 0 by construction.
     targets = np.flatnonzero(mask)
-    arrays = (ids[None], positions[None], targets - 1, ids[targets])
-    return Batch(*(torch.from_numpy(array).to(device) for array in arrays))
+    lengths = [end - start for start, end in spans]
+    bounds = np.cumsum([0, *lengths], dtype=np.int32)
+    arrays = (ids[None], positions[None], targets - 1, ids[targets], bounds)
+    return Batch(*(torch.from_numpy(array).to(device) for array in arrays), max(lengths))
 
 
 def loss_sum(model: Any, batch: Batch) -> "torch.Tensor":
@@ -58,6 +75,15 @@ def loss_sum(model: Any, batch: Batch) -> "torch.Tensor":
         position_ids=batch.positions,
         use_cache=False,
         logits_to_keep=batch.predictors,
+        **boundaries(model, batch),
     )
     logits = output.logits[0].float()
     return torch.nn.functional.cross_entropy(logits, batch.labels, reduction="sum")
+
+
+def boundaries(model: Any, batch: Batch) -> dict[str, Any]:
+    """What a model with packed attention must be told of a batch; nothing for another."""
+    if model.config._attn_implementation != attention.NAME:
+        return {}
+    ends = dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), batch.bounds)
+    return ends | dict.fromkeys(("max_length_q", "max_length_k"), batch.longest)

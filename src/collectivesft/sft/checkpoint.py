@@ -1,11 +1,17 @@
-"""Checkpoints that are whole or absent: weights, optimiser and history in one renamed folder."""
+"""Checkpoints that are whole or absent: weights, optimiser and history in one renamed folder.
+
+Each process writes what it holds: the first one everything, or with sharded weights each its
+part. A training goes on with as many processes as wrote its checkpoint.
+"""
 
 import shutil
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from collectivesft.files import atomic_path, dump_json, read_json
+from collectivesft.sft.parallel import World
 
 KEPT = 2
 
@@ -17,25 +23,45 @@ class Checkpoints:
     Attributes:
         folder: holds ``step-NNNNNNNN/``.
         fingerprint: of everything that decides the weights; others' checkpoints are ignored.
+        world: the processes that train.
     """
 
     folder: Path
     fingerprint: str
+    world: World
 
     def save(self, step: int, model: Any, optimizer: Any, history: list[dict]) -> None:
         """Write a checkpoint after ``step`` optimiser steps; forget all but the last two.
 
         Those of other trainings go too: nothing would ever read them, and they are large.
         """
+        path = self.folder / f"step-{step:08d}"
+        with ExitStack() as stack:
+            partial = path.with_name(f".{path.name}.partial")
+            if self.world.first:
+                partial = stack.enter_context(atomic_path(path))
+                partial.mkdir()
+            self.world.wait()
+            if self.world.first or self.world.sharded:
+                self._write(partial, model, optimizer)
+            if self.world.first:
+                state = {"step": step, "fingerprint": self.fingerprint, "history": history}
+                (partial / "state.json").write_text(dump_json(state), encoding="utf-8")
+            self.world.wait()
+        if self.world.first:
+            self._forget()
+
+    def _write(self, partial: Path, model: Any, optimizer: Any) -> None:
         from safetensors.torch import save_file
 
-        with atomic_path(self.folder / f"step-{step:08d}") as partial:
-            partial.mkdir()
-            weights = {name: tensor.detach() for name, tensor in trainable(model).items()}
-            save_file(_contiguous(weights), partial / "weights.safetensors")
-            save_file(_contiguous(optimizer_tensors(optimizer)), partial / "optimizer.safetensors")
-            state = {"step": step, "fingerprint": self.fingerprint, "history": history}
-            (partial / "state.json").write_text(dump_json(state), encoding="utf-8")
+        save_file(_plain(trainable(model)), partial / self._name("weights"))
+        save_file(_plain(optimizer_tensors(optimizer)), partial / self._name("optimizer"))
+
+    def _name(self, what: str) -> str:
+        part = f".{self.world.rank}-of-{self.world.size}" if self.world.sharded else ""
+        return f"{what}{part}.safetensors"
+
+    def _forget(self) -> None:
         kept = [path for path in self._folders() if self._state(path)][-KEPT:]
         for path in self._folders():
             if path not in kept:
@@ -61,9 +87,8 @@ class Checkpoints:
             state = self._state(path)
             if state is None:
                 continue
-            device = next(iter(trainable(model).values())).device
-            load_trainable(model, load_file(path / "weights.safetensors"))
-            load_optimizer(optimizer, load_file(path / "optimizer.safetensors"), device)
+            load_trainable(model, load_file(path / self._name("weights")))
+            load_optimizer(optimizer, load_file(path / self._name("optimizer")))
             return state["step"], state["history"]
         return 0, []
 
@@ -82,7 +107,7 @@ def load_trainable(model: Any, weights: dict[str, Any]) -> None:
         raise ValueError("the checkpoint's weights are not those of this model")
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(weights[name])
+            local(parameter).copy_(weights[name])
 
 
 def optimizer_tensors(optimizer: Any) -> dict[str, Any]:
@@ -91,14 +116,33 @@ def optimizer_tensors(optimizer: Any) -> dict[str, Any]:
     return {f"{i}.{key}": value for i, values in state.items() for key, value in values.items()}
 
 
-def load_optimizer(optimizer: Any, tensors: dict[str, Any], device: Any) -> None:
+def load_optimizer(optimizer: Any, tensors: dict[str, Any]) -> None:
     """Put back what ``optimizer_tensors`` took out."""
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
     state: dict[int, dict[str, Any]] = {}
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")
-        state.setdefault(int(index), {})[key] = tensor if key == "step" else tensor.to(device)
+        alike = tensor if key == "step" else _like(parameters[int(index)], tensor)
+        state.setdefault(int(index), {})[key] = alike
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
 
-def _contiguous(tensors: dict[str, Any]) -> dict[str, Any]:
-    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+def local(tensor: Any) -> Any:
+    """This process's part of a tensor that is sharded, or the tensor."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+
+
+def _like(parameter: Any, part: Any) -> Any:
+    """A tensor on the parameter's device, sharded as the parameter is."""
+    part = part.to(parameter.device)
+    if not hasattr(parameter, "to_local"):
+        return part
+    from torch.distributed.tensor import DTensor
+
+    mesh, placements = parameter.device_mesh, parameter.placements
+    shape = {"shape": parameter.shape, "stride": parameter.stride()}
+    return DTensor.from_local(part, mesh, placements, run_check=False, **shape)
+
+
+def _plain(tensors: dict[str, Any]) -> dict[str, Any]:
+    return {name: local(tensor.detach()).contiguous() for name, tensor in tensors.items()}

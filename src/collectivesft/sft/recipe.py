@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from collectivesft.errors import InputError
 from collectivesft.files import read_yaml
@@ -53,6 +53,8 @@ class Training(_Strict):
         epochs, max_steps: the end, whichever comes first.
         cutoff: most tokens of an example; longer ones are cut at their end.
         precision: of the forward and backward pass; what is trained is kept in float32.
+        parallel: how several processes share a model: ddp, each holds it whole; fsdp, each holds a
+            part of every weight (full only).
         save_steps, eval_steps: optimiser steps between checkpoints and evaluations.
     """
 
@@ -70,9 +72,16 @@ class Training(_Strict):
     cutoff: int = Field(1024, ge=16)
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     gradient_checkpointing: bool = False
+    parallel: Literal["ddp", "fsdp"] = "ddp"
     seed: int = 42
     save_steps: int = Field(500, ge=1)
     eval_steps: int = Field(500, ge=1)
+
+    @model_validator(mode="after")
+    def _shardable(self) -> "Training":
+        if self.parallel == "fsdp" and self.method == "lora":
+            raise ValueError("parallel fsdp is for method full; adapters are small, use ddp")
+        return self
 
 
 class Experiment(_Strict):

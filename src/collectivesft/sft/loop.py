@@ -1,0 +1,187 @@
+"""The steps of a training: loss and gradients over the plan, evaluation, history, checkpoints.
+
+The loop is our own because it must show exactly the examples that the plan says, take loss at the
+labelled places only, and go on after a kill to the same weights; the model, the adapters, the
+optimiser and the spreading over processes are transformers', peft's and torch's.
+"""
+
+import contextlib
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from collectivesft.errors import UserError
+from collectivesft.progress import Reporter
+from collectivesft.sft.batch import Batch, loss_sum, make_batch
+from collectivesft.sft.checkpoint import Checkpoints, trainable
+from collectivesft.sft.interrupt import Interrupted, Request
+from collectivesft.sft.parallel import World, deal
+from collectivesft.sft.plan import Plan, evaluation_batches
+from collectivesft.sft.recipe import Training
+from collectivesft.sft.tokens import Tokens
+
+_STOPPED = (
+    "stopped on request after step {} of {}, all of it saved. Run again, or let the scheduler "
+    "requeue the job: it goes on from here"
+)
+
+
+@dataclass
+class Run:
+    """A training in progress."""
+
+    model: Any
+    training: Training
+    train_tokens: Tokens
+    validation: Tokens
+    checkpoints: Checkpoints
+    world: World
+    request: Request
+
+    def __post_init__(self) -> None:
+        import torch
+
+        self.plan = Plan(self.train_tokens.lengths, self.training)
+        self.history: list[dict] = []
+        self.parameters = list(trainable(self.model).values())
+        self.optimizer = torch.optim.AdamW(
+            self.parameters,
+            lr=self.training.learning_rate,
+            betas=(0.9, 0.999),
+            eps=1e-8,
+            weight_decay=self.training.weight_decay,
+        )
+
+    def run(self) -> None:
+        """Take every step that is not done yet.
+
+        Raises:
+            Interrupted: a stop was asked for; the state is saved.
+            UserError: the loss is not a number.
+        """
+        done, self.history = self.checkpoints.restore(self.model, self.optimizer)
+        shown = Reporter("train", self.plan.steps) if self.world.first else None
+        with shown or contextlib.nullcontext():
+            if shown:
+                shown.advance(done, "from the last checkpoint" if done else "")
+            for number in range(done, self.plan.steps):
+                status = self._step(number)
+                last = number + 1 == self.plan.steps
+                if len(self.validation) and (last or (number + 1) % self.training.eval_steps == 0):
+                    value = self.evaluate()
+                    self._check(number, "validation loss", value)
+                    self._note(number, eval_loss=round(value, 6))
+                stop = any(self.world.sum(self.request.made)) and not last
+                if last or stop or (number + 1) % self.training.save_steps == 0:
+                    self.checkpoints.save(number + 1, self.model, self.optimizer, self.history)
+                if shown:
+                    shown.advance(1, status)
+                if stop:
+                    raise Interrupted(_STOPPED.format(number + 1, self.plan.steps))
+
+    def _step(self, number: int) -> str:
+        """One optimiser step; says how it went."""
+        started, before = time.monotonic(), self._tokens()
+        loss, tokens = self._gradients(number)
+        loss, tokens = self.world.sum(loss, tokens)
+        self._check(number, "loss", loss)
+        self.world.sum_gradients(self.parameters)
+        self._update(number, loss, before + int(tokens))
+        speed = tokens / (time.monotonic() - started)
+        return f"loss {loss:.3f}, {speed:,.0f} tokens/s"
+
+    def _tokens(self) -> int:
+        return self.history[-1]["tokens"] if self.history else 0
+
+    def _gradients(self, number: int) -> tuple[float, int]:
+        """This process's part of a step: of its mean loss over all labels, and of its tokens."""
+        import torch
+
+        # Dropout: another in each process, the same after a kill.
+        seed = (self.training.seed * 1_000_003 + number) * self.world.size + self.world.rank
+        torch.manual_seed(seed)
+        groups = self.plan.step(number)
+        labels = sum(self._labels(group) for group in groups)
+        mine = deal(groups, self.train_tokens.lengths, self.world.size)[self.world.rank]
+        scale = self.world.size if self.world.sharded else 1  # undoes the averaging of gradients
+        total, tokens = 0.0, 0
+        for group in mine:
+            loss = self._loss(make_batch(self.train_tokens, group, self.world.device))
+            (loss * scale / labels).backward()
+            total += loss.item()
+            tokens += sum(int(self.train_tokens.lengths[i]) for i in group)
+        return total / labels, tokens
+
+    def _update(self, number: int, loss: float, tokens: int) -> None:
+        """Clip the gradients, let the optimiser take its step, note it."""
+        import torch
+
+        rate = learning_rate(self.training, number, self.plan.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.training.max_grad_norm)
+        norm = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+        self._check(number, "gradient", norm.item())
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._note(number, tokens, loss=round(loss, 6), learning_rate=rate)
+
+    def _loss(self, batch: Batch) -> Any:
+        import torch
+
+        # Sharded weights are lowered where they are put together (World.shard).
+        half = self.training.precision == "bfloat16" and not self.world.sharded
+        kind = self.world.device.partition(":")[0]
+        lower = torch.autocast(kind, torch.bfloat16) if half else contextlib.nullcontext()
+        with lower:
+            return loss_sum(self.model, batch)
+
+    def _check(self, number: int, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            remedy = "Lower training.learning_rate or set training.precision to float32"
+            raise UserError(f"step {number + 1}: the {name} is {value}. {remedy}.")
+
+    def _labels(self, examples: list[int]) -> int:
+        offsets = self.train_tokens.offsets
+        return sum(int(self.train_tokens.mask[offsets[i] : offsets[i + 1]].sum()) for i in examples)
+
+    def _note(self, number: int, tokens: int | None = None, **values: float) -> None:
+        tokens = self._tokens() if tokens is None else tokens
+        epoch = round((number + 1) / self.plan.steps_per_epoch, 4)
+        self.history.append({"step": number + 1, "epoch": epoch, "tokens": tokens, **values})
+
+    def evaluate(self) -> float:
+        """Mean loss over all labels of the validation part."""
+        import torch
+
+        self.model.eval()
+        total, labels = 0.0, 0
+        with torch.inference_mode(not self.world.sharded), torch.no_grad():
+            for group in self._evaluation():
+                batch = make_batch(self.validation, group, self.world.device)
+                total += self._loss(batch).item()
+                labels += len(batch.labels)
+        self.model.train()
+        total, labels = self.world.sum(total, labels)
+        return total / labels
+
+    def _evaluation(self) -> list[list[int]]:
+        """This process's passes over the validation part."""
+        lengths = self.validation.lengths
+        groups = list(evaluation_batches(lengths, self.training.tokens_per_batch))
+        return deal(groups, lengths, self.world.size)[self.world.rank]
+
+
+def learning_rate(training: Training, step: int, steps: int) -> float:
+    """Rate of a step: linear warm-up, then the schedule down to 0 (constant stays)."""
+    warmup = math.ceil(training.warmup_ratio * steps)
+    if step < warmup:
+        return training.learning_rate * (step + 1) / warmup
+    done = (step - warmup) / max(1, steps - warmup)
+    factor = {
+        "constant": 1.0,
+        "linear": 1 - done,
+        "cosine": 0.5 * (1 + math.cos(math.pi * done)),
+    }[training.schedule]
+    return training.learning_rate * factor

@@ -1,0 +1,166 @@
+"""Several processes: who does what of a step, and the same training as one process does."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from collectivesft.errors import InputError
+from collectivesft.sft.interrupt import REQUEUE
+from collectivesft.sft.parallel import deal
+from collectivesft.sft.recipe import read_experiment
+
+ROOT = Path(__file__).parents[2]
+LORA = {"method": "lora", "lora": {"r": 4, "alpha": 8}}
+SETTINGS = {
+    "ddp": {"parallel": "ddp"},
+    "fsdp": {"parallel": "fsdp"},
+    "fsdp, less memory": {"parallel": "fsdp", "gradient_checkpointing": True},
+    "adapters": {"parallel": "ddp"} | LORA,
+}
+
+
+@given(
+    lengths=st.lists(st.integers(1, 50), min_size=1, max_size=40),
+    size=st.integers(1, 8),
+    cuts=st.sets(st.integers(1, 39)),
+)
+def test_every_pass_is_dealt_once_and_hands_are_even(lengths, size, cuts):
+    places = [0, *sorted(cut for cut in cuts if cut < len(lengths)), len(lengths)]
+    passes = [list(range(a, b)) for a, b in pairwise(places)]
+    hands = deal(passes, np.array(lengths), size)
+    assert len(hands) == size
+    assert len({len(hand) for hand in hands}) == 1
+    assert sorted(group for hand in hands for group in hand if group) == sorted(passes)
+    assert sum(not group for hand in hands for group in hand) < size
+
+
+def test_one_process_keeps_the_order_of_the_plan():
+    passes = [[3], [0, 1], [2]]
+    assert deal(passes, np.array([1, 2, 3, 4]), 1) == [passes]
+
+
+def test_long_passes_go_to_different_hands():
+    passes, lengths = [[0], [1], [2], [3]], np.array([10, 9, 1, 2])
+    hands = deal(passes, lengths, 2)
+    assert {frozenset(i for group in hand for i in group) for hand in hands} == {
+        frozenset({0, 2}),
+        frozenset({1, 3}),
+    }
+
+
+def test_sharded_adapters_are_refused(workshop):
+    recipe = workshop.recipe(**LORA, parallel="fsdp")
+    with pytest.raises(InputError, match="adapters are small, use ddp"):
+        read_experiment(recipe)
+
+
+def start(job, processes: int = 2, **environment: str) -> subprocess.Popen:
+    """``sft train`` under torchrun."""
+    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    command = [*launch, "-m", "collectivesft", "sft", "train", *job.options, "--threads", "1"]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"} | environment
+    return subprocess.Popen(
+        [sys.executable, *command], env=env, stderr=subprocess.PIPE, text=True, cwd=job.folder
+    )
+
+
+def finish(job, processes: int = 2) -> str:
+    process = start(job, processes)
+    _, messages = process.communicate(timeout=300)
+    assert process.returncode == 0, messages
+    return messages
+
+
+def losses(job) -> list[float]:
+    return [row.get("loss", row.get("eval_loss")) for row in job.history]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=list(SETTINGS))
+def test_two_processes_train_as_one_does(job, settings):
+    """Several passes a step of one to three, so that a process is idle at times."""
+    import torch
+    from safetensors.torch import load_file
+
+    common = settings | {"epochs": 3, "tokens_per_batch": 96, "eval_steps": 2, "save_steps": 2}
+    one, two = job("one", **common).run(), job("two", **common)
+    finish(two)
+    assert losses(two) == pytest.approx(losses(one), rel=2e-5)
+    assert [row["tokens"] for row in two.history] == [row["tokens"] for row in one.history]
+    name = "adapter_model" if settings.get("method") == "lora" else "model"
+    mine, theirs = (load_file(each.folder / f"trained/{name}.safetensors") for each in (one, two))
+    assert mine.keys() == theirs.keys()
+    for key, value in mine.items():
+        assert value.dtype == theirs[key].dtype
+        torch.testing.assert_close(value, theirs[key], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [SETTINGS["ddp"], SETTINGS["fsdp"]], ids=["ddp", "fsdp"])
+def test_killed_processes_go_on_to_the_same_bytes(job, settings):
+    common = settings | {"epochs": 20, "save_steps": 5}
+    whole, broken = job("whole", **common), job("broken", **common)
+    finish(whole)
+    process = start(broken)
+    wait_for(broken.folder / "checkpoints/step-00000010")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    subprocess.run(["pkill", "-KILL", "-f", str(broken.folder)], check=False)
+    assert not (broken.folder / "trained").exists()
+    finish(broken)
+    assert broken.result == whole.result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_request_to_stop_saves_and_asks_for_a_requeue(job, processes):
+    common = {"epochs": 100, "save_steps": 10}
+    whole, stopped = job("whole", **common), job("stopped", **common)
+    finish(whole, processes)
+    process = start(stopped, processes)
+    wait_for(stopped.folder / "checkpoints/step-00000010")
+    process.send_signal(signal.SIGTERM)
+    _, messages = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "stopped on request after step" in messages
+    assert stopped.checkpoints[-1] < "step-00000300"
+    assert not (stopped.folder / "trained").exists()
+    finish(stopped, processes)
+    assert stopped.result == whole.result
+
+
+def wait_for(path: Path, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"no {path.name}"
+        time.sleep(0.05)
+
+
+def test_a_request_in_one_process_saves_and_says_so(job, monkeypatch, capsys):
+    """The step is finished and saved; the exit code asks for a requeue."""
+    from collectivesft import cli
+    from collectivesft.sft import loop
+
+    def interrupt(training, step, steps):
+        if step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return 1e-3
+
+    stopped = job(save_steps=1000)
+    monkeypatch.setattr(loop, "learning_rate", interrupt)
+    monkeypatch.setattr(sys, "argv", ["collectivesft", "sft", "train", *stopped.options])
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert caught.value.code == REQUEUE
+    assert "stopped on request after step 3 of 6" in capsys.readouterr().err
+    assert stopped.checkpoints == ["step-00000003"]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

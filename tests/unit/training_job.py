@@ -1,0 +1,54 @@
+"""One small training in a folder of its own, run here or as a command."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from collectivesft.files import sha256
+from collectivesft.sft.merge import merge
+from collectivesft.sft.train import train
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path) for path in sorted(folder.iterdir())}
+
+
+@dataclass
+class Job:
+    """One training in a folder of its own."""
+
+    folder: Path
+    tokens: Path
+    base: Path
+    recipe: Path
+
+    @property
+    def arguments(self) -> tuple[Path, ...]:
+        own = (self.folder / name for name in ("checkpoints", "history.jsonl", "trained"))
+        return self.tokens, self.base, self.recipe, *own
+
+    def run(self) -> "Job":
+        train(*self.arguments, threads=1)
+        return self
+
+    @property
+    def options(self) -> list[str]:
+        names = ("tokens", "base", "recipe", "checkpoints", "history", "out")
+        pairs = zip(names, self.arguments, strict=True)
+        return [text for name, value in pairs for text in (f"--{name}", str(value))]
+
+    @property
+    def checkpoints(self) -> list[str]:
+        return sorted(path.name for path in (self.folder / "checkpoints").iterdir())
+
+    @property
+    def history(self) -> list[dict]:
+        text = (self.folder / "history.jsonl").read_text(encoding="utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    @property
+    def result(self) -> dict[str, str]:
+        """Digests of the weights, the history and the merged model."""
+        merge(self.base, self.folder / "trained", self.recipe, self.folder / "model")
+        parts = {"history": sha256(self.folder / "history.jsonl")}
+        return parts | digests(self.folder / "trained") | digests(self.folder / "model")
