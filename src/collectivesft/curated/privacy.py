@@ -29,7 +29,11 @@ _ASKED_TO_CALL = (
     r"(?P<cue>(?:(?:电话|手机|热线|致电|拨打|来电|传真|联系方式)(?:号码|号)?\s*[:：是为]?"
     r"|(?<![A-Za-z])(?i:telephone|phone|tel|fax)\.?\s*[:：])\s*)"
 )
-_LOCAL = rf"{_COUNTRY}(?:\d{{3,4}}[- —]?)?\d{{3,4}}[- —]?\d{{4}}"
+# Two numbers with a unit are a range ("手机1800-1900MHz", "来电1000-2000次").
+_LOCAL = (
+    rf"{_COUNTRY}(?:\d{{3,4}}[- —]?)?\d{{3,4}}[- —]?\d{{4}}"
+    r"(?!\d|[A-Za-z%℃]|\s*[例次元人个名台部份条年月])"
+)
 _CARD = r"(?P<cue>身份证(?:号码|号)?\s*[:：是为]?\s*)"
 
 # What all of it has in common; most texts have none and are passed over.
@@ -64,7 +68,7 @@ RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
             rf"(?:{_AREA}|[(（]{_AREA}[)）])(?:[- —]?\d{{7,8}}|[- —]\d{{3,4}}[- ]\d{{4}})(?!\d)"
         ),
     ),
-    ("landline_number", r"\g<cue>[电话]", re.compile(rf"{_ASKED_TO_CALL}{_LOCAL}(?!\d)")),
+    ("landline_number", r"\g<cue>[电话]", re.compile(rf"{_ASKED_TO_CALL}{_LOCAL}")),
     (
         "email_address",
         "[邮箱]",
