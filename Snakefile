@@ -26,4 +26,5 @@ rule all:
         expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
         f"{SCORES}/table.csv",
         expand(f"{CURATED}/mixtures/{{experiment}}/data-card.md", experiment=EXPERIMENTS),
+        expand(f"{CURATED}/mixtures/{{experiment}}/croissant.json", experiment=EXPERIMENTS),
         f"{HUB}/{HEADLINE}/README.md",

@@ -70,9 +70,11 @@ def _check_experiment(config: dict, root: Path, name: str) -> str:
         raise ConfigurationError(f"{where}: key base (the base model's name) is missing")
     _check_names([recipe["base"]], _files(root, "models"), f"{where}: base")
     _check_names([recipe.get("curation", "full")], config["curation"], f"{where}: curation")
-    datasets = recipe.get("mixture", {}).get("datasets", "all")
-    if datasets != "all":
-        _check_names(datasets, config["datasets"], f"{where}: mixture.datasets")
+    mixture = recipe.get("mixture", {})
+    if mixture.get("datasets", "all") != "all":
+        _check_names(mixture["datasets"], config["datasets"], f"{where}: mixture.datasets")
+    if isinstance(mixture.get("max_samples"), dict):
+        _check_names(mixture["max_samples"], config["datasets"], f"{where}: mixture.max_samples")
     return recipe["base"]
 
 

@@ -45,8 +45,9 @@ def check_exam(example: Example) -> None:
     gold, options = example.meta["answer"], example.meta["options"]
     assert gold and set(gold) <= set(options) and gold == letters(gold)
     assert example.meta["question"] in prompt
-    assert all(f"\n{letter}. {text}" in prompt for letter, text in options.items())
-    assert reply.startswith((f"答案是{gold}。", f"The answer is {gold}."))
+    assert all(f"\n{letter}: {text}" in prompt for letter, text in options.items())
+    assert reply.endswith((f"答案是{gold}。", f"The answer is {gold}."))
+    assert example.meta["exam"]
 
 
 def real(*names: str) -> Path:

@@ -74,7 +74,7 @@ EXPECTED = {
         "empty_turn",
         "empty_dialogue",
     ],
-    "cmid": ["kept", "kept", "bad_entity"],
+    "cmid": ["kept", "nothing_labelled", "bad_entity"],
     "nlpec": ["kept", "kept", "bad_answer"],
     "mlecqa": ["kept", "empty_answer", "needs_image"],
     "discmed": ["kept", "kept", "empty_answer", "bad_role"],
@@ -98,9 +98,9 @@ def one(name: str, tmp_path: Path, **changes) -> Example | Drop:
 
 def test_answers_count_from_zero_in_medmcqa_and_from_one_in_nlpec(tmp_path: Path):
     medmcqa, nlpec = one("medmcqa", tmp_path / "a"), one("nlpec", tmp_path / "b")
-    assert medmcqa.messages[1][1].splitlines()[0] == "The answer is C."
+    assert medmcqa.messages[1][1].splitlines()[-1] == "The answer is C."
     assert medmcqa.meta["options"]["C"] == "Vitamin C"
-    assert nlpec.messages[1][1] == "答案是B。" and nlpec.meta["options"]["B"] == "青霉素"
+    assert nlpec.messages[1][1].endswith("\n答案是B。") and nlpec.meta["options"]["B"] == "青霉素"
 
 
 def test_medmcqa_unpublished_and_impossible_answers(tmp_path: Path):
@@ -110,11 +110,10 @@ def test_medmcqa_unpublished_and_impossible_answers(tmp_path: Path):
 
 def test_cmb_keeps_options_of_one_character_and_sorts_the_key(tmp_path: Path):
     example = read("cmb", raw_folder(tmp_path, PACK["cmb"](ROWS["cmb"])))[1]
-    assert example.messages[0][1].splitlines()[2:] == ["A. C", "B. 钠", "C. D"]
+    assert example.messages[0][1].splitlines()[3:] == ["A: C", "B: 钠", "C: D"]
     assert example.messages[1][1] == "答案是AC。"
-    assert example.messages[0][1].startswith(
-        "以下是中国药师考试中执业西药师考试的一道多项选择题，不需要做任何分析和解释，直接输出答案选项。\n"
-    )
+    assert example.meta["exam"] == "中国药师考试中执业西药师考试"
+    assert example.meta["question_type"] == "多项选择题"
 
 
 def test_full_width_answer_letters(tmp_path: Path):

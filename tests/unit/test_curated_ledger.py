@@ -194,10 +194,13 @@ class TestStepLedger:
 
 def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     join(good(tmp_path), tmp_path)
-    part = {"dataset": "cmb", "examples": 75}
+    part = {"dataset": "cmb", "examples": 75, "style_counts": {"mcqa": 75}}
+    other = {"dataset": "medqa", "examples": 9, "style_counts": {"mcqa": 9}}
     bits = {"datasets": 0.4, "styles": 0.0, "languages": 0.4}
-    mixture = {"experiment": "some", "train": 84, "validation": 9, "datasets": [part]}
+    mixture = {"experiment": "some", "train": 84, "validation": 9, "datasets": [part, other]}
+    mixture |= {"prompt": "paper"}
     mixture |= {"styles": {"mcqa": 84}, "languages": {"en": 9, "zh": 75}, "entropy_bits": bits}
+    mixture["distinct"] = {"shares": {"1": 0.01, "2": 0.25}, "characters": 9000, "texts": 84}
     found = {"items": 140, "items_found": 4, "examples_found": 1, "threshold": 0.5, "ngram": 8}
     found |= {"dropped": True, "examples_by_dataset": {"cmb": 1}}
     for name, content in (("mixture", mixture), ("contamination", found)):
@@ -212,3 +215,7 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     assert "| Apache-2.0 | open | 269,359 | 1,000 | 984 | 75 |" in text
     assert "languages: en 9 (10.7%), zh 75 (89.3%); entropy 0.4 bits" in text
     assert "| dedup | exact duplicate | 7 |" in text and "They were removed." in text
+    assert "1.0% of 1-grams, 25.0% of 2-grams of characters are distinct" in text
+    assert "- CMB-train: `该问题源自{exam_type}，面向{exam_class}中的{exam_subject}。⏎⏎{qu" in text
+    assert "- MedQA, Mainland: `这是国家医学委员会考试的题目。⏎⏎" in text
+    assert "- mobile number: 0 rows" in text and "Names of people are not recognised." in text

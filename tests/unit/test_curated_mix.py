@@ -10,13 +10,27 @@ from curated_examples import exam, ids, qa, same_bytes, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectivesft.curated.mix import LENGTH_BINS, LENGTH_STEP, Description, draw, entropy, mix_file
+from collectivesft.curated.measures import (
+    LENGTH_BINS,
+    LENGTH_STEP,
+    LISTED,
+    Description,
+    Sample,
+    entropy,
+    grams,
+)
+from collectivesft.curated.mix import mix_file
+from collectivesft.curated.quota import draw, styled, tempered
 from collectivesft.curated.recipe import Mixture, read_mixture
 from collectivesft.curated.store import read_examples
 from collectivesft.errors import InputError
 from collectivesft.example import Example
 
 SETS = {"alpha": 400, "beta": 50, "gamma": 7}
+
+
+EXAM = exam("alpha:1", "正常体温是？", {"A": "36.5℃", "B": "40℃"}, "A")
+EXAM.meta["exam"] = "中国护理考试"
 
 
 def examples(sizes: dict[str, int] = SETS) -> list[Example]:
@@ -111,6 +125,11 @@ class TestDraw:
         drawn = mix(tmp_path, "{datasets: [beta, gamma]}")
         assert by_set(drawn["all"]) == {"beta": 50, "gamma": 7}
 
+    def test_a_limit_for_each_set_named(self, tmp_path):
+        drawn = mix(tmp_path, "{max_samples: {alpha: 30, gamma: 100}, validation: 0}")
+        assert by_set(drawn["all"]) == {"alpha": 30, "beta": 50, "gamma": 7}
+        assert drawn["ledger"]["alpha"]["dropped"] == {"not_sampled": 370}
+
     @pytest.mark.parametrize(("digest", "number"), [(0, 0), (2**63, 0.5), (2**64 - 1, 1 - 2**-53)])
     def test_a_draw_is_at_least_0_and_below_1(self, monkeypatch, digest, number):
         monkeypatch.setattr("xxhash.xxh3_64_intdigest", lambda text: digest)
@@ -122,6 +141,129 @@ class TestDraw:
         ]
         quarters = Counter((int(a * 2), int(b * 2)) for a, b in pairs)
         assert len(quarters) == 4 and all(850 < count < 1150 for count in quarters.values())
+
+
+class TestWeights:
+    @pytest.mark.parametrize(
+        ("temperature", "sizes"),
+        [
+            (1, {"alpha": 400, "beta": 50, "gamma": 7}),
+            (2, {"alpha": 53, "beta": 19, "gamma": 7}),  # sqrt(400 x 7), sqrt(50 x 7), 7
+            (1000, {"alpha": 7, "beta": 7, "gamma": 7}),
+        ],
+    )
+    def test_temperature_makes_the_sets_more_even(self, tmp_path, temperature, sizes):
+        drawn = mix(tmp_path, f"{{temperature: {temperature}, validation: 0}}")
+        assert by_set(drawn["all"]) == sizes
+        for name, size in SETS.items():
+            missing = size - sizes[name]
+            assert drawn["ledger"][name]["dropped"] == ({"not_sampled": missing} if missing else {})
+
+    def test_temperature_acts_on_what_the_limits_left(self, tmp_path):
+        drawn = mix(tmp_path, "{max_samples: {alpha: 50}, temperature: 2, validation: 0}")
+        assert by_set(drawn["all"]) == {"alpha": 19, "beta": 19, "gamma": 7}
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(st.dictionaries(st.text(max_size=3), st.integers(0, 10**7)), st.floats(1, 50))
+    def test_tempered_sizes_suffice_keep_their_order_and_the_smallest_set(self, sizes, temperature):
+        found = tempered(sizes, temperature)
+        assert all(0 <= found[name] <= size for name, size in sizes.items())
+        assert tempered(sizes, 1) == sizes
+        some = sorted((size, found[name]) for name, size in sizes.items() if size)
+        assert [n for _, n in some] == sorted(n for _, n in some)
+        if some:
+            assert some[0][0] == some[0][1]
+
+    def styles(self, drawn: dict) -> Counter:
+        return Counter(
+            "mcqa" if int(id.partition(":")[2]) % 5 == 0 else "qa" for id in drawn["all"]
+        )
+
+    def test_even_styles(self, tmp_path):
+        drawn = mix(tmp_path, "{style_shares: even, validation: 0}")
+        assert self.styles(drawn) == {"mcqa": 92, "qa": 92}
+        # Every set gives the same share of its 320, 40 and 5 other examples: a quarter.
+        answers = by_set(id for id in drawn["all"] if int(id.partition(":")[2]) % 5)
+        assert answers == {"alpha": 80, "beta": 10, "gamma": 2}
+
+    def test_weights_of_styles(self, tmp_path):
+        drawn = mix(tmp_path, "{style_shares: {qa: 1, mcqa: 3}, validation: 0}")
+        assert self.styles(drawn) == {"mcqa": 92, "qa": 31}
+        dropped = drawn["ledger"]["alpha"]["dropped"]
+        assert dropped.keys() == {"not_sampled"}
+
+    def test_styles_without_weight_are_not_taken(self, tmp_path):
+        drawn = mix(tmp_path, "{style_shares: {qa: 1}, validation: 0}")
+        assert self.styles(drawn) == {"qa": 365}
+        assert drawn["ledger"]["alpha"]["dropped"] == {"not_in_mixture": 80}
+
+    def test_a_style_without_examples_cannot_have_a_share(self, tmp_path):
+        with pytest.raises(
+            InputError, match=r"some\.yaml: .*style_shares: no examples of style ner"
+        ):
+            mix(tmp_path, "{style_shares: {qa: 1, ner: 1}}")
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(
+        st.dictionaries(
+            st.tuples(st.sampled_from("abc"), st.sampled_from(["mcqa", "qa", "ner"])),
+            st.integers(1, 5000),
+            min_size=1,
+        ),
+        st.fixed_dictionaries({s: st.floats(0.01, 100) for s in ("mcqa", "qa", "ner")}),
+    )
+    def test_shares_are_met_and_no_cell_gives_more_than_it_has(self, sizes, weights):
+        shares = {style: weights[style] for _, style in sizes}
+        found = styled(sizes, shares)
+        assert found.keys() == sizes.keys()
+        assert all(0 <= found[cell] <= size for cell, size in sizes.items())
+        totals = Counter()
+        for (_, style), size in found.items():
+            totals[style] += size
+        unit = min(
+            sum(n for (_, s), n in sizes.items() if s == style) / share
+            for style, share in shares.items()
+        )
+        for style, share in shares.items():
+            assert abs(totals[style] - unit * share) <= 0.5 + 1e-6
+
+    @pytest.mark.parametrize(
+        "mixture",
+        [
+            "{temperature: 3, fraction: 0.5}",
+            "{style_shares: even, max_samples: {alpha: 90}}",
+            "{style_shares: {mcqa: 2, qa: 5}, temperature: 2}",
+        ],
+    )
+    def test_the_order_of_the_examples_does_not_matter(self, tmp_path, mixture):
+        source = save(tmp_path / "in.parquet", examples()[::-1])
+        turned = mix(tmp_path / "turned", mixture, source)
+        straight = mix(tmp_path / "straight", mixture)
+        assert set(straight["train"]) == set(turned["train"])
+        assert straight["stats"]["distinct"] == turned["stats"]["distinct"]
+
+
+class TestPrompt:
+    def mixed(self, folder: Path, mixture: str) -> list[Example]:
+        mix(folder, mixture, save(folder / "in.parquet", [EXAM, qa("alpha:2")]))
+        return list(read_examples(folder / "train.parquet"))
+
+    def test_exam_questions_are_asked_as_the_sets_ask_by_default(self, tmp_path):
+        assert self.mixed(tmp_path, "{validation: 0}") == [EXAM, qa("alpha:2")]
+
+    def test_exam_questions_can_be_asked_as_cmb_asks(self, tmp_path):
+        asked, other = self.mixed(tmp_path, "{prompt: cmb, validation: 0}")
+        assert other == qa("alpha:2") and asked.meta == EXAM.meta
+        assert asked.messages == [
+            (
+                "user",
+                "以下是中国护理考试的一道单项选择题，不需要做任何分析和解释，直接输出答案选项。\n"
+                "正常体温是？\nA. 36.5℃\nB. 40℃",
+            ),
+            ("assistant", "答案是A。"),
+        ]
+        stats = json.loads((tmp_path / "stats.json").read_bytes())
+        assert stats["prompt"] == "cmb"
 
 
 class TestBooks:
@@ -195,6 +337,72 @@ class TestBooks:
         assert 0 <= entropy(counts) <= math.log2(len(counts)) + 1e-4
 
 
+class TestMeasures:
+    def test_categories_are_counted_by_set_and_the_rarest_not_listed(self):
+        description = Description()
+        for n in range(LISTED + 5):
+            facts = {"file": "a", "row": 1, "category": f"{n:02}"}
+            for _ in range(1 + (n == 7)):
+                description.add(qa(f"a:{n}", meta=facts))
+        (part,) = description.as_json()["datasets"]
+        assert part["categories"] == LISTED + 5 and len(part["category_counts"]) == LISTED
+        assert list(part["category_counts"].items())[:2] == [("07", 2), ("00", 1)]
+
+    def test_categories_of_exams_are_those_of_exam_questions(self):
+        description = Description()
+        for n, category in enumerate(["内科", "内科", "外科"]):
+            example = exam(f"a:{n}", "题", {"A": "甲", "B": "乙"}, "A")
+            example.meta["category"] = category
+            description.add(example)
+        description.add(qa("a:9", meta={"category": "儿科"}))
+        measures = description.as_json()
+        assert measures["entropy_bits"]["exam_categories"] == 0.9183
+        assert measures["groups"]["exam_categories"] == 2 and measures["groups"]["styles"] == 2
+
+    def test_lengths_by_style_add_up(self, tmp_path):
+        lengths = mix(tmp_path, "{}")["stats"]["lengths"]
+        assert [sum(bins) for bins in zip(*lengths["by_style"].values(), strict=True)] == lengths[
+            "counts"
+        ]
+
+    @pytest.mark.parametrize(
+        ("texts", "shares"),
+        [
+            (["甲甲甲甲"], {"1": 0.25, "2": 0.3333, "3": 0.5}),
+            (["甲乙", "甲乙"], {"1": 0.5, "2": 0.5, "3": 0.0}),
+            (["甲乙丙", "丁戊"], {"1": 1.0, "2": 1.0, "3": 1.0}),
+            ([], {"1": 0.0, "2": 0.0, "3": 0.0}),
+        ],
+        ids=["one sign", "twice the same", "all different", "nothing"],
+    )
+    def test_distinct_ngrams(self, texts, shares):
+        sample = Sample(42)
+        for n, text in enumerate(texts):
+            sample.add(str(n), text)
+        assert sample.distinct()["shares"] == shares
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(st.text(max_size=30), st.integers(1, 3))
+    def test_ngrams_are_told_apart_as_texts_are(self, text, n):
+        slices = [text[i : i + n] for i in range(len(text) - n + 1)]
+        assert len(set(grams(text, n).tolist())) == len(set(slices))
+
+    @settings(max_examples=100, deadline=None, derandomize=True)
+    @given(st.lists(st.text("甲乙丙", min_size=1, max_size=9), unique=True), st.randoms())
+    def test_the_sample_is_the_smallest_draws_in_any_order(self, texts, random):
+        shuffled = list(texts)
+        random.shuffle(shuffled)
+        first, second = Sample(1, size=20), Sample(1, size=20)
+        for text in texts:
+            first.add(text, text)
+        for text in shuffled:
+            second.add(text, text)
+        ordered = sorted(texts, key=lambda text: draw(text, 1, "measure"))
+        needed = next((n for n in range(len(ordered)) if len("".join(ordered[:n])) >= 20), None)
+        assert {text for _, _, text in first._heap} == set(ordered[:needed])
+        assert first.distinct() == second.distinct()
+
+
 class TestRecipe:
     def recipe(self, folder: Path, text: str) -> Path:
         path = folder / "some.yaml"
@@ -214,6 +422,15 @@ class TestRecipe:
             ("{validation: 1}", "mixture.validation"),
             ("{max_samples: 0}", "mixture.max_samples"),
             ("{max_samples: many}", "mixture.max_samples"),
+            ("{max_samples: {cmb: 0}}", "mixture.max_samples"),
+            ("{temperature: 0.5}", "mixture.temperature"),
+            ("{temperature: .inf}", "mixture.temperature"),
+            ("{style_shares: odd}", "mixture.style_shares"),
+            ("{style_shares: {mcq: 1}}", "mixture.style_shares"),
+            ("{style_shares: {qa: 0}}", "mixture.style_shares"),
+            ("{style_shares: {}}", "mixture"),
+            ("{styles: [qa], style_shares: {mcqa: 1}}", "mixture"),
+            ("{prompt: mine}", "mixture.prompt"),
             ("{styles: [mcq]}", "mixture.styles"),
             ("{datasets: alpha}", "mixture.datasets"),
             ("{seed: x}", "mixture.seed"),
@@ -238,6 +455,7 @@ class TestRecipe:
                 "{datasets: [alpha, alhpa]}",
                 "mixture.datasets: no examples of alhpa. There are alpha",
             ),
+            ("{max_samples: {alhpa: 3}}", "mixture.max_samples: no examples of alhpa"),
             ("{datasets: [gamma], styles: [ner]}", "this mixture leaves nothing to train on"),
             ("{datasets: []}", "this mixture leaves nothing to train on"),
         ],

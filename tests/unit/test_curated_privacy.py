@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft.curated.normalise import normalise
-from collectivesft.curated.privacy import RULES, scrub
+from collectivesft.curated.privacy import _HINT, RULES, scrub
 
 
 @pytest.mark.parametrize(
@@ -37,6 +37,16 @@ from collectivesft.curated.privacy import RULES, scrub
         ("vx: zhangsan", "[社交账号]", "messenger_name"),
         ("VX zhangsan88", "[社交账号]", "messenger_name"),
         ("WeChat号zhangsan", "[社交账号]", "messenger_name"),
+        ("扣扣123456789", "[社交账号]", "messenger_name"),
+        ("QQ群 12345678", "[社交账号]", "messenger_name"),
+        ("加V信 dr_wang8", "加[社交账号]", "messenger_name"),
+        ("加我微：abc12345", "[社交账号]", "messenger_name"),
+        ("医院电话：8888-6666", "医院电话：[电话]", "landline_number"),
+        ("24小时热线400-820-1234", "24小时热线[电话]", "landline_number"),
+        ("请拨打4008201234咨询", "请拨打[电话]咨询", "landline_number"),
+        ("座机021-6408 1990转3456", "座机[电话]转3456", "landline_number"),
+        ("Tel: 6408 1990", "Tel: [电话]", "landline_number"),
+        ("身份证号码110105491231002", "身份证号码[身份证号]", "identity_number"),
     ],
 )
 def test_personal_data_is_replaced(text, expected, rule):
@@ -47,6 +57,21 @@ def test_personal_data_is_replaced(text, expected, rule):
     "text",
     [
         "血压139/90mmHg，心率1391次，WBC 13.9×10^9/L",
+        # What medical texts are full of.
+        "血压120/80mmHg，心率72次/分，体温36.5℃，呼吸18次/分",
+        "ICD-10编码I25.103，手术编码36.0601，CPT 99213",
+        "空腹血糖3.9-6.1mmol/L，ALT参考范围9-50U/L，血小板100-300×10^9/L",
+        "血小板4000000000/L，尿量1500-2000ml/24h，HCG 12345.67mIU/ml",
+        "阿司匹林肠溶片100mg每日1次，每日400-800-1200mg递增",
+        "国药准字H20123456，批号20190101，医保编码86901234567890",
+        "化验单号20230512001，住院号00123456，2023-05-12 14:30入院",
+        "电话随访2000例，来电2013年，电话3次，微信随访12345例以下",
+        "手机1800-1900MHz；来电1000-2000次；热线20130512年；拨打120；致电12345以下",
+        "加V 500ml，加VitaminC，加微波治疗，V信号导联",
+        "BP 120/80 mm Hg; 1,000-2,000 mg; 95% CI 0.12-0.98; P=0.0013; n=13912",
+        "by phone 1000-2000 patients were asked; telephone follow-up of 12345 women",
+        "PMID 12345678, GenBank AY123456, rs1800562, CD4 350-500 cells/mm3",
+        "13-14岁，150-160cm，135-145mmol/L，13912例",
         "第1.13912345678节",
         "编号113912345678",
         "病例号2139123456789",
@@ -69,6 +94,23 @@ def test_every_rule_is_found_in_one_text():
     scrubbed, found = scrub(text)
     assert found == {name for name, _, _ in RULES}
     assert scrubbed == "身份证[身份证号]，手机[电话]，座机[电话]，[邮箱]，[社交账号]"
+
+
+@settings(max_examples=500, deadline=None, derandomize=True)
+@given(
+    st.lists(
+        st.sampled_from(
+            ["微信", "QQ", "qQ", "vx", "Vx", "WeChat", "WECHAT", "加V：", "加我微:", "@"]
+        )
+        | st.sampled_from(
+            ["abc123", "a@b.cn", "13912345678", "电话8888-6666", "扣扣", "v信", "12345"]
+        )
+        | st.text(max_size=4)
+    ).map("".join)
+)
+def test_texts_that_are_passed_over_hold_nothing(text):
+    found = any(pattern.search(text) for _, _, pattern in RULES)
+    assert not found or _HINT.search(text)
 
 
 DIGITS = st.text("0123456789", min_size=8, max_size=8)

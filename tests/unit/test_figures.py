@@ -32,7 +32,19 @@ def a_mixture() -> dict:
         "train": 10,
         "validation": 1,
         "datasets": [dict(zip(keys, values, strict=True)) for values in sets],
-        "lengths": {"edges": [0, 50, 100], "counts": [6, 3, 1]},
+        "lengths": {
+            "edges": [0, 50, 100],
+            "counts": [6, 3, 1],
+            "by_style": {
+                "dialogue": [0, 2, 1],
+                "mcqa": [4, 0, 0],
+                "ner": [1, 0, 0],
+                "qa": [1, 1, 0],
+            },
+        },
+        "entropy_bits": {"datasets": 1.361, "languages": 0.971, "exam_categories": 0.0},
+        "groups": {"datasets": 3, "languages": 2, "exam_categories": 1},
+        "distinct": {"shares": {"1": 0.01, "2": 0.2, "3": 0.51}, "characters": 900, "texts": 10},
     }
 
 
@@ -159,7 +171,10 @@ def test_mixture_table_counts_sets_by_style_and_language():
     assert found["set_style", "discmed", "dialogue"] == 3
     assert found["set_language", "headqa", "en"] == 4
     assert found["total", "train", ""] == 10
-    assert [row["label"] for row in rows if row["panel"] == "length"] == ["0–50", "50–100", "≥ 100"]
+    assert found["length", 50, "dialogue"] == 2 and found["entropy", "datasets", ""] == 1.361
+    assert found["distinct", "3", ""] == 0.51
+    labels = [row["label"] for row in rows if row["panel"] == "length" and row["part"] == "qa"]
+    assert labels == ["0–50", "50–100", "≥ 100"]
 
 
 def test_curation_table_keeps_the_order_of_the_sets_and_adds_up():

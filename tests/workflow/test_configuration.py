@@ -36,16 +36,25 @@ def test_wrong_configuration(clone, snakemake, change, message):
     assert result.stderr.count("\n") == 1, "one line says it all"
 
 
-def test_missing_model_names_the_experiment(clone, snakemake):
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"base": "no-such-model"}, "base: unknown name 'no-such-model'"),
+        ({"mixture": {"datasets": ["cmb", "cmd"]}}, "mixture.datasets: unknown name 'cmd'"),
+        ({"mixture": {"max_samples": {"cmd": 9}}}, "mixture.max_samples: unknown name 'cmd'"),
+    ],
+    ids=["base", "datasets", "max_samples"],
+)
+def test_an_unknown_name_in_an_experiment_is_named_with_its_file(clone, snakemake, change, message):
     path = clone / "config/experiments/tiny.yaml"
-    recipe = yaml.safe_load(path.read_text(encoding="utf-8")) | {"base": "no-such-model"}
+    recipe = yaml.safe_load(path.read_text(encoding="utf-8")) | change
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
     (clone / "overlay.yaml").write_text(
         "experiments: [tiny]\nheadline: {experiment: tiny}\n", encoding="utf-8"
     )
     result = snakemake("-n", "--configfile", "overlay.yaml")
     assert result.returncode != 0
-    assert "config/experiments/tiny.yaml: base: unknown name 'no-such-model'" in result.stderr
+    assert f"config/experiments/tiny.yaml: {message}" in result.stderr
 
 
 def test_dry_run_of_the_paper_shows_the_whole_plan(clone, snakemake):

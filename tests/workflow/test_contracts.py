@@ -111,6 +111,7 @@ def test_dataset_has_reader_source_demo_files_and_golden_file(name):
     module = datasets.get(name)
     assert module.SOURCE.name == name
     assert module.SOURCE.licence
+    assert module.PROMPT
     assert module.SOURCE.homepage.startswith("http")
     for raw in module.SOURCE.files:
         assert (DEMO / "datasets" / name / raw.path).is_file(), raw.path

@@ -223,3 +223,34 @@ rule curated_card:
     shell:
         "python -m collectivesft curated card --ledger {input.ledger} --mixture {input.stats}"
         " --contamination {input.contamination} --out {output.card} 2> {log}"
+
+
+rule curated_croissant:
+    input:
+        ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
+        stats=f"{CURATED}/mixtures/{{experiment}}/mixture.json",
+        contamination=lambda wildcards: f"{CURATED}/{curation_of(wildcards)}/contamination.json",
+        card=f"{CURATED}/mixtures/{{experiment}}/data-card.md",
+        train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
+        validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
+        code=code("curated/croissant.py", *SOURCE_FILES),
+    output:
+        croissant=f"{CURATED}/mixtures/{{experiment}}/croissant.json",
+        hub_card=f"{CURATED}/mixtures/{{experiment}}/README.md",
+    log:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/croissant.log",
+    benchmark:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/croissant.benchmark.tsv"
+    conda:
+        "../../envs/data.yaml"
+    container:
+        image("data")
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=20,
+    shell:
+        "python -m collectivesft curated croissant --ledger {input.ledger} --mixture {input.stats}"
+        " --contamination {input.contamination} --card {input.card} --train {input.train}"
+        " --validation {input.validation} --out {output.croissant} --hub-card {output.hub_card}"
+        " 2> {log}"

@@ -1,24 +1,17 @@
-"""CMB's way to ask a question with options, for every benchmark that is asked in it.
-
-Source: FreedomIntelligence/CMB @ 6c8ece46, src/generate_fewshot.py and workers/base.py.
-"""
+"""CMB's way to ask a question with options, for every benchmark that is asked in it."""
 
 from collections.abc import Iterator
 from typing import Literal
 
 from collectivesft.benchmarks.item import Item
 from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._mcqa import SINGLE, letters
+from collectivesft.datasets._mcqa import letters
 from collectivesft.datasets._rows import Row
+from collectivesft.prompts import SINGLE, Asked, cmb_options, cmb_prompt, cmb_reply
 from collectivesft.raw.archive import Part
 
-Style = Literal["answer_only", "cot"]
+Style = Asked
 Preset = Literal["official", "corrected"]
-
-_ASK = {
-    "answer_only": "不需要做任何分析和解释，直接输出答案选项。",
-    "cot": "请分析每个选项，并最后给出答案。",
-}
 
 
 def option_lines(item: Item, preset: Preset) -> str:
@@ -28,21 +21,18 @@ def option_lines(item: Item, preset: Preset) -> str:
     ``official`` does the same, ``corrected`` shows all options.
     """
     shown = {k: v for k, v in item.options.items() if preset == "corrected" or len(v) > 1}
-    return "\n".join(f"{name}. {text}" for name, text in shown.items())
+    return cmb_options(shown)
 
 
 def render(exam: str, item: Item, style: Style, preset: Preset) -> str:
     """The prompt of CMB for a question from ``exam``, such as ``中国医师考试中规培结业考试``."""
     kind = item.meta.get("question_type", SINGLE)
-    head = f"以下是{exam}的一道{kind}，{_ASK[style]}"
-    return f"{head}\n{item.question}\n{option_lines(item, preset)}"
+    return cmb_prompt(exam, kind, item.question, option_lines(item, preset), style)
 
 
 def reply(item: Item, style: Style) -> str:
     """What a few-shot example answers: ``答案是X。``, for cot after the explanation."""
-    if style == "cot":
-        return f"{item.explanation}所以答案是{item.answer}。"
-    return f"答案是{item.answer}。"
+    return cmb_reply(item.answer, item.explanation, style)
 
 
 def question_rows(part: Part) -> Iterator[tuple[Row, str, dict[str, str], str]]:

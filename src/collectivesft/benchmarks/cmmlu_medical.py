@@ -5,10 +5,11 @@ from pathlib import PurePosixPath
 
 from collectivesft.benchmarks import _choice
 from collectivesft.benchmarks.item import Item
-from collectivesft.datasets._mcqa import SINGLE, letters
+from collectivesft.datasets._mcqa import letters
 from collectivesft.datasets._rows import Row
 from collectivesft.datasets._tables import csv_rows
 from collectivesft.datasets.cmmlu_medical import SUBJECTS
+from collectivesft.prompts import SINGLE
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Https, RawFile, Source

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import datasets
+from collectivesft.curated.ledger import personal_counts
 from collectivesft.files import read_json, write_text
 
 
@@ -23,6 +24,10 @@ def card(ledger: dict[str, Any], mixture: dict[str, Any], contamination: dict[st
         _sets(ledger, mixture),
         "## Composition",
         _composition(mixture),
+        "## Prompts",
+        _prompts(mixture),
+        "## Personal data",
+        _personal(ledger),
         "## Dropped rows",
         _dropped(ledger),
         "## Overlap with benchmarks",
@@ -62,7 +67,35 @@ def _composition(mixture: dict[str, Any]) -> str:
         ]
         rows.append(f"- {what}: {', '.join(shares)}; entropy {mixture['entropy_bits'][what]} bits")
     rows.append(f"- sets: entropy {mixture['entropy_bits']['datasets']} bits")
+    distinct = mixture["distinct"]
+    shares = ", ".join(f"{share:.1%} of {n}-grams" for n, share in distinct["shares"].items())
+    sample = f"in a sample of {distinct['characters']:,} characters"
+    rows.append(f"- words: {shares} of characters are distinct {sample}")
     return "\n".join(rows)
+
+
+def _prompts(mixture: dict[str, Any]) -> str:
+    """The template of each set's user turn."""
+    lines = []
+    if mixture["prompt"] == "cmb":
+        lines.append("Exam questions are asked in the words of CMB's evaluation; the others so:\n")
+    for part in mixture["datasets"]:
+        module = datasets.get(part["dataset"])
+        if mixture["prompt"] == "cmb" and set(part["style_counts"]) == {"mcqa"}:
+            continue
+        declared = module.PROMPT if isinstance(module.PROMPT, dict) else {"": module.PROMPT}
+        for kind, template in declared.items():
+            title = module.SOURCE.title + (f", {kind}" if kind else "")
+            shown = template.replace("\n", "⏎")
+            lines.append(f"- {title}: `{shown}`")
+    return "\n".join(lines)
+
+
+def _personal(ledger: dict[str, Any]) -> str:
+    counts = personal_counts(ledger)
+    found = [f"- {name.replace('_', ' ')}: {rows:,} rows" for name, rows in counts.items()]
+    lead = "Replaced by placeholders, in all sets before the mixture was drawn:\n"
+    return "\n".join([lead, *found, "", "Names of people are not recognised."])
 
 
 def _dropped(ledger: dict[str, Any]) -> str:

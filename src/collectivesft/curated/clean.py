@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from collectivesft.curated import quality
 from collectivesft.curated.ledger import StepLedger
 from collectivesft.curated.normalise import normalise
 from collectivesft.curated.privacy import scrub
@@ -51,6 +52,9 @@ def clean_example(example: Example) -> tuple[Example, set[str]]:
         meta["question"] = _text(meta["question"], done)
         meta["options"] = {name: _text(text, done) for name, text in meta["options"].items()}
     cleaned = Example(example.id, example.dataset, example.style, example.language, messages, meta)
+    cleaned.language = quality.language_of(cleaned)
+    if cleaned.language != example.language:
+        done.add("language_corrected")
     return cleaned, done
 
 
@@ -75,4 +79,4 @@ def fault(example: Example, shortest: int, longest: int) -> str | None:
     answers = [text for role, text in example.messages if role == "assistant"]
     if example.style != "mcqa" and min(map(len, answers)) < shortest:
         return "too_short"
-    return None
+    return quality.fault(example)

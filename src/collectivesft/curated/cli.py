@@ -164,3 +164,26 @@ def card(
     from collectivesft.curated.card import write_card
 
     write_card(ledger, mixture, contamination, out)
+
+
+@app.command()
+def croissant(
+    ledger: Annotated[Path, typer.Option(help="The joined ledger.")],
+    mixture: Annotated[Path, typer.Option(help="The mixture's description.")],
+    contamination: Annotated[Path, typer.Option(help="The report on contamination.")],
+    card: Annotated[Path, typer.Option(help="The data card.")],
+    train: Annotated[Path, typer.Option(help="Parquet file of the training part.")],
+    validation: Annotated[Path, typer.Option(help="Parquet file of the held-out part.")],
+    out: Annotated[Path, typer.Option(help="JSON-LD file to write.")],
+    hub_card: Annotated[Path, typer.Option(help="Markdown file with a YAML head to write.")],
+) -> None:
+    """Write the data card for machines: Croissant, and the Hub's dataset card.
+
+    Example: collectivesft curated croissant --ledger ledger.json --mixture mixture.json
+    --contamination contamination.json --card data-card.md --train train.parquet
+    --validation validation.parquet --out croissant.json --hub-card README.md
+    """
+    from collectivesft.curated.croissant import write_machine_cards
+
+    parts = [train, validation]
+    write_machine_cards(ledger, mixture, contamination, card, parts, out, hub_card)

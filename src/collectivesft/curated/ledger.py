@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import datasets as known
+from collectivesft.curated.privacy import RULES
 from collectivesft.errors import InputError
 from collectivesft.example import Drop, Example
 from collectivesft.files import read_json, write_json, write_text
@@ -93,6 +94,12 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     write_text(csv_path, _csv(result))
     write_text(markdown, _markdown(result))
     return result
+
+
+def personal_counts(ledger: dict[str, Any]) -> dict[str, int]:
+    """Rows in which each kind of personal data was replaced, by a joined ledger."""
+    changed = ledger["totals"].get("clean", {}).get("changed", {})
+    return {name: changed.get(name, 0) for name, _, _ in RULES}
 
 
 def _book(path: Path) -> dict[str, Any]:

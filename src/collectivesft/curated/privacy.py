@@ -1,4 +1,8 @@
-"""Personal data of patients and doctors, replaced by placeholders."""
+"""Personal data of patients and doctors, replaced by placeholders.
+
+A number alone is hardly ever personal here (a blood pressure, a dose, a laboratory value, an
+approval number): what is not plain by its own form needs a word before it that says what it is.
+"""
 
 import re
 
@@ -9,13 +13,31 @@ _NUMBER = r"[1-9]\d{4,11}"
 _CALLED = r"(?:号码|账号|号)"
 _COLON = r"(?:是|为|[:：])"
 # Letters after a Latin name ("WeChat users", "QQ plotted") are an account only where that is said.
-_CHINESE = rf"(?:微信|薇信|威信){_CALLED}?\s*{_COLON}?\s*(?:{_ACCOUNT}|{_NUMBER})"
+_CHINESE = (
+    rf"(?:微信|薇信|威信|[Vv]信|扣扣){_CALLED}?\s*{_COLON}?\s*(?:{_ACCOUNT}|{_NUMBER})"
+    rf"|加我?[微Vv]\s*[:：]\s*(?:{_ACCOUNT}|{_NUMBER})"
+)
 _SAID = rf"(?:{_CALLED}\s*{_COLON}?|{_COLON})\s*{_ACCOUNT}"
 _WITH_DIGIT = rf"(?=[A-Za-z_-]*[0-9]){_ACCOUNT}"
 _LATIN = (
-    r"(?<![A-Za-z])(?i:QQ|VX|WeChat)\s*"
+    r"(?<![A-Za-z])(?i:QQ|VX|WeChat)群?\s*"
     rf"(?:{_SAID}|{_CALLED}?\s*{_COLON}?\s*(?:{_WITH_DIGIT}|{_NUMBER}))"
 )
+
+# Numbers of seven to twelve digits that only a word before them makes a telephone number.
+_ASKED_TO_CALL = (
+    r"(?P<cue>(?:(?:电话|手机|热线|致电|拨打|来电|传真|联系方式)(?:号码|号)?\s*[:：是为]?"
+    r"|(?<![A-Za-z])(?i:telephone|phone|tel|fax)\.?\s*[:：])\s*)"
+)
+# Two numbers with a unit are a range ("手机1800-1900MHz", "来电1000-2000次").
+_LOCAL = (
+    rf"{_COUNTRY}(?:\d{{3,4}}[- —]?)?\d{{3,4}}[- —]?\d{{4}}"
+    r"(?!\d|[A-Za-z%℃]|\s*[例次元人个名台部份条年月])"
+)
+_CARD = r"(?P<cue>身份证(?:号码|号)?\s*[:：是为]?\s*)"
+
+# What all of it has in common; most texts have none and are passed over.
+_HINT = re.compile(r"\d{4}|@|信|扣扣|加我?[微Vv]|[Qq][Qq]|[Vv][Xx]|[Ww][Ee][Cc][Hh]")
 
 # Order matters: an identity number contains what looks like a telephone number.
 RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
@@ -24,6 +46,13 @@ RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         "[身份证号]",
         re.compile(
             r"(?<![0-9A-Za-z])[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[0-9Xx](?![0-9A-Za-z])"
+        ),
+    ),
+    (
+        "identity_number",  # of fifteen digits, until 1999
+        r"\g<cue>[身份证号]",
+        re.compile(
+            rf"{_CARD}[1-9]\d{{7}}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{{3}}(?![0-9Xx])"
         ),
     ),
     (
@@ -36,9 +65,10 @@ RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         "[电话]",
         re.compile(
             rf"(?:(?<!\d)(?<!\d[.-])|(?=[+(（])){_COUNTRY}"
-            rf"(?:{_AREA}|[(（]{_AREA}[)）])[- —]?\d{{7,8}}(?!\d)"
+            rf"(?:{_AREA}|[(（]{_AREA}[)）])(?:[- —]?\d{{7,8}}|[- —]\d{{3,4}}[- ]\d{{4}})(?!\d)"
         ),
     ),
+    ("landline_number", r"\g<cue>[电话]", re.compile(rf"{_ASKED_TO_CALL}{_LOCAL}")),
     (
         "email_address",
         "[邮箱]",
@@ -58,6 +88,8 @@ def scrub(text: str) -> tuple[str, set[str]]:
     Returns:
         The text, and the names of the rules that found something.
     """
+    if not _HINT.search(text):
+        return text, set()
     found, before = set(), None
     while text != before:  # what stood beside a number may be plain to see once that is gone
         before = text

@@ -102,3 +102,16 @@ def count_rows(path: Path) -> int:
     """
     with _readable(path):
         return pq.read_metadata(path).num_rows
+
+
+def read_columns(path: Path, names: list[str]) -> Iterator[tuple]:
+    """Rows of some columns of a Parquet file of examples, in its order, batch by batch.
+
+    Raises:
+        InputError: not a Parquet file of examples.
+    """
+    with _readable(path), pq.ParquetFile(path) as file:
+        if not file.schema_arrow.equals(arrow_schema()):
+            raise InputError(path, "not a table of examples (other columns)", _REMEDY)
+        for batch in file.iter_batches(BATCH * 16, columns=names):
+            yield from zip(*(batch[name].to_pylist() for name in names), strict=True)

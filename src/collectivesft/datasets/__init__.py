@@ -1,6 +1,8 @@
 """One file per dataset: where it comes from (``SOURCE``) and how a raw row becomes an example.
 
-To add a dataset, add a file with ``SOURCE`` and ``read(raw)``; nothing else lists the names.
+To add a dataset, add a file with ``SOURCE``, ``PROMPT`` (the template of the user's turn, see
+``collectivesft.prompts.fill``; several by kind as a dict) and ``read(raw)``; nothing else lists the
+names.
 Files whose name begins with an underscore are shared helpers.
 """
 
@@ -18,7 +20,8 @@ def names() -> list[str]:
 
 
 def get(name: str) -> ModuleType:
-    """The module of a dataset: ``SOURCE`` and ``read(raw: RawFolder) -> Iterator[Example | Drop]``.
+    """The module of a dataset: ``SOURCE``, ``PROMPT`` and ``read(raw: RawFolder)``, which yields
+    examples and drops.
 
     Raises:
         UserError: unknown; the message lists the known ones.

@@ -1,25 +1,10 @@
-"""Exam questions: one rendering for all datasets, the same as the benchmark's."""
+"""Exam questions: validated alike for all datasets, put into words by each dataset's template."""
 
 from typing import Any
 
 from collectivesft.datasets._rows import Row, letter
 from collectivesft.example import Drop, Example
-
-SINGLE, MULTIPLE = "单项选择题", "多项选择题"
-_ANSWER = {"zh": "答案是{}。", "en": "The answer is {}."}
-
-
-def chinese_prompt(exam: str, kind: str = SINGLE) -> str:
-    """CMB's answer-only instruction; ``exam`` is such as ``中国医师考试中规培结业考试``."""
-    return f"以下是{exam}的一道{kind}，不需要做任何分析和解释，直接输出答案选项。"
-
-
-def english_prompt(exam: str) -> str:
-    """The same instruction in English; ``exam`` with its article."""
-    return (
-        f"The following is a single-choice question from {exam}. "
-        "Give only the letter of the correct option, without analysis or explanation."
-    )
+from collectivesft.prompts import fill, paper_options, paper_reply
 
 
 def letters(answer: str) -> str:
@@ -38,18 +23,24 @@ def mcqa(
     id: str,
     dataset: str,
     language: str,
-    instruction: str,
+    prompt: str,
     question: str,
     options: dict[str, str],
     answer: str,
     explanation: str = "",
+    *,
+    exam: str,
+    words: dict[str, str] | None = None,
     **meta: Any,
 ) -> Example | Drop:
     """An exam question as an Example, or a Drop that says why it cannot be one.
 
     Args:
+        prompt: the dataset's template, with fields ``question``, ``options`` and those of
+            ``words``.
         answer: the correct letters, in any order.
-        explanation: follows the answer on the next line.
+        explanation: stands before the answer.
+        exam: what CMB's prompt calls the exam, such as ``中国执业药师考试``.
         meta: further facts, such as ``category``.
     """
     if not question:
@@ -63,8 +54,7 @@ def mcqa(
         return row.drop(id, "bad_options", question, f"named {', '.join(options)}")
     if not set(gold) <= set(options):
         return row.drop(id, "bad_answer", question, f"{gold} of {', '.join(options)}")
-    shown = "\n".join(f"{name}. {text}" for name, text in options.items())
-    reply = _ANSWER[language].format(gold) + (f"\n{explanation}" if explanation else "")
-    messages = [("user", f"{instruction}\n{question}\n{shown}"), ("assistant", reply)]
+    user = fill(prompt, question=question, options=paper_options(options), **(words or {}))
+    messages = [("user", user), ("assistant", paper_reply(gold, language, explanation))]
     facts = {**row.place(), "answer": gold, "options": options, "question": question}
-    return Example(id, dataset, "mcqa", language, messages, {**facts, **meta})
+    return Example(id, dataset, "mcqa", language, messages, {**facts, "exam": exam, **meta})

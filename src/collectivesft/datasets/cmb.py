@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._mcqa import chinese_prompt, mcqa
+from collectivesft.datasets._mcqa import mcqa
 from collectivesft.datasets._rows import Row
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
@@ -27,9 +27,12 @@ SOURCE = Source(
     ),
 )
 
+# As the paper's code asks (preprocess/cmb_to_sft.py).
+PROMPT = "该问题源自{exam_type}，面向{exam_class}中的{exam_subject}。\n\n{question}\n{options}"
+
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
-    """Yield an example per question, in CMB's answer-only form."""
+    """Yield an example per question."""
     for name in raw.names:
         for row in array_rows(Part.of(raw, name)):
             yield _example(row, f"cmb:{row.number}")
@@ -37,8 +40,12 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
 
 def _example(row: Row, id: str) -> Example | Drop:
     exam_type, exam_class = row.text("exam_type"), row.text("exam_class")
-    kind = row.text("question_type")
-    prompt = chinese_prompt(f"中国{exam_type}中{exam_class}考试", kind)
+    words = {"exam_type": exam_type, "exam_class": exam_class}
+    words["exam_subject"] = row.optional("exam_subject")
     question, options = row.text("question"), row.options("option")
-    facts = {"category": exam_type, "subcategory": exam_class, "question_type": kind}
-    return mcqa(row, id, "cmb", "zh", prompt, question, options, row.text("answer"), **facts)
+    facts = {"category": exam_type, "subcategory": exam_class}
+    facts |= {"question_type": row.text("question_type")}
+    return mcqa(
+        row, id, "cmb", "zh", PROMPT, question, options, row.text("answer"),
+        exam=f"中国{exam_type}中{exam_class}考试", words=words, **facts,
+    )  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from collectivesft.datasets._rows import Row, pair
 from collectivesft.datasets._tables import csv_rows, guess_chinese
 from collectivesft.example import Drop, Example
+from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Https, RawFile, Source
@@ -40,6 +41,8 @@ SOURCE = Source(
     ),
 )
 
+# As the paper's code asks (preprocess/cmeddialogue_to_sft.py): title, then question.
+PROMPT = "{title}\n{ask}"
 COLUMNS = ("department", "title", "ask", "answer")
 
 
@@ -56,5 +59,5 @@ def _example(row: Row, id: str) -> Example | Drop:
     if row.value is None:
         return row.drop(id, "malformed_row", detail="another number of fields than the header")
     title, ask, answer = map(row.text, ("title", "ask", "answer"))
-    user = ask if title in ask else f"{title}\n{ask}".strip()
+    user = fill(PROMPT, title=title, ask=ask)
     return pair(row, id, "cmeddialogue", "zh", user, answer, category=row.text("department"))

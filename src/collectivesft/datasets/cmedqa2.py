@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from collectivesft.datasets._rows import Row, pair
 from collectivesft.datasets._tables import csv_rows, lines
 from collectivesft.example import Drop, Example
+from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Https, RawFile, Source
@@ -36,6 +37,8 @@ SOURCE = Source(
     ),
 )
 
+# As the paper's code asks (preprocess/cmedqa2_to_sft.py): the question alone.
+PROMPT = "{question}"
 # Right answers taken for each question, in the candidates' order.
 ANSWERS_PER_QUESTION = 1
 
@@ -70,7 +73,8 @@ def _examples(
     for answer in right:
         id = f"cmedqa2:{key}-{answer}"
         if answer in answers:
-            yield pair(row, id, "cmedqa2", "zh", question, answers[answer])
+            user = fill(PROMPT, question=question)
+            yield pair(row, id, "cmedqa2", "zh", user, answers[answer])
         else:
             yield row.drop(id, "missing_answer", question, f"no answer {answer}")
 

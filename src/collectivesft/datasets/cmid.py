@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from collectivesft.datasets._json import array_rows
 from collectivesft.datasets._rows import Row
 from collectivesft.example import Drop, Example
+from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Https, RawFile, Source
@@ -34,12 +35,22 @@ SOURCE = Source(
     ),
 )
 
-_PROMPT = "请找出下面这句患者提问中的医学实体，并按类型列出。\n"
-NO_ENTITIES = "没有医学实体。"
+# As the paper's code asks and answers (preprocess/cmid_to_sft.py): the terms, then the intents.
+PROMPT = "分析下列描述中提到的医学专有名词并分析其意图：\n\n{text}"
+# Types of entity that are named, and whether the type stands before the words.
+TYPES = {
+    "疾病和诊断": False,
+    "解剖部位": False,
+    "手术": True,
+    "影像检查": True,
+    "药物": True,
+    "实验室检验": True,
+}
+_VAGUE = {"其他", "无法确定", "多问"}
 
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
-    """Yield an example per question: the task, and the entities by type, in reading order."""
+    """Yield an example per question: the entities in reading order, then the intents."""
     for name in raw.names:
         for row in array_rows(Part.of(raw, name)):
             yield _example(row, f"cmid:{row.number}")
@@ -53,17 +64,24 @@ def _example(row: Row, id: str) -> Example | Drop:
     spans = _entities(row, row.get("originalText"))
     if spans is None:
         return row.drop(id, "bad_entity", text, "an entity outside of the text")
-    by_type: dict[str, list[str]] = {}
-    for kind, words in spans:
-        found = by_type.setdefault(kind, [])
-        if words not in found:
-            found.append(words)
-    answer = "\n".join(f"{kind}：{'、'.join(words)}" for kind, words in by_type.items())
-    messages = [("user", _PROMPT + text), ("assistant", answer or NO_ENTITIES)]
-    intents = {key: _labels(row, key) for key in ("label_4class", "label_36class")}
-    category = "、".join(intents["label_4class"])
-    meta = {**row.place(), "category": category, "intents": intents["label_36class"]}
+    coarse, fine = _labels(row, "label_4class"), _labels(row, "label_36class")
+    answer = _answer(spans, coarse, fine)
+    if not answer:
+        return row.drop(id, "nothing_labelled", text, "neither an entity nor an intent")
+    messages = [("user", fill(PROMPT, text=text)), ("assistant", answer)]
+    meta = {**row.place(), "category": "、".join(coarse), "intents": fine}
     return Example(id, "cmid", "ner", "zh", messages, meta)
+
+
+def _answer(spans: list[tuple[str, str]], coarse: list[str], fine: list[str]) -> str:
+    """What the question mentions and what it wants to know; "" where neither is labelled."""
+    terms = [f"{kind if TYPES[kind] else ''}{words}" for kind, words in spans if kind in TYPES]
+    parts = [f"提到了{'，'.join(dict.fromkeys(terms))}"] if terms else []
+    coarse, fine = ([label for label in labels if label not in _VAGUE] for labels in (coarse, fine))
+    if coarse or fine:
+        wanted = "及其".join("，".join(labels) for labels in (coarse, fine) if labels)
+        parts.append(f"{'并' if terms else ''}期望知道{'该' if coarse else ''}{wanted}")
+    return f"该描述{'，'.join(parts)}。" if parts else ""
 
 
 def _entities(row: Row, text: str) -> list[tuple[str, str]] | None:

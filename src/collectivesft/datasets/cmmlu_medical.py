@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from collectivesft.datasets._mcqa import chinese_prompt, mcqa
+from collectivesft.datasets._mcqa import mcqa
 from collectivesft.datasets._rows import Row
 from collectivesft.datasets._tables import csv_rows
 from collectivesft.example import Drop, Example
@@ -40,6 +40,8 @@ SOURCE = Source(
     notes=("Five questions a subject. Not one of the paper's sets: a stand-in on real input.",),
 )
 
+# This project's own, after the paper's for other Chinese exams.
+PROMPT = "这是{subject}考试的题目。\n\n{question}\n{options}"
 _OPTIONS = ("A", "B", "C", "D")
 
 
@@ -54,8 +56,9 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
 def _example(row: Row, id: str, subject: str) -> Example | Drop:
     if row.value is None:
         return row.drop(id, "malformed_row", detail="another number of fields than the header")
-    prompt = chinese_prompt(f"中国{SUBJECTS.get(subject, subject)}考试")
+    title = SUBJECTS.get(subject, subject)
     texts = {name: row.text(name) for name in _OPTIONS}
     options = {name: text for name, text in texts.items() if text}
     gold, question = row.text("Answer"), row.text("Question")
-    return mcqa(row, id, "cmmlu_medical", "zh", prompt, question, options, gold, category=subject)
+    facts = {"exam": f"中国{title}考试", "words": {"subject": title}, "category": subject}
+    return mcqa(row, id, "cmmlu_medical", "zh", PROMPT, question, options, gold, **facts)

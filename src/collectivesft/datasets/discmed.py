@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from collectivesft.datasets._json import jsonl_rows
 from collectivesft.datasets._rows import Row
 from collectivesft.example import Drop, Example, conversation
+from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Hub, RawFile, Source
@@ -25,6 +26,10 @@ SOURCE = Source(
         "question, and a question after the last answer, are left out.",
     ),
 )
+
+# As the paper's code asks (preprocess/discmed_to_sft.py): what the user says; it joins neighbours
+# by a space where a line break stands here.
+PROMPT = "{turn}"
 
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
@@ -64,4 +69,5 @@ def _alternating(turns: list[tuple[str, str]]) -> list[tuple[str, str]]:
             merged.append((role, text))
     first = 1 if merged and merged[0][0] == "assistant" else 0
     last = -1 if merged and merged[-1][0] == "user" else None
-    return merged[first:last]
+    asked = {"user": PROMPT, "assistant": "{turn}"}
+    return [(role, fill(asked[role], turn=text)) for role, text in merged[first:last]]

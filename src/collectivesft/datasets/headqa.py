@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._mcqa import by_position, english_prompt, mcqa
+from collectivesft.datasets._mcqa import by_position, mcqa
 from collectivesft.datasets._rows import Ids, Row
 from collectivesft.datasets._tables import lines
 from collectivesft.errors import InputError
@@ -37,7 +37,20 @@ SOURCE = Source(
     ),
 )
 
-_PROMPT = english_prompt("a Spanish exam for specialised healthcare posts")
+# As the paper's code asks (preprocess/headqa_to_sft.py).
+PROMPT = (
+    "This is a question about {area} from exams to access a specialized position in healthcare "
+    "system.\n\n{question}\n{options}"
+)
+# The area by the letter at the end of an exam's name, where the exam does not state it.
+AREAS = {
+    "B": "biology",
+    "E": "nursing",
+    "F": "pharmacology",
+    "M": "medicine",
+    "P": "psychology",
+    "Q": "chemistry",
+}
 
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
@@ -45,17 +58,19 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
     ids = Ids("headqa")
     for name in raw.names:
         part = Part.of(raw, name, MEMBER)
-        for exam, row in _questions(part):
-            yield _example(row, ids(f"{exam}:{row.text('qid')}", row), exam)
+        for exam, area, row in _questions(part):
+            yield _example(row, ids(f"{exam}:{row.text('qid')}", row), area)
 
 
-def _questions(part: Part) -> Iterator[tuple[str, Row]]:
-    """Every question with its exam's name; rows are counted through the whole file."""
+def _questions(part: Part) -> Iterator[tuple[str, str, Row]]:
+    """Every question with its exam's name and area; rows are counted through the whole file."""
     number = 0
     for exam, content in Row(part, 1, _document(part)).fields("exams").items():
-        for value in Row(part, number + 1, content).items("data"):
+        sheet = Row(part, number + 1, content)
+        area = sheet.optional("category") or AREAS.get(exam.rpartition("_")[2], "")
+        for value in sheet.items("data"):
             number += 1
-            yield exam, Row(part, number, value)
+            yield exam, area, Row(part, number, value)
 
 
 def _document(part: Part):
@@ -70,7 +85,7 @@ def _document(part: Part):
         raise InputError(part.label, f"not valid JSON ({error})", remedy, row=row) from error
 
 
-def _example(row: Row, id: str, exam: str) -> Example | Drop:
+def _example(row: Row, id: str, area: str) -> Example | Drop:
     question = row.text("qtext")
     if row.optional("image"):
         return row.drop(id, "needs_image", question)
@@ -82,4 +97,6 @@ def _example(row: Row, id: str, exam: str) -> Example | Drop:
         return row.drop(id, "bad_answer", question, detail)
     options = by_position([answer.text("atext") for answer in answers])
     gold = names.get(right, "")
-    return mcqa(row, id, "headqa", "en", _PROMPT, question, options, gold, category=exam)
+    facts = {"exam": "a Spanish exam for specialised healthcare posts", "category": area}
+    facts["words"] = {"area": area}
+    return mcqa(row, id, "headqa", "en", PROMPT, question, options, gold, **facts)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from collectivesft.datasets._json import array_rows
 from collectivesft.datasets._rows import Row
 from collectivesft.example import Drop, Example
+from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import GoogleDrive, RawFile, Source
@@ -28,6 +29,9 @@ SOURCE = Source(
     ),
 )
 
+# As the paper's code asks (preprocess/medicaldialogue_to_sft.py): what the patient says, without
+# the mark 病人：.
+PROMPT = "{turn}"
 _ROLES = {"病人": "user", "医生": "assistant"}
 
 
@@ -59,4 +63,5 @@ def _example(row: Row, id: str) -> Example | Drop:
 
 def _turn(text: str) -> tuple[str | None, str]:
     speaker, _, said = text.replace(":", "：", 1).partition("：")
-    return _ROLES.get(speaker.strip()), said.strip()
+    role, said = _ROLES.get(speaker.strip()), said.strip()
+    return role, fill(PROMPT, turn=said) if role == "user" else said

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._mcqa import by_position, english_prompt, mcqa
+from collectivesft.datasets._mcqa import by_position, mcqa
 from collectivesft.datasets._rows import Ids, Row
 from collectivesft.datasets._tables import parquet_rows
 from collectivesft.example import Drop, Example
@@ -30,15 +30,15 @@ SOURCE = Source(
 
 _COLUMNS = ("id", "question", "opa", "opb", "opc", "opd", "cop")
 _OPTIONAL = ("exp", "subject_name", "topic_name", "choice_type")
-_EXAM = "a medical entrance exam"
-_EXPLAIN = (
-    f"The following is a single-choice question from {_EXAM}. "
-    "Give the letter of the correct option, then explain it."
+# As the paper's code asks (preprocess/medmcqa_to_sft.py); where no topic is given, without it.
+PROMPT = (
+    "This is a question about {subject} from real-world medical entrance exam.\n"
+    "The topic is {topic}.\n\n{question}\n{options}"
 )
 
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
-    """Yield an example per question; the explanation follows the answer where there is one."""
+    """Yield an example per question; the explanation comes before the answer where there is one."""
     ids = Ids("medmcqa")
     for name in raw.names:
         for row in parquet_rows(Part.of(raw, name), _COLUMNS, _OPTIONAL):
@@ -51,16 +51,11 @@ def _example(row: Row, id: str) -> Example | Drop:
         return row.drop(id, "empty_answer", row.text("question"), "cop is not published")
     if answer not in (0, 1, 2, 3):
         return row.drop(id, "bad_answer", row.text("question"), f"cop is {answer}, not 0 to 3")
+    subject, topic = row.optional("subject_name"), row.optional("topic_name")
+    question, gold = row.text("question"), "ABCD"[int(answer)]
+    options = by_position([row.text(name) for name in ("opa", "opb", "opc", "opd")])
+    facts = {"exam": "a medical entrance exam", "category": subject, "topic": topic}
+    words = {"subject": subject, "topic": topic}
     return mcqa(
-        row,
-        id,
-        "medmcqa",
-        "en",
-        _EXPLAIN if exp else english_prompt(_EXAM),
-        row.text("question"),
-        by_position([row.text(name) for name in ("opa", "opb", "opc", "opd")]),
-        "ABCD"[int(answer)],
-        exp,
-        category=row.optional("subject_name"),
-        topic=row.optional("topic_name"),
+        row, id, "medmcqa", "en", PROMPT, question, options, gold, exp, words=words, **facts
     )

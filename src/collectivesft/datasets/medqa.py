@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from collectivesft.datasets._json import jsonl_rows
-from collectivesft.datasets._mcqa import chinese_prompt, english_prompt, letters, mcqa
+from collectivesft.datasets._mcqa import letters, mcqa
 from collectivesft.datasets._rows import Row
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
@@ -28,11 +28,17 @@ SOURCE = Source(
     ),
 )
 
-# Region: language and instruction.
+# Region: language and exam.
 REGIONS = {
-    "US": ("en", english_prompt("the United States Medical Licensing Examination")),
-    "Mainland": ("zh", chinese_prompt("中国医师资格考试")),
-    "Taiwan": ("zh", "以下是臺灣醫師考試的一道單選題，不需要做任何分析和解釋，直接輸出答案選項。"),
+    "US": ("en", "the United States Medical Licensing Examination"),
+    "Mainland": ("zh", "中国医师资格考试"),
+    "Taiwan": ("zh", "臺灣醫師資格考試"),
+}
+# As the paper's code asks (preprocess/medqajin_to_sft.py), by region.
+PROMPT = {
+    "US": "This is a question about medical board exams in US.\n\n{question}\n{options}",
+    "Mainland": "这是国家医学委员会考试的题目。\n\n{question}\n{options}",
+    "Taiwan": "這是台灣醫師資格考試的題目。\n\n{question}\n{options}",
 }
 
 
@@ -46,10 +52,11 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
 
 
 def _example(row: Row, id: str, region: str) -> Example | Drop:
-    language, prompt = REGIONS[region]
+    language, exam = REGIONS[region]
     question, options = row.text("question"), row.options("options")
     gold, text = letters(row.text("answer_idx")), row.optional("answer")
     if text and gold in options and options[gold] != text:
         detail = f"{gold} is {options[gold]}, the answer {text}"
         return row.drop(id, "answer_mismatch", question, detail[:200])
-    return mcqa(row, id, "medqa", language, prompt, question, options, gold, category=region)
+    facts = {"exam": exam, "category": region}
+    return mcqa(row, id, "medqa", language, PROMPT[region], question, options, gold, **facts)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._mcqa import chinese_prompt, mcqa
+from collectivesft.datasets._mcqa import mcqa
 from collectivesft.datasets._rows import Ids, Row
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
@@ -35,6 +35,9 @@ SOURCE = Source(
     ),
 )
 
+# As the paper's code asks (preprocess/mlecqa_to_sft.py).
+PROMPT = "这是国家医师资格考试的题目。\n\n{question}\n{options}"
+
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """Yield an example per question, subject by subject."""
@@ -49,7 +52,7 @@ def _example(row: Row, id: str, subject: str) -> Example | Drop:
     question = row.text("qtext")
     if row.optional("qimage"):
         return row.drop(id, "needs_image", question)
-    prompt = chinese_prompt(f"中国医师资格考试中{SUBJECTS.get(subject, subject)}考试")
+    exam = f"中国医师资格考试中{SUBJECTS.get(subject, subject)}考试"
     options, gold = row.options("options"), row.text("answer")
-    facts = {"category": subject, "question_type": row.optional("qtype")}
-    return mcqa(row, id, "mlecqa", "zh", prompt, question, options, gold, **facts)
+    facts = {"category": subject, "item_type": row.optional("qtype")}
+    return mcqa(row, id, "mlecqa", "zh", PROMPT, question, options, gold, exam=exam, **facts)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from collectivesft.datasets._json import jsonl_rows
-from collectivesft.datasets._mcqa import MULTIPLE, SINGLE, by_position, chinese_prompt, mcqa
+from collectivesft.datasets._mcqa import by_position, mcqa
 from collectivesft.datasets._rows import Row
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
@@ -23,8 +23,14 @@ SOURCE = Source(
         "The authors' server may be gone and no mirror is known: place the file by hand.",
         "train.json is JSON Lines; answers are texts counted from 1, several where several "
         "options are right.",
-        "The evidence texts in `context` are not used.",
+        "`context` holds evidence for each option, or one text for all: as in the paper's code it "
+        "is the explanation before the answer.",
     ),
+)
+
+# As the paper's code asks (preprocess/nlpec_to_sft.py); where no subject is given, without it.
+PROMPT = (
+    "这是国家药品监督管理局执业药师资格认证考试的题目。\n源自{subject}\n\n{question}\n{options}"
 )
 
 
@@ -42,6 +48,18 @@ def _example(row: Row, id: str) -> Example | Drop:
         detail = f"{', '.join(wrong)} of {', '.join(known)}"
         return row.drop(id, "bad_answer", question, detail)
     gold = "".join(known[answer] for answer in answers)
-    prompt = chinese_prompt("中国执业药师考试", MULTIPLE if len(set(gold)) > 1 else SINGLE)
-    options, category = by_position(texts), row.optional("subject")
-    return mcqa(row, id, "nlpec", "zh", prompt, question, options, gold, category=category)
+    subject, evidence = row.optional("subject"), _evidence(row, texts)
+    facts = {"exam": "中国执业药师考试", "words": {"subject": subject}, "category": subject}
+    options = by_position(texts)
+    return mcqa(row, id, "nlpec", "zh", PROMPT, question, options, gold, evidence, **facts)
+
+
+def _evidence(row: Row, options: list[str]) -> str:
+    """What `context` says of each option, or once where it is the same for all."""
+    context = row.texts("context") if "context" in row.value else []
+    if len(set(context)) == 1:
+        return context[0]
+    if len(context) != len(options):
+        return ""
+    known = [f"{option}：{text}" for option, text in zip(options, context, strict=True) if text]
+    return "\n".join(known)

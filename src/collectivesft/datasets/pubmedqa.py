@@ -7,6 +7,7 @@ from collectivesft.datasets._rows import Ids, Row, pair
 from collectivesft.datasets._tables import parquet_rows
 from collectivesft.example import Drop, Example
 from collectivesft.files import read_json
+from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Hub, RawFile, Source
@@ -31,7 +32,11 @@ SOURCE = Source(
     ),
 )
 
-_USER = "Answer the question with the help of the abstract.\n\nAbstract:\n{}\n\nQuestion: {}"
+# This project's own: the paper's code has no converter for PubMedQA.
+PROMPT = (
+    "Answer the question with the help of the abstract.\n\n"
+    "Abstract:\n{abstract}\n\nQuestion: {question}"
+)
 
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
@@ -72,7 +77,7 @@ def _example(
     abstract = "\n".join(context for context in contexts if context)
     if question and not abstract:
         return row.drop(id, "empty_context", question)
-    user = _USER.format(abstract, question) if question else ""
+    user = fill(PROMPT, abstract=abstract, question=question) if question else ""
     if answer and decision:
         answer = f"{answer}\nFinal answer: {decision}."
     name = row.part.name

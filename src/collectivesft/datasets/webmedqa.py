@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from collectivesft.datasets._rows import Row, pair
 from collectivesft.datasets._tables import tsv_rows
 from collectivesft.example import Drop, Example
+from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Https, RawFile, Source
@@ -38,6 +39,8 @@ SOURCE = Source(
     ),
 )
 
+# As the paper's code asks (preprocess/webmedqa_to_sft.py): the question alone.
+PROMPT = "{question}"
 _COLUMNS = ("department", "label", "question_id", "question", "answer")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{4}:\d{2}", re.ASCII)
 
@@ -59,4 +62,4 @@ def _example(row: Row, id: str) -> Example | Drop:
         return row.drop(id, "bad_label", question, f"label is {label[:20]!r}")
     answer = _DATE.sub("", row.text("answer")).strip()
     facts = {"category": row.text("department"), "question_id": row.text("question_id")}
-    return pair(row, id, "webmedqa", "zh", question, answer, **facts)
+    return pair(row, id, "webmedqa", "zh", fill(PROMPT, question=question), answer, **facts)

@@ -1,5 +1,6 @@
-"""The figure of a mixture: examples by set, style, language and length."""
+"""The figure of a mixture: examples by set, style, language and length; how even, how varied."""
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,13 @@ from typing import Any
 from collectivesft.figures import inputs, style
 
 _LANGUAGES = {"zh": "Chinese", "en": "English"}
+_GROUPS = {
+    "datasets": "sets",
+    "styles": "styles",
+    "languages": "languages",
+    "exam_categories": "exam categories",
+}
+_NGRAMS = {"1": "single characters", "2": "pairs", "3": "triples"}
 _LANGUAGE_COLOURS = {"zh": "#4D4D4D", "en": "#B3B3B3"}
 
 
@@ -31,9 +39,10 @@ def table(mixture: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any
         titles: of the sets, by name.
 
     Returns:
-        Panels ``set_style`` and ``set_language`` (examples of a set by part), ``length``
-        (examples by characters; the key is the bin's lower edge, an open bin has no end in its
-        label) and ``total`` (examples for training and validation).
+        Panels ``set_style`` and ``set_language`` (examples of a set by part), ``length`` (examples
+        by characters and style; the key is the bin's lower edge, an open bin has no end in its
+        label), ``entropy`` (bits; the label says of how many groups), ``distinct`` (share of
+        n-grams of characters; the key is n) and ``total`` (training and validation).
     """
     rows = []
     for part in mixture["datasets"]:
@@ -41,8 +50,13 @@ def table(mixture: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any
             for name, count in part[f"{panel}_counts"].items():
                 rows.append((f"set_{panel}", part["dataset"], titles[part["dataset"]], name, count))
     lengths = mixture["lengths"]
-    for low, label, count in _bins(lengths["edges"], lengths["counts"]):
-        rows.append(("length", low, label, "", count))
+    for name, counts in lengths["by_style"].items():
+        for low, label, count in _bins(lengths["edges"], counts):
+            rows.append(("length", low, label, name, count))
+    for name, bits in mixture["entropy_bits"].items():
+        rows.append(("entropy", name, str(mixture["groups"][name]), "", bits))
+    for n, share in mixture["distinct"]["shares"].items():
+        rows.append(("distinct", n, str(mixture["distinct"]["characters"]), "", share))
     for key in ("train", "validation"):
         rows.append(("total", key, key, "", mixture[key]))
     columns = ("panel", "key", "label", "part", "value")
@@ -65,21 +79,26 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
         out: path of the figure, with any suffix.
     """
     sets = _grouped(rows, "set_style")
+    top = 1.1 + 0.23 * max(len(sets), 3)
     figure, axes = style.mosaic(
-        [["sets", "sets"], ["lengths", "parts"]],
-        height=3.6 + 0.23 * max(len(sets), 3),
-        height_ratios=[1.1 + 0.23 * max(len(sets), 3), 1.9],
+        [["sets", "sets"], ["lengths", "parts"], ["evenness", "distinct"]],
+        height=top + 4.15,
+        height_ratios=[top, 1.9, 1.55],
         width_ratios=[1.15, 1],
     )
     titles = {row["key"]: style.short_title(row["label"]) for row in rows}
     _draw_sets(axes["sets"], sets, _grouped(rows, "set_language"), titles)
     _draw_lengths(axes["lengths"], [row for row in rows if row["panel"] == "length"])
     _draw_parts(axes["parts"], _summed(rows, "set_style"), _summed(rows, "set_language"))
+    _draw_evenness(axes["evenness"], [row for row in rows if row["panel"] == "entropy"])
+    _draw_distinct(axes["distinct"], [row for row in rows if row["panel"] == "distinct"])
     total = {row["key"]: row["value"] for row in rows if row["panel"] == "total"}
+    sample = next((row["label"] for row in rows if row["panel"] == "distinct"), "0")
     style.source_line(
         figure,
         f"Mixture “{rows[0]['experiment']}”: {style.thousands(total['train'])} training examples;"
         f" {style.thousands(total['validation'])} held out for validation are not shown."
+        f" n-grams of characters, in a sample of {style.thousands(int(sample))} characters."
         " Source: mixture.json",
     )
     style.save(figure, out, rows)
@@ -120,22 +139,54 @@ def _draw_sets(axes, sets: dict, languages: dict, titles: dict[str, str]) -> Non
     style.title_and_legend(axes, "Examples by set, coloured by style", columns=4)
 
 
-def _draw_lengths(axes, bins: list[dict]) -> None:
-    edges = [row["key"] for row in bins]
+def _draw_lengths(axes, rows: list[dict]) -> None:
+    """Stacked by style, in the colours of the other panels."""
+    edges = sorted({row["key"] for row in rows})
     step = edges[1] - edges[0] if len(edges) > 1 else 1
-    values = [row["value"] for row in bins]
-    axes.stairs(values, [*edges, edges[-1] + step], fill=True, color=style.BLUE)
-    axes.set_title("Examples by length")
-    axes.set_xlabel("characters" + _open_end(bins))
+    below = [0] * len(edges)
+    for name, colour in style.STYLE_COLOURS.items():
+        values = {row["key"]: row["value"] for row in rows if row["part"] == name}
+        if not any(values.values()):
+            continue
+        above = [low + values.get(edge, 0) for low, edge in zip(below, edges, strict=True)]
+        look = {"color": colour, "hatch": style.STYLE_HATCHES.get(name), "edgecolor": "white"}
+        look |= {"linewidth": 0}
+        axes.stairs(above, [*edges, edges[-1] + step], baseline=below, fill=True, **look)
+        below = above
+    axes.set_title("Examples by length, coloured by style")
+    axes.set_xlabel("characters" + _open_end(rows, below))
     axes.grid(False, axis="x")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(style.thousands_formatter())
-    axes.set_xlim(edges[0], edges[-1] + step)
+    last = max((edge for edge, count in zip(edges, below, strict=True) if count), default=edges[0])
+    axes.set_xlim(edges[0], max(last, step) + step)
     axes.set_ylim(bottom=0)
 
 
-def _open_end(bins: list[dict]) -> str:
-    return f" (last bar: {bins[-1]['label']})" if bins[-1]["label"].startswith("≥") else ""
+def _open_end(bins: list[dict], counts: list[int]) -> str:
+    label = bins[-1]["label"]
+    return f" (last bar: {label})" if label.startswith("≥") and counts[-1] else ""
+
+
+def _draw_evenness(axes, rows: list[dict]) -> None:
+    """Entropy as a share of the largest that so many groups can have; the bits behind it."""
+    known = {row["key"]: row for row in rows if int(row["label"]) > 1}
+    shown = [known[name] for name in _GROUPS if name in known]
+    for y, row in enumerate(shown):
+        most = math.log2(int(row["label"]))
+        axes.barh(y, 100 * row["value"] / most, color=style.GREY, **style.BAR)
+        text = f"{100 * row['value'] / most:.0f} %  ({row['value']:.1f} of {most:.1f} bits)"
+        style.bar_label(axes, 100 * row["value"] / most, y, text)
+    style.bar_axis(axes, [_GROUPS[row["key"]] for row in shown], 100, room=0.75)
+    axes.set_title("Evenness (100 %: all groups alike)")
+
+
+def _draw_distinct(axes, rows: list[dict]) -> None:
+    for y, row in enumerate(rows):
+        axes.barh(y, 100 * row["value"], color=style.SKY, **style.BAR)
+        style.bar_label(axes, 100 * row["value"], y, f"{100 * row['value']:.1f} %")
+    style.bar_axis(axes, [_NGRAMS[row["key"]] for row in rows], 100)
+    axes.set_title("Distinct n-grams")
 
 
 def _draw_parts(axes, styles: dict[str, int], languages: dict[str, int]) -> None:

@@ -1,0 +1,227 @@
+"""The data card for machines: Croissant 1.0 (JSON-LD), and the Hub's card with its YAML head.
+
+Sources: docs.mlcommons.org/croissant/docs/croissant-spec.html; the RAI terms of its extension;
+huggingface.co/docs/hub/datasets-cards. Neither file holds a date: same inputs, same bytes.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from collectivesft import __version__, datasets
+from collectivesft.curated.ledger import personal_counts
+from collectivesft.files import dump_json, read_json, sha256, write_text
+
+SPLITS = ("train", "validation")
+PAPER = "https://arxiv.org/abs/2407.19705"
+_CITATION = "CollectiveSFT, arXiv:2407.19705 (2024); and each set that it is drawn from."
+_PREPARED = (
+    "Read from the publishers' own files; text normalised; personal data replaced; unusable rows, "
+    "exact and near copies left out; compared with every benchmark item; drawn by the recipe."
+)
+_LIMITS = (
+    "Answers come from web forums, exams and other models, and were not checked by a physician. "
+    "Not medical advice. Each set keeps its own licence; some allow research only or are unknown."
+)
+# What the keys of the document stand for (section "JSON-LD context" of the specification).
+_CROISSANT_TERMS = (
+    "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty",
+    "fileSet", "format", "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField",
+    "path", "recordSet", "references", "regex", "repeated", "replace", "samplingRate", "separator",
+    "source", "subField", "transform",
+)  # fmt: skip
+_TEXT = "sc:Text"
+_COLUMNS = {
+    "id": "Set, colon, key of the row: unique, the same from run to run.",
+    "dataset": "Name of the set.",
+    "style": "mcqa (exam question), qa (one turn), dialogue (several turns) or ner (labelling).",
+    "language": "zh or en.",
+    "meta": "JSON text: file and row of origin; of an exam question its options and answer.",
+}
+_TURNS = {"role": "user or assistant.", "content": "What is said."}
+# Largest number of examples, and what the Hub calls it.
+_SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+)
+
+
+def write_machine_cards(
+    ledger: Path, mixture: Path, contamination: Path, card: Path, parts: list[Path],
+    croissant: Path, hub: Path,
+) -> None:  # fmt: skip
+    """Write both cards of a mixture.
+
+    Args:
+        ledger, mixture, contamination: the run's own counts.
+        card: the Markdown card, which the Hub's card repeats below its head.
+        parts: Parquet files of the training and the validation part.
+        croissant, hub: files to write.
+    """
+    counts, about, found = (read_json(path) for path in (ledger, mixture, contamination))
+    files = [
+        {"name": path.name, "size": path.stat().st_size, "sha256": sha256(path)} for path in parts
+    ]
+    write_text(croissant, dump_json(document(counts, about, found, files)))
+    text = card.read_text(encoding="utf-8")
+    write_text(hub, f"---\n{head(about, [file['name'] for file in files])}---\n\n{text}")
+
+
+def document(
+    ledger: dict[str, Any],
+    mixture: dict[str, Any],
+    contamination: dict[str, Any],
+    files: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """The Croissant description.
+
+    Args:
+        files: name, size in bytes and sha256 of the training and the validation part.
+    """
+    names = [part["dataset"] for part in mixture["datasets"]]
+    sources = [datasets.get(name).SOURCE for name in names]
+    pairs = list(zip(SPLITS, files, strict=True))
+    return {
+        "@context": _context(),
+        "@type": "sc:Dataset",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "name": f"collectivesft-{mixture['experiment']}",
+        "description": (
+            f"{mixture['train']:,} medical instructions for training and {mixture['validation']:,} "
+            f"for validation from {len(names)} sets: the mixture {mixture['experiment']} of "
+            "CollectiveSFT."
+        ),
+        "url": PAPER,
+        "license": list(dict.fromkeys(source.licence for source in sources)),
+        "version": __version__,
+        "citeAs": _CITATION,
+        "creator": {"@type": "sc:Organization", "name": "The CollectiveSFT release contributors"},
+        "inLanguage": sorted(mixture["languages"]),
+        "isLiveDataset": False,
+        "isBasedOn": [
+            {"@type": "sc:Dataset", "name": s.title, "url": s.homepage, "license": s.licence}
+            for s in sources
+        ],
+        "rai:dataPreprocessingProtocol": _PREPARED,
+        "rai:personalSensitiveInformation": _personal(ledger),
+        "rai:dataLimitations": _LIMITS,
+        "additionalProperty": _properties(ledger, mixture, contamination),
+        "distribution": [_file(file) for file in files],
+        "recordSet": [_records(split, file["name"]) for split, file in pairs],
+    }
+
+
+def _context() -> dict[str, Any]:
+    own = {term: f"cr:{term}" for term in _CROISSANT_TERMS}
+    typed = {term: {"@id": f"cr:{term}", "@type": "@json"} for term in ("data", "examples")}
+    return {
+        "@language": "en",
+        "@vocab": "https://schema.org/",
+        "sc": "https://schema.org/",
+        "cr": "http://mlcommons.org/croissant/",
+        "rai": "http://mlcommons.org/croissant/RAI/",
+        "dct": "http://purl.org/dc/terms/",
+        "conformsTo": "dct:conformsTo",
+        "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+        **own,
+        **typed,
+    }
+
+
+def _personal(ledger: dict[str, Any]) -> str:
+    counts = personal_counts(ledger)
+    found = ", ".join(f"{name.replace('_', ' ')}s {rows}" for name, rows in counts.items())
+    return (
+        "Questions of patients. Replaced by placeholders, in rows of all sets before the mixture "
+        f"was drawn: {found}. Names of people are not recognised."
+    )
+
+
+def _properties(
+    ledger: dict[str, Any], mixture: dict[str, Any], contamination: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Counts as schema.org property values."""
+    values = {f"examples of {part['dataset']}": part["examples"] for part in mixture["datasets"]}
+    for step in ledger["steps"]:
+        for reason, rows in ledger["totals"][step]["dropped"].items():
+            values[f"rows dropped by {step}: {reason}"] = rows
+    for key in ("items", "items_found", "examples_found", "threshold", "ngram"):
+        values[f"contamination: {key}"] = contamination[key]
+    values["contamination: removed"] = contamination["dropped"]
+    for name, rows in contamination["examples_by_dataset"].items():
+        values[f"contamination: examples of {name}"] = rows
+    for name, bits in mixture["entropy_bits"].items():
+        values[f"entropy of {name}, bits"] = bits
+    return [
+        {"@type": "sc:PropertyValue", "name": name, "value": value}
+        for name, value in values.items()
+    ]
+
+
+def _file(file: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:FileObject",
+        "@id": file["name"],
+        "name": file["name"],
+        "contentUrl": file["name"],
+        "contentSize": f"{file['size']} B",
+        "encodingFormat": "application/x-parquet",
+        "sha256": file["sha256"],
+    }
+
+
+def _records(split: str, file: str) -> dict[str, Any]:
+    """The table of one part: a field for each column."""
+    source = {"fileObject": {"@id": file}}
+    fields = [
+        _field(f"{split}/{name}", text, source | {"extract": {"column": name}})
+        for name, text in _COLUMNS.items()
+    ]
+    column = source | {"extract": {"column": "messages"}}
+    turns = [
+        _field(f"{split}/messages/{name}", text, column | {"transform": {"jsonPath": name}})
+        for name, text in _TURNS.items()
+    ]
+    messages = {"@type": "cr:Field", "@id": f"{split}/messages", "name": f"{split}/messages"}
+    messages |= {"description": "The turns of the conversation, in order."}
+    fields.append(messages | {"repeated": True, "subField": turns})
+    return {
+        "@type": "cr:RecordSet",
+        "@id": split,
+        "name": split,
+        "description": f"The examples of {file}.",
+        "key": {"@id": f"{split}/id"},
+        "field": fields,
+    }
+
+
+def _field(name: str, description: str, source: dict[str, Any]) -> dict[str, Any]:
+    about = {"@type": "cr:Field", "@id": name, "name": name, "description": description}
+    return about | {"dataType": _TEXT, "source": source}
+
+
+def head(mixture: dict[str, Any], files: list[str]) -> str:
+    """The YAML head of the Hub's dataset card."""
+    total = mixture["train"] + mixture["validation"]
+    size = next((name for most, name in _SIZES if total < most), "10M<n<100M")
+    parts = zip(SPLITS, files, strict=True)
+    data = {
+        "pretty_name": f"CollectiveSFT, mixture {mixture['experiment']}",
+        "language": sorted(mixture["languages"], reverse=True),
+        "license": "other",
+        "license_name": "licences-of-the-sets",
+        "task_categories": ["question-answering", "text-generation"],
+        "size_categories": [size],
+        "tags": ["medical", "sft", "croissant"],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [{"split": split, "path": path} for split, path in parts],
+            }
+        ],
+    }
+    return yaml.safe_dump(data, allow_unicode=True, sort_keys=False)
