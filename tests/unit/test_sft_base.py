@@ -143,8 +143,8 @@ WRONG = {
     "no weights": ({"model__safetensors": None}, "no weights among config.json, tokenizer.json"),
     "no configuration": ({"config__json": None}, "config.json is needed"),
     "unknown architecture": (
-        {"config__json": b'{"model_type": "internlm2"}'},
-        "transformers has no architecture 'internlm2'",
+        {"config__json": b'{"model_type": "baichuan"}'},
+        "transformers has no architecture 'baichuan'",
     ),
     "no tokenizer": (
         {"tokenizer__json": None, "tokenizer_config__json": None},

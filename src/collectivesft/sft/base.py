@@ -10,9 +10,11 @@ from typing import Any
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, read_json, sha256, share, write_json
 from collectivesft.raw.folder import RawFolder
-from collectivesft.sft import chat
+from collectivesft.sft import chat, internlm2
 from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import ModelRecipe, read_model
+from collectivesft.sft.shards import Weights, copies, rewrite, shapes
+from collectivesft.sft.spm import convert_tokenizer
 
 FACTS = "base.json"
 
@@ -57,26 +59,59 @@ def _weights(recipe: Path, model: ModelRecipe, raw: RawFolder, folder: Path) -> 
         write_random_model(model.architecture, folder)
     elif gguf := raw.paths(".gguf"):
         convert_gguf(gguf[0], folder)
-    elif raw.paths(".safetensors"):
-        _check_architecture(raw)
-        for path in raw.paths(".safetensors"):
-            _shapes(path)
-        for name in raw.names:
-            _place(raw.path(name), folder / name)
+    elif shards := raw.paths(".safetensors") or _pickled(raw):
+        convert_shards(raw, shards, folder)
     else:
         problem = f"no weights among {', '.join(raw.names) or 'no files'}"
-        raise InputError(raw.manifest, problem, "Use a source with .safetensors or .gguf files")
+        remedy = "Use a source with .safetensors, pytorch_model*.bin or .gguf files"
+        raise InputError(raw.manifest, problem, remedy)
 
 
-def _check_architecture(raw: RawFolder) -> None:
-    """Only what transformers itself can build is taken: no code from a repository is run."""
+def _pickled(raw: RawFolder) -> list[Path]:
+    """Weights in torch's own format; ``training_args.bin`` and the like are none."""
+    return [path for path in raw.paths(".bin") if path.name.startswith("pytorch_model")]
+
+
+def convert_shards(raw: RawFolder, shards: list[Path], folder: Path) -> None:
+    """Make a checkpoint of one or more weight files a folder of safetensors.
+
+    Only what transformers itself can build comes out: no code from a repository is run.
+
+    Raises:
+        InputError: an architecture without a plain form, or damaged weights.
+    """
     from transformers import CONFIG_MAPPING
 
     config = raw.path("config.json")
     name = read_json(config).get("model_type")
-    if name not in CONFIG_MAPPING:
+    if name == "internlm2":
+        internlm2.to_llama(config, shards, folder)
+        _sentencepiece(raw, folder)
+    elif name in CONFIG_MAPPING:
+        _take_over(raw, shards, folder)
+    else:
         remedy = "Choose a base model of a plain architecture, or convert its weights to one first"
         raise InputError(config, f"transformers has no architecture {name!r}", remedy)
+
+
+def _sentencepiece(raw: RawFolder, folder: Path) -> None:
+    """A plain tokenizer from a repository whose own needs its code."""
+    name = "tokenizer_config.json"
+    settings = read_json(raw.path(name)) if name in raw.names else {}
+    convert_tokenizer(raw.path("tokenizer.model"), settings, folder)
+
+
+def _take_over(raw: RawFolder, shards: list[Path], folder: Path) -> None:
+    """Files as they are, but for weights in torch's own format, which become safetensors."""
+    for name in raw.names:
+        path = raw.path(name)
+        if path.suffix == ".safetensors":
+            shapes(path)  # is it whole?
+        if not name.endswith((".bin", ".bin.index.json")):
+            _place(path, folder / name)
+    if shards[0].suffix == ".bin":
+        weights = Weights(shards)
+        rewrite(weights, copies(weights), folder)
 
 
 def _place(source: Path, target: Path) -> None:
@@ -139,15 +174,4 @@ def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
 
 def count_parameters(folder: Path) -> int:
     """Number of weights in a folder's safetensors files, read from their headers."""
-    return sum(math.prod(s) for path in sorted(folder.glob("*.safetensors")) for s in _shapes(path))
-
-
-def _shapes(path: Path) -> list[list[int]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            names = file.keys()
-            return [file.get_slice(name).get_shape() for name in names]
-    except SafetensorError as error:
-        raise InputError(path, f"not a safetensors file ({error})", "Fetch it again") from error
+    return sum(math.prod(s) for path in sorted(folder.glob("*.safetensors")) for s in shapes(path))
