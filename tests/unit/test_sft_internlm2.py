@@ -7,80 +7,19 @@ import signal
 from pathlib import Path
 
 import pytest
+from internlm2_upstream import (
+    SETTINGS,
+    SHAPES,
+    added_tokens,
+    configuration,
+    random_weights,
+    write_model,
+)
 
 from collectivesft.errors import InputError
 from collectivesft.files import read_json
 from collectivesft.sft import internlm2, shards
-from collectivesft.sft.base import count_parameters
-
-SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "vocab_size": 50}
-SHAPES = {
-    "one head a group": {"num_attention_heads": 4, "num_key_value_heads": 4},
-    "two heads a group": {"num_attention_heads": 4, "num_key_value_heads": 2},
-    "four heads a group": {"num_attention_heads": 8, "num_key_value_heads": 2},
-    "one group": {"num_attention_heads": 4, "num_key_value_heads": 1},
-    "biases": {"num_attention_heads": 4, "num_key_value_heads": 2, "bias": True},
-    "tied": {"num_attention_heads": 4, "num_key_value_heads": 2, "tie_word_embeddings": True},
-    "no scaling": {"num_attention_heads": 4, "num_key_value_heads": 2, "rope_scaling": None},
-    "linear scaling": {
-        "num_attention_heads": 4,
-        "num_key_value_heads": 2,
-        "rope_scaling": {"type": "linear", "factor": 4.0},
-    },
-}
-
-
-def configuration(**changes) -> dict:
-    """A tiny ``config.json`` with the keys of internlm2_5-7b's."""
-    return {
-        "architectures": ["InternLM2ForCausalLM"],
-        "auto_map": {"AutoModelForCausalLM": "modeling_internlm2.InternLM2ForCausalLM"},
-        "model_type": "internlm2",
-        "bias": False,
-        "bos_token_id": 1,
-        "eos_token_id": 2,
-        "pad_token_id": 2,
-        "hidden_act": "silu",
-        "initializer_range": 0.02,
-        "max_position_embeddings": 24,
-        "rms_norm_eps": 1e-5,
-        "rope_theta": 1000000,
-        "rope_scaling": {"type": "dynamic", "factor": 2.0},
-        "tie_word_embeddings": False,
-        "torch_dtype": "float32",
-        "use_cache": True,
-        **SIZES,
-        **SHAPES["two heads a group"],
-        **changes,
-    }
-
-
-def random_weights(config: dict) -> dict:
-    """Names and shapes as modeling_internlm2.py builds them, with large random numbers."""
-    import torch
-
-    hidden, wide, vocabulary = 32, 48, 50
-    width = hidden // config["num_attention_heads"]
-    rows = (config["num_attention_heads"] + 2 * config["num_key_value_heads"]) * width
-    shapes = {"model.tok_embeddings.weight": (vocabulary, hidden), "model.norm.weight": (hidden,)}
-    for layer in range(2):
-        start = f"model.layers.{layer}."
-        shapes |= {
-            start + "attention_norm.weight": (hidden,),
-            start + "attention.wqkv.weight": (rows, hidden),
-            start + "attention.wo.weight": (hidden, hidden),
-            start + "ffn_norm.weight": (hidden,),
-            start + "feed_forward.w1.weight": (wide, hidden),
-            start + "feed_forward.w3.weight": (wide, hidden),
-            start + "feed_forward.w2.weight": (hidden, wide),
-        }
-        if config["bias"]:
-            shapes |= {start + "attention.wqkv.bias": (rows,)}
-            shapes |= {start + "attention.wo.bias": (hidden,)}
-    if not config["tie_word_embeddings"]:
-        shapes["output.weight"] = (vocabulary, hidden)
-    generator = torch.Generator().manual_seed(7)
-    return {name: torch.randn(shape, generator=generator) / 3 for name, shape in shapes.items()}
+from collectivesft.sft.base import count_parameters, make_base
 
 
 def forward(config: dict, weights: dict, ids):
@@ -420,3 +359,58 @@ def test_a_model_without_an_internlm2_form_is_refused(llama, tmp_path, changes, 
     with pytest.raises(InputError, match=message):
         internlm2.from_llama(folder, tmp_path / "back")
     assert not (tmp_path / "back").exists()
+
+
+@pytest.fixture(scope="module")
+def base(workshop, tmp_path_factory):
+    """A base model made of files as internlm/internlm2_5-1_8b holds them."""
+    import torch
+
+    folder = tmp_path_factory.mktemp("base")
+    reference = write_model(folder / "tokenizer.model")
+    config = configuration(vocab_size=len(reference), max_position_embeddings=2048)
+    torch.save(random_weights(config), folder / "pytorch_model.bin")
+    settings = SETTINGS | added_tokens(reference)
+    manifest = workshop.manifest(
+        config__json=json.dumps(config).encode(),
+        pytorch_model__bin=(folder / "pytorch_model.bin").read_bytes(),
+        tokenizer__model=(folder / "tokenizer.model").read_bytes(),
+        tokenizer_config__json=json.dumps(settings).encode(),
+        modeling_internlm2__py=b"raise SystemExit('code of a repository was run')",
+    )
+    source = {"kind": "folder", "path": "somewhere"}
+    make_base(workshop.model(source=source, architecture=None), manifest, folder / "base")
+    return folder / "base"
+
+
+def test_base_model_has_no_code_and_loads_as_llama(base):
+    from sentencepiece import SentencePieceProcessor
+    from transformers import AutoTokenizer
+
+    assert not list(base.glob("*.py")) and not list(base.glob("*.bin"))
+    assert type(load(base)).__name__ == "LlamaForCausalLM"
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    conversation = [{"role": "user", "content": "头痛"}]
+    text = tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=True)
+    assert text == "<s><|im_start|>user\n头痛<|im_end|>\n<|im_start|>assistant\n"
+    reference = SentencePieceProcessor(model_file=str(base / "tokenizer.model"))
+    assert tokenizer(" the 头痛")["input_ids"] == [1, *reference.encode(" the 头痛")]
+    ends = read_json(base / "generation_config.json")["eos_token_id"]
+    assert ends == sorted([2, tokenizer.convert_tokens_to_ids("<|im_end|>")])
+
+
+def test_trains_merges_and_goes_back_to_its_own_layout(base, workshop, tmp_path, command):
+    from collectivesft.sft.merge import merge
+    from collectivesft.sft.train import train
+
+    recipe = workshop.recipe(epochs=1, max_steps=1)
+    tokens = workshop.tokens(base)
+    train(tokens, base, recipe, tmp_path / "c", tmp_path / "h.jsonl", tmp_path / "trained", 1)
+    merge(base, tmp_path / "trained", recipe, tmp_path / "model")
+    out = tmp_path / "internlm2"
+    code, errors = command("sft", "to-internlm2", "--model", tmp_path / "model", "--out", out)
+    assert code == 0, errors
+    assert read_json(out / "config.json")["model_type"] == "internlm2"
+    assert "model.layers.0.attention.wqkv.weight" in shards.Weights(out.glob("*.safetensors")).files
+    kept = {"tokenizer.model", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
+    assert kept < {path.name for path in out.iterdir()}

@@ -1,67 +1,14 @@
 """A SentencePiece tokenizer and its plain form give the same tokens and the same text."""
 
-import io
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from internlm2_upstream import CORPUS, SETTINGS, SPECIAL, UNUSED, added_tokens, write_model
 
 from collectivesft.errors import InputError
 from collectivesft.sft import spm
 from collectivesft.sft.protobuf import BYTE, CONTROL, NORMAL, read_sentencepiece
 from collectivesft.sft.spm import convert_tokenizer
-
-UNUSED = [f"[UNUSED_TOKEN_{number}]" for number in range(4)]
-CORPUS = [
-    "头痛三天，伴有发热，应该怎么办？多休息，多喝水。",
-    "血压 150/95 mmHg 偏高，请复查血压，注意休息。",
-    "以下哪项正确？ A. 青霉素 B. 头孢菌素 C. 阿奇霉素",
-    "The patient has a fever of 39 degrees and a headache for three days.",
-    "the  drug of choice   is penicillin, the dose is 500 mg",
-] * 4  # fmt: skip
-# What internlm2_5-7b's tokenizer_config.json says, with smaller ids.
-SETTINGS = {
-    "tokenizer_class": "InternLM2Tokenizer",
-    "bos_token": "<s>",
-    "eos_token": "</s>",
-    "unk_token": "<unk>",
-    "pad_token": "</s>",
-    "add_bos_token": True,
-    "model_max_length": 4096,
-    "chat_template": "{{ bos_token }}{{ messages[0]['content'] }}",
-}
-SPECIAL = ("<|im_end|>", "<|im_start|>")
-
-
-def token(text: str) -> dict:
-    flags = {"lstrip": False, "rstrip": False, "single_word": False, "normalized": False}
-    return {"content": text, "special": True, **flags}
-
-
-def write_model(path, **changes):
-    """Train a tokenizer of the kind of InternLM2's: BPE, bytes, no space before the text."""
-    import sentencepiece
-
-    options = {
-        "model_type": "bpe",
-        "vocab_size": 470,
-        "byte_fallback": True,
-        "add_dummy_prefix": False,
-        "remove_extra_whitespaces": False,
-        "normalization_rule_name": "identity",
-        "user_defined_symbols": UNUSED,
-        "allow_whitespace_only_pieces": True,
-        "character_coverage": 0.98,
-        "hard_vocab_limit": False,
-        "minloglevel": 2,
-        "num_threads": 1,
-    } | changes
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(CORPUS), model_writer=model, **options
-    )
-    path.write_bytes(model.getvalue())
-    return sentencepiece.SentencePieceProcessor(model_file=str(path))
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +18,9 @@ def both(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("tokenizer")
     reference = write_model(folder / "tokenizer.model")
-    places = [reference.piece_to_id(name) for name in UNUSED[2:]]
-    added = {str(i): token(t) for i, t in zip(range(3), ("<unk>", "<s>", "</s>"), strict=True)}
-    added |= {str(i): token(t) for i, t in zip(places, SPECIAL, strict=True)}
     out = folder / "out"
     LlamaConfig(vocab_size=len(reference)).save_pretrained(out)
-    convert_tokenizer(folder / "tokenizer.model", SETTINGS | {"added_tokens_decoder": added}, out)
+    convert_tokenizer(folder / "tokenizer.model", SETTINGS | added_tokens(reference), out)
     return reference, AutoTokenizer.from_pretrained(out)
 
 

@@ -95,10 +95,14 @@ def convert_shards(raw: RawFolder, shards: list[Path], folder: Path) -> None:
 
 
 def _sentencepiece(raw: RawFolder, folder: Path) -> None:
-    """A plain tokenizer from a repository whose own needs its code."""
-    name = "tokenizer_config.json"
+    """A plain tokenizer from a repository whose own needs its code.
+
+    The file it is made from stays beside it: converters for other engines ask for it.
+    """
+    model, name = raw.path("tokenizer.model"), "tokenizer_config.json"
     settings = read_json(raw.path(name)) if name in raw.names else {}
-    convert_tokenizer(raw.path("tokenizer.model"), settings, folder)
+    convert_tokenizer(model, settings, folder)
+    shutil.copy(model, folder / model.name)
 
 
 def _take_over(raw: RawFolder, shards: list[Path], folder: Path) -> None:

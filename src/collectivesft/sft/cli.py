@@ -87,3 +87,17 @@ def merge(
     from collectivesft.sft.merge import merge as run
 
     run(base, trained, recipe, out)
+
+
+@app.command()
+def to_internlm2(
+    model: Annotated[Path, typer.Option(help="Folder of a Llama model, from `sft merge`.")],
+    out: Out,
+) -> None:
+    """Write a Llama model in InternLM2's layout, for engines that know it by that name.
+
+    Example: collectivesft sft to-internlm2 --model model --out model-internlm2
+    """
+    from collectivesft.sft.internlm2 import from_llama
+
+    from_llama(model, out)
