@@ -60,6 +60,7 @@ def test_facts_say_what_the_model_is(workshop):
         "homepage": None,
         "notes": "",
         "chat_template": "gemma",
+        "lora_targets": None,
         "parameters": sum(p.numel() for p in network.parameters()),
         "weights": {"model.safetensors": sha256(path / "model.safetensors")},
     }

@@ -75,6 +75,29 @@ def test_every_id_has_its_piece(both):
     assert [b for a, b in zip(pieces, names, strict=True) if a != b] == list(SPECIAL)
 
 
+def test_tokens_of_the_recipe_take_the_place_of_unused_pieces(tmp_path):
+    """The base models' tokenizers name no marks of turns; those of the chat models do."""
+    from transformers import AutoTokenizer
+
+    reference = write_model(tmp_path / "tokenizer.model")
+    special = {
+        text: reference.piece_to_id(piece) for text, piece in zip(SPECIAL, UNUSED[2:], strict=True)
+    }
+    for number, config in enumerate((SETTINGS, SETTINGS | added_tokens(reference))):
+        out = tmp_path / str(number)
+        convert_tokenizer(tmp_path / "tokenizer.model", config, out, special)
+        tokenizer = AutoTokenizer.from_pretrained(out)
+        ids = tokenizer("<|im_start|>the<|im_end|>", add_special_tokens=False)["input_ids"]
+        assert ids == [special[SPECIAL[1]], *reference.encode("the"), special[SPECIAL[0]]]
+
+
+@pytest.mark.parametrize("place", [1, 300, 100_000])
+def test_a_piece_in_use_is_not_replaced(tmp_path, place):
+    write_model(tmp_path / "tokenizer.model")
+    with pytest.raises(InputError, match="no unused piece"):
+        convert_tokenizer(tmp_path / "tokenizer.model", {}, tmp_path, {"<|im_end|>": place})
+
+
 def test_chat_template_is_kept_as_text(both):
     assert both[1].chat_template == SETTINGS["chat_template"]
 

@@ -42,6 +42,7 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
 
 def _facts(recipe: Path, model: ModelRecipe, folder: Path) -> dict[str, Any]:
     shown = ("title", "licence", "licence_url", "homepage", "chat_template", "notes")
+    shown += ("lora_targets",)
     weights = {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
     return {key: getattr(model, key) for key in shown} | {
         "name": recipe.stem,
@@ -60,7 +61,7 @@ def _weights(recipe: Path, model: ModelRecipe, raw: RawFolder, folder: Path) -> 
     elif gguf := raw.paths(".gguf"):
         convert_gguf(gguf[0], folder)
     elif shards := raw.paths(".safetensors") or _pickled(raw):
-        convert_shards(raw, shards, folder)
+        convert_shards(model, raw, shards, folder)
     else:
         problem = f"no weights among {', '.join(raw.names) or 'no files'}"
         remedy = "Use a source with .safetensors, pytorch_model*.bin or .gguf files"
@@ -72,7 +73,7 @@ def _pickled(raw: RawFolder) -> list[Path]:
     return [path for path in raw.paths(".bin") if path.name.startswith("pytorch_model")]
 
 
-def convert_shards(raw: RawFolder, shards: list[Path], folder: Path) -> None:
+def convert_shards(model: ModelRecipe, raw: RawFolder, shards: list[Path], folder: Path) -> None:
     """Make a checkpoint of one or more weight files a folder of safetensors.
 
     Only what transformers itself can build comes out: no code from a repository is run.
@@ -86,7 +87,7 @@ def convert_shards(raw: RawFolder, shards: list[Path], folder: Path) -> None:
     name = read_json(config).get("model_type")
     if name == "internlm2":
         internlm2.to_llama(config, shards, folder)
-        _sentencepiece(raw, folder)
+        _sentencepiece(model, raw, folder)
     elif name in CONFIG_MAPPING:
         _take_over(raw, shards, folder)
     else:
@@ -94,14 +95,14 @@ def convert_shards(raw: RawFolder, shards: list[Path], folder: Path) -> None:
         raise InputError(config, f"transformers has no architecture {name!r}", remedy)
 
 
-def _sentencepiece(raw: RawFolder, folder: Path) -> None:
+def _sentencepiece(recipe: ModelRecipe, raw: RawFolder, folder: Path) -> None:
     """A plain tokenizer from a repository whose own needs its code.
 
     The file it is made from stays beside it: converters for other engines ask for it.
     """
     model, name = raw.path("tokenizer.model"), "tokenizer_config.json"
     settings = read_json(raw.path(name)) if name in raw.names else {}
-    convert_tokenizer(model, settings, folder)
+    convert_tokenizer(model, settings, folder, recipe.special_tokens)
     shutil.copy(model, folder / model.name)
 
 

@@ -21,6 +21,10 @@ class ModelRecipe(_Strict):
         parameters: number of weights, for the plan and the paper.
         source: where its files come from (read by stage raw).
         chat_template: name of a file in sft/templates; how a conversation becomes one text.
+        special_tokens: text to id of tokens that the template needs and the tokenizer has as
+            unused pieces; for tokenizers that are converted (InternLM2).
+        lora_targets: ends of the names of the layers that LoRA adapts; all linear layers but the
+            output where it says nothing.
         architecture: a transformers configuration with model_type; for kind ``random`` only.
     """
 
@@ -32,6 +36,8 @@ class ModelRecipe(_Strict):
     notes: str = ""
     source: dict[str, Any]
     chat_template: Literal["gemma", "gemma_base", "chatml"]
+    special_tokens: dict[str, int] = {}
+    lora_targets: list[str] | None = Field(None, min_length=1)
     architecture: dict[str, Any] | None = None
 
 

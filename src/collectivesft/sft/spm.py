@@ -38,7 +38,9 @@ _PROBES = (
 )
 
 
-def convert_tokenizer(model: Path, settings: dict[str, Any], folder: Path) -> None:
+def convert_tokenizer(
+    model: Path, settings: dict[str, Any], folder: Path, special: dict[str, int] | None = None
+) -> None:
     """Write ``tokenizer.json`` and what belongs to it.
 
     Args:
@@ -47,14 +49,16 @@ def convert_tokenizer(model: Path, settings: dict[str, Any], folder: Path) -> No
             ``added_tokens_decoder`` (id to token; it renames the piece of that id),
             ``add_bos_token`` (true where it says nothing), ``chat_template``.
         folder: is there; gets the files.
+        special: text to id of more special tokens, which take the place of unused pieces.
 
     Raises:
         InputError: the file is no SentencePiece model, or one that cannot be converted so that
-            it gives the same tokens.
+            it gives the same tokens, or the piece of an id in ``special`` is in use.
     """
     from transformers import PreTrainedTokenizerFast
 
     content = read_sentencepiece(model)
+    settings = settings | {"added_tokens_decoder": _with(model, content, settings, special or {})}
     backend = _backend(model, content, settings)
     _check(model, backend, content)
     roles = {role: _text(settings.get(role, default)) for role, default in _ROLES.items()}
@@ -70,6 +74,28 @@ def convert_tokenizer(model: Path, settings: dict[str, Any], folder: Path) -> No
     tokenizer.save_pretrained(folder)
 
 
+def _with(
+    model: Path, content: SentencePieces, settings: dict[str, Any], special: dict[str, int]
+) -> dict[str, Any]:
+    """The added tokens of the settings and those of ``special``."""
+    added = dict(settings.get("added_tokens_decoder") or {})
+    for text, place in special.items():
+        known = added.get(str(place))
+        if known and _text(known) == text:
+            continue
+        piece = content.pieces[place] if place < len(content.pieces) else None
+        if known or piece is None or (piece[2] != USER_DEFINED and not _unused(piece[0])):
+            found = _text(known) if known else piece and piece[0]
+            problem = f"the id {place} of {text} is {found!r}, no unused piece"
+            raise InputError(model, problem, "Correct special_tokens in the model's file")
+        added[str(place)] = {"content": text, "special": True}
+    return added
+
+
+def _unused(piece: str) -> bool:
+    return "unused" in piece.lower()
+
+
 def _text(token: Any) -> str:
     return token["content"] if isinstance(token, dict) else token
 
@@ -82,7 +108,7 @@ def _backend(model: Path, content: SentencePieces, settings: dict[str, Any]) -> 
     if any(kind == UNUSED for _, _, kind in content.pieces):
         remedy = "Choose another base model"
         raise InputError(model, "has unused pieces, which this conversion does not know", remedy)
-    added = {int(place): token for place, token in _added(settings).items()}
+    added = {int(place): token for place, token in settings["added_tokens_decoder"].items()}
     vocabulary: dict[str, int] = {}
     for place, (text, _, _) in enumerate(content.pieces):
         vocabulary[_text(added[place]) if place in added else text] = place
@@ -110,10 +136,6 @@ def _backend(model: Path, content: SentencePieces, settings: dict[str, Any]) -> 
             raise InputError(model, f"no piece has the id {number}", "Fetch the tokenizer again")
         backend.add_special_tokens([_added_token(_text(added[place]), added[place])])
     return backend
-
-
-def _added(settings: dict[str, Any]) -> dict[str, Any]:
-    return settings.get("added_tokens_decoder") or {}
 
 
 def _added_token(text: str, settings: Any) -> Any:

@@ -103,7 +103,7 @@ def load(base: Path, training: Training, device: str) -> Any:
         r=training.lora.r,
         lora_alpha=training.lora.alpha,
         lora_dropout=training.lora.dropout,
-        target_modules="all-linear",
+        target_modules=read_json(base / FACTS)["lora_targets"] or "all-linear",
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)
