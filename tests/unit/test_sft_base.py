@@ -122,6 +122,25 @@ def test_weights_are_counted_over_all_shards(workshop, tmp_path):
     assert count_parameters(tmp_path) == sum(p.numel() for p in network.parameters())
 
 
+def test_weights_in_torchs_own_format_become_safetensors(workshop, make, tmp_path):
+    """As CPM-Generate's: one .bin, with the tied output layer once more and the masks."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    base = workshop.base("gpt2")
+    network = AutoModelForCausalLM.from_pretrained(base)
+    state = dict(network.state_dict())
+    assert state["lm_head.weight"].data_ptr() == state["transformer.wte.weight"].data_ptr()
+    torch.save(state | {"transformer.h.0.attn.bias": torch.ones(1)}, tmp_path / "weights")
+    weights = (tmp_path / "weights").read_bytes()
+    (tmp_path / "weights").unlink()
+    config = (base / "config.json").read_bytes()
+    folder = make(model__safetensors=None, pytorch_model__bin=weights, config__json=config)
+    assert not list(folder.glob("*.bin"))
+    again = AutoModelForCausalLM.from_pretrained(folder).state_dict()
+    assert all(torch.equal(again[name], state[name]) for name in again)
+
+
 def test_tokenizer_without_the_end_of_turn_is_refused(make, raw, tmp_path):
     tokenizer = json.loads(raw["tokenizer__json"])
     tokenizer["added_tokens"] = [
@@ -149,6 +168,15 @@ WRONG = {
     ),
     "no tokenizer": (
         {"tokenizer__json": None, "tokenizer_config__json": None},
+        "transformers cannot load the tokenizer",
+    ),
+    "a tokenizer that asks for another package": (
+        {
+            "config__json": b'{"model_type": "gpt2", "tokenizer_class": "CpmTokenizer"}',
+            "tokenizer__json": None,
+            "tokenizer_config__json": None,
+            "spiece__model": b"",
+        },
         "transformers cannot load the tokenizer",
     ),
     "weights cut off": (

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from collectivesft.sft.architectures import register
 from collectivesft.sft.batch import loss_sum, make_batch
 from collectivesft.sft.tokens import Tokens
 
@@ -14,14 +15,15 @@ def load(base, **options):
     import torch
     from transformers import AutoModelForCausalLM
 
+    register()
     options = {"dtype": torch.float64, "attn_implementation": "sdpa"} | options
     return AutoModelForCausalLM.from_pretrained(base, **options)
 
 
-@pytest.fixture(scope="module", params=["llama", "gemma3"])
+@pytest.fixture(scope="module", params=["llama", "gemma3", "gpt2", "pangu_alpha"])
 def setting(request, workshop):
     """A model with its tokens; gemma3 has layers with a window of 8 tokens."""
-    template = {"llama": "chatml", "gemma3": "gemma"}[request.param]
+    template = "gemma" if request.param == "gemma3" else "chatml"
     base = workshop.base(request.param, template)
     return load(base), Tokens.load(workshop.tokens(base), "train")
 

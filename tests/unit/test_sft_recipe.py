@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from collectivesft.errors import InputError
+from collectivesft.raw.model import read_source
 from collectivesft.sft.recipe import Training, read_experiment, read_model
 
 ROOT = Path(__file__).parents[2]
@@ -13,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("path", sorted((ROOT / "config/models").glob("*.yaml")), ids=str)
 def test_models_of_the_repository_are_valid(path):
     assert read_model(path).title
+    assert read_source(path).kind in ("hub", "pypi", "random")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config/experiments").glob("*.yaml")), ids=str)

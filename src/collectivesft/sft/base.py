@@ -10,7 +10,8 @@ from typing import Any
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, read_json, sha256, share, write_json
 from collectivesft.raw.folder import RawFolder
-from collectivesft.sft import chat, internlm2
+from collectivesft.sft import chat, internlm2, pangu_weights
+from collectivesft.sft.architectures import register
 from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import ModelRecipe, read_model
 from collectivesft.sft.shards import Weights, copies, rewrite, shapes
@@ -32,6 +33,7 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
     """
     model, raw = read_model(recipe), RawFolder.load(manifest)
     quiet()
+    register()
     with atomic_path(out) as partial:
         partial.mkdir()
         _weights(recipe, model, raw, partial)
@@ -88,6 +90,9 @@ def convert_shards(model: ModelRecipe, raw: RawFolder, shards: list[Path], folde
     if name == "internlm2":
         internlm2.to_llama(config, shards, folder)
         _sentencepiece(model, raw, folder)
+    elif name == "gpt_pangu":
+        _own_tokenizer(raw, folder)
+        pangu_weights.convert(config, shards, folder)
     elif name in CONFIG_MAPPING:
         _take_over(raw, shards, folder)
     else:
@@ -104,6 +109,17 @@ def _sentencepiece(recipe: ModelRecipe, raw: RawFolder, folder: Path) -> None:
     settings = read_json(raw.path(name)) if name in raw.names else {}
     convert_tokenizer(model, settings, folder, recipe.special_tokens)
     shutil.copy(model, folder / model.name)
+
+
+def _own_tokenizer(raw: RawFolder, folder: Path) -> None:
+    """Take a plain tokenizer over: PanGu's own cuts text into words with jieba, by its code."""
+    if "tokenizer.json" not in raw.names:
+        problem = "no tokenizer.json, and the repository's own tokenizer is code"
+        remedy = "Use `kind: folder` with the weights and a tokenizer.json of the same vocabulary"
+        raise InputError(raw.manifest, problem, remedy)
+    for name in raw.names:
+        if name.startswith(("tokenizer", "special_tokens")):
+            _place(raw.path(name), folder / name)
 
 
 def _take_over(raw: RawFolder, shards: list[Path], folder: Path) -> None:
@@ -156,8 +172,8 @@ def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        problem = f"transformers cannot load the tokenizer ({str(error).splitlines()[0]})"
+    except (OSError, ValueError, ImportError) as error:
+        problem = f"transformers cannot load the tokenizer ({str(error).strip().splitlines()[0]})"
         raise InputError(
             raw.manifest, problem, "Add the tokenizer's files to the source"
         ) from error

@@ -16,6 +16,7 @@ from typing import Any
 from collectivesft.errors import UserError
 from collectivesft.files import atomic_path, dump_json, read_json, share, write_jsonl
 from collectivesft.progress import Reporter
+from collectivesft.sft.architectures import packable, register
 from collectivesft.sft.base import FACTS
 from collectivesft.sft.batch import Batch, loss_sum, make_batch
 from collectivesft.sft.checkpoint import Checkpoints, trainable
@@ -89,8 +90,9 @@ def load(base: Path, training: Training, device: str) -> Any:
     from transformers import AutoModelForCausalLM
 
     quiet()
+    register()
     dtype = torch.float32 if training.method == "full" else getattr(torch, training.precision)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, attn_implementation="sdpa")
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
     model.to(device).train()
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
@@ -126,7 +128,9 @@ class Run:
     def __post_init__(self) -> None:
         import torch
 
-        self.plan = Plan(self.train_tokens.lengths, self.training)
+        # peft's wrapper takes whatever it is given: the model inside is asked.
+        inner = getattr(self.model, "get_base_model", lambda: self.model)()
+        self.plan = Plan(self.train_tokens.lengths, self.training, not packable(inner))
         self.history: list[dict] = []
         self.parameters = list(trainable(self.model).values())
         self.optimizer = torch.optim.AdamW(
@@ -210,9 +214,7 @@ class Run:
         self.model.eval()
         total, labels = 0.0, 0
         with torch.inference_mode():
-            for group in evaluation_batches(
-                self.validation.lengths, self.training.tokens_per_batch
-            ):
+            for group in evaluation_batches(self.validation.lengths, self.plan.capacity):
                 batch = make_batch(self.validation, group, self.device)
                 total += self._loss(batch).item()
                 labels += len(batch.labels)
