@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from internlm2_upstream import write_model
 
 from collectivesft.errors import InputError
 from collectivesft.files import read_json, sha256
@@ -170,15 +171,6 @@ WRONG = {
         {"tokenizer__json": None, "tokenizer_config__json": None},
         "transformers cannot load the tokenizer",
     ),
-    "a tokenizer that asks for another package": (
-        {
-            "config__json": b'{"model_type": "gpt2", "tokenizer_class": "CpmTokenizer"}',
-            "tokenizer__json": None,
-            "tokenizer_config__json": None,
-            "spiece__model": b"",
-        },
-        "transformers cannot load the tokenizer",
-    ),
     "weights cut off": (
         {"model__safetensors": b"\x10"},
         "model.safetensors: not a safetensors file",
@@ -191,6 +183,20 @@ def test_what_is_no_model_is_refused_and_leaves_nothing(make, tmp_path, files, m
     with pytest.raises(InputError) as caught:
         make(**files)
     assert message in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tokenizer_that_asks_for_another_package_is_refused(make, tmp_path):
+    """CPM's, which cuts text into words with rjieba."""
+    write_model(tmp_path / "spiece", model_type="unigram", byte_fallback=False, vocab_size=300)
+    spiece = (tmp_path / "spiece").read_bytes()
+    (tmp_path / "spiece").unlink()
+    config = b'{"model_type": "gpt2", "tokenizer_class": "CpmTokenizer"}'
+    none = {"tokenizer__json": None, "tokenizer_config__json": None}
+    with pytest.raises(InputError) as caught:
+        make(config__json=config, spiece__model=spiece, **none)
+    assert "transformers cannot load the tokenizer" in str(caught.value)
+    assert "rjieba" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
