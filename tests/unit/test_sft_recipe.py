@@ -32,6 +32,37 @@ def test_defaults_are_those_of_the_papers_model_card():
     assert training.cutoff == 1024
 
 
+def test_the_papers_run_is_that_of_its_model_card():
+    run = read_experiment(ROOT / "config/experiments/collective.yaml")
+    assert run.base == "internlm2_5-7b"
+    assert run.mixture == {"validation": 0.1}
+    assert run.training == Training(gradient_checkpointing=True)
+    assert run.training.precision == "bfloat16"
+
+
+ABLATIONS = [
+    "exam-only", "dialogue-only", "qa-only", "ner-only", "cmb-only", "no-near-dedup",
+    "no-decontamination", "fraction-1", "fraction-10", "collective-published-yaml",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_ablations_differ_from_the_papers_run_in_their_data_alone(name):
+    run, paper = (
+        read_experiment(ROOT / f"config/experiments/{each}.yaml") for each in (name, "collective")
+    )
+    assert (run.base, run.training) == (paper.base, paper.training)
+    assert run.mixture["validation"] == 0.1
+    assert (run.mixture, run.curation) != (paper.mixture, paper.curation)
+
+
+def test_published_yaml_names_twelve_sets():
+    run = read_experiment(ROOT / "config/experiments/collective-published-yaml.yaml")
+    assert run.mixture["max_samples"] == 1000
+    assert len(set(run.mixture["datasets"])) == 12
+    assert "pubmedqa" not in run.mixture["datasets"]
+
+
 WRONG = {
     "typo in training": ({"learnin_rate": 1e-3}, "training.learnin_rate: Extra inputs"),
     "typo below lora": ({"lora": {"rank": 4}}, "training.lora.rank: Extra inputs"),
