@@ -245,6 +245,16 @@ TINY = {
     "tie_word_embeddings": True,
     "initializer_range": 0.3,  # so large that what a token attends to shows in the logits
 }
+GPT2 = {
+    "n_embd": 32,
+    "n_layer": 3,
+    "n_head": 4,
+    "n_positions": 1024,
+    "initializer_range": 0.3,
+    "resid_pdrop": 0.0,
+    "embd_pdrop": 0.0,
+    "attn_pdrop": 0.0,
+}
 ARCHITECTURES = {
     "llama": {**TINY, "model_type": "llama", "num_hidden_layers": 2},
     "gemma3": {
@@ -255,6 +265,20 @@ ARCHITECTURES = {
         "sliding_window": 8,
         "head_dim": 8,
         "query_pre_attn_scalar": 8,
+    },
+    "gpt2": {**GPT2, "model_type": "gpt2"},
+    "pangu_alpha": {**GPT2, "model_type": "pangu_alpha"},
+    "cpmant": {
+        "model_type": "cpmant",
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "dim_head": 8,
+        "dim_ff": 64,
+        "prompt_length": 4,
+        "position_bias_num_buckets": 32,
+        "position_bias_max_distance": 128,
+        "init_std": 0.3,
     },
 }
 # One turn, several turns, a system's words, other scripts than Latin, one text over 128 bytes.

@@ -224,6 +224,12 @@ class TestHub:
         assert f"hub:models/{hub['source']['repo']}: no file matches *.model" in text
         assert "source.patterns" in text
 
+    def test_optional_pattern_may_match_nothing(self, hub, config, manifest):
+        hub["source"]["patterns"] = ["*.safetensors"]
+        hub["source"]["optional_patterns"] = ["*.model", "config.*"]
+        fetch_model(config(hub["source"]), manifest)
+        assert list(entries(manifest)) == ["config.json", "model.safetensors"]
+
     @pytest.mark.parametrize(("status", "code"), [(401, "GatedRepo"), (404, "RepoNotFound")])
     def test_refused(self, hub, config, manifest, status, code):
         hub["api"].answer(status, X_Error_Code=code)

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from internlm2_upstream import write_model
 
 from collectivesft.errors import InputError
 from collectivesft.files import read_json, sha256
@@ -60,6 +61,7 @@ def test_facts_say_what_the_model_is(workshop):
         "homepage": None,
         "notes": "",
         "chat_template": "gemma",
+        "lora_targets": None,
         "parameters": sum(p.numel() for p in network.parameters()),
         "weights": {"model.safetensors": sha256(path / "model.safetensors")},
     }
@@ -121,6 +123,25 @@ def test_weights_are_counted_over_all_shards(workshop, tmp_path):
     assert count_parameters(tmp_path) == sum(p.numel() for p in network.parameters())
 
 
+def test_weights_in_torchs_own_format_become_safetensors(workshop, make, tmp_path):
+    """As CPM-Generate's: one .bin, with the tied output layer once more and the masks."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    base = workshop.base("gpt2")
+    network = AutoModelForCausalLM.from_pretrained(base)
+    state = dict(network.state_dict())
+    assert state["lm_head.weight"].data_ptr() == state["transformer.wte.weight"].data_ptr()
+    torch.save(state | {"transformer.h.0.attn.bias": torch.ones(1)}, tmp_path / "weights")
+    weights = (tmp_path / "weights").read_bytes()
+    (tmp_path / "weights").unlink()
+    config = (base / "config.json").read_bytes()
+    folder = make(model__safetensors=None, pytorch_model__bin=weights, config__json=config)
+    assert not list(folder.glob("*.bin"))
+    again = AutoModelForCausalLM.from_pretrained(folder).state_dict()
+    assert all(torch.equal(again[name], state[name]) for name in again)
+
+
 def test_tokenizer_without_the_end_of_turn_is_refused(make, raw, tmp_path):
     tokenizer = json.loads(raw["tokenizer__json"])
     tokenizer["added_tokens"] = [
@@ -143,8 +164,8 @@ WRONG = {
     "no weights": ({"model__safetensors": None}, "no weights among config.json, tokenizer.json"),
     "no configuration": ({"config__json": None}, "config.json is needed"),
     "unknown architecture": (
-        {"config__json": b'{"model_type": "internlm2"}'},
-        "transformers has no architecture 'internlm2'",
+        {"config__json": b'{"model_type": "baichuan"}'},
+        "transformers has no architecture 'baichuan'",
     ),
     "no tokenizer": (
         {"tokenizer__json": None, "tokenizer_config__json": None},
@@ -162,6 +183,20 @@ def test_what_is_no_model_is_refused_and_leaves_nothing(make, tmp_path, files, m
     with pytest.raises(InputError) as caught:
         make(**files)
     assert message in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_tokenizer_that_asks_for_another_package_is_refused(make, tmp_path):
+    """CPM's, which cuts text into words with rjieba."""
+    write_model(tmp_path / "spiece", model_type="unigram", byte_fallback=False, vocab_size=300)
+    spiece = (tmp_path / "spiece").read_bytes()
+    (tmp_path / "spiece").unlink()
+    config = b'{"model_type": "gpt2", "tokenizer_class": "CpmTokenizer"}'
+    none = {"tokenizer__json": None, "tokenizer_config__json": None}
+    with pytest.raises(InputError) as caught:
+        make(config__json=config, spiece__model=spiece, **none)
+    assert "transformers cannot load the tokenizer" in str(caught.value)
+    assert "rjieba" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 

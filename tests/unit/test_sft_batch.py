@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from collectivesft.sft import attention
+from collectivesft.sft.architectures import register
 from collectivesft.sft.batch import boundaries, loss_sum, make_batch
 from collectivesft.sft.tokens import Tokens
 
@@ -15,24 +16,33 @@ def load(base, **options):
     import torch
     from transformers import AutoModelForCausalLM
 
-    options = {"dtype": torch.float64, "attn_implementation": attention.register()} | options
+    register()
+    attention.register()
+    options = {"dtype": torch.float64, "attn_implementation": attention.NAME} | options
     return AutoModelForCausalLM.from_pretrained(base, **options)
 
 
-@pytest.fixture(scope="module", params=["llama", "gemma3"])
-def made(request, workshop):
+def make(workshop, name):
     """A base model with its tokens; gemma3 has layers with a window of 8 tokens."""
-    template = {"llama": "chatml", "gemma3": "gemma"}[request.param]
-    base = workshop.base(request.param, template)
+    base = workshop.base(name, "gemma" if name == "gemma3" else "chatml")
     return base, Tokens.load(workshop.tokens(base), "train")
 
 
-@pytest.fixture(scope="module", params=["packed", "sdpa"])
-def setting(request, made):
-    """The model with attention by boundaries, or by a mask from the position ids."""
-    base, tokens = made
-    name = attention.register() if request.param == "packed" else "sdpa"
-    return load(base, attn_implementation=name), tokens
+@pytest.fixture(scope="module", params=["llama", "gemma3", "gpt2"])
+def made(request, workshop):
+    return make(workshop, request.param)
+
+
+BY_MASK = [(name, "sdpa") for name in ("llama", "gemma3", "gpt2", "pangu_alpha")]
+BY_BOUNDS = [(name, attention.NAME) for name in ("llama", "gemma3", "gpt2")]
+
+
+@pytest.fixture(scope="module", params=BY_MASK + BY_BOUNDS, ids=" ".join)
+def setting(request, workshop):
+    """A model whose packed examples are kept apart by a mask or by their boundaries."""
+    name, attend = request.param
+    base, tokens = make(workshop, name)
+    return load(base, attn_implementation=attend), tokens
 
 
 def logits(model, batch):
@@ -173,6 +183,10 @@ def test_a_caller_without_boundaries_is_told(made):
 def test_models_that_make_their_own_attention_are_known():
     from transformers import CpmAntConfig, GPT2Config, LlamaConfig
 
+    from collectivesft.sft.pangu import PanguConfig
+
+    register()
     assert attention.supported(LlamaConfig())
     assert attention.supported(GPT2Config())
     assert not attention.supported(CpmAntConfig())
+    assert not attention.supported(PanguConfig())

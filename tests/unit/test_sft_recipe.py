@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from collectivesft.errors import InputError
+from collectivesft.raw.model import read_source
 from collectivesft.sft.recipe import Training, read_experiment, read_model
 
 ROOT = Path(__file__).parents[2]
@@ -13,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("path", sorted((ROOT / "config/models").glob("*.yaml")), ids=str)
 def test_models_of_the_repository_are_valid(path):
     assert read_model(path).title
+    assert read_source(path).kind in ("hub", "pypi", "random")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config/experiments").glob("*.yaml")), ids=str)
@@ -28,6 +30,37 @@ def test_defaults_are_those_of_the_papers_model_card():
     assert training.warmup_ratio == 0.05
     assert (training.examples_per_step, training.epochs, training.seed) == (256, 3, 42)
     assert training.cutoff == 1024
+
+
+def test_the_papers_run_is_that_of_its_model_card():
+    run = read_experiment(ROOT / "config/experiments/collective.yaml")
+    assert run.base == "internlm2_5-7b"
+    assert run.mixture == {"validation": 0.1}
+    assert run.training == Training(gradient_checkpointing=True)
+    assert run.training.precision == "bfloat16"
+
+
+ABLATIONS = [
+    "exam-only", "dialogue-only", "qa-only", "ner-only", "cmb-only", "no-near-dedup",
+    "no-decontamination", "fraction-1", "fraction-10", "collective-published-yaml",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_ablations_differ_from_the_papers_run_in_their_data_alone(name):
+    run, paper = (
+        read_experiment(ROOT / f"config/experiments/{each}.yaml") for each in (name, "collective")
+    )
+    assert (run.base, run.training) == (paper.base, paper.training)
+    assert run.mixture["validation"] == 0.1
+    assert (run.mixture, run.curation) != (paper.mixture, paper.curation)
+
+
+def test_published_yaml_names_twelve_sets():
+    run = read_experiment(ROOT / "config/experiments/collective-published-yaml.yaml")
+    assert run.mixture["max_samples"] == 1000
+    assert len(set(run.mixture["datasets"])) == 12
+    assert "pubmedqa" not in run.mixture["datasets"]
 
 
 WRONG = {

@@ -24,12 +24,16 @@ class _Strict(BaseModel):
 
 
 class HubModel(_Strict):
-    """A repository on the Hub, pinned; ``patterns`` are shell patterns of the files wanted."""
+    """A repository on the Hub, pinned; ``patterns`` are shell patterns of the files wanted.
+
+    Those in ``optional_patterns`` may match nothing.
+    """
 
     kind: Literal["hub"]
     repo: str
     revision: str = Field(pattern="^[0-9a-f]{40}$")
     patterns: list[str] = Field(min_length=1)
+    optional_patterns: list[str] = []
 
 
 class Wheel(_Strict):
@@ -134,7 +138,8 @@ def list_hub(source: HubModel) -> list[RawFile]:
             f"hub:models/{source.repo}: no file matches {', '.join(idle)}. Correct "
             "`source.patterns` of the model."
         )
-    wanted = set().union(*found.values())
+    optional = (fnmatch.filter(names, pattern) for pattern in source.optional_patterns)
+    wanted = set().union(*found.values(), *optional)
     return [_raw_file(source, sibling) for sibling in siblings if sibling.rfilename in wanted]
 
 

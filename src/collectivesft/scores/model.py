@@ -10,6 +10,7 @@ from typing import Any
 
 from collectivesft.errors import UserError
 from collectivesft.files import sha256
+from collectivesft.sft.architectures import register
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def load(folder: Path, threads: int) -> LanguageModel:
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from transformers.utils import logging
 
+    register()
     logging.disable_progress_bar()  # progress is reported by questions
     cuda = torch.cuda.is_available()
     torch.set_num_threads(threads)

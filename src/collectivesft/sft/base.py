@@ -10,9 +10,12 @@ from typing import Any
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, read_json, sha256, share, write_json
 from collectivesft.raw.folder import RawFolder
-from collectivesft.sft import chat
+from collectivesft.sft import chat, internlm2, pangu_weights
+from collectivesft.sft.architectures import register
 from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import ModelRecipe, read_model
+from collectivesft.sft.shards import Weights, copies, rewrite, shapes
+from collectivesft.sft.spm import convert_tokenizer
 
 FACTS = "base.json"
 
@@ -30,6 +33,7 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
     """
     model, raw = read_model(recipe), RawFolder.load(manifest)
     quiet()
+    register()
     with atomic_path(out) as partial:
         partial.mkdir()
         _weights(recipe, model, raw, partial)
@@ -40,6 +44,7 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
 
 def _facts(recipe: Path, model: ModelRecipe, folder: Path) -> dict[str, Any]:
     shown = ("title", "licence", "licence_url", "homepage", "chat_template", "notes")
+    shown += ("lora_targets",)
     weights = {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
     return {key: getattr(model, key) for key in shown} | {
         "name": recipe.stem,
@@ -57,26 +62,77 @@ def _weights(recipe: Path, model: ModelRecipe, raw: RawFolder, folder: Path) -> 
         write_random_model(model.architecture, folder)
     elif gguf := raw.paths(".gguf"):
         convert_gguf(gguf[0], folder)
-    elif raw.paths(".safetensors"):
-        _check_architecture(raw)
-        for path in raw.paths(".safetensors"):
-            _shapes(path)
-        for name in raw.names:
-            _place(raw.path(name), folder / name)
+    elif shards := raw.paths(".safetensors") or _pickled(raw):
+        convert_shards(model, raw, shards, folder)
     else:
         problem = f"no weights among {', '.join(raw.names) or 'no files'}"
-        raise InputError(raw.manifest, problem, "Use a source with .safetensors or .gguf files")
+        remedy = "Use a source with .safetensors, pytorch_model*.bin or .gguf files"
+        raise InputError(raw.manifest, problem, remedy)
 
 
-def _check_architecture(raw: RawFolder) -> None:
-    """Only what transformers itself can build is taken: no code from a repository is run."""
+def _pickled(raw: RawFolder) -> list[Path]:
+    """Weights in torch's own format; ``training_args.bin`` and the like are none."""
+    return [path for path in raw.paths(".bin") if path.name.startswith("pytorch_model")]
+
+
+def convert_shards(model: ModelRecipe, raw: RawFolder, shards: list[Path], folder: Path) -> None:
+    """Make a checkpoint of one or more weight files a folder of safetensors.
+
+    Only what transformers itself can build comes out: no code from a repository is run.
+
+    Raises:
+        InputError: an architecture without a plain form, or damaged weights.
+    """
     from transformers import CONFIG_MAPPING
 
     config = raw.path("config.json")
     name = read_json(config).get("model_type")
-    if name not in CONFIG_MAPPING:
+    if name == "internlm2":
+        internlm2.to_llama(config, shards, folder)
+        _sentencepiece(model, raw, folder)
+    elif name == "gpt_pangu":
+        _own_tokenizer(raw, folder)
+        pangu_weights.convert(config, shards, folder)
+    elif name in CONFIG_MAPPING:
+        _take_over(raw, shards, folder)
+    else:
         remedy = "Choose a base model of a plain architecture, or convert its weights to one first"
         raise InputError(config, f"transformers has no architecture {name!r}", remedy)
+
+
+def _sentencepiece(recipe: ModelRecipe, raw: RawFolder, folder: Path) -> None:
+    """A plain tokenizer from a repository whose own needs its code.
+
+    The file it is made from stays beside it: converters for other engines ask for it.
+    """
+    model, name = raw.path("tokenizer.model"), "tokenizer_config.json"
+    settings = read_json(raw.path(name)) if name in raw.names else {}
+    convert_tokenizer(model, settings, folder, recipe.special_tokens)
+    shutil.copy(model, folder / model.name)
+
+
+def _own_tokenizer(raw: RawFolder, folder: Path) -> None:
+    """Take a plain tokenizer over: PanGu's own cuts text into words with jieba, by its code."""
+    if "tokenizer.json" not in raw.names:
+        problem = "no tokenizer.json, and the repository's own tokenizer is code"
+        remedy = "Use `kind: folder` with the weights and a tokenizer.json of the same vocabulary"
+        raise InputError(raw.manifest, problem, remedy)
+    for name in raw.names:
+        if name.startswith(("tokenizer", "special_tokens")):
+            _place(raw.path(name), folder / name)
+
+
+def _take_over(raw: RawFolder, shards: list[Path], folder: Path) -> None:
+    """Files as they are, but for weights in torch's own format, which become safetensors."""
+    for name in raw.names:
+        path = raw.path(name)
+        if path.suffix == ".safetensors":
+            shapes(path)  # is it whole?
+        if not name.endswith((".bin", ".bin.index.json")):
+            _place(path, folder / name)
+    if shards[0].suffix == ".bin":
+        weights = Weights(shards)
+        rewrite(weights, copies(weights), folder)
 
 
 def _place(source: Path, target: Path) -> None:
@@ -116,8 +172,8 @@ def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        problem = f"transformers cannot load the tokenizer ({str(error).splitlines()[0]})"
+    except (OSError, ValueError, ImportError) as error:
+        problem = f"transformers cannot load the tokenizer ({str(error).strip().splitlines()[0]})"
         raise InputError(
             raw.manifest, problem, "Add the tokenizer's files to the source"
         ) from error
@@ -139,15 +195,4 @@ def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
 
 def count_parameters(folder: Path) -> int:
     """Number of weights in a folder's safetensors files, read from their headers."""
-    return sum(math.prod(s) for path in sorted(folder.glob("*.safetensors")) for s in _shapes(path))
-
-
-def _shapes(path: Path) -> list[list[int]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="np") as file:
-            names = file.keys()
-            return [file.get_slice(name).get_shape() for name in names]
-    except SafetensorError as error:
-        raise InputError(path, f"not a safetensors file ({error})", "Fetch it again") from error
+    return sum(math.prod(s) for path in sorted(folder.glob("*.safetensors")) for s in shapes(path))

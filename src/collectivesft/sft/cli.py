@@ -87,3 +87,47 @@ def merge(
     from collectivesft.sft.merge import merge as run
 
     run(base, trained, recipe, out)
+
+
+@app.command()
+def plan(
+    model: Annotated[Path, typer.Option(help="YAML file of the base model; no weights are read.")],
+    recipe: Recipe,
+    examples: Annotated[int, typer.Option(min=1, help="Training examples of one epoch.")],
+    mean_tokens: Annotated[float, typer.Option(min=1, help="Mean tokens of an example.")],
+    gpu: Annotated[str, typer.Option(help="Kind of GPU; a wrong one lists those known.")],
+    gpus: Annotated[int, typer.Option(min=1, help="GPUs of the job.")] = 1,
+    mfu: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the peak used.")] = 0.35,
+) -> None:
+    """Estimate the memory and time of a training before it starts.
+
+    `sft tokenize` writes examples and tokens to tokens.json. A share of 0.33 to 0.39 of the peak
+    is what torchtitan reports for Llama-3.1-8B, full, on eight H100.
+
+    Example: collectivesft sft plan --model config/models/internlm2_5-7b.yaml
+    --recipe config/experiments/collective.yaml --examples 4270000 --mean-tokens 250
+    --gpu h100-80gb --gpus 8
+    """
+    from collectivesft.sft.estimate import GPUS, estimate, render
+    from collectivesft.sft.recipe import read_experiment, read_model
+
+    if gpu not in GPUS:
+        raise typer.BadParameter(f"known are {', '.join(GPUS)}", param_hint="--gpu")
+    training = read_experiment(recipe).training
+    content = read_model(model)
+    found = estimate(model, content, training, examples, mean_tokens, gpu, gpus, mfu)
+    typer.echo(render(found, gpu, gpus, mfu))
+
+
+@app.command()
+def to_internlm2(
+    model: Annotated[Path, typer.Option(help="Folder of a Llama model, from `sft merge`.")],
+    out: Out,
+) -> None:
+    """Write a Llama model in InternLM2's layout, for engines that know it by that name.
+
+    Example: collectivesft sft to-internlm2 --model model --out model-internlm2
+    """
+    from collectivesft.sft.internlm2 import from_llama
+
+    from_llama(model, out)

@@ -13,6 +13,7 @@ from typing import Any
 
 from collectivesft.errors import UserError
 from collectivesft.progress import Reporter
+from collectivesft.sft.architectures import packable
 from collectivesft.sft.batch import Batch, loss_sum, make_batch
 from collectivesft.sft.checkpoint import Checkpoints, trainable
 from collectivesft.sft.interrupt import Interrupted, Request
@@ -42,7 +43,9 @@ class Run:
     def __post_init__(self) -> None:
         import torch
 
-        self.plan = Plan(self.train_tokens.lengths, self.training)
+        # peft's wrapper takes whatever it is given: the model inside is asked.
+        inner = getattr(self.model, "get_base_model", lambda: self.model)()
+        self.plan = Plan(self.train_tokens.lengths, self.training, not packable(inner))
         self.history: list[dict] = []
         self.parameters = list(trainable(self.model).values())
         self.optimizer = torch.optim.AdamW(
@@ -169,7 +172,7 @@ class Run:
     def _evaluation(self) -> list[list[int]]:
         """This process's passes over the validation part."""
         lengths = self.validation.lengths
-        groups = list(evaluation_batches(lengths, self.training.tokens_per_batch))
+        groups = list(evaluation_batches(lengths, self.plan.capacity))
         return deal(groups, lengths, self.world.size)[self.world.rank]
 
 

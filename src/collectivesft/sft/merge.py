@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.files import atomic_path, share
+from collectivesft.sft.architectures import register
 from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import read_experiment
 
@@ -20,6 +21,7 @@ def merge(base: Path, trained: Path, recipe: Path, out: Path) -> None:
     import torch
 
     quiet()
+    register()
     model = _trained(base, trained, read_experiment(recipe).training.method)
     with atomic_path(out) as partial:
         model.to(torch.bfloat16).save_pretrained(partial)

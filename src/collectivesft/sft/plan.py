@@ -23,10 +23,17 @@ class Plan:
     Attributes:
         lengths: (examples,) tokens of each example.
         training: the recipe.
+        alone: whether every example has a forward pass of its own.
     """
 
     lengths: np.ndarray
     training: Training
+    alone: bool = False
+
+    @property
+    def capacity(self) -> int:
+        """Most tokens of a forward pass of several examples."""
+        return 0 if self.alone else self.training.tokens_per_batch
 
     @property
     def steps_per_epoch(self) -> int:
@@ -45,7 +52,7 @@ class Plan:
         shuffled = order(self.training.seed, epoch, len(self.lengths))
         size = self.training.examples_per_step
         chosen = shuffled[place * size : (place + 1) * size].tolist()
-        return pack(chosen, self.lengths, self.training.tokens_per_batch)
+        return pack(chosen, self.lengths, self.capacity)
 
 
 @lru_cache(maxsize=1)

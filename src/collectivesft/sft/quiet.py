@@ -13,6 +13,7 @@ def quiet() -> None:
     # The reader of GGUF files shows its bar by tqdm itself, which reads this when imported.
     os.environ.setdefault("TQDM_DISABLE", "1")
     warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+    warnings.filterwarnings("ignore", "fan_in_fan_out is set to", UserWarning)  # peft sees to it
     logging.getLogger("transformers.tokenization_utils_base").addFilter(_unexpected)
     from transformers.utils import logging as transformers_logging
 

@@ -13,6 +13,23 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
 
+class Shape(_Strict):
+    """Sizes of a model, for the estimate of memory and time.
+
+    Attributes:
+        layers: number of them.
+        hidden, intermediate: width of a token, and inside of the feed-forward layer.
+        key_value: width of all keys of a token.
+        vocabulary: number of tokens.
+    """
+
+    layers: int = Field(ge=1)
+    hidden: int = Field(ge=1)
+    intermediate: int = Field(ge=1)
+    key_value: int = Field(ge=1)
+    vocabulary: int = Field(ge=1)
+
+
 class ModelRecipe(_Strict):
     """A base model: config/models/NAME.yaml.
 
@@ -21,6 +38,11 @@ class ModelRecipe(_Strict):
         parameters: number of weights, for the plan and the paper.
         source: where its files come from (read by stage raw).
         chat_template: name of a file in sft/templates; how a conversation becomes one text.
+        special_tokens: text to id of tokens that the template needs and the tokenizer has as
+            unused pieces; for tokenizers that are converted (InternLM2).
+        lora_targets: ends of the names of the layers that LoRA adapts; all linear layers but the
+            output where it says nothing.
+        shape: its sizes, for ``sft plan``.
         architecture: a transformers configuration with model_type; for kind ``random`` only.
     """
 
@@ -32,6 +54,9 @@ class ModelRecipe(_Strict):
     notes: str = ""
     source: dict[str, Any]
     chat_template: Literal["gemma", "gemma_base", "chatml"]
+    special_tokens: dict[str, int] = {}
+    lora_targets: list[str] | None = Field(None, min_length=1)
+    shape: Shape | None = None
     architecture: dict[str, Any] | None = None
 
 

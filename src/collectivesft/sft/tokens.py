@@ -11,6 +11,7 @@ from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, dump_json, read_json, sha256
 from collectivesft.progress import track
 from collectivesft.sft import chat
+from collectivesft.sft.architectures import register
 from collectivesft.sft.base import FACTS
 from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import read_experiment
@@ -56,6 +57,7 @@ def tokenize(train: Path, validation: Path, base: Path, recipe: Path, out: Path)
     from transformers import AutoTokenizer
 
     quiet()
+    register()
     cutoff = read_experiment(recipe).training.cutoff
     tokenizer = AutoTokenizer.from_pretrained(base)
     template = chat.training_template(read_json(base / FACTS)["chat_template"])

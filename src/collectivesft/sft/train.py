@@ -7,6 +7,7 @@ from typing import Any
 from collectivesft.errors import UserError
 from collectivesft.files import atomic_path, dump_json, read_json, share, write_jsonl
 from collectivesft.sft import attention
+from collectivesft.sft.architectures import register
 from collectivesft.sft.base import FACTS
 from collectivesft.sft.checkpoint import Checkpoints
 from collectivesft.sft.interrupt import listening
@@ -95,8 +96,9 @@ def load(base: Path, training: Training, world: World) -> Any:
     from transformers import AutoConfig, AutoModelForCausalLM
 
     quiet()
+    register()
     dtype = torch.float32 if training.method == "full" else getattr(torch, training.precision)
-    name = attention.register() if attention.supported(AutoConfig.from_pretrained(base)) else "sdpa"
+    name = attention.register() if attention.supported(AutoConfig.from_pretrained(base)) else None
     model = AutoModelForCausalLM.from_pretrained(
         base, dtype=dtype, attn_implementation=name, device_map=world.device
     )
@@ -114,7 +116,7 @@ def load(base: Path, training: Training, world: World) -> Any:
         r=training.lora.r,
         lora_alpha=training.lora.alpha,
         lora_dropout=training.lora.dropout,
-        target_modules="all-linear",
+        target_modules=read_json(base / FACTS)["lora_targets"] or "all-linear",
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)

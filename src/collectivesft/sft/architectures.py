@@ -1,0 +1,24 @@
+"""What transformers is told before a model is loaded, and what is asked of a loaded one."""
+
+import inspect
+from typing import Any
+
+
+def register() -> None:
+    """Make this package's own architectures known to transformers' Auto classes."""
+    from transformers import AutoConfig, AutoModelForCausalLM, CpmAntConfig
+
+    from collectivesft.sft.cpmant import CausalCpmAnt
+    from collectivesft.sft.pangu import PanguConfig, PanguForCausalLM
+
+    AutoConfig.register(PanguConfig.model_type, PanguConfig, exist_ok=True)
+    AutoModelForCausalLM.register(CpmAntConfig, CausalCpmAnt, exist_ok=True)
+    AutoModelForCausalLM.register(PanguConfig, PanguForCausalLM, exist_ok=True)
+
+
+def packable(model: Any) -> bool:
+    """Whether examples in one row can be kept apart by their positions.
+
+    A model that asks for no positions, such as CPM-Ant, would let them see each other.
+    """
+    return "position_ids" in inspect.signature(model.forward).parameters

@@ -1,0 +1,182 @@
+"""What a training needs before it starts: memory of each GPU, and GPU-hours.
+
+An estimate from the recipes alone, no weights: right within a fifth for memory, and for time as
+right as the share of the GPU's peak that is assumed. Every assumption is printed with the numbers.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from collectivesft.errors import InputError
+from collectivesft.sft.recipe import Lora, ModelRecipe, Shape, Training
+
+GIB = 1 << 30
+# Memory in bytes and peak of dense bfloat16 matrix products in FLOP/s, by the makers' data sheets.
+GPUS = {
+    "h100-80gb": (80e9, 989e12),
+    "h200-141gb": (141e9, 989e12),
+    "a100-80gb": (80e9, 312e12),
+    "a100-40gb": (40e9, 312e12),
+    "rtx4090-24gb": (24e9, 165e12),
+}
+# Share of the memory that tensors can have: the rest is CUDA's own and what lies fragmented.
+USABLE = 0.9
+# Bytes of what is trained: weight, gradient and two moments of Adam, each float32.
+TRAINED = 16
+# Numbers that one token leaves in one layer for the backward pass, in units of its width and of
+# the feed-forward layer's: counted on Llama under autocast (tests/unit/test_sft_estimate.py).
+# Those of attention's scores are not kept (flash or fused kernels).
+KEPT_WIDTHS, KEPT_FEEDFORWARD = 16, 4
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training needs.
+
+    Attributes:
+        memory: name of a part to its bytes on one GPU.
+        available: bytes that tensors can have on one GPU.
+        steps: optimiser steps.
+        tokens: that training reads, all epochs.
+        flops: floating-point operations of those, recomputation not counted.
+        hours: GPU-hours.
+    """
+
+    memory: dict[str, float]
+    available: float
+    steps: int
+    tokens: float
+    flops: float
+    hours: float
+
+    @property
+    def fits(self) -> bool:
+        """Whether one GPU's memory is enough."""
+        return sum(self.memory.values()) <= self.available
+
+
+def estimate(
+    path: Path,
+    model: ModelRecipe,
+    training: Training,
+    examples: int,
+    mean_tokens: float,
+    gpu: str,
+    gpus: int,
+    mfu: float,
+) -> Estimate:
+    """Memory and time of a training.
+
+    Args:
+        path: of the model's recipe, for messages.
+        examples: of one epoch.
+        mean_tokens: of an example, after the cutoff.
+        gpu: a name of ``GPUS``.
+        gpus: GPUs that share weights, gradients and moments (full sharding) and the examples.
+        mfu: share of the peak that is used, by the operations of ``flops``.
+
+    Raises:
+        InputError: the recipe has no shape.
+    """
+    if model.shape is None:
+        raise InputError(path, "no shape, which the estimate needs", "Add `shape`")
+    size, peak = GPUS[gpu]
+    steps = number_of_steps(training, examples)
+    tokens = steps * training.examples_per_step * min(mean_tokens, training.cutoff)
+    flops = tokens * flops_per_token(model, model.shape, training, mean_tokens)
+    memory = states(model, model.shape, training, gpus) | activations(model.shape, training)
+    return Estimate(memory, size * USABLE, steps, tokens, flops, flops / (peak * mfu) / 3600)
+
+
+def number_of_steps(training: Training, examples: int) -> int:
+    """Optimiser steps of the whole training, as ``plan.Plan`` counts them."""
+    wanted = max(1, round(math.ceil(examples / training.examples_per_step) * training.epochs))
+    return min(wanted, training.max_steps or wanted)
+
+
+def adapters(shape: Shape, lora: Lora) -> int:
+    """Weights of the adapters on the seven matrices of a layer of Llama's kind."""
+    h, i, k = shape.hidden, shape.intermediate, shape.key_value
+    return shape.layers * lora.r * (2 * 2 * h + 2 * (h + k) + 3 * (h + i))
+
+
+def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> dict[str, float]:
+    """Bytes of weights, gradients and moments on one GPU."""
+    # The layer at work is there in full, and so is the next one, which comes meanwhile.
+    layer = (model.parameters - shape.vocabulary * shape.hidden) / shape.layers
+    width = 2 if training.precision == "bfloat16" else 4
+    gathered = 2 * width * layer if gpus > 1 else 0
+    if training.method == "full":
+        held = {"weights, gradients, moments": TRAINED * model.parameters / gpus}
+        # autocast keeps a copy of the layers' weights in the lower precision while they are used.
+        copy = width * model.parameters if gpus == 1 and width == 2 else 0
+        return held | {"layers at work": gathered or copy}
+    count = adapters(shape, training.lora)
+    return {
+        "frozen weights": width * model.parameters / gpus,
+        "adapters, their gradients, moments": TRAINED * count / gpus,
+        "layers at work": gathered,
+    }
+
+
+def activations(shape: Shape, training: Training) -> dict[str, float]:
+    """Bytes of what one forward pass leaves for the backward pass, at most."""
+    tokens = max(training.tokens_per_batch, training.cutoff)
+    width = 2 if training.precision == "bfloat16" else 4
+    kept = KEPT_WIDTHS * shape.hidden + KEPT_FEEDFORWARD * shape.intermediate
+    layer = width * tokens * kept
+    if training.gradient_checkpointing:
+        # What goes from layer to layer is float32 where the weights are.
+        between = 4 if training.method == "full" else width
+        inside = shape.layers * between * tokens * shape.hidden + layer
+    else:
+        inside = shape.layers * layer
+    # Logits in the precision of the pass, in float32, and their gradient; of every token at most.
+    logits = tokens * shape.vocabulary * (width + 4 + 4)
+    return {"activations": inside, "logits": logits}
+
+
+def flops_per_token(
+    model: ModelRecipe, shape: Shape, training: Training, mean_tokens: float
+) -> float:
+    """Operations of one token: forward (2 a weight), and backward.
+
+    Backward is twice forward; with frozen weights once, as they get no gradient. Attention sees
+    half of an example on average.
+    """
+    weights = model.parameters - shape.vocabulary * shape.hidden  # looked up, not multiplied
+    passes = 3 if training.method == "full" else 2
+    attention = 2 * shape.layers * shape.hidden * min(mean_tokens, training.cutoff)
+    return passes * 2 * weights + 3 * attention
+
+
+def render(found: Estimate, gpu: str, gpus: int, mfu: float) -> str:
+    """The estimate as lines of text, with what was assumed."""
+    memory = sum(found.memory.values())
+    lines = [f"{gpus} x {gpu}", "memory of each GPU:"]
+    lines += [f"  {name:<36}{size / GIB:>8.1f} GiB" for name, size in found.memory.items() if size]
+    verdict = "fits" if found.fits else "DOES NOT FIT"
+    lines += [
+        f"  {'together':<36}{memory / GIB:>8.1f} GiB of {found.available / GIB:.1f}: {verdict}"
+    ]
+    if not found.fits:
+        lines += [
+            "  to change: more GPUs, training.gradient_checkpointing, fewer tokens_per_batch, lora"
+        ]
+    hours = found.hours / gpus
+    speed = found.tokens / (found.hours * 3600)
+    return "\n".join(
+        [
+            *lines,
+            "time:",
+            f"  {found.steps:,} steps, {found.tokens / 1e6:,.1f} M tokens, {found.flops:.2e} FLOP",
+            f"  {found.hours:,.1f} GPU-hours, {hours:,.1f} hours; {speed:,.0f} tokens/s a GPU",
+            "assumed:",
+            f"  peak {GPUS[gpu][1] / 1e12:.0f} TFLOP/s (dense bfloat16), {mfu:.0%} of it used",
+            "  for the operations above: recomputation by checkpointing is not counted",
+            f"  {USABLE:.0%} of the memory for tensors; full passes, every token with loss",
+            "  weights, gradients and moments shared among the GPUs; attention in fused kernels",
+            "  validation, checkpoints and the start are not counted",
+        ]
+    )
