@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft.errors import InputError, UserError
-from collectivesft.raw import catalogue, fetch, local, locations, status
+from collectivesft.raw import catalogue, fetch, local, locations, status, target
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import GoogleDrive, Https, Hub, PyPI, RawFile, Source
 
@@ -359,7 +359,7 @@ class TestDownload:
     def test_damaged_journal_costs_only_the_origin(self, server, known, manifest):
         known(RawFile("a.json", (Https(server.put(BODY).url),)))
         fetch.fetch_source("datasets/fake", manifest)
-        (manifest.parent / "files" / fetch.JOURNAL).write_bytes(b"{")
+        (manifest.parent / "files" / target.JOURNAL).write_bytes(b"{")
         fetch.fetch_source("datasets/fake", manifest)
         assert read(manifest)[0]["origin"] == fetch.BY_HAND
 
@@ -534,7 +534,7 @@ class TestCatalogue:
 
     def test_status_tells_what_is_here(self, tmp_path, capsys):
         good, bad = tmp_path / "datasets/cmb", tmp_path / "datasets/cmid"
-        fetch.write_manifest(fetch.Target("datasets/cmb", good / "manifest.json"), [])
+        target.write_manifest(target.Target("datasets/cmb", good / "manifest.json"), [])
         bad.mkdir()
         (bad / "manifest.json").write_text("{}")
         here = {row[0]: row[-1] for row in status.table_rows(tmp_path)}

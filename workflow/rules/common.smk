@@ -106,7 +106,14 @@ def source_options(wildcards):
     options = [f"--folder {shlex.quote(place['folder'])}"] if place["folder"] else []
     options += [f"--checksums {shlex.quote(place['checksums'])}"] if place["checksums"] else []
     options += [f"--file {shlex.quote(name)}" for name in place["files"]]
+    options += [f"--missing {place['missing']}"] if place["missing"] != "error" else []
     return " ".join(options)
+
+
+def source_placed(wildcards):
+    """Files that somebody placed for a source: one that appears or changes is taken."""
+    place = configuration.place(config, wildcards.kind, wildcards.name)
+    return configuration.placed(place, Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/files"))
 
 
 def source_checksums(wildcards):

@@ -15,15 +15,19 @@ from collectivesft.raw.folder import RawFolder
 
 
 def read_dataset(name: str, manifest: Path, out: Path, dropped: Path, ledger: Path) -> None:
-    """Write a dataset's examples and its unusable rows.
+    """Write a dataset's examples and its unusable rows; none for a set that was left out.
 
     Raises:
         InputError: a raw file is not what its reader expects, with file and row.
     """
     raw = RawFolder.load(manifest)
     counts = StepLedger("read", [name])
-    rows = track(datasets.get(name).read(raw), f"read {name}")
-    write_results(_some(counts.watch(rows), name, manifest), out, dropped)
+    if raw.left_out:
+        counts.left_out[name] = raw.left_out
+        write_results([], out, dropped)
+    else:
+        rows = track(datasets.get(name).read(raw), f"read {name}")
+        write_results(_some(counts.watch(rows), name, manifest), out, dropped)
     counts.write(ledger)
 
 
@@ -44,6 +48,8 @@ def read_benchmark(name: str, manifest: Path, out: Path) -> None:
         InputError: a raw file is not what the benchmark expects, or an id appears twice.
     """
     raw, seen = RawFolder.load(manifest), set()
+    if raw.left_out:
+        raise InputError(manifest, f"left out ({raw.left_out})", "Delete it and fetch it again")
     with atomic_path(out) as partial, open(partial, "w", encoding="utf-8") as handle:
         for item in track(benchmarks.get(name).items(raw), f"read {name}"):
             if item.id in seen:

@@ -1,7 +1,7 @@
 """Verbs of stage raw."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -30,6 +30,13 @@ def fetch(
     file: Annotated[
         list[str] | None, typer.Option(help="Take this file in place of the source's own list.")
     ] = None,
+    missing: Annotated[
+        Literal["error", "leave-out", "leave-out-always"],
+        typer.Option(
+            help="If the dataset cannot be had: stop; leave it out if its access is not open and "
+            "it was refused; leave it out whatever the reason."
+        ),
+    ] = "error",
 ) -> None:
     """Fetch a dataset's or benchmark's raw files and write their manifest.
 
@@ -37,7 +44,7 @@ def fetch(
     """
     from collectivesft.raw.fetch import fetch_source
 
-    fetch_source(source, manifest, out, folder, checksums, file or ())
+    fetch_source(source, manifest, out, folder, checksums, file or (), missing)
 
 
 @app.command("fetch-model")

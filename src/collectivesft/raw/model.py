@@ -13,7 +13,8 @@ from collectivesft.errors import InputError, UserError
 from collectivesft.progress import track
 from collectivesft.raw import local, locations, verify
 from collectivesft.raw.download import DownloadError
-from collectivesft.raw.fetch import Target, copy_file, fetch_remote, naming, write_manifest
+from collectivesft.raw.fetch import copy_file, fetch_remote
+from collectivesft.raw.target import Target, naming, write_manifest
 from collectivesft.sources import Hub, RawFile
 
 _Hex64 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]

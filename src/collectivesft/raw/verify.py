@@ -26,6 +26,10 @@ _HTML = (
 )
 
 
+class WebPage(InputError):
+    """An HTML page where a file should be: a sign-in, a quota, a warning."""
+
+
 def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
     """Check a file against what is known of it; return its sha256.
 
@@ -40,7 +44,7 @@ def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
     shown = shown or path
     problem = recognise(path, expected.path)
     if problem is not None:
-        raise InputError(shown, *problem)
+        raise (WebPage if problem[0].startswith("an HTML page") else InputError)(shown, *problem)
     digest = sha256(path)
     for name, wanted, found in (
         ("size", expected.size, path.stat().st_size),
