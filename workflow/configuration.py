@@ -158,6 +158,31 @@ def _missing(config: dict, own: dict, kind: str) -> str:
     return "leave-out" if may else "error"
 
 
+def check_lock(config: dict, lock: Path, results: Path) -> None:
+    """What this run has already fetched must be what the lock file says.
+
+    A lock file is no input of the rules, so that recording a download does not repeat it; an entry
+    that contradicts a finished download is found here.
+
+    Raises:
+        ConfigurationError: names file, both checksums and what to do.
+    """
+    locked = read_yaml(lock) or {}
+    for source, names in locked.items():
+        kind, _, name = source.partition("/")
+        path = results / config["run"] / "1_raw" / source / "manifest.json"
+        used = name in config.get(kind, ()) and not place(config, kind, name)["checksums"]
+        entries = json.loads(path.read_bytes())["files"] if used and path.is_file() else []
+        for entry in entries:
+            wanted = names.get(entry["path"], entry)["sha256"]
+            if entry["sha256"] != wanted:
+                raise ConfigurationError(
+                    f"{lock}: {source}: {entry['path']} has sha256 {entry['sha256']}, locked is "
+                    f"{wanted}; delete {path} to fetch it again, or accept what is there: "
+                    f"make raw-lock RAW={path.parents[2]} ARGS='--accept {source}'"
+                )
+
+
 def placed(place: dict, folder: Path) -> list[str]:
     """Files of a source that somebody put on this machine, for a rule to have them as input.
 

@@ -212,3 +212,12 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     assert "| Apache-2.0 | open | 269,359 | 1,000 | 984 | 75 |" in text
     assert "languages: en 9 (10.7%), zh 75 (89.3%); entropy 0.4 bits" in text
     assert "| dedup | exact duplicate | 7 |" in text and "They were removed." in text
+    assert "left out" not in text.lower()
+
+    ledger = json.loads(sources[0].read_bytes())
+    ledger["left_out"] = {"medqa": "a.zip: it has no address"}
+    sources[0].write_text(json.dumps(ledger), encoding="utf-8")
+    write_card(*sources, tmp_path / "card.md")
+    text = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert "drawn from 1 set." in text and "| left out |  |  |" in text
+    assert "## Sets left out" in text and "- MedQA: a.zip: it has no address" in text

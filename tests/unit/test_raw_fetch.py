@@ -361,7 +361,7 @@ class TestDownload:
         fetch.fetch_source("datasets/fake", manifest)
         (manifest.parent / "files" / target.JOURNAL).write_bytes(b"{")
         fetch.fetch_source("datasets/fake", manifest)
-        assert read(manifest)[0]["origin"] == fetch.BY_HAND
+        assert read(manifest)[0]["origin"] == target.BY_HAND
 
 
 class TestByHand:
@@ -370,7 +370,7 @@ class TestByHand:
         (manifest.parent / "files").mkdir(parents=True)
         (manifest.parent / "files/a.json").write_bytes(BODY)
         fetch.fetch_source("datasets/fake", manifest)
-        assert read(manifest)[0]["origin"] == fetch.BY_HAND
+        assert read(manifest)[0]["origin"] == target.BY_HAND
 
     def test_is_put_aside_when_wrong(self, known, manifest):
         known(RawFile("a.json", sha256=SHA))

@@ -22,6 +22,15 @@ WRONG = {
         {"raw": {"folder": "$NOT_SET_HERE/x"}},
         "environment variable $NOT_SET_HERE",
     ),
+    "files without a folder": (
+        {"sources": {"datasets/cmid": {"files": ["a"]}}},
+        "sources.datasets/cmid: 'folder' is a dependency of 'files'",
+    ),
+    "a benchmark left out": (
+        {"sources": {"benchmarks/cmb": {"missing": "leave_out"}}},
+        "sources.benchmarks/cmb.missing: a benchmark cannot be left out",
+    ),
+    "another word for missing": ({"raw": {"missing": "skip"}}, "raw.missing: 'skip' is not one of"),
     "an unknown source": ({"sources": {"datasets/x": {"folder": "y"}}}, "sources: unknown name"),
 }
 

@@ -26,10 +26,12 @@ rule raw_fetch:
         runtime=720,
     params:
         options=source_options,
+        lock="config/raw.lock.yaml",  # not an input: a new entry must not fetch anything again
         folder=subpath(output.manifest, parent=True),
     shell:
         "python -m collectivesft raw fetch --source {wildcards.kind}/{wildcards.name}"
-        " --out {params.folder}/files --manifest {output.manifest} {params.options} 2> {log}"
+        " --out {params.folder}/files --manifest {output.manifest} --lock {params.lock}"
+        " {params.options} 2> {log}"
 
 
 rule raw_fetch_model:

@@ -57,10 +57,7 @@ def _left_out(ledger: dict[str, Any]) -> list[str]:
     """A section on the sets that the configuration names and that could not be had, if any."""
     if not ledger["left_out"]:
         return []
-    lines = [
-        "These sets belong to the configuration but could not be had; nothing of them is used:"
-    ]
-    lines.append("")
+    lines = ["Sets of the configuration that could not be had; nothing of them is used:", ""]
     lines += [f"- {ledger['titles'][name]}: {why}" for name, why in ledger["left_out"].items()]
     return ["## Sets left out", "\n".join(lines)]
 

@@ -37,6 +37,9 @@ def fetch(
             "it was refused; leave it out whatever the reason."
         ),
     ] = "error",
+    lock: Annotated[
+        Path | None, typer.Option(help="Lock file with checksums of earlier downloads; only read.")
+    ] = None,
 ) -> None:
     """Fetch a dataset's or benchmark's raw files and write their manifest.
 
@@ -44,7 +47,7 @@ def fetch(
     """
     from collectivesft.raw.fetch import fetch_source
 
-    fetch_source(source, manifest, out, folder, checksums, file or (), missing)
+    fetch_source(source, manifest, out, folder, checksums, file or (), missing, lock)
 
 
 @app.command("fetch-model")
@@ -61,6 +64,25 @@ def fetch_model(
     from collectivesft.raw.model import fetch_model as fetch_files
 
     fetch_files(model, manifest, out)
+
+
+@app.command()
+def lock(
+    root: Annotated[Path, typer.Option(help="Folder of datasets/ and benchmarks/ with manifests.")],
+    lock: Annotated[Path, typer.Option(help="Lock file to add to.")],
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="Forget what is locked of this source, so that new content may come."),
+    ] = None,
+) -> None:
+    """Record size and sha256 of downloads that are not in the lock file yet.
+
+    Example: collectivesft raw lock --root results/paper/1_raw --lock config/raw.lock.yaml
+    """
+    from collectivesft.raw.lock import record
+
+    added = record(sorted(root.glob("*/*/manifest.json")), lock, accept or ())
+    typer.echo("\n".join(added) or "nothing new", err=True)
 
 
 @app.command()

@@ -9,13 +9,21 @@ from pathlib import Path
 from collectivesft import files
 from collectivesft.errors import InputError, UserError
 from collectivesft.raw import catalogue, download, local, locations, verify
+from collectivesft.raw.lock import Lock
 from collectivesft.raw.missing import Missing, Unavailable, take_all, warn
-from collectivesft.raw.target import Target, entry, journal, naming, note, write_manifest
+from collectivesft.raw.target import (
+    BY_HAND,
+    LOCAL,
+    Target,
+    entry,
+    journal,
+    naming,
+    note,
+    write_manifest,
+)
 from collectivesft.sources import GoogleDrive, RawFile
 
-BY_HAND = "placed by hand"
 NO_ADDRESS = "it has no address that a program can use"
-LOCAL = "local"
 
 
 def fetch_source(
@@ -26,6 +34,7 @@ def fetch_source(
     checksums: Path | None = None,
     names: Sequence[str] = (),
     missing: Missing = "error",
+    lock: Path | None = None,
 ) -> None:
     """Fetch a source's raw files; from a local folder if one is given.
 
@@ -38,6 +47,7 @@ def fetch_source(
         names: files to take in place of the source's own list (with ``folder``).
         missing: whether a dataset that cannot be had is left out; the manifest then lists no
             files and says why.
+        lock: lock file whose checksums hold where upstream's own are not known; only read.
 
     Raises:
         UserError, InputError: the message says which file, why, and what to do.
@@ -45,6 +55,9 @@ def fetch_source(
     source = catalogue.load(name)
     target = Target.of(name, manifest, out)
     wanted = _select(source.files, names)
+    if lock is not None:
+        held = Lock.read(lock)
+        wanted = [held.pin(name, file) for file in wanted]
     if folder is None and (names or checksums):
         raise UserError("--file and --checksums describe local files: name their --folder too.")
     if missing != "error" and not name.startswith("datasets/"):
@@ -174,7 +187,9 @@ def _unavailable(
     said = "; ".join(str(error).rstrip(".") for error in failures) or NO_ADDRESS
     short = (getattr(error, "reason", str(error)).rstrip(".") for error in failures)
     final = all(getattr(error, "page", False) or _refused(error) for error in failures)
-    return Unavailable(_explain(file, path, said, target), "; ".join(short) or NO_ADDRESS, final)
+    wrong = any(isinstance(error, Rejected) and not error.page for error in failures)
+    message = _explain(file, path, said, target, wrong)
+    return Unavailable(message, "; ".join(short) or NO_ADDRESS, final)
 
 
 def _refused(error: UserError) -> bool:
@@ -182,14 +197,15 @@ def _refused(error: UserError) -> bool:
     return isinstance(error, download.DownloadError) and error.status is not None
 
 
-def _explain(file: RawFile, path: Path, reasons: str, target: Target) -> str:
+def _explain(file: RawFile, path: Path, reasons: str, target: Target, wrong: bool) -> str:
     drive = [where.file_id for where in file.locations if isinstance(where, GoogleDrive)]
     browser = f", downloaded in a browser from drive.google.com/file/d/{drive[0]}" if drive else ""
     last = "name the folder that holds it with --folder"
     if target.name.startswith("models/"):
         last = "use `kind: folder` in the model's file"
+    accept = verify.acceptance(file) if wrong else ""
     return (
         f"{file.path} could not be fetched: {reasons}. Check the network and run again (what "
         f"has arrived is kept), or place the file{browser} at {path} by hand and run again, or "
-        f"{last}."
+        f"{last}{accept}."
     )

@@ -10,6 +10,9 @@ from collectivesft import files
 from collectivesft.errors import UserError
 
 JOURNAL = ".fetched.json"
+# Origins of files that no location gave.
+BY_HAND = "placed by hand"
+LOCAL = "local"
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,21 @@ def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
         ("git blob id", expected.git_blob, expected.git_blob and git_blob_id(path)),
     ):
         if wanted is not None and found != wanted:
-            raise InputError(shown, f"{name} is {found}, expected {wanted}", GET_AGAIN)
+            says = f" by {expected.locked[0]}" if expected.locked else ""
+            problem = f"{name} is {found}, expected {wanted}{says}"
+            raise InputError(shown, problem, GET_AGAIN + acceptance(expected))
     return digest
+
+
+def acceptance(file: RawFile) -> str:
+    """How to accept other content than the locked one, as the end of a sentence; "" if none is."""
+    if file.locked is None:
+        return ""
+    lock, source = file.locked
+    return (
+        f"; if the new content is right, forget the old with `collectivesft raw lock --lock {lock} "
+        f"--accept {source}` and run again"
+    )
 
 
 def recognise(path: Path, name: str) -> tuple[str, str] | None:
