@@ -125,7 +125,8 @@ def list_hub(source: HubModel) -> list[RawFile]:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise UserError(
             f"hub:models/{source.repo}@{source.revision}: {reason}. Check the network; for a "
-            "gated model accept its terms on its page and set HF_TOKEN; or use `kind: folder`."
+            f"gated model accept its terms on https://huggingface.co/{source.repo} and set "
+            "HF_TOKEN; or use `kind: folder`."
         ) from error
     siblings = sorted(info.siblings, key=lambda sibling: sibling.rfilename)
     names = [sibling.rfilename for sibling in siblings]

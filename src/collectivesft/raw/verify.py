@@ -9,6 +9,7 @@ from pathlib import Path
 
 from collectivesft.errors import InputError
 from collectivesft.files import CHUNK, git_blob_id, sha256
+from collectivesft.raw.refusal import page
 from collectivesft.sources import RawFile
 
 HEAD = 512
@@ -19,10 +20,6 @@ UNREADABLE = (*DAMAGED, RuntimeError, NotImplementedError, ValueError, OverflowE
 _LFS = (
     "Fetch the file behind it (`git lfs pull`, or the media address of the repository) "
     "and place it by hand"
-)
-_HTML = (
-    "Open the address in a browser (it may ask for a sign-in or be over its quota), "
-    "and place the file itself by hand"
 )
 
 
@@ -78,7 +75,8 @@ def recognise(path: Path, name: str) -> tuple[str, str] | None:
     if start.startswith(b"version https://git-lfs"):
         return "a Git-LFS pointer in place of the file itself", _LFS
     if start.startswith((b"<!doctype html", b"<html")) and suffix not in (".html", ".htm"):
-        return f"an HTML page in place of {suffix or 'the file'}", _HTML
+        what, remedy = page(path)
+        return f"an HTML page in place of {suffix or 'the file'}{what}", remedy
     probe = {".zip": _zip, ".whl": _zip, ".parquet": _parquet, ".gz": _gzip}.get(suffix)
     if not head:
         return "an empty file", GET_AGAIN
