@@ -30,6 +30,14 @@ WRONG = {
         {"sources": {"benchmarks/cmb": {"missing": "leave_out"}}},
         "sources.benchmarks/cmb.missing: a benchmark cannot be left out",
     ),
+    "a reader without options": (
+        {"readers": {"cmedqa": {"answers": "all"}}},
+        "unknown key readers.cmedqa; did you mean 'cmedqa2'?",
+    ),
+    "a wrong option of a reader": (
+        {"readers": {"cmedqa2": {"answers": "some"}}},
+        "readers.cmedqa2.answers: 'some' is not one of ['first', 'all']",
+    ),
     "another word for missing": ({"raw": {"missing": "skip"}}, "raw.missing: 'skip' is not one of"),
     "an unknown source": ({"sources": {"datasets/x": {"folder": "y"}}}, "sources: unknown name"),
 }

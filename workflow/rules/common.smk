@@ -79,6 +79,12 @@ def reader_code(wildcards):
     return code("curated/read.py", f"datasets/{wildcards.dataset}.py")
 
 
+def reader_options(wildcards):
+    """Options of `curated read` that a dataset's reader has of its own."""
+    chosen = config["readers"].get(wildcards.dataset, {})
+    return [f"--option {name}={value}" for name, value in sorted(chosen.items())]
+
+
 def items_code(wildcards):
     """What reading one benchmark's items runs."""
     return code("curated/read.py", f"benchmarks/{wildcards.benchmark}.py")

@@ -101,6 +101,10 @@ def _contamination(report: dict[str, Any]) -> str:
 def _notes(ledger: dict[str, Any]) -> str:
     lines = []
     for name in ledger["order"]:
-        source = datasets.get(name).SOURCE
-        lines += [f"- {source.title}: {note}" for note in source.notes]
+        reader = datasets.get(name)
+        lines += [f"- {reader.SOURCE.title}: {note}" for note in reader.SOURCE.notes]
+        values = ledger["options"].get(name, {})
+        for option in (o for o in getattr(reader, "OPTIONS", ()) if o.name in values):
+            text = f"read with {option.name}={values[option.name]} ({option.help})."
+            lines.append(f"- {reader.SOURCE.title}: {text}")
     return "\n".join(lines)

@@ -34,11 +34,15 @@ class Entry:
 
 
 class StepLedger:
-    """Counts what passes through one step; ``left_out`` says which sets are not there, and why."""
+    """Counts what passes through one step.
+
+    ``left_out`` says which sets are not there, and why; ``options`` how a set was read.
+    """
 
     def __init__(self, step: str, datasets: Iterable[str] = ()):
         self.step, self.entries = step, {name: Entry() for name in datasets}
         self.left_out: dict[str, str] = {}
+        self.options: dict[str, dict[str, str]] = {}
 
     def entry(self, dataset: str) -> Entry:
         """The counts of a dataset; made where there is none yet."""
@@ -58,8 +62,9 @@ class StepLedger:
     def write(self, path: Path) -> None:
         """Write the step's ledger as JSON."""
         datasets = {name: entry.as_json() for name, entry in self.entries.items()}
-        facts = {"left_out": self.left_out} if self.left_out else {}
-        write_json(path, {"step": self.step, "datasets": datasets, **facts})
+        facts = {"left_out": self.left_out, "options": self.options}
+        said = {name: fact for name, fact in facts.items() if fact}
+        write_json(path, {"step": self.step, "datasets": datasets, **said})
 
 
 def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) -> dict[str, Any]:
@@ -68,17 +73,19 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     Args:
         paths: ledgers of the steps, in their order; several of one step add to each other.
         out: JSON ``{"steps", "order": [name], "titles": {name: title}, "datasets": {name:
-            {step: counts}}, "totals": {step: counts}, "left_out": {name: reason}}``.
+            {step: counts}}, "totals": {step: counts}, "left_out": {name: reason},
+            "options": {name: {option: value}}}``.
 
     Raises:
         InputError: rows in and kept plus dropped differ, or a step does not take what the one
             before handed on.
     """
     datasets: dict[str, dict[str, Any]] = {}
-    left_out: dict[str, str] = {}
+    facts: dict[str, dict[str, Any]] = {"left_out": {}, "options": {}}
     for path in paths:
         content = _book(path)
-        left_out |= content.get("left_out", {})
+        for what, known_of in facts.items():
+            known_of |= content.get(what, {})
         for name, counts in content["datasets"].items():
             steps = datasets.setdefault(name, {})
             _check(path, name, counts, list(steps.values())[-1] if steps else None)
@@ -92,7 +99,7 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     titles = {name: known.get(name).SOURCE.title for name in datasets}
     result = {"steps": steps, "datasets": datasets, "totals": totals}
     # JSON objects here are sorted by key: the order of the sets is kept apart.
-    result |= {"order": list(datasets), "titles": titles, "left_out": left_out}
+    result |= {"order": list(datasets), "titles": titles, **facts}
     write_json(out, result)
     write_text(csv_path, _csv(result))
     write_text(markdown, _markdown(result))

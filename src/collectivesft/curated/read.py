@@ -7,6 +7,7 @@ from collectivesft import benchmarks, datasets
 from collectivesft.benchmarks.item import dump_item
 from collectivesft.curated.ledger import StepLedger
 from collectivesft.curated.store import write_results
+from collectivesft.datasets._options import chosen
 from collectivesft.errors import InputError
 from collectivesft.example import Drop, Example
 from collectivesft.files import atomic_path
@@ -14,19 +15,32 @@ from collectivesft.progress import track
 from collectivesft.raw.folder import RawFolder
 
 
-def read_dataset(name: str, manifest: Path, out: Path, dropped: Path, ledger: Path) -> None:
+def read_dataset(
+    name: str,
+    manifest: Path,
+    out: Path,
+    dropped: Path,
+    ledger: Path,
+    options: Iterable[str] = (),
+) -> None:
     """Write a dataset's examples and its unusable rows; none for a set that was left out.
 
+    Args:
+        options: ``NAME=VALUE`` of the reader's own options; the others have their defaults.
+
     Raises:
+        UserError: an option that the reader does not have.
         InputError: a raw file is not what its reader expects, with file and row.
     """
     raw = RawFolder.load(manifest)
-    counts = StepLedger("read", [name])
+    counts, reader = StepLedger("read", [name]), datasets.get(name)
+    values = chosen(name, getattr(reader, "OPTIONS", ()), options)
     if raw.left_out:
         counts.left_out[name] = raw.left_out
         write_results([], out, dropped)
     else:
-        rows = track(datasets.get(name).read(raw), f"read {name}")
+        counts.options |= {name: values} if values else {}
+        rows = track(reader.read(raw, **values), f"read {name}")
         write_results(_some(counts.watch(rows), name, manifest), out, dropped)
     counts.write(ledger)
 

@@ -20,6 +20,8 @@ def names() -> list[str]:
 def get(name: str) -> ModuleType:
     """The module of a dataset: ``SOURCE`` and ``read(raw: RawFolder) -> Iterator[Example | Drop]``.
 
+    A reader with choices lists them in ``OPTIONS`` and takes each as a keyword argument.
+
     Raises:
         UserError: unknown; the message lists the known ones.
     """
