@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft.errors import InputError, UserError
-from collectivesft.raw import catalogue, fetch, local, locations, status, target
+from collectivesft.raw import catalogue, fetch, local, locations, target
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import GoogleDrive, Https, Hub, PyPI, RawFile, Source
 
@@ -531,18 +531,6 @@ class TestCatalogue:
             paths = [file.path for file in catalogue.load(name).files]
             assert [local.safe_name(path) for path in paths] == paths, name
             assert len(set(paths)) == len(paths), name
-
-    def test_status_tells_what_is_here(self, tmp_path, capsys):
-        good, bad = tmp_path / "datasets/cmb", tmp_path / "datasets/cmid"
-        target.write_manifest(target.Target("datasets/cmb", good / "manifest.json"), [])
-        bad.mkdir()
-        (bad / "manifest.json").write_text("{}")
-        here = {row[0]: row[-1] for row in status.table_rows(tmp_path)}
-        assert here["datasets/cmb"] == "0 files"
-        assert here["datasets/cmid"] == "damaged"
-        assert here["datasets/medqa"] == "no"
-        status.print_table(None)
-        assert "not asked" in capsys.readouterr().out
 
 
 class TestKill:

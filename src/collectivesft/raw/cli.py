@@ -90,11 +90,14 @@ def status(
     root: Annotated[
         Path | None, typer.Option(help="Folder of datasets/ and benchmarks/ with manifests.")
     ] = None,
+    lock: Annotated[
+        Path | None, typer.Option(help="Lock file with checksums of earlier downloads.")
+    ] = None,
 ) -> None:
-    """Show all sources: licence, access, rows, where they come from, and what is here.
+    """Show all sources: where they lie, licence, access, rows, size, what is here, what to do.
 
-    Example: collectivesft raw status --root results/demo/1_raw
+    Example: collectivesft raw status --root results/paper/1_raw --lock config/raw.lock.yaml
     """
     from collectivesft.raw.status import print_table
 
-    print_table(root)
+    print_table(root, lock)
