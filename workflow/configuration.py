@@ -158,16 +158,25 @@ def _missing(config: dict, own: dict, kind: str) -> str:
     return "leave-out" if may else "error"
 
 
-def check_lock(config: dict, lock: Path, results: Path) -> None:
+def check_lock(config: dict, root: Path, lock: Path, results: Path) -> None:
     """What this run has already fetched must be what the lock file says.
 
     A lock file is no input of the rules, so that recording a download does not repeat it; an entry
     that contradicts a finished download is found here.
 
+    Args:
+        root: the clone, for the schema of a lock file.
+        lock: the lock file.
+        results: folder of the runs' results.
+
     Raises:
         ConfigurationError: names file, both checksums and what to do.
     """
     locked = read_yaml(lock) or {}
+    try:
+        _check_schema(locked, root, "raw-lock", "all")
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{lock}: {error}") from None
     for source, names in locked.items():
         kind, _, name = source.partition("/")
         path = results / config["run"] / "1_raw" / source / "manifest.json"

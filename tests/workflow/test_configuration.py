@@ -82,3 +82,13 @@ def test_dry_run_of_the_paper_shows_the_whole_plan(clone, snakemake):
         "paper.pdf",
     ):
         assert wanted in whole
+
+
+def test_damaged_lock_file_is_named(clone, snakemake):
+    lock = {"datasets/cmid": {"CMID.json": {"size": 1, "sha256": "abc"}}}
+    (clone / "config/raw.lock.yaml").write_text(yaml.safe_dump(lock), encoding="utf-8")
+    result = snakemake("-n")
+    assert result.returncode != 0
+    assert result.stderr.startswith(
+        "error: config: config/raw.lock.yaml: datasets/cmid.CMID.json.sha256: 'abc' does not match"
+    )

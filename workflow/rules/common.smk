@@ -12,7 +12,9 @@ import dependencies
 
 try:
     configuration.check(config, Path(workflow.basedir))
-    configuration.check_lock(config, Path("config/raw.lock.yaml"), Path("results"))
+    configuration.check_lock(
+        config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results")
+    )
 except configuration.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines where one says it all.
     sys.exit(f"error: config: {error}")

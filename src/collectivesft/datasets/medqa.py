@@ -9,10 +9,11 @@ from collectivesft.datasets._rows import Row
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Hub, RawFile, Source
+from collectivesft.sources import GoogleDrive, Hub, RawFile, Source
 
 _FILE = "data_clean.zip"
 _REVISION = "ddef95d268cdad413693d634279a9a679d468469"
+_DRIVE = "1ImYUSLk9JbgHXOemfvyiDiirluZHPeQw"  # the authors' own copy
 
 SOURCE = Source(
     name="medqa",
@@ -20,13 +21,14 @@ SOURCE = Source(
     homepage="https://huggingface.co/datasets/bigbio/med_qa",
     licence="unknown",
     citation="jin2021medqa",
-    files=(RawFile(_FILE, (Hub("bigbio/med_qa", _REVISION, _FILE),)),),
+    files=(RawFile(_FILE, (Hub("bigbio/med_qa", _REVISION, _FILE), GoogleDrive(_DRIVE))),),
     rows=48_876,
     notes=(
         "10,178 + 27,400 + 11,298 training questions (USA, mainland China, Taiwan), as reported "
         "by others; in the paper's code, not in its model card's table: to follow that table, take "
         "medqa out of the configuration's datasets.",
-        "The Hub repository is a script that today's libraries refuse; its archive is read.",
+        "The Hub repository is a script that today's libraries refuse; its archive is read, or "
+        "else the authors' on Google Drive.",
     ),
 )
 

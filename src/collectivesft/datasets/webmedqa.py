@@ -11,6 +11,8 @@ from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Https, RawFile, Source
 
+_REPO, _REVISION = "hejunqing/webMedQA", "8521bbb5a61eae6021b10806b6f84edafa0bbe18"
+
 SOURCE = Source(
     name="webmedqa",
     title="webMedQA",
@@ -21,10 +23,8 @@ SOURCE = Source(
         RawFile(
             "train.zip",
             (
-                Https(
-                    "https://media.githubusercontent.com/media/hejunqing/webMedQA/"
-                    "8521bbb5a61eae6021b10806b6f84edafa0bbe18/train.zip"
-                ),
+                Https(f"https://media.githubusercontent.com/media/{_REPO}/{_REVISION}/train.zip"),
+                Https(f"https://github.com/{_REPO}/raw/{_REVISION}/train.zip"),
             ),
             sha256="601a21b9769356f04ae43b88eec7e4f77ea9d2fa75204c046171b18426846892",
             size=59_919_275,
