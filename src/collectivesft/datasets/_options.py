@@ -43,4 +43,4 @@ def chosen(dataset: str, options: Iterable[Option], texts: Iterable[str]) -> dic
 
 def takes(name: str, what: str) -> Option:
     """An option that reads or drops one part of a dataset."""
-    return Option(name, ("read", "drop"), f"{what}: read, or drop")
+    return Option(name, ("read", "drop"), what)
