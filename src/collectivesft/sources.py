@@ -50,6 +50,7 @@ class RawFile:
         path: where it lies in the source's own folder (the same in the demo and by hand).
         locations: tried in order; empty when the file can only be placed by hand.
         sha256, git_blob, size: what is known of the content; None when nobody has read it yet.
+        locked: the lock file that says so and the source's name there, where it is one that does.
     """
 
     path: str
@@ -57,6 +58,7 @@ class RawFile:
     sha256: str | None = None
     git_blob: str | None = None
     size: int | None = None
+    locked: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)

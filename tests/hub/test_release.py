@@ -259,6 +259,15 @@ class TestManifest:
         assert manifest["training"] == {"steps": 2, "last": {"step": 2, "eval_loss": 2}}
         assert manifest["lock"]["sha256"] == sha256(made.root / "model-cpu.lock")
 
+    def test_sets_left_out_are_named(self, folder):
+        assert "without these sets" not in folder().release().text
+        made = folder("other")
+        raw = {"source": "datasets/nlpec", "files": [], "left_out": "a.json: no address"}
+        (made.root / "raw-medqa.json").write_text(json.dumps(raw))
+        made.release()
+        assert made.manifest["left_out"] == {"datasets/nlpec": "a.json: no address"}
+        assert "made without these sets of its configuration: nlpec (reasons below)" in made.text
+
     def test_publish_accepts_it(self, hub, folder):
         from collectivesft.hub.publish import publish
 

@@ -219,3 +219,12 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     assert "- CMB-train: `该问题源自{exam_type}，面向{exam_class}中的{exam_subject}。⏎⏎{qu" in text
     assert "- MedQA, Mainland: `这是国家医学委员会考试的题目。⏎⏎" in text
     assert "- mobile number: 0 rows" in text and "Names of people are not recognised." in text
+    assert "left out" not in text.lower()
+
+    ledger = json.loads(sources[0].read_bytes())
+    ledger["left_out"] = {"medqa": "a.zip: it has no address"}
+    sources[0].write_text(json.dumps(ledger), encoding="utf-8")
+    write_card(*sources, tmp_path / "card.md")
+    text = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert "drawn from 1 set." in text and "| left out |  |  |" in text
+    assert "## Sets left out" in text and "- MedQA: a.zip: it has no address" in text

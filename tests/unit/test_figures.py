@@ -77,6 +77,7 @@ def a_ledger() -> dict:
             "decontaminate": counts(4, in_benchmark=1),
             "mix": counts(3, not_sampled=1),
         },
+        "left_out": {},
     }
 
 
@@ -146,7 +147,7 @@ def test_bytes_do_not_depend_on_the_process(tmp_path):
     source = tmp_path / "mixture.json"
     source.write_text(json.dumps(a_mixture()), encoding="utf-8")
     ledger = tmp_path / "ledger.json"
-    ledger.write_text(json.dumps({"titles": TITLES}), encoding="utf-8")
+    ledger.write_text(json.dumps({"titles": TITLES, "left_out": {}}), encoding="utf-8")
     command = [
         sys.executable,
         "-m",
@@ -184,6 +185,22 @@ def test_curation_table_keeps_the_order_of_the_sets_and_adds_up():
     dropped = sum(row["rows"] for row in cmb if row["outcome"] == "dropped")
     kept = [row["rows"] for row in cmb if row["outcome"] == "kept"]
     assert (kept[-1], kept[-1] + dropped) == (2, 6)
+
+
+def test_figures_name_a_set_that_was_left_out(tmp_path):
+    ledger = a_ledger() | {"left_out": {"medqa": "it has no address"}}
+    rows = curation.table(ledger)
+    assert [row for row in rows if row["outcome"] == "left_out"] == [
+        {"dataset": "medqa", "title": "MedQA", "step": "read", "outcome": "left_out",
+         "reason": "it has no address", "rows": 0}
+    ]  # fmt: skip
+    assert b"<!-- left out -->" in drawn(curation, rows, tmp_path / "figure")[".svg"]
+
+    (tmp_path / "mixture.json").write_text(json.dumps(a_mixture()), encoding="utf-8")
+    content = {"titles": TITLES, "left_out": {"discmed": "it has no address"}}
+    (tmp_path / "ledger.json").write_text(json.dumps(content), encoding="utf-8")
+    mixture.draw_file(*(tmp_path / f"{n}.json" for n in ("mixture", "ledger")), tmp_path / "m.svg")
+    assert "Left out of this run: DISC-" in (tmp_path / "m.svg").read_text("utf-8")
 
 
 def test_curation_without_a_single_drop(tmp_path):
@@ -271,7 +288,7 @@ def test_inputs_name_the_file_at_fault(tmp_path):
     with pytest.raises(UserError, match="NAME=PATH"):
         inputs.read_histories([str(empty)])
     ledger = tmp_path / "ledger.json"
-    ledger.write_text(json.dumps({"titles": TITLES}), encoding="utf-8")
+    ledger.write_text(json.dumps({"titles": TITLES, "left_out": {}}), encoding="utf-8")
     with pytest.raises(InputError, match=r"clinical.*curated mix"):
         mixture.draw_file(clinical, ledger, tmp_path / "figure.svg")
     with pytest.raises(InputError, match=r"clinical.*curated ledger"):

@@ -52,6 +52,7 @@ def inputs(tmp_path: Path) -> dict:
             "order": ["cmid"],
             "datasets": {"cmid": steps},
             "totals": steps,
+            "left_out": {},
         },
         "mixture": {"train": 18, "validation": 2, "datasets": [drawn]},
         "contamination": {
@@ -130,6 +131,30 @@ def test_pdf_shows_the_values_and_the_mark_of_a_demo(inputs, tmp_path, demo):
     assert "turns 40 raw rows into 30 clean" in text
     assert "34.6 %" in text and "1,234 questions" in text
     assert ("DEMONSTRATION BUILD" in text) is demo
+
+
+def test_pdf_names_what_was_left_out(inputs, tmp_path):
+    ledger = json.loads(inputs["files"]["ledger"].read_bytes())
+    ledger["order"].append("nlpec")
+    ledger["datasets"]["nlpec"] = {"read": counts(0)}
+    ledger["left_out"] = {"nlpec": "train.json: it has no address"}
+    write_json(inputs["files"]["ledger"], ledger)
+    pdf, tables = typeset(inputs, tmp_path)
+    pages = pypdf.PdfReader(pdf).pages
+    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    assert "fetches 1 training set (1 more could not be had), turns 40 raw rows" in text
+    assert "This run does without 1 set of its configuration" in text
+    assert "NLPEC (train.json: it has no address)" in text
+    assert "The mixture lacks NLPEC, which could not be had" in text
+    rows = (tables / "datasets.csv").read_text("utf-8").splitlines()
+    assert rows[0].startswith("set,used,") and rows[2].startswith("NLPEC,no,")
+
+
+def test_pdf_of_a_whole_run_speaks_of_nothing_left_out(inputs, tmp_path):
+    pages = pypdf.PdfReader(typeset(inputs, tmp_path)[0]).pages
+    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    assert "fetches 1 training set, turns" in text
+    assert "does without" not in text and "lacks" not in text and "left out" not in text
 
 
 def test_same_values_same_bytes(inputs, tmp_path):

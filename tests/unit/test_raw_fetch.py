@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft.errors import InputError, UserError
-from collectivesft.raw import catalogue, fetch, local, locations, status
+from collectivesft.raw import catalogue, fetch, local, locations, target
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import GoogleDrive, Https, Hub, PyPI, RawFile, Source
 
@@ -359,9 +359,9 @@ class TestDownload:
     def test_damaged_journal_costs_only_the_origin(self, server, known, manifest):
         known(RawFile("a.json", (Https(server.put(BODY).url),)))
         fetch.fetch_source("datasets/fake", manifest)
-        (manifest.parent / "files" / fetch.JOURNAL).write_bytes(b"{")
+        (manifest.parent / "files" / target.JOURNAL).write_bytes(b"{")
         fetch.fetch_source("datasets/fake", manifest)
-        assert read(manifest)[0]["origin"] == fetch.BY_HAND
+        assert read(manifest)[0]["origin"] == target.BY_HAND
 
 
 class TestByHand:
@@ -370,7 +370,7 @@ class TestByHand:
         (manifest.parent / "files").mkdir(parents=True)
         (manifest.parent / "files/a.json").write_bytes(BODY)
         fetch.fetch_source("datasets/fake", manifest)
-        assert read(manifest)[0]["origin"] == fetch.BY_HAND
+        assert read(manifest)[0]["origin"] == target.BY_HAND
 
     def test_is_put_aside_when_wrong(self, known, manifest):
         known(RawFile("a.json", sha256=SHA))
@@ -531,18 +531,6 @@ class TestCatalogue:
             paths = [file.path for file in catalogue.load(name).files]
             assert [local.safe_name(path) for path in paths] == paths, name
             assert len(set(paths)) == len(paths), name
-
-    def test_status_tells_what_is_here(self, tmp_path, capsys):
-        good, bad = tmp_path / "datasets/cmb", tmp_path / "datasets/cmid"
-        fetch.write_manifest(fetch.Target("datasets/cmb", good / "manifest.json"), [])
-        bad.mkdir()
-        (bad / "manifest.json").write_text("{}")
-        here = {row[0]: row[-1] for row in status.table_rows(tmp_path)}
-        assert here["datasets/cmb"] == "0 files"
-        assert here["datasets/cmid"] == "damaged"
-        assert here["datasets/medqa"] == "no"
-        status.print_table(None)
-        assert "not asked" in capsys.readouterr().out
 
 
 class TestKill:

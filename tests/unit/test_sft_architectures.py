@@ -103,7 +103,7 @@ def test_examples_are_not_packed_where_positions_do_not_part_them(workshop, tmp_
     for kind, packed in (("cpmant", False), ("gpt2", True)):
         base = workshop.base(kind)
         tokens = Tokens.load(workshop.tokens(base), "train")
-        run = Run(load(base), training, tokens, tokens, None, "cpu")
+        run = Run(load(base), training, tokens, tokens, None, World(0, 1, "cpu"), Request())
         assert any(len(batch) > 1 for batch in run.plan.step(0)) == packed
 
 

@@ -22,6 +22,23 @@ WRONG = {
         {"raw": {"folder": "$NOT_SET_HERE/x"}},
         "environment variable $NOT_SET_HERE",
     ),
+    "files without a folder": (
+        {"sources": {"datasets/cmid": {"files": ["a"]}}},
+        "sources.datasets/cmid: 'folder' is a dependency of 'files'",
+    ),
+    "a benchmark left out": (
+        {"sources": {"benchmarks/cmb": {"missing": "leave_out"}}},
+        "sources.benchmarks/cmb.missing: a benchmark cannot be left out",
+    ),
+    "a reader without options": (
+        {"readers": {"cmedqa": {"answers": "all"}}},
+        "unknown key readers.cmedqa; did you mean 'cmedqa2'?",
+    ),
+    "a wrong option of a reader": (
+        {"readers": {"cmedqa2": {"answers": "some"}}},
+        "readers.cmedqa2.answers: 'some' is not one of ['first', 'all']",
+    ),
+    "another word for missing": ({"raw": {"missing": "skip"}}, "raw.missing: 'skip' is not one of"),
     "an unknown source": ({"sources": {"datasets/x": {"folder": "y"}}}, "sources: unknown name"),
 }
 
@@ -74,3 +91,13 @@ def test_dry_run_of_the_paper_shows_the_whole_plan(clone, snakemake):
         "paper.pdf",
     ):
         assert wanted in whole
+
+
+def test_damaged_lock_file_is_named(clone, snakemake):
+    lock = {"datasets/cmid": {"CMID.json": {"size": 1, "sha256": "abc"}}}
+    (clone / "config/raw.lock.yaml").write_text(yaml.safe_dump(lock), encoding="utf-8")
+    result = snakemake("-n")
+    assert result.returncode != 0
+    assert result.stderr.startswith(
+        "error: config: config/raw.lock.yaml: datasets/cmid.CMID.json.sha256: 'abc' does not match"
+    )

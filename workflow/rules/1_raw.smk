@@ -1,9 +1,12 @@
 # Stage 1: raw files of datasets, benchmarks and base models, verified. A killed download goes on
-# where it stopped: the files lie beside the manifest, which is written last.
+# where it stopped: the files lie beside the manifest, which is written last. A set that cannot be
+# had may be left out (config: raw.missing): its manifest then says why and lists no files, and it
+# is fetched again when somebody places its files, or when the manifest is deleted.
 
 
 rule raw_fetch:
     input:
+        placed=source_placed,
         checksums=source_checksums,
         code=source_code,
     output:
@@ -23,10 +26,12 @@ rule raw_fetch:
         runtime=720,
     params:
         options=source_options,
+        lock="config/raw.lock.yaml",  # not an input: a new entry must not fetch anything again
         folder=subpath(output.manifest, parent=True),
     shell:
         "python -m collectivesft raw fetch --source {wildcards.kind}/{wildcards.name}"
-        " --out {params.folder}/files --manifest {output.manifest} {params.options} 2> {log}"
+        " --out {params.folder}/files --manifest {output.manifest} --lock {params.lock}"
+        " {params.options} 2> {log}"
 
 
 rule raw_fetch_model:

@@ -22,10 +22,12 @@ rule curated_read:
     resources:
         mem_mb=4000,
         runtime=120,
+    params:
+        options=reader_options,
     shell:
         "python -m collectivesft curated read --dataset {wildcards.dataset}"
         " --manifest {input.manifest} --out {output.examples} --dropped {output.dropped}"
-        " --ledger {output.ledger} 2> {log}"
+        " --ledger {output.ledger} {params.options} 2> {log}"
 
 
 rule curated_clean:

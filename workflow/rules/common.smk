@@ -12,6 +12,9 @@ import dependencies
 
 try:
     configuration.check(config, Path(workflow.basedir))
+    configuration.check_lock(
+        config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results")
+    )
 except configuration.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines where one says it all.
     sys.exit(f"error: config: {error}")
@@ -78,6 +81,12 @@ def reader_code(wildcards):
     return code("curated/read.py", f"datasets/{wildcards.dataset}.py")
 
 
+def reader_options(wildcards):
+    """Options of `curated read` that a dataset's reader has of its own."""
+    chosen = config["readers"].get(wildcards.dataset, {})
+    return [f"--option {name}={value}" for name, value in sorted(chosen.items())]
+
+
 def items_code(wildcards):
     """What reading one benchmark's items runs."""
     return code("curated/read.py", f"benchmarks/{wildcards.benchmark}.py")
@@ -106,7 +115,14 @@ def source_options(wildcards):
     options = [f"--folder {shlex.quote(place['folder'])}"] if place["folder"] else []
     options += [f"--checksums {shlex.quote(place['checksums'])}"] if place["checksums"] else []
     options += [f"--file {shlex.quote(name)}" for name in place["files"]]
+    options += [f"--missing {place['missing']}"] if place["missing"] != "error" else []
     return " ".join(options)
+
+
+def source_placed(wildcards):
+    """Files that somebody placed for a source: one that appears or changes is taken."""
+    place = configuration.place(config, wildcards.kind, wildcards.name)
+    return configuration.placed(place, Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/files"))
 
 
 def source_checksums(wildcards):

@@ -16,12 +16,14 @@ def write_card(ledger: Path, mixture: Path, contamination: Path, out: Path) -> N
 
 def card(ledger: dict[str, Any], mixture: dict[str, Any], contamination: dict[str, Any]) -> str:
     """The card's text."""
+    used = len(ledger["datasets"]) - len(ledger["left_out"])
     parts = [
         f"# Data of the experiment {mixture['experiment']}",
         f"{mixture['train']:,} training examples and {mixture['validation']:,} held out, "
-        f"drawn from {len(ledger['datasets'])} sets.",
+        f"drawn from {used} set{'' if used == 1 else 's'}.",
         "## Sets",
         _sets(ledger, mixture),
+        *_left_out(ledger),
         "## Composition",
         _composition(mixture),
         "## Prompts",
@@ -48,9 +50,21 @@ def _sets(ledger: dict[str, Any], mixture: dict[str, Any]) -> str:
         published = "unknown" if source.rows is None else f"{source.rows:,}"
         title = f"[{source.title}]({source.homepage})"
         cells = [title, source.licence, source.access.replace("_", " "), published]
-        cells += [f"{read:,}", f"{kept:,}", f"{trained.get(name, 0):,}"]
+        if name in ledger["left_out"]:
+            cells += ["left out", "", ""]
+        else:
+            cells += [f"{read:,}", f"{kept:,}", f"{trained.get(name, 0):,}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def _left_out(ledger: dict[str, Any]) -> list[str]:
+    """A section on the sets that the configuration names and that could not be had, if any."""
+    if not ledger["left_out"]:
+        return []
+    lines = ["Sets of the configuration that could not be had; nothing of them is used:", ""]
+    lines += [f"- {ledger['titles'][name]}: {why}" for name, why in ledger["left_out"].items()]
+    return ["## Sets left out", "\n".join(lines)]
 
 
 def curated(steps: dict[str, Any]) -> int:
@@ -120,6 +134,10 @@ def _contamination(report: dict[str, Any]) -> str:
 def _notes(ledger: dict[str, Any]) -> str:
     lines = []
     for name in ledger["order"]:
-        source = datasets.get(name).SOURCE
-        lines += [f"- {source.title}: {note}" for note in source.notes]
+        reader = datasets.get(name)
+        lines += [f"- {reader.SOURCE.title}: {note}" for note in reader.SOURCE.notes]
+        values = ledger["options"].get(name, {})
+        for option in (o for o in getattr(reader, "OPTIONS", ()) if o.name in values):
+            text = f"read with {option.name}={values[option.name]} ({option.help})."
+            lines.append(f"- {reader.SOURCE.title}: {text}")
     return "\n".join(lines)

@@ -26,6 +26,9 @@ def read(
     out: Out,
     dropped: Dropped,
     ledger: Ledger,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the reader's own options.")
+    ] = None,
 ) -> None:
     """Read a dataset's raw rows as examples.
 
@@ -34,7 +37,7 @@ def read(
     """
     from collectivesft.curated.read import read_dataset
 
-    read_dataset(dataset, manifest, out, dropped, ledger)
+    read_dataset(dataset, manifest, out, dropped, ledger, option or ())
 
 
 @app.command()

@@ -35,10 +35,15 @@ class Entry:
 
 
 class StepLedger:
-    """Counts what passes through one step."""
+    """Counts what passes through one step.
+
+    ``left_out`` says which sets are not there, and why; ``options`` how a set was read.
+    """
 
     def __init__(self, step: str, datasets: Iterable[str] = ()):
         self.step, self.entries = step, {name: Entry() for name in datasets}
+        self.left_out: dict[str, str] = {}
+        self.options: dict[str, dict[str, str]] = {}
 
     def entry(self, dataset: str) -> Entry:
         """The counts of a dataset; made where there is none yet."""
@@ -58,7 +63,9 @@ class StepLedger:
     def write(self, path: Path) -> None:
         """Write the step's ledger as JSON."""
         datasets = {name: entry.as_json() for name, entry in self.entries.items()}
-        write_json(path, {"step": self.step, "datasets": datasets})
+        facts = {"left_out": self.left_out, "options": self.options}
+        said = {name: fact for name, fact in facts.items() if fact}
+        write_json(path, {"step": self.step, "datasets": datasets, **said})
 
 
 def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) -> dict[str, Any]:
@@ -67,15 +74,19 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     Args:
         paths: ledgers of the steps, in their order; several of one step add to each other.
         out: JSON ``{"steps", "order": [name], "titles": {name: title}, "datasets": {name:
-            {step: counts}}, "totals": {step: counts}}``.
+            {step: counts}}, "totals": {step: counts}, "left_out": {name: reason},
+            "options": {name: {option: value}}}``.
 
     Raises:
         InputError: rows in and kept plus dropped differ, or a step does not take what the one
             before handed on.
     """
     datasets: dict[str, dict[str, Any]] = {}
+    facts: dict[str, dict[str, Any]] = {"left_out": {}, "options": {}}
     for path in paths:
         content = _book(path)
+        for what, known_of in facts.items():
+            known_of |= content.get(what, {})
         for name, counts in content["datasets"].items():
             steps = datasets.setdefault(name, {})
             _check(path, name, counts, list(steps.values())[-1] if steps else None)
@@ -89,7 +100,7 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     titles = {name: known.get(name).SOURCE.title for name in datasets}
     result = {"steps": steps, "datasets": datasets, "totals": totals}
     # JSON objects here are sorted by key: the order of the sets is kept apart.
-    result |= {"order": list(datasets), "titles": titles}
+    result |= {"order": list(datasets), "titles": titles, **facts}
     write_json(out, result)
     write_text(csv_path, _csv(result))
     write_text(markdown, _markdown(result))
@@ -152,6 +163,8 @@ def _lines(result: dict) -> Iterator[list[Any]]:
             for what in ("dropped", "changed"):
                 for reason, rows in counts[what].items():
                     yield [*head, what, reason, rows]
+    for name, reason in result["left_out"].items():
+        yield [name, STEPS[0], 0, 0, "left_out", reason, 0]
 
 
 def _csv(result: dict) -> str:
@@ -175,4 +188,7 @@ def _markdown(result: dict) -> str:
     for step in steps:
         for reason, rows in result["totals"][step]["dropped"].items():
             lines.append(f"| {step} | {reason.replace('_', ' ')} | {rows:,} |")
+    if result["left_out"]:
+        lines += ["", "Left out of this run:", ""]
+        lines += [f"- {name}: {reason}" for name, reason in result["left_out"].items()]
     return "\n".join(lines) + "\n"

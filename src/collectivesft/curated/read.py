@@ -7,6 +7,7 @@ from collectivesft import benchmarks, datasets
 from collectivesft.benchmarks.item import dump_item
 from collectivesft.curated.ledger import StepLedger
 from collectivesft.curated.store import write_results
+from collectivesft.datasets._options import chosen
 from collectivesft.errors import InputError
 from collectivesft.example import Drop, Example
 from collectivesft.files import atomic_path
@@ -14,16 +15,33 @@ from collectivesft.progress import track
 from collectivesft.raw.folder import RawFolder
 
 
-def read_dataset(name: str, manifest: Path, out: Path, dropped: Path, ledger: Path) -> None:
-    """Write a dataset's examples and its unusable rows.
+def read_dataset(
+    name: str,
+    manifest: Path,
+    out: Path,
+    dropped: Path,
+    ledger: Path,
+    options: Iterable[str] = (),
+) -> None:
+    """Write a dataset's examples and its unusable rows; none for a set that was left out.
+
+    Args:
+        options: ``NAME=VALUE`` of the reader's own options; the others have their defaults.
 
     Raises:
+        UserError: an option that the reader does not have.
         InputError: a raw file is not what its reader expects, with file and row.
     """
     raw = RawFolder.load(manifest)
-    counts = StepLedger("read", [name])
-    rows = track(datasets.get(name).read(raw), f"read {name}")
-    write_results(_some(counts.watch(rows), name, manifest), out, dropped)
+    counts, reader = StepLedger("read", [name]), datasets.get(name)
+    values = chosen(name, getattr(reader, "OPTIONS", ()), options)
+    if raw.left_out:
+        counts.left_out[name] = raw.left_out
+        write_results([], out, dropped)
+    else:
+        counts.options |= {name: values} if values else {}
+        rows = track(reader.read(raw, **values), f"read {name}")
+        write_results(_some(counts.watch(rows), name, manifest), out, dropped)
     counts.write(ledger)
 
 
@@ -44,6 +62,8 @@ def read_benchmark(name: str, manifest: Path, out: Path) -> None:
         InputError: a raw file is not what the benchmark expects, or an id appears twice.
     """
     raw, seen = RawFolder.load(manifest), set()
+    if raw.left_out:
+        raise InputError(manifest, f"left out ({raw.left_out})", "Delete it and fetch it again")
     with atomic_path(out) as partial, open(partial, "w", encoding="utf-8") as handle:
         for item in track(benchmarks.get(name).items(raw), f"read {name}"):
             if item.id in seen:

@@ -23,6 +23,8 @@ def get(name: str) -> ModuleType:
     """The module of a dataset: ``SOURCE``, ``PROMPT`` and ``read(raw: RawFolder)``, which yields
     examples and drops.
 
+    A reader with choices lists them in ``OPTIONS`` and takes each as a keyword argument.
+
     Raises:
         UserError: unknown; the message lists the known ones.
     """

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from collectivesft.datasets._options import Option
 from collectivesft.datasets._rows import Row, pair
 from collectivesft.datasets._tables import csv_rows, lines
 from collectivesft.example import Drop, Example
@@ -32,25 +33,33 @@ SOURCE = Source(
     rows=100_000,
     notes=(
         "The paper's model card counts questions; its released script writes one row for each "
-        "right answer (about 188,000). Here: one row a question, its first right answer.",
+        "right answer (about 188,000). By default one row a question, its first right answer.",
         "Candidates come as question_id,pos_ans_id,neg_ans_id or question_id,ans_id,cnt,label.",
     ),
 )
 
 # As the paper's code asks (preprocess/cmedqa2_to_sft.py): the question alone.
 PROMPT = "{question}"
-# Right answers taken for each question, in the candidates' order.
-ANSWERS_PER_QUESTION = 1
+
+OPTIONS = (
+    Option(
+        "answers",
+        ("first", "all"),
+        "first: one row a question, as the paper's model card counts; all: one row for each right "
+        "answer, as its script writes",
+    ),
+)
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
-    """Yield one row for each training question, in the order of question.csv.
+def read(raw: RawFolder, answers: str = "first") -> Iterator[Example | Drop]:
+    """Yield a row for each training question or right answer, in the order of question.csv.
 
     Questions that train_candidates.txt does not name belong to dev and test and are no rows.
     """
-    right = _right_answers(Part.of(raw, "train_candidates.zip", "train_candidates.txt"))
-    wanted = {answer for answers in right.values() for answer in answers}
-    answers = _contents(Part.of(raw, "answer.zip", "answer.csv"), "ans_id", wanted)
+    most = 1 if answers == "first" else None
+    right = _right_answers(Part.of(raw, "train_candidates.zip", "train_candidates.txt"), most)
+    wanted = {answer for found in right.values() for answer in found}
+    contents = _contents(Part.of(raw, "answer.zip", "answer.csv"), "ans_id", wanted)
     questions = Part.of(raw, "question.zip", "question.csv")
     for row in csv_rows(questions, ("question_id", "content")):
         if row.value is None:
@@ -58,7 +67,7 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
             continue
         key = row.text("question_id")
         if key in right:
-            yield from _examples(row, key, right.pop(key), answers)
+            yield from _examples(row, key, right.pop(key), contents)
     for key in right:
         place = Row(questions, 1, None)
         yield place.drop(f"cmedqa2:{key}", "missing_question", detail=f"no question {key}")
@@ -79,8 +88,8 @@ def _examples(
             yield row.drop(id, "missing_answer", question, f"no answer {answer}")
 
 
-def _right_answers(part: Part) -> dict[str, list[str]]:
-    """Each training question's right answers, at most ANSWERS_PER_QUESTION."""
+def _right_answers(part: Part, most: int | None) -> dict[str, list[str]]:
+    """Each training question's right answers in the candidates' order, at most ``most``."""
     header = next((line for _, line in lines(part)), "")
     paired = "pos_ans_id" in header
     columns = ("question_id", "pos_ans_id") if paired else ("question_id", "ans_id", "label")
@@ -91,7 +100,7 @@ def _right_answers(part: Part) -> dict[str, list[str]]:
         found = right.setdefault(row.text("question_id"), [])
         answer = row.text(columns[1])
         positive = paired or row.text("label") == "1"
-        if positive and answer not in found and len(found) < ANSWERS_PER_QUESTION:
+        if positive and answer not in found and (most is None or len(found) < most):
             found.append(answer)
     return right
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from collectivesft.datasets._options import takes
 from collectivesft.datasets._rows import Ids, Row, pair
 from collectivesft.datasets._tables import parquet_rows
 from collectivesft.example import Drop, Example
@@ -25,8 +26,9 @@ SOURCE = Source(
     files=tuple(RawFile(path, (Hub(_REPO, _REVISION, path),)) for path in _FILES),
     rows=273_518,
     notes=(
-        "All three configurations are used (211,269 + 1,000 + 61,249): their sum is the row "
-        "count of the paper's model card.",
+        "By default all three configurations are used (211,269 + 1,000 + 61,249): their sum is the "
+        "row count of the paper's model card, though its code has no converter for this set and "
+        "its published yaml does not name it.",
         "The unlabelled configuration has no final decision.",
         "The authors' own pubmedqa-labelled.json is read too.",
     ),
@@ -39,14 +41,33 @@ PROMPT = (
 )
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
-    """Yield an example per question from the Parquet files, or from the authors' JSON."""
+OPTIONS = (
+    takes("artificial", "211,269 questions made from titles, answers yes or no by rule"),
+    takes("labeled", "1,000 questions with decisions by experts"),
+    takes("unlabeled", "61,249 questions without a decision"),
+)
+
+
+def read(
+    raw: RawFolder, artificial: str = "read", labeled: str = "read", unlabeled: str = "read"
+) -> Iterator[Example | Drop]:
+    """Yield an example per question from the Parquet files, or from the authors' JSON.
+
+    Questions of a configuration that is not wanted are dropped as other_configuration.
+    """
+    chosen = dict(zip(CONFIGS, (artificial, labeled, unlabeled), strict=True))
     ids = Ids("pubmedqa")
     for name in raw.names:
         part = Part.of(raw, name)
         rows = _labelled_rows(part) if name.endswith(".json") else _parquet_rows(part)
+        config = "pqa_labeled" if name.endswith(".json") else name.partition("/")[0]
+        wanted = chosen.get(config, "read") == "read"
         for row, fields in rows:
-            yield _example(row, ids, *fields)
+            id, question = ids(fields[0], row), fields[1]
+            if wanted:
+                yield _example(row, id, config, *fields[1:])
+            else:
+                yield row.drop(id, "other_configuration", question, config)
 
 
 def _parquet_rows(part: Part) -> Iterator[tuple[Row, tuple[Any, ...]]]:
@@ -71,15 +92,12 @@ def _labelled_rows(part: Part) -> Iterator[tuple[Row, tuple[Any, ...]]]:
 
 
 def _example(
-    row: Row, ids: Ids, key: str, question: str, contexts: list[str], answer: str, decision: str
+    row: Row, id: str, config: str, question: str, contexts: list[str], answer: str, decision: str
 ) -> Example | Drop:
-    id = ids(key, row)
     abstract = "\n".join(context for context in contexts if context)
     if question and not abstract:
         return row.drop(id, "empty_context", question)
     user = fill(PROMPT, abstract=abstract, question=question) if question else ""
     if answer and decision:
         answer = f"{answer}\nFinal answer: {decision}."
-    name = row.part.name
-    config = "pqa_labeled" if name.endswith(".json") else name.partition("/")[0]
     return pair(row, id, "pubmedqa", "en", user, answer, decision=decision, category=config)

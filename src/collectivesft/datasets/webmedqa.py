@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from collectivesft.datasets._options import Option
 from collectivesft.datasets._rows import Row, pair
 from collectivesft.datasets._tables import tsv_rows
 from collectivesft.example import Drop, Example
@@ -10,6 +11,8 @@ from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Https, RawFile, Source
+
+_REPO, _REVISION = "hejunqing/webMedQA", "8521bbb5a61eae6021b10806b6f84edafa0bbe18"
 
 SOURCE = Source(
     name="webmedqa",
@@ -21,10 +24,8 @@ SOURCE = Source(
         RawFile(
             "train.zip",
             (
-                Https(
-                    "https://media.githubusercontent.com/media/hejunqing/webMedQA/"
-                    "8521bbb5a61eae6021b10806b6f84edafa0bbe18/train.zip"
-                ),
+                Https(f"https://media.githubusercontent.com/media/{_REPO}/{_REVISION}/train.zip"),
+                Https(f"https://github.com/{_REPO}/raw/{_REVISION}/train.zip"),
             ),
             sha256="601a21b9769356f04ae43b88eec7e4f77ea9d2fa75204c046171b18426846892",
             size=59_919_275,
@@ -34,7 +35,7 @@ SOURCE = Source(
     notes=(
         "train.zip is kept in Git LFS: the repository's raw address gives a pointer of 133 bytes.",
         "The paper's model card counts nearly all 253,050 rows, yet its script keeps only those "
-        "labelled 1, about 50,600. Here too: the others are dropped as not_labelled.",
+        "labelled 1, about 50,600. So by default here: the others are dropped as not_labelled.",
         "Dates that the site appended to answers (2015-05-1012:30) are taken off.",
     ),
 )
@@ -45,21 +46,32 @@ _COLUMNS = ("department", "label", "question_id", "question", "answer")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{4}:\d{2}", re.ASCII)
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
-    """Yield an example per row that is labelled as the answer."""
+OPTIONS = (
+    Option(
+        "rows",
+        ("labelled", "all"),
+        "labelled: rows marked as the chosen answer, as the paper's script takes; all: the four "
+        "other answers of each question too, as its model card counts",
+    ),
+)
+
+
+def read(raw: RawFolder, rows: str = "labelled") -> Iterator[Example | Drop]:
+    """Yield an example per row that is labelled as the answer, or per row; meta has the label."""
     for name in raw.names:
         for row in tsv_rows(Part.of(raw, name, "medQA.train.txt"), _COLUMNS):
-            yield _example(row, f"webmedqa:{row.number}")
+            yield _example(row, f"webmedqa:{row.number}", rows)
 
 
-def _example(row: Row, id: str) -> Example | Drop:
+def _example(row: Row, id: str, rows: str) -> Example | Drop:
     if row.value is None:
         return row.drop(id, "malformed_row", detail=f"fewer than {len(_COLUMNS)} fields")
     question, label = row.text("question"), row.text("label")
-    if label == "0":
+    if label == "0" and rows == "labelled":
         return row.drop(id, "not_labelled", question)
-    if label != "1":
+    if label not in ("0", "1"):
         return row.drop(id, "bad_label", question, f"label is {label[:20]!r}")
     answer = _DATE.sub("", row.text("answer")).strip()
     facts = {"category": row.text("department"), "question_id": row.text("question_id")}
+    facts |= {"label": label} if rows == "all" else {}
     return pair(row, id, "webmedqa", "zh", fill(PROMPT, question=question), answer, **facts)

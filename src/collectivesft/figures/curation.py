@@ -43,19 +43,23 @@ def table(ledger: dict[str, Any]) -> list[dict[str, Any]]:
 
     Returns:
         For each set and for ``total`` at each step one row ``kept``, and one row ``dropped`` for
-        each reason.
+        each reason; one row ``left_out`` for a set that the run does without, with the reason.
     """
     names = ledger.get("order", list(ledger["datasets"]))
     titles = ledger.get("titles", {})
     parts = [(TOTAL, "All sets", ledger["totals"])]
     parts += [(name, titles.get(name, name), ledger["datasets"][name]) for name in names]
     rows = []
+    missing = ledger.get("left_out", {})
     for name, title, steps in parts:
         for step in (step for step in ledger["steps"] if step in steps):
             head = {"dataset": name, "title": title, "step": step}
             rows.append(head | {"outcome": "kept", "reason": "", "rows": steps[step]["kept"]})
             for reason, count in steps[step]["dropped"].items():
                 rows.append(head | {"outcome": "dropped", "reason": reason, "rows": count})
+        if name in missing:
+            head = {"dataset": name, "title": title, "step": ledger["steps"][0]}
+            rows.append(head | {"outcome": "left_out", "reason": missing[name], "rows": 0})
     return rows
 
 
@@ -138,9 +142,10 @@ def _draw_sets(axes, rows: list[dict], sets: list[str]) -> None:
         if any(shares):
             axes.barh(range(len(sets)), shares, left=left, label=label, **look, **style.BAR)
         left = [a + b for a, b in zip(left, shares, strict=True)]
-    for y, (total, count) in enumerate(zip(raw, parts[0][2], strict=True)):
+    missing = {row["dataset"] for row in rows if row["outcome"] == "left_out"}
+    for y, (name, total, count) in enumerate(zip(sets, raw, parts[0][2], strict=True)):
         text = f"{style.thousands(count)} of {style.thousands(total)}"
-        style.bar_label(axes, 100, y, text)
+        style.bar_label(axes, 100, y, "left out" if name in missing else text)
     style.bar_axis(axes, [titles[name] for name in sets], 100, room=0.3)
     style.title_and_legend(axes, "What became of each set’s raw rows", columns=6)
 

@@ -25,10 +25,11 @@ def draw_file(mixture: Path, ledger: Path, out: Path) -> None:
         InputError: another file.
     """
     with inputs.made_by(ledger, "curated ledger"):
-        titles = inputs.read_object(ledger)["titles"]
+        content = inputs.read_object(ledger)
+        titles, left_out = content["titles"], content["left_out"]
     with inputs.made_by(mixture, "curated mix"):
         rows = table(inputs.read_object(mixture), titles)
-    draw(rows, out)
+    draw(rows, out, [titles[name] for name in left_out])
 
 
 def table(mixture: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any]]:
@@ -71,12 +72,13 @@ def _bins(edges: list[int], counts: list[int]) -> Iterable[tuple[int, str, int]]
         yield edges[i], label, count
 
 
-def draw(rows: list[dict[str, Any]], out: Path) -> None:
+def draw(rows: list[dict[str, Any]], out: Path, left_out: Iterable[str] = ()) -> None:
     """Draw the figure and save it with its table.
 
     Args:
         rows: what ``table`` returned.
         out: path of the figure, with any suffix.
+        left_out: titles of sets that the run does without.
     """
     sets = _grouped(rows, "set_style")
     top = 1.1 + 0.23 * max(len(sets), 3)
@@ -99,9 +101,14 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
         f"Mixture “{rows[0]['experiment']}”: {style.thousands(total['train'])} training examples;"
         f" {style.thousands(total['validation'])} held out for validation are not shown."
         f" n-grams of characters, in a sample of {style.thousands(int(sample))} characters."
-        " Source: mixture.json",
+        f" Source: mixture.json{_without(left_out)}",
     )
     style.save(figure, out, rows)
+
+
+def _without(left_out: Iterable[str]) -> str:
+    names = ", ".join(map(style.short_title, left_out))
+    return f". Left out of this run: {names}" if names else ""
 
 
 def _grouped(rows: list[dict], panel: str) -> dict[str, dict[str, int]]:

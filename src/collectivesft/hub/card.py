@@ -100,6 +100,9 @@ def _summary(manifest: dict[str, Any]) -> str:
         f"CollectiveSFT (arXiv 2407.19705), run `{manifest['run']}`, experiment "
         f"`{manifest['experiment']['name']}`."
     )
+    if manifest["left_out"]:
+        names = ", ".join(name.partition("/")[2] for name in manifest["left_out"])
+        text += f" It was made without these sets of its configuration: {names} (reasons below)."
     if manifest["demo"]:
         text += (
             "\n\n**A demonstration.** Small data and a small model show that every step of the "

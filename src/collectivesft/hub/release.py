@@ -53,6 +53,7 @@ def manifest_content(
 ) -> dict[str, Any]:
     """The manifest; nothing in it depends on the machine or the time."""
     recipe = read_experiment(inputs.recipe)
+    sources = [read_json(path) for path in inputs.raw]
     history = [row for _, row in read_jsonl(inputs.history)]
     # Hidden are the workflow's own notes.
     found = (path for path in inputs.model.rglob("*") if path.is_file())
@@ -65,7 +66,8 @@ def manifest_content(
         "experiment": {"name": experiment} | recipe.model_dump(exclude={"base"}),
         "base": _base(inputs.base_recipe),
         "model": {"files": {p.relative_to(inputs.model).as_posix(): _facts(p) for p in files}},
-        "raw": {manifest["source"]: manifest["files"] for manifest in map(read_json, inputs.raw)},
+        "raw": {raw["source"]: raw["files"] for raw in sources},
+        "left_out": {raw["source"]: raw["left_out"] for raw in sources if "left_out" in raw},
         "mixture": read_json(inputs.mixture),
         "ledger": read_json(inputs.ledger)["totals"],
         "contamination": {k: v for k, v in read_json(inputs.contamination).items() if k != "pairs"},

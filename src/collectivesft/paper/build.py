@@ -66,6 +66,7 @@ def _tables(values: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     datasets = [
         {
             "set": d["title"],
+            "used": "no" if d["left_out"] else "yes",
             "styles": " ".join(d["styles"]),
             "languages": " ".join(d["languages"]),
             "published": "" if d["published"] is None else d["published"],

@@ -71,6 +71,7 @@ def _dataset(name: str, ledger: dict, mixture: dict) -> dict[str, Any]:
     drawn = next((part for part in mixture["datasets"] if part["dataset"] == name), None)
     dropped = {step: sum(counts["dropped"].values()) for step, counts in steps.items()}
     return {
+        "left_out": ledger["left_out"].get(name),
         # In a narrow table, without what stands in parentheses.
         "title": source.title.partition(" (")[0],
         "citation": source.citation,

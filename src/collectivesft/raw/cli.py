@@ -1,7 +1,7 @@
 """Verbs of stage raw."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -30,6 +30,16 @@ def fetch(
     file: Annotated[
         list[str] | None, typer.Option(help="Take this file in place of the source's own list.")
     ] = None,
+    missing: Annotated[
+        Literal["error", "leave-out", "leave-out-always"],
+        typer.Option(
+            help="If the dataset cannot be had: stop; leave it out if its access is not open and "
+            "it was refused; leave it out whatever the reason."
+        ),
+    ] = "error",
+    lock: Annotated[
+        Path | None, typer.Option(help="Lock file with checksums of earlier downloads; only read.")
+    ] = None,
 ) -> None:
     """Fetch a dataset's or benchmark's raw files and write their manifest.
 
@@ -37,7 +47,7 @@ def fetch(
     """
     from collectivesft.raw.fetch import fetch_source
 
-    fetch_source(source, manifest, out, folder, checksums, file or ())
+    fetch_source(source, manifest, out, folder, checksums, file or (), missing, lock)
 
 
 @app.command("fetch-model")
@@ -57,15 +67,37 @@ def fetch_model(
 
 
 @app.command()
+def lock(
+    root: Annotated[Path, typer.Option(help="Folder of datasets/ and benchmarks/ with manifests.")],
+    lock: Annotated[Path, typer.Option(help="Lock file to add to.")],
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(help="Forget what is locked of this source, so that new content may come."),
+    ] = None,
+) -> None:
+    """Record size and sha256 of downloads that are not in the lock file yet.
+
+    Example: collectivesft raw lock --root results/paper/1_raw --lock config/raw.lock.yaml
+    """
+    from collectivesft.raw.lock import record
+
+    added = record(sorted(root.glob("*/*/manifest.json")), lock, accept or ())
+    typer.echo("\n".join(added) or "nothing new", err=True)
+
+
+@app.command()
 def status(
     root: Annotated[
         Path | None, typer.Option(help="Folder of datasets/ and benchmarks/ with manifests.")
     ] = None,
+    lock: Annotated[
+        Path | None, typer.Option(help="Lock file with checksums of earlier downloads.")
+    ] = None,
 ) -> None:
-    """Show all sources: licence, access, rows, where they come from, and what is here.
+    """Show all sources: where they lie, licence, access, rows, size, what is here, what to do.
 
-    Example: collectivesft raw status --root results/demo/1_raw
+    Example: collectivesft raw status --root results/paper/1_raw --lock config/raw.lock.yaml
     """
     from collectivesft.raw.status import print_table
 
-    print_table(root)
+    print_table(root, lock)

@@ -7,6 +7,7 @@ the finished partial file first.
 
 import json
 import re
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ import httpx
 from collectivesft.errors import UserError
 from collectivesft.files import write_json
 from collectivesft.progress import Reporter
+from collectivesft.raw.refusal import new_address
 
 ATTEMPTS = 5
 BACKOFF_S = 1.0
@@ -24,10 +26,15 @@ TIMEOUT = httpx.Timeout(60.0, connect=20.0)
 
 
 class DownloadError(UserError):
-    """A location that gives no file; ``status`` is the HTTP status or None for no answer."""
+    """A location that gives no file.
 
-    def __init__(self, message: str, status: int | None = None):
-        self.status = status
+    Args:
+        status: the HTTP status, None for no answer.
+        code: what the Hub calls the reason (its header ``X-Error-Code``), or "".
+    """
+
+    def __init__(self, message: str, status: int | None = None, code: str = ""):
+        self.status, self.code = status, code
         super().__init__(message)
 
 
@@ -110,6 +117,8 @@ def _attempt(request: Request, partial: Path) -> httpx.Headers:
             merged.setdefault("etag", _settle_unsatisfiable(response, partial, offset))
             return merged
         _raise_for_status(request.url, response)
+        if moved := new_address(response):
+            sys.stderr.write(f"{request.url}: moved to {moved}; correct the source's address\n")
         offset = _begin(request.url, response, partial, offset)
         _receive(request, response, partial, offset)
         return merged
@@ -130,7 +139,10 @@ def _raise_for_status(url: str, response: httpx.Response) -> None:
         wait = response.headers.get("retry-after", "")
         raise _Retry(f"HTTP {status}", float(wait) if wait.isdigit() else None)
     detail = response.headers.get("x-error-message") or response.reason_phrase
-    raise DownloadError(f"{url}: HTTP {status} {detail}".rstrip(), status)
+    moved = new_address(response)
+    where = f"{url} (moved to {moved})" if moved else url
+    code = response.headers.get("x-error-code", "")
+    raise DownloadError(f"{where}: HTTP {status} {detail}".rstrip(), status, code)
 
 
 def _offset(url: str, partial: Path) -> int:

@@ -1,42 +1,29 @@
 """Fetches the files of a source, verifies each, and writes the manifest last."""
 
-import contextlib
-import json
+import functools
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from collectivesft import files
 from collectivesft.errors import InputError, UserError
 from collectivesft.raw import catalogue, download, local, locations, verify
+from collectivesft.raw.lock import Lock
+from collectivesft.raw.missing import Missing, Unavailable, take_all, warn
+from collectivesft.raw.target import (
+    BY_HAND,
+    LOCAL,
+    Target,
+    entry,
+    journal,
+    naming,
+    note,
+    write_manifest,
+)
 from collectivesft.sources import GoogleDrive, RawFile
 
-JOURNAL = ".fetched.json"
-BY_HAND = "placed by hand"
-LOCAL = "local"
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the files of one source go: ``files`` beside ``manifest``."""
-
-    name: str
-    manifest: Path
-
-    @classmethod
-    def of(cls, name: str, manifest: Path, out: Path | None = None) -> "Target":
-        """The target of a manifest; ``out``, if given, must be the folder ``files`` beside it."""
-        target = cls(name, Path(manifest))
-        if out is not None and Path(out).resolve() != target.folder.resolve():
-            raise UserError(f"--out {out} must be the folder beside the manifest: {target.folder}.")
-        return target
-
-    @property
-    def folder(self) -> Path:
-        """Folder of the files."""
-        return self.manifest.parent / "files"
+NO_ADDRESS = "it has no address that a program can use"
 
 
 def fetch_source(
@@ -46,6 +33,8 @@ def fetch_source(
     folder: Path | None = None,
     checksums: Path | None = None,
     names: Sequence[str] = (),
+    missing: Missing = "error",
+    lock: Path | None = None,
 ) -> None:
     """Fetch a source's raw files; from a local folder if one is given.
 
@@ -56,6 +45,9 @@ def fetch_source(
         folder: where local copies lie, under the same relative paths.
         checksums: sha256sum's output for the local copies; replaces upstream's checksums.
         names: files to take in place of the source's own list (with ``folder``).
+        missing: whether a dataset that cannot be had is left out; the manifest then lists no
+            files and says why.
+        lock: lock file whose checksums hold where upstream's own are not known; only read.
 
     Raises:
         UserError, InputError: the message says which file, why, and what to do.
@@ -63,13 +55,21 @@ def fetch_source(
     source = catalogue.load(name)
     target = Target.of(name, manifest, out)
     wanted = _select(source.files, names)
+    if lock is not None:
+        held = Lock.read(lock)
+        wanted = [held.pin(name, file) for file in wanted]
     if folder is None and (names or checksums):
         raise UserError("--file and --checksums describe local files: name their --folder too.")
+    if missing != "error" and not name.startswith("datasets/"):
+        raise UserError(f"--missing {missing}: only datasets can be left out, not {name}.")
     if folder is None:
-        entries = [fetch_remote(file, target) for file in wanted]
+        take = functools.partial(fetch_remote, target=target)
     else:
-        entries = copy_all(wanted, Path(folder), target, checksums)
-    write_manifest(target, entries)
+        take = copier(Path(folder), target, checksums)
+    entries, left_out = take_all(wanted, take, source, missing)
+    if left_out:
+        warn(name, left_out, target.manifest)
+    write_manifest(target, entries, left_out)
 
 
 def _select(known: Sequence[RawFile], names: Sequence[str]) -> list[RawFile]:
@@ -79,39 +79,25 @@ def _select(known: Sequence[RawFile], names: Sequence[str]) -> list[RawFile]:
     return [by_name.get(name, RawFile(name)) for name in map(local.safe_name, names)]
 
 
-def write_manifest(target: Target, entries: list[dict]) -> None:
-    """Write the manifest that RawFolder reads; only when every file is in its place."""
-    with naming(target.manifest):
-        files.write_json(target.manifest, {"source": target.name, "files": entries})
+def copier(folder: Path, target: Target, checksums: Path | None) -> Callable[[RawFile], dict]:
+    """A function that copies one local file, checked; one already copied is left.
 
-
-@contextlib.contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Let an error that names no file, such as a full disk's, name this one."""
-    try:
-        yield
-    except OSError as error:
-        if error.filename is None:
-            error.filename = str(path)
-        raise
-
-
-def copy_all(
-    wanted: Sequence[RawFile], folder: Path, target: Target, checksums: Path | None
-) -> list[dict]:
-    """Copy local files, each checked; one already copied is left. Returns manifest entries."""
+    It returns the manifest's entry.
+    """
     sums = local.read_checksums(checksums) if checksums else None
-    entries = []
-    for file in wanted:
+
+    def copy(file: RawFile) -> dict:
         source = local.find(folder, local.safe_name(file.path))
         if source is None:
-            problem = "no such file in the local folder"
-            raise InputError(folder / file.path, problem, "Place it there, or correct --folder")
+            problem = f"{folder / file.path}: no such file in the local folder"
+            remedy = "Place it there, or correct --folder."
+            raise Unavailable(f"{problem}. {remedy}", "not in the folder of local files", True)
         if sums is not None:
             digest = local.checksum_for(sums, Path(checksums), source)
             file = RawFile(file.path, sha256=digest)
-        entries.append(copy_file(source, file, target))
-    return entries
+        return copy_file(source, file, target)
+
+    return copy
 
 
 def copy_file(source: Path, file: RawFile, target: Target) -> dict:
@@ -124,20 +110,20 @@ def copy_file(source: Path, file: RawFile, target: Target) -> dict:
                 while block := reader.read(files.CHUNK):
                     writer.write(block)
             verify.check(partial, RawFile(file.path, sha256=digest), shown=path)
-    return _entry(file.path, path, digest, LOCAL)
+    return entry(file.path, path, digest, LOCAL)
 
 
 def fetch_remote(file: RawFile, target: Target) -> dict:
     """Make sure that one file is in its place, from the first location that gives it.
 
     Raises:
-        UserError: no location gave it; each one's reason is named.
+        Unavailable: no location gave it; each one's reason is named.
     """
     path = target.folder / local.safe_name(file.path)
     present = _present(file, path, target)
     if present is not None:
         return present
-    failures = []
+    failures: list[UserError] = []
     for location in file.locations:
         origin = locations.origin(location)
         try:
@@ -145,10 +131,10 @@ def fetch_remote(file: RawFile, target: Target) -> dict:
                 stated = locations.fetch(location, file, path)
                 digest = _accept(stated, path, target, origin)
         except UserError as error:
-            failures.append(str(error).rstrip("."))
+            failures.append(error)
             continue
-        return _entry(file.path, path, digest, origin)
-    raise UserError(_explain(file, path, failures, target))
+        return entry(file.path, path, digest, origin)
+    raise _unavailable(file, path, failures, target)
 
 
 def _accept(file: RawFile, path: Path, target: Target, origin: str) -> str:
@@ -159,9 +145,10 @@ def _accept(file: RawFile, path: Path, target: Target, origin: str) -> str:
     except InputError as error:
         rejected = verify.reject(partial, path)
         download.forget(path)
-        raise UserError(f"{origin}: {error.problem} (kept as {rejected.name})") from error
+        page = isinstance(error, verify.WebPage)
+        raise Rejected(f"{origin}: {error.problem}", rejected.name, page) from error
     # Noted before the rename: a kill in between costs one more check, never a wrong origin.
-    _note(target, file.path, {"origin": origin, "sha256": digest})
+    note(target, file.path, {"origin": origin, "sha256": digest})
     os.replace(partial, path)
     download.forget(path)
     return digest
@@ -181,37 +168,44 @@ def _present(file: RawFile, path: Path, target: Target) -> dict | None:
         sys.stderr.write(f"{path}: {error.problem}; kept as {rejected.name}, fetching again\n")
         return None
     download.forget(path)  # what a kill right after the rename left
-    noted = _journal(target).get(file.path, {})
+    noted = journal(target).get(file.path, {})
     origin = noted["origin"] if noted.get("sha256") == digest else BY_HAND
-    return _entry(file.path, path, digest, origin)
+    return entry(file.path, path, digest, origin)
 
 
-def _explain(file: RawFile, path: Path, failures: list[str], target: Target) -> str:
-    reasons = "; ".join(failures) or "it has no address that a program can use"
+class Rejected(UserError):
+    """What a location gave is not the file; ``page``: it is a web page in its place."""
+
+    def __init__(self, reason: str, kept: str, page: bool):
+        self.reason, self.page = reason, page
+        super().__init__(f"{reason} (kept as {kept})")
+
+
+def _unavailable(
+    file: RawFile, path: Path, failures: list[UserError], target: Target
+) -> Unavailable:
+    said = "; ".join(str(error).rstrip(".") for error in failures) or NO_ADDRESS
+    short = (getattr(error, "reason", str(error)).rstrip(".") for error in failures)
+    final = all(getattr(error, "page", False) or _refused(error) for error in failures)
+    wrong = any(isinstance(error, Rejected) and not error.page for error in failures)
+    message = _explain(file, path, said, target, wrong)
+    return Unavailable(message, "; ".join(short) or NO_ADDRESS, final)
+
+
+def _refused(error: UserError) -> bool:
+    """The server answered that it does not give the file; a network's failure is no answer."""
+    return isinstance(error, download.DownloadError) and error.status is not None
+
+
+def _explain(file: RawFile, path: Path, reasons: str, target: Target, wrong: bool) -> str:
     drive = [where.file_id for where in file.locations if isinstance(where, GoogleDrive)]
     browser = f", downloaded in a browser from drive.google.com/file/d/{drive[0]}" if drive else ""
     last = "name the folder that holds it with --folder"
     if target.name.startswith("models/"):
         last = "use `kind: folder` in the model's file"
+    accept = verify.acceptance(file) if wrong else ""
     return (
         f"{file.path} could not be fetched: {reasons}. Check the network and run again (what "
         f"has arrived is kept), or place the file{browser} at {path} by hand and run again, or "
-        f"{last}."
+        f"{last}{accept}."
     )
-
-
-def _entry(name: str, path: Path, digest: str, origin: str) -> dict:
-    return {"path": name, "size": path.stat().st_size, "sha256": digest, "origin": origin}
-
-
-def _journal(target: Target) -> dict[str, dict]:
-    """What earlier runs fetched: name to origin and sha256; nothing if it is damaged."""
-    try:
-        journal = json.loads((target.folder / JOURNAL).read_bytes())
-    except (FileNotFoundError, ValueError):
-        return {}
-    return journal if isinstance(journal, dict) else {}
-
-
-def _note(target: Target, name: str, fact: dict) -> None:
-    files.write_json(target.folder / JOURNAL, {**_journal(target), name: fact})

@@ -17,10 +17,12 @@ class RawFolder:
             ``{"source": name, "files": [{"path", "size", "sha256", "origin"}, ...]}``;
             the files lie in ``files/`` beside it.
         names: relative paths of the files, in the manifest's order.
+        left_out: why the source is not part of the run; "" if it is. There are no files then.
     """
 
     manifest: Path
     names: tuple[str, ...]
+    left_out: str = ""
 
     @classmethod
     def load(cls, manifest: Path) -> "RawFolder":
@@ -33,10 +35,11 @@ class RawFolder:
         content = read_json(manifest)
         try:
             sizes = {safe_name(entry["path"]): entry["size"] for entry in content["files"]}
-        except (KeyError, TypeError, UserError) as error:
+            left_out = str(content.get("left_out", ""))
+        except (AttributeError, KeyError, TypeError, UserError) as error:
             remedy = "Delete it and fetch the source again"
             raise InputError(manifest, "not a manifest of raw files", remedy) from error
-        folder = cls(manifest, tuple(sizes))
+        folder = cls(manifest, tuple(sizes), left_out)
         for name, size in sizes.items():
             path = folder.path(name)
             if path.stat().st_size != size:

@@ -17,6 +17,7 @@ import httpx
 
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import CHUNK, atomic_path, sha256
+from collectivesft.raw import refusal
 from collectivesft.raw.archive import find_member
 from collectivesft.raw.download import DownloadError, Request, download, forget, partial_of
 from collectivesft.raw.verify import UNREADABLE
@@ -52,12 +53,26 @@ def fetch(location: Location, file: RawFile, target: Path) -> RawFile:
         case Hub():
             return _hub(location, file, target)
         case Https(url):
-            download(Request(_quoted(url), label=file.path), target)
+            _web(Request(_quoted(url), label=file.path), target)
         case GoogleDrive(file_id):
-            download(Request(_DRIVE.format(file_id), label=file.path), target)
+            _web(Request(_DRIVE.format(file_id), label=file.path), target)
         case PyPI():
             _pypi(location, target)
     return file
+
+
+def _web(request: Request, target: Path) -> None:
+    try:
+        download(request, target)
+    except DownloadError as error:
+        raise _explained(error, refusal.web(error.status)) from error
+
+
+def _explained(error: DownloadError, meaning: str) -> DownloadError:
+    """The error with what it means; one without an answer stays as it is."""
+    if error.status is None or not meaning:
+        return error
+    return DownloadError(f"{str(error).rstrip('.')} ({meaning})", error.status, error.code)
 
 
 def _quoted(url: str) -> str:
@@ -85,17 +100,8 @@ def _hub(location: Hub, file: RawFile, target: Path) -> RawFile:
     try:
         headers = download(Request(url, build_hf_headers(), file.path), target)
     except DownloadError as error:
-        if error.status in (401, 403):
-            raise DownloadError(_explain_gated(location, error), error.status) from error
-        raise
+        raise _explained(error, refusal.hub(location, error.status, error.code)) from error
     return _stated(file, headers)
-
-
-def _explain_gated(location: Hub, error: DownloadError) -> str:
-    return (
-        f"{error}. The Hub wants a token that may read {location.repo}: accept its terms on its "
-        "page if it is gated, then set HF_TOKEN or run `hf auth login`"
-    )
 
 
 def _stated(file: RawFile, headers: httpx.Headers) -> RawFile:

@@ -13,7 +13,8 @@ from collectivesft.errors import InputError, UserError
 from collectivesft.progress import track
 from collectivesft.raw import local, locations, verify
 from collectivesft.raw.download import DownloadError
-from collectivesft.raw.fetch import Target, copy_file, fetch_remote, naming, write_manifest
+from collectivesft.raw.fetch import copy_file, fetch_remote
+from collectivesft.raw.target import Target, naming, write_manifest
 from collectivesft.sources import Hub, RawFile
 
 _Hex64 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -128,7 +129,8 @@ def list_hub(source: HubModel) -> list[RawFile]:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
         raise UserError(
             f"hub:models/{source.repo}@{source.revision}: {reason}. Check the network; for a "
-            "gated model accept its terms on its page and set HF_TOKEN; or use `kind: folder`."
+            f"gated model accept its terms on https://huggingface.co/{source.repo} and set "
+            "HF_TOKEN; or use `kind: folder`."
         ) from error
     siblings = sorted(info.siblings, key=lambda sibling: sibling.rfilename)
     names = [sibling.rfilename for sibling in siblings]

@@ -1,58 +1,191 @@
-"""A table of all sources: what they are, how to get them, and what is there."""
+"""A table of all sources: what they are, how to get them, what is there, and what to do."""
 
+import io
+import shutil
+import sys
+import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 from collectivesft.errors import InputError
+from collectivesft.files import git_blob_id, read_json
 from collectivesft.raw import catalogue, locations
 from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Source
+from collectivesft.raw.lock import Lock
+from collectivesft.raw.target import LOCAL
+from collectivesft.sources import GoogleDrive, Https, Hub, RawFile, Source
 
-HEADER = ("source", "licence", "access", "rows", "where", "here")
+HEADER = ("source", "where", "licence", "access", "rows", "size", "here", "verified", "to do")
+WIDTH = 100
+
+# What stands in the last column, in words.
+LEGEND = {
+    "nothing": "all is here, and what is known of its content holds (local: a copy from a folder "
+    "of yours, which only that folder's own checksums can vouch for)",
+    "fetch": "the workflow fetches it by itself (`collectivesft raw fetch`)",
+    "record": "no checksum is known of some files: `make raw-lock` records those of this download",
+    "repair": "delete its manifest.json and run again; wrong files are put aside and fetched anew",
+    "token": "accept its terms on its page on the Hub, then set HF_TOKEN or run `hf auth login`",
+    "browser": "if the workflow is refused, download it in a browser (the notes of the data card "
+    "say where) and place it by hand",
+    "form": "ask its authors by their form, then place it by hand",
+    "by hand": "place the files in <its folder>/files, or in a folder that the configuration names",
+}
+_ABSENT = {
+    "open": "fetch",
+    "gated": "token",
+    "google_drive": "browser",
+    "form": "form",
+    "hand_placed": "by hand",
+}
 
 
-def table_rows(root: Path | None) -> list[tuple[str, ...]]:
+@dataclass(frozen=True)
+class Here:
+    """What is on this machine of one source: files, bytes, and how far its content is verified."""
+
+    files: str
+    size: int | None
+    verified: str
+
+
+def table_rows(root: Path | None, lock: Path | None = None) -> list[tuple[str, ...]]:
     """One row a source, in the order of HEADER.
 
     Args:
-        root: folder of ``datasets/NAME/manifest.json`` and ``benchmarks/NAME/manifest.json``.
+        root: folder of ``datasets/NAME/manifest.json`` and ``benchmarks/NAME/manifest.json``;
+            None: do not look what is here.
+        lock: lock file with checksums of earlier downloads.
     """
-    return [_row(name, catalogue.load(name), root) for name in catalogue.names()]
+    held = Lock.read(lock) if lock else Lock(Path(), {})
+    return [_row(name, catalogue.load(name), root, held) for name in catalogue.names()]
 
 
-def _row(name: str, source: Source, root: Path | None) -> tuple[str, ...]:
-    rows = "unknown" if source.rows is None else f"{source.rows:,}"
-    return (name, source.licence, source.access, rows, _where(source), _present(name, root))
+def _row(name: str, source: Source, root: Path | None, lock: Lock) -> tuple[str, ...]:
+    known = [lock.pin(name, file) for file in source.files]
+    here = _here(Path(root) / name / "manifest.json", known) if root else Here("?", None, "")
+    sizes = [file.size for file in known]
+    size = here.size if here.size is not None or None in sizes else sum(sizes)
+    return (
+        name,
+        _where(source),
+        source.licence,
+        source.access.replace("_", " "),
+        "unknown" if source.rows is None else f"{source.rows:,}",
+        "unknown" if size is None else _bytes(size),
+        here.files,
+        here.verified,
+        _to_do(source, here),
+    )
 
 
 def _where(source: Source) -> str:
+    """The first location in short: the place, and the repository where there is one."""
     for file in source.files:
         for location in file.locations:
-            return locations.origin(location)
-    return source.homepage
+            match location:
+                case Hub(repo):
+                    return f"Hub {repo}"
+                case GoogleDrive():
+                    return "Google Drive"
+                case Https(url) if "githubusercontent.com/" in url:
+                    path = url.split("githubusercontent.com/")[1].removeprefix("media/")
+                    return "GitHub " + "/".join(path.split("/")[:2])
+                case _:
+                    return locations.origin(location)
+    return source.homepage.removeprefix("https://").removeprefix("http://").rstrip("/")
 
 
-def _present(name: str, root: Path | None) -> str:
-    if root is None:
-        return "not asked"
-    manifest = Path(root) / name / "manifest.json"
+def _here(manifest: Path, known: list[RawFile]) -> Here:
     if not manifest.is_file():
-        return "no"
+        return Here("no", None, "")
     try:
-        count = len(RawFolder.load(manifest).names)
+        raw = RawFolder.load(manifest)
     except InputError:
-        return "damaged"
-    return f"{count} file{'' if count == 1 else 's'}"
+        return Here("damaged", None, "wrong")
+    if raw.left_out:
+        return Here("left out", None, "")
+    entries = read_json(manifest)["files"]
+    size = sum(entry["size"] for entry in entries)
+    by_name = {file.path: file for file in known}
+    found = [_verified(raw, entry, by_name.get(entry["path"])) for entry in entries]
+    count = f"{len(entries)} file{'' if len(entries) == 1 else 's'}"
+    return Here(count, size, _summary(found))
 
 
-def print_table(root: Path | None) -> None:
-    """Print the table on stdout, at full width where it is not a terminal."""
+def _verified(raw: RawFolder, entry: dict, file: RawFile | None) -> str:
+    """yes, wrong, unknown, or local: a copy that only its own folder's checksums can vouch for."""
+    if file is None or not (file.sha256 or file.git_blob):
+        return "local" if entry["origin"] == LOCAL else "unknown"
+    right = entry["sha256"] == file.sha256 if file.sha256 else None
+    if right is None:
+        right = git_blob_id(raw.path(entry["path"])) == file.git_blob
+    return "yes" if right else "local" if entry["origin"] == LOCAL else "wrong"
+
+
+def _summary(found: list[str]) -> str:
+    for word in ("wrong", "local"):
+        if word in found:
+            return word
+    sure = found.count("yes")
+    return "yes" if sure == len(found) else f"{sure} of {len(found)}"
+
+
+def _to_do(source: Source, here: Here) -> str:
+    if here.verified == "wrong":
+        return "repair"
+    if not here.verified:
+        return _ABSENT[source.access]
+    return "nothing" if here.verified in ("yes", "local") else "record"
+
+
+def _bytes(size: int) -> str:
+    """In decimal units, as downloads are stated: 820 MB."""
+    for unit in ("B", "kB", "MB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} GB"
+
+
+def text(rows: list[tuple[str, ...]], width: int = WIDTH) -> str:
+    """The table and what its last column means, wrapped to ``width``; no colours, no lines."""
     from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=220)
-    table = Table(*HEADER)
-    for row in table_rows(root):
-        table.add_row(*row)
-    console.print(table)
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in HEADER:
+        table.add_column(
+            name,
+            justify="right" if name in ("rows", "size") else "left",
+            no_wrap=name not in ("where", "licence", "access"),
+            overflow="fold",
+            min_width={"where": 16, "licence": 12}.get(name),
+            max_width=6 if name == "access" else None,
+        )
+    kind = ""
+    for name, where, *others in rows:
+        before, kind = kind, name.partition("/")[0]
+        if kind != before:
+            table.add_row(f"{kind}:")
+        table.add_row("  " + name.partition("/")[2], _broken(where), *others)
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(table)
+    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
+    used = {row[-1] for row in rows}
+    for word, meaning in LEGEND.items():
+        if word in used:
+            lines += textwrap.wrap(f"{word}: {meaning}", width, subsequent_indent="  ")
+    return "\n".join(lines)
+
+
+def _broken(where: str) -> str:
+    """Long addresses begin a new line at their last slash, not within a word."""
+    head, slash, tail = where.rpartition("/")
+    return f"{head}/\n{tail}" if slash and len(where) > 20 else where
+
+
+def print_table(root: Path | None, lock: Path | None = None) -> None:
+    """Print the table on stdout, 100 columns wide, or as wide as the terminal."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDTH
+    print(text(table_rows(root, lock), width))

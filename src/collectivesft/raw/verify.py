@@ -9,6 +9,7 @@ from pathlib import Path
 
 from collectivesft.errors import InputError
 from collectivesft.files import CHUNK, git_blob_id, sha256
+from collectivesft.raw.refusal import page
 from collectivesft.sources import RawFile
 
 HEAD = 512
@@ -20,10 +21,10 @@ _LFS = (
     "Fetch the file behind it (`git lfs pull`, or the media address of the repository) "
     "and place it by hand"
 )
-_HTML = (
-    "Open the address in a browser (it may ask for a sign-in or be over its quota), "
-    "and place the file itself by hand"
-)
+
+
+class WebPage(InputError):
+    """An HTML page where a file should be: a sign-in, a quota, a warning."""
 
 
 def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
@@ -40,7 +41,7 @@ def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
     shown = shown or path
     problem = recognise(path, expected.path)
     if problem is not None:
-        raise InputError(shown, *problem)
+        raise (WebPage if problem[0].startswith("an HTML page") else InputError)(shown, *problem)
     digest = sha256(path)
     for name, wanted, found in (
         ("size", expected.size, path.stat().st_size),
@@ -48,8 +49,21 @@ def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
         ("git blob id", expected.git_blob, expected.git_blob and git_blob_id(path)),
     ):
         if wanted is not None and found != wanted:
-            raise InputError(shown, f"{name} is {found}, expected {wanted}", GET_AGAIN)
+            says = f" by {expected.locked[0]}" if expected.locked else ""
+            problem = f"{name} is {found}, expected {wanted}{says}"
+            raise InputError(shown, problem, GET_AGAIN + acceptance(expected))
     return digest
+
+
+def acceptance(file: RawFile) -> str:
+    """How to accept other content than the locked one, as the end of a sentence; "" if none is."""
+    if file.locked is None:
+        return ""
+    lock, source = file.locked
+    return (
+        f"; if the new content is right, forget the old with `collectivesft raw lock --lock {lock} "
+        f"--accept {source}` and run again"
+    )
 
 
 def recognise(path: Path, name: str) -> tuple[str, str] | None:
@@ -61,7 +75,8 @@ def recognise(path: Path, name: str) -> tuple[str, str] | None:
     if start.startswith(b"version https://git-lfs"):
         return "a Git-LFS pointer in place of the file itself", _LFS
     if start.startswith((b"<!doctype html", b"<html")) and suffix not in (".html", ".htm"):
-        return f"an HTML page in place of {suffix or 'the file'}", _HTML
+        what, remedy = page(path)
+        return f"an HTML page in place of {suffix or 'the file'}{what}", remedy
     probe = {".zip": _zip, ".whl": _zip, ".parquet": _parquet, ".gz": _gzip}.get(suffix)
     if not head:
         return "an empty file", GET_AGAIN
