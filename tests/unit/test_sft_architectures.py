@@ -10,9 +10,12 @@ from collectivesft.scores import model as scoring
 from collectivesft.sft import pangu_weights
 from collectivesft.sft.architectures import packable, register
 from collectivesft.sft.base import make_base
+from collectivesft.sft.interrupt import Request
+from collectivesft.sft.loop import Run
 from collectivesft.sft.merge import merge
+from collectivesft.sft.parallel import World
 from collectivesft.sft.tokens import Tokens
-from collectivesft.sft.train import Run, train
+from collectivesft.sft.train import train
 
 KINDS = ("gpt2", "cpmant", "pangu_alpha")  # CPM-Generate is a gpt2
 TARGETS = {
