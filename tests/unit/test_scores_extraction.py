@@ -146,8 +146,9 @@ def test_samples_vote_as_in_the_benchmark(readings, answer):
 
 PIECES = st.sampled_from(
     ["答案", "是", "为", "：", "选", "择", "不", "A", "B", "E", "G", "Ａ", "℃", "。", ".", "、",
-     " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")", "以下是", "的一道", "\n问：",
-     "<|user|>", "错", "正确", "因为患者有发热和咳嗽，并且没有其他的任何症状", "\u0301", "A\n", "\nB. "]
+     " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")", "以下是", "的一道",
+     "\n问：", "<|user|>", "错", "正确", "因为患者有发热和咳嗽，并且没有其他的任何症状", "\u0301",
+     "A\n", "\nB. "]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 

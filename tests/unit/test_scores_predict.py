@@ -107,7 +107,7 @@ def test_rows_stand_in_the_order_of_the_items_and_hold_what_scoring_needs(model,
     assert set(found[0]) == {
         "id", "benchmark", "model", "category", "subcategory", "question_type", "multiple",
         "options", "prompt", "lead", "raw", "stopped", "answer", "method", "likelihood",
-        "prompt_tokens", "error", "limit", "sample_seed",
+        "prompt_tokens", "error", "limit", "sample_seed", "shots", "shots_dropped",
     }  # fmt: skip
     assert found[0]["options"] == ["A", "B", "C", "D"]
     assert found[0]["prompt"].startswith("<|user|>以下是中国医师考试中科目0考试的一道多项选择题，")
@@ -149,6 +149,23 @@ def test_too_long_prompts_are_told_and_not_cut(tmp_path):
     assert [row["error"] for row in found] == [None, "prompt_too_long", None]
     assert found[1]["prompt_tokens"] > 400
     assert (found[1]["raw"], found[1]["likelihood"], found[1]["stopped"]) == ("", None, False)
+
+
+@pytest.mark.parametrize("method", ["generate", "likelihood"])
+def test_examples_go_before_a_question_is_not_asked_and_it_is_told(tmp_path, method):
+    short = tiny_model(tmp_path / "short", longest=900)
+    pool = [question(n, "val") for n in range(4)]
+    asked = [question(0), question(1, question="很" * 110), question(2, question="很" * 300)]
+    path = write_items(tmp_path / "items.jsonl", [*pool, *asked])
+    options = replace(QUICK, shots=2, method=method)
+    predict(short, "tiny", path, tmp_path / "out.jsonl", options)
+    found = rows(tmp_path / "out.jsonl")
+    assert [(row["shots"], row["shots_dropped"], row["error"]) for row in found] == [
+        (2, 0, None), (1, 1, None), (0, 2, "prompt_too_long"),
+    ]  # fmt: skip
+    assert found[1]["prompt"].count("答案是B。") == 1  # the nearest example stays
+    assert "很" * 110 in found[1]["prompt"]
+    assert "prompt" in found[2] and found[2]["raw"] == ""
 
 
 def test_likelihood_is_that_of_the_next_letter(model, items, tmp_path):
@@ -337,6 +354,20 @@ def test_examples_come_from_the_subcategory_then_the_category_then_any():
     ]  # fmt: skip
     with pytest.raises(UserError, match="9 shots asked for, but cmb has only 8 val items"):
         few_shot(question(1), pool, 9)
+
+
+def test_cmbs_own_words_to_the_letter():
+    """As CMB's README has them: system sentence, 问 and 答, examples without a blank line."""
+    example, asked = question(1, "val"), question(2)
+    zero = render(None, turns(asked, [], "answer_only", "official"), "cmb", "")
+    assert (zero.text, zero.lead) == (
+        "你是一个人工智能助手。问：以下是中国护理考试中科目2考试的一道单项选择题，"
+        "不需要做任何分析和解释，直接输出答案选项。\n问题长长2？\nA. 头痛\nB. 发热\nD. 腹泻\n答：",
+        "",
+    )
+    one = render(None, turns(asked, [example], "answer_only", "official"), "cmb", "").text
+    assert one.startswith("你是一个人工智能助手。问：以下是中国医师考试")
+    assert "D. 腹泻\n答：答案是B。\n问：以下是中国护理考试" in one
 
 
 def test_plain_prompt_holds_examples_and_presets_differ_in_short_options():

@@ -40,7 +40,8 @@ def predict(
     ] = "answer_only",
     shots: Annotated[int, typer.Option(min=0, help="Solved examples before the question.")] = 0,
     template: Annotated[
-        Literal["chat", "plain"], typer.Option(help="The tokenizer's chat template, or plain text.")
+        Literal["chat", "plain", "cmb"],
+        typer.Option(help="The tokenizer's chat template, plain text, or CMB's own words."),
     ] = "chat",
     preset: Annotated[
         Literal["official", "corrected"],

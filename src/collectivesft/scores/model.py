@@ -134,8 +134,8 @@ def encode(model: LanguageModel, text: str, template: str) -> list[int]:
     """Token ids of a prompt; a chat template writes its own special tokens, plain text gets
     the tokenizer's (such as a beginning, never an end)."""
     tokenizer = model.tokenizer
-    ids = tokenizer(text, add_special_tokens=template == "plain")["input_ids"]
-    while template == "plain" and ids and ids[-1] == tokenizer.eos_token_id:
+    ids = tokenizer(text, add_special_tokens=template != "chat")["input_ids"]
+    while template != "chat" and ids and ids[-1] == tokenizer.eos_token_id:
         ids = ids[:-1]
     return list(ids)
 

@@ -22,7 +22,10 @@ _RUN = rf"(?:{_DOTTED}|{_LETTERS}{_AFTER})"
 _FILLER = r"[\s:【\[(<《{]{0,9}"
 _OPTION = r"(?:选项|选择|选|是|为|第)?"
 # Words between 答案 and its verb: 答案应该是, 答案很可能为, 答案当然就是.
-_SURELY = "(?:应该|应当|应|就|很可能|可能|大概|必然|显然|无疑|确实|也许|最终|当然|只能|便|即|则|分别|依次)"
+_SURELY = (
+    "(?:应该|应当|应|就|很可能|可能|大概|必然|显然|无疑|确实|也许|最终"
+    "|当然|只能|便|即|则|分别|依次)"
+)
 
 STATEMENT = re.compile(
     rf"""(?:
@@ -87,6 +90,6 @@ ANOTHER = re.compile(
 REFUSAL = re.compile(
     r"抱歉|对不起|(?:无法|不能|不便|没有办法|难以)(?:给出|提供|回答|确定|判断|作答|做出|直接)"
     r"|请(?:及时)?(?:咨询|就医)|不予回答|拒绝回答"
-    r"|(?i:\b(?:cannot|can't|can ?not|unable to|not able to)\s+(?:answer|provide|determine|help|give)"
+    r"|(?i:\b(?:can ?not|can't|unable to|not able to)\s+(?:answer|provide|determine|help|give)"
     r"|I(?:'m| am) sorry|I apologi[sz]e|as an AI)"
 )

@@ -26,7 +26,7 @@ class Options:
     method: Literal["generate", "likelihood"] = "generate"
     style: Literal["answer_only", "cot"] = "answer_only"
     shots: int = 0
-    template: Literal["chat", "plain"] = "chat"
+    template: Literal["chat", "plain", "cmb"] = "chat"
     preset: Literal["official", "corrected"] = "corrected"
     max_new_tokens: int = 512
     batch_size: int = 16
@@ -37,11 +37,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """An item with its prompt; ``ids`` are the prompt's tokens."""
+    """An item with its prompt; ``ids`` are the prompt's tokens, ``shots`` the examples in it."""
 
     item: Item
     prompt: Prompt
     ids: list[int]
+    shots: int
 
 
 def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -> None:
@@ -50,8 +51,10 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
     A row holds id, benchmark, model (``name``), category, subcategory, question_type, multiple,
     options (letters), prompt, lead (the end of the prompt that belongs to the answer), raw (what
     the model wrote), stopped (it ended within the limit; true for likelihood), answer (the key),
-    method, likelihood (natural log probability by letter, or null), prompt_tokens, error (null or
-    prompt_too_long: then nothing was asked), limit and sample_seed. Which letters an answer means
+    method, likelihood (natural log probability by letter, or null), prompt_tokens, shots (solved
+    examples shown), shots_dropped (left out, least related first, so that the prompt fits), error
+    (null or prompt_too_long: not even the question alone fits, so nothing was asked), limit and
+    sample_seed. No prompt is ever cut. Which letters an answer means
     is for `scores score` to say: another way of reading needs no model. Batches hold prompts of
     like length and do not depend on what an earlier run finished, so an interrupted run ends with
     the same bytes as one that was not.
@@ -82,15 +85,26 @@ def _questions(
     model: LanguageModel, asked: Sequence[Item], all_items: Sequence[Item], options: Options
 ) -> list[_Question]:
     pool = [item for item in all_items if item.split == "val"]
+    return [_question(model, item, few_shot(item, pool, options.shots), options) for item in asked]
+
+
+def _question(
+    model: LanguageModel, item: Item, examples: Sequence[Item], options: Options
+) -> _Question:
+    """The item with as many examples as fit: the least related, which stand last, go first."""
     lead = lead_of(options.method, options.style, options.template)
-    questions = []
-    for item in asked:
-        examples = few_shot(item, pool, options.shots)
-        conversation = turns(item, examples, options.style, options.preset)
+    for shots in range(len(examples), -1, -1):
+        conversation = turns(item, examples[:shots], options.style, options.preset)
         prompt = render(model.tokenizer, conversation, options.template, lead)
         ids = models.encode(model, prompt.text, options.template)
-        questions.append(_Question(item, prompt, ids))
-    return questions
+        if models.fits(model, len(ids), _room(options)):
+            break
+    return _Question(item, prompt, ids, shots)
+
+
+def _room(options: Options) -> int:
+    """Tokens that an answer may take."""
+    return options.max_new_tokens if options.method == "generate" else 0
 
 
 def _header(
@@ -108,8 +122,8 @@ def _header(
 
 def _batches(model: LanguageModel, questions: Sequence[_Question], options: Options):
     """Lists of indexes of questions, longest prompts first: too large a batch fails at once."""
-    new = options.max_new_tokens if options.method == "generate" else 0
-    fitting = [i for i, q in enumerate(questions) if models.fits(model, len(q.ids), new)]
+    room = _room(options)
+    fitting = [i for i, q in enumerate(questions) if models.fits(model, len(q.ids), room)]
     fitting.sort(key=lambda i: -len(questions[i].ids))
     size = options.batch_size
     return [fitting[start : start + size] for start in range(0, len(fitting), size)]
@@ -189,6 +203,8 @@ def _row(name: str, q: _Question, answer: dict[str, Any] | None, options: Option
         "prompt": q.prompt.text,
         "lead": q.prompt.lead,
         "prompt_tokens": len(q.ids),
+        "shots": q.shots,
+        "shots_dropped": options.shots - q.shots,
         "answer": item.answer,
         "method": options.method,
         "limit": options.limit,
