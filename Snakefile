@@ -25,5 +25,6 @@ rule all:
         f"{PAPER}/paper.pdf",
         expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
         f"{SCORES}/table.csv",
+        SUBMISSIONS,
         expand(f"{CURATED}/mixtures/{{experiment}}/data-card.md", experiment=EXPERIMENTS),
         f"{HUB}/{HEADLINE}/README.md",

@@ -181,7 +181,7 @@ def test_answers_show_what_was_written_read_and_judged(files, tmp_path):
     assert [a["official_right"] for a in answers] == [True, False, False, False, False, True]
     assert [a["corrected_right"] for a in answers] == [True, True, False, True, False, True]
     assert answers[1] == {
-        "id": "2", "category": "护理考试", "subcategory": "护士", "prompt": "2?",
+        "id": "2", "model": "m", "category": "护理考试", "subcategory": "护士", "prompt": "2?",
         "raw": "CT正常，选B", "likelihood": None, "error": None, "official": "C", "corrected": "B",
         "answer": "B", "official_right": False, "corrected_right": True, "refused": False,
     }  # fmt: skip

@@ -1,6 +1,7 @@
 """CMB-Exam: 11,200 Chinese medical exam questions in 6 categories and 28 sub-categories."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from collectivesft.benchmarks import _choice
 from collectivesft.benchmarks.item import Item
@@ -128,3 +129,8 @@ def prompt(item: Item, style: _choice.Style, preset: _choice.Preset) -> str:
 
 
 target = _choice.reply
+
+
+def submission(item: Item, letters: str | None) -> dict[str, Any]:
+    """A record as CMB's score.py reads it from model_answer.json."""
+    return {"id": int(item.id), "model_answer": letters or ""}

@@ -18,6 +18,7 @@ def judge(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
     official, corrected = letters(prediction)
     return {
         "id": item.id,
+        "model": prediction["model"],
         "category": item.category,
         "subcategory": item.subcategory,
         **{key: prediction[key] for key in ("prompt", "raw", "likelihood", "error")},

@@ -10,6 +10,7 @@ from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, read_jsonl, write_json, write_jsonl
 from collectivesft.scores.answer_key import identify
+from collectivesft.scores.compare import against
 from collectivesft.scores.counts import count
 from collectivesft.scores.reading import judge
 from collectivesft.scores.sampling import choose
@@ -31,6 +32,7 @@ def score(
     out: Path,
     table: Path,
     answers: Path,
+    base: Path | None = None,
 ) -> dict[str, Any]:
     """Write a model's scores on a benchmark as JSON, its categories as CSV, its answers as judged.
 
@@ -43,6 +45,8 @@ def score(
     Args:
         answers: JSON Lines to write, one row an item in the items' order: what was asked and
             written, the letters of both readings, the key, and who is right.
+        base: the base model's judged answers to the same items; ``against`` is then the
+            comparison with them (see compare.py), else null.
 
     Returns:
         What is written as JSON. Fractions have six digits; low and high bound 95 % intervals.
@@ -70,6 +74,7 @@ def score(
         "differ": sum(row["corrected_right"] != row["official_right"] for row in judged),
         **_apart([item for item, _ in pairs], judged),
         **count([row for _, row in pairs], judged),
+        "against": against(base, judged, predictions) if base else None,
     }
     write_jsonl(answers, judged)
     _write_categories(table, scores)
