@@ -111,7 +111,7 @@ def test_scores_hold_the_comparison_with_the_base(tmp_path):
         {"id": r[0], "benchmark": "cmb", "model": "m", "answer": r[3], "multiple": r[4],
          "options": list("ABCDE"), "prompt": "?", "lead": "", "raw": r[5], "likelihood": None,
          "stopped": True, "method": "generate", "error": None, "limit": None, "sample_seed": 42,
-         "shots_dropped": 0}
+         "shots_dropped": 0, "settled": False}
         for r in ROWS
     ]  # fmt: skip
     files = save(tmp_path / "predictions.jsonl", predictions), tmp_path / "items.jsonl"

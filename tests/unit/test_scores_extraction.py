@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collectivesft.scores.extraction import corrected, decided, official, vote
+from collectivesft.scores.extraction import corrected, official, vote
+from collectivesft.scores.settled import settled
 
 OPTIONS = "ABCDE"
 
@@ -170,12 +171,13 @@ def test_official_gives_letters_a_to_g(text, multiple):
 
 
 @given(TEXTS, TEXTS, st.booleans(), st.sampled_from(["", "答案是"]))
+@example("B." + "*" * 20, "C. ", True, "答案是")
 @example("B。" + "，因为如此" * 5, "。不对，答案是C。", False, "答案是")
 @example("答案是B。\n问：" + "长" * 60, "答案是C。", False, "")
 @example("B。以下是<|user|>" + "长" * 48, "的一道", False, "答案是")
-def test_what_is_decided_stays_so_whatever_follows(text, more, multiple, lead):
-    text = lead + text
-    if decided(text, OPTIONS, lead):
+def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
+    if settled(text, lead, OPTIONS):
+        text = lead + text
         assert official(text + more, multiple) == official(text, multiple)
         assert corrected(text + more, multiple, OPTIONS, lead) == corrected(
             text, multiple, OPTIONS, lead
@@ -185,16 +187,19 @@ def test_what_is_decided_stays_so_whatever_follows(text, more, multiple, lead):
 @pytest.mark.parametrize(
     ("text", "lead", "done"),
     [
-        ("答案是B。因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
+        ("B。因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
+        ("A、C\n因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
         ("答案是B。\n\n以下是中国护理考试中护士考试的一道" + "单项选择题" * 10, "", True),
-        ("答案是B。", "答案是", False),
+        ("B。", "答案是", False),
         ("答案是B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
-        ("答案是B因为患者有发热、咳嗽和胸痛等症状", "答案是", False),
-        ("答案是CT。因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
+        ("B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
+        ("B因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
+        ("F。因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
+        ("CT。因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
     ],
 )
-def test_a_reading_is_decided_once_nothing_can_change_it(text, lead, done):
-    assert decided(text, OPTIONS, lead) is done
+def test_a_reading_is_settled_once_nothing_can_change_it(text, lead, done):
+    assert settled(text, lead, OPTIONS) is done
 
 
 @given(st.sets(st.sampled_from(OPTIONS), min_size=1), st.booleans())

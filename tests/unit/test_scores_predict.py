@@ -107,7 +107,7 @@ def test_rows_stand_in_the_order_of_the_items_and_hold_what_scoring_needs(model,
     assert set(found[0]) == {
         "id", "benchmark", "model", "category", "subcategory", "question_type", "multiple",
         "options", "prompt", "lead", "raw", "stopped", "answer", "method", "likelihood",
-        "prompt_tokens", "error", "limit", "sample_seed", "shots", "shots_dropped",
+        "prompt_tokens", "error", "limit", "sample_seed", "shots", "shots_dropped", "settled",
     }  # fmt: skip
     assert found[0]["options"] == ["A", "B", "C", "D"]
     assert found[0]["prompt"].startswith("<|user|>以下是中国医师考试中科目0考试的一道多项选择题，")
@@ -116,13 +116,38 @@ def test_rows_stand_in_the_order_of_the_items_and_hold_what_scoring_needs(model,
     assert [path.name for path in out.parent.iterdir()] == ["predictions.jsonl"]
 
 
-def test_batches_do_not_mix_up_answers(model, items, tmp_path):
-    """Each question alone, without padding, gets what it gets in a padded batch."""
-    predict(model, "tiny", items, tmp_path / "many.jsonl", QUICK)
-    predict(model, "tiny", items, tmp_path / "one.jsonl", replace(QUICK, batch_size=1))
-    many, one = rows(tmp_path / "many.jsonl"), rows(tmp_path / "one.jsonl")
-    assert [row["raw"] for row in many] == [row["raw"] for row in one]
-    assert len({row["raw"] for row in many}) > 1
+@pytest.mark.parametrize("method", ["generate", "likelihood"])
+@pytest.mark.parametrize("shots", [0, 2])
+def test_rows_are_the_same_to_the_bit_at_any_batch_size_and_order(model, tmp_path, method, shots):
+    pool = [question(n, "val") for n in range(8)]
+    tests = [question(n) for n in range(17)]
+    options = replace(QUICK, method=method, shots=shots, max_new_tokens=24)
+    found = []
+    for number, (size, order) in enumerate([(1, 1), (3, 1), (16, -1), (17, 1)]):
+        path = write_items(tmp_path / f"{number}.items.jsonl", [*pool, *tests[::order]])
+        out = tmp_path / f"{number}.jsonl"
+        predict(model, "tiny", path, out, replace(options, batch_size=size))
+        found.append(sorted(out.read_bytes().splitlines()))
+    assert found[0] == found[1] == found[2] == found[3]
+    key = "raw" if method == "generate" else "likelihood"
+    assert len({json.dumps(json.loads(row)[key]) for row in found[0]}) > 5
+
+
+def test_an_answer_that_is_settled_ends_and_says_so(model, items, tmp_path, monkeypatch):
+    from collectivesft.scores import predict as module
+
+    asked = []
+    monkeypatch.setattr(module, "settled", lambda *found: asked.append(found) or len(asked) % 2)
+    options = replace(QUICK, template="plain", max_new_tokens=20)
+    predict(model, "tiny", items, tmp_path / "some.jsonl", options)
+    predict(model, "tiny", items, tmp_path / "all.jsonl", replace(options, stop="end"))
+    some, whole = rows(tmp_path / "some.jsonl"), rows(tmp_path / "all.jsonl")
+    assert {row["settled"] for row in some} == {False, True}
+    assert not any(row["settled"] for row in whole)
+    for short, long in zip(some, whole, strict=True):
+        assert long["raw"].startswith(short["raw"].rstrip("\ufffd"))
+        assert (short["raw"] == long["raw"]) is not short["settled"]
+    assert asked[0][1:] == ("答案是", {"A": "头痛", "B": "发热", "C": "咳", "D": "腹泻"})
 
 
 def test_answers_end_at_any_of_the_models_stop_tokens(model, items, tmp_path):
@@ -288,11 +313,11 @@ def test_finished_batches_are_not_asked_again_unless_something_changed(
     asked = []
     real = module._answer_batch
 
-    def break_after_two(model, batch, tokens, options):
+    def break_after_two(*arguments):
         if len(asked) == 2:
             raise KeyboardInterrupt
-        asked.append(len(batch))
-        return real(model, batch, tokens, options)
+        asked.append(arguments)
+        return real(*arguments)
 
     monkeypatch.setattr(module, "_answer_batch", break_after_two)
     with pytest.raises(KeyboardInterrupt):

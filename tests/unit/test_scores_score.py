@@ -40,7 +40,7 @@ def files(tmp_path) -> tuple[Path, Path]:
             "options": list("ABCDE"), "prompt": f"{row[0]}?", "lead": "", "raw": row[5],
             "likelihood": None, "stopped": row[0] != "3", "method": "generate",
             "error": "prompt_too_long" if row[0] == "3" else None, "limit": None, "sample_seed": 42,
-            "shots_dropped": int(row[0] == "2"),
+            "shots_dropped": int(row[0] == "2"), "settled": False,
         }
         for row in ROWS
     ]  # fmt: skip

@@ -47,6 +47,10 @@ def predict(
         Literal["official", "corrected"],
         typer.Option(help="Prompt as the benchmark's code makes it, or without its faults."),
     ] = "corrected",
+    stop: Annotated[
+        Literal["settled", "end"],
+        typer.Option(help="End answers once nothing more can change their reading, or let them."),
+    ] = "settled",
     max_new_tokens: MaxNewTokens = 512,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions in one batch.")] = 16,
     limit: Limit = None,
@@ -67,6 +71,7 @@ def predict(
         shots=shots,
         template=template,
         preset=preset,
+        stop=stop,
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
         limit=limit,

@@ -10,7 +10,8 @@ from collectivesft.scores.statistics import DIGITS
 def count(rows: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Counts of items, of first letters of answers and of the key, and the bias between them.
 
-    stopped: ended within the limit. endless: did not. empty: nothing written although asked.
+    stopped: ended within the limit. settled: ended early, since nothing more could change the
+    reading. endless: neither. empty: nothing written although asked.
     unparsed: no letter in the corrected reading; refused: of these, the model declined.
     too_long: not asked, since not even the question alone fits. fewer_shots: asked with fewer
     solved examples than the protocol's, so that the question fits.
@@ -20,10 +21,11 @@ def count(rows: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]]) -> d
         judged: the same, judged.
     """
     too_long = sum(row["error"] is not None for row in rows)
-    stopped = sum(row["stopped"] for row in rows)
+    stopped, settled = (sum(row[key] for row in rows) for key in ("stopped", "settled"))
     return {
         "stopped": stopped,
-        "endless": len(rows) - stopped - too_long,
+        "settled": settled,
+        "endless": len(rows) - stopped - settled - too_long,
         "empty": sum(
             row["method"] == "generate" and row["error"] is None and not row["raw"].strip()
             for row in rows

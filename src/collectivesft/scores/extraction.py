@@ -2,20 +2,14 @@
 
 import itertools
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from collectivesft.scores import patterns
+from collectivesft.scores.settled import ANOTHER, normal
 
 # The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
 _OFFICIAL = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.S)
-# Signs of quotation and emphasis: nothing that a reading could need.
-_MARKS = str.maketrans("", "", "*\"'“”‘’「」『』`$")
-# More characters than a run of letters can still take in: two blanks, a sign, and what follows.
-_SETTLED = 16
-# More characters than the beginning of another question can have before it is one.
-_BEYOND = 48
 
 
 def official(text: str, multiple: bool) -> str:
@@ -70,7 +64,7 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
     """
     letters = frozenset(options)
     plain = _plain(text)
-    found = _led(plain, letters, lead)[0] if lead else ""
+    found = _led(plain, letters, lead) if lead else ""
     found = found or _stated(plain, letters) or _at_an_end(plain, letters, multiple)
     if found:
         return "".join(sorted(set(found))) if multiple else found[:1]
@@ -78,34 +72,10 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
     return "".join(sorted(lone)) if multiple or len(lone) == 1 else ""
 
 
-def decided(text: str, options: Iterable[str], lead: str = "") -> bool:
-    """Whether both readings of ``text`` stay the same whatever the model writes after it.
-
-    For CMB's reading its first statement must have ended. The corrected one is settled by the
-    letters after a lead, once enough follows them, or by the beginning of another question.
-    """
-    statement = _OFFICIAL.search(text)
-    if statement is None or not statement.group(3):
-        return False
-    another = patterns.ANOTHER.search(normal := _normal(text))
-    if another and len(normal) - another.end() >= _BEYOND:
-        return True
-    plain = _plain(text)
-    found, end = _led(plain, frozenset(options), lead) if lead else ("", 0)
-    after = plain[end:]
-    # A mark that combines with a letter could still move up to the letters before it.
-    return bool(found) and len(after) >= _SETTLED and not any(map(unicodedata.combining, after))
-
-
-def _normal(text: str) -> str:
-    # NFKC would make a C of the sign for degrees Celsius.
-    return unicodedata.normalize("NFKC", re.sub("[℃℉]", "°", text)).translate(_MARKS)
-
-
 def _plain(text: str) -> str:
     """The text up to another question, in plain signs."""
-    plain = _normal(text)
-    another = patterns.ANOTHER.search(plain)
+    plain = normal(text)
+    another = ANOTHER.search(plain)
     return plain[: another.start()] if another else plain
 
 
@@ -115,10 +85,10 @@ def _run_letters(run: str, letters: frozenset[str]) -> str:
     return "".join(itertools.takewhile(lambda group: set(group) <= letters, groups))
 
 
-def _led(text: str, letters: frozenset[str], lead: str) -> tuple[str, int]:
-    """Letters right after the lead, and where their run ends."""
-    match = patterns.LED.match(text, len(_normal(lead)))
-    return (_run_letters(match.group(1), letters), match.end(1)) if match else ("", 0)
+def _led(text: str, letters: frozenset[str], lead: str) -> str:
+    """Letters right after the lead."""
+    match = patterns.LED.match(text, len(normal(lead)))
+    return _run_letters(match.group(1), letters) if match else ""
 
 
 def _stated(text: str, letters: frozenset[str]) -> str:

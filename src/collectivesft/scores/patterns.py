@@ -81,11 +81,6 @@ SPECIES = re.compile(
 # Han characters that may stand right before or after a letter that means an option.
 HAN_BEFORE = set("选项择是为案和与及或即故")
 HAN_AFTER = re.compile("[选项和与及或是为正对错均都]|[两三四五]个?选?项")
-# Where the model goes on with a question of its own: all before it is the answer.
-ANOTHER = re.compile(
-    r"(?<=\S)\s*(?:以下是[^\n。]{0,40}的一道|\n\s{0,9}问:|\n\s{0,9}(?:Human|User|Question):"
-    r"|<\|(?:im_start|user|im_end|endoftext|eot_id)\|?>|<start_of_turn>|<end_of_turn>|\[INST\])"
-)
 # A model that declines to answer.
 REFUSAL = re.compile(
     r"抱歉|对不起|(?:无法|不能|不便|没有办法|难以)(?:给出|提供|回答|确定|判断|作答|做出|直接)"

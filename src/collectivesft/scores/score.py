@@ -21,6 +21,7 @@ _AGAIN = "Delete the predictions and run `collectivesft scores predict` again"
 _NEEDED = {
     "id", "benchmark", "model", "multiple", "options", "prompt", "lead", "raw", "likelihood",
     "answer", "stopped", "method", "error", "limit", "sample_seed", "shots_dropped",
+    "settled",
 }  # fmt: skip
 
 
