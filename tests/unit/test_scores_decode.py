@@ -24,6 +24,15 @@ SHAPE = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """More threads wait for each other longer than such small networks take."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def network(kind: str):
     torch.manual_seed(3)
     if kind == "gpt2":
