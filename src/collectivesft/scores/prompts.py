@@ -32,7 +32,7 @@ class Prompt:
 
 def few_shot(item: Item, pool: Sequence[Item], shots: int) -> list[Item]:
     """The ``shots`` val items shown before ``item``: of its sub-category, then of its category,
-    then any, each in file order.
+    then any, each in file order. (CMB draws them at random, without a seed, for each item anew.)
 
     Raises:
         UserError: fewer val items than shots.

@@ -42,7 +42,8 @@ def letters(prediction: dict[str, Any]) -> tuple[str, str]:
         return both, both
     text = prediction["lead"] + prediction["raw"] if prediction["raw"] else ""
     corrected = extraction.corrected(text, multiple, options, prediction["lead"])
-    return extraction.official(text, multiple), corrected
+    # CMB votes over an answer's samples; its configurations and ours draw one.
+    return extraction.vote([extraction.official(text, multiple)]), corrected
 
 
 def likeliest(likelihood: dict[str, float], multiple: bool) -> str:
