@@ -25,6 +25,7 @@ rule all:
         f"{PAPER}/paper.pdf",
         expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
         f"{SCORES}/table.csv",
+        SUBMISSIONS,
         expand(f"{CURATED}/mixtures/{{experiment}}/data-card.md", experiment=EXPERIMENTS),
         expand(f"{CURATED}/mixtures/{{experiment}}/croissant.json", experiment=EXPERIMENTS),
         f"{HUB}/{HEADLINE}/README.md",

@@ -38,7 +38,9 @@ BASE = {
     "source": {"kind": "hub", "repo": "org/base-7b", "revision": "0" * 40, "patterns": ["*"]},
     "chat_template": "chatml",
 }
-COLUMNS = ("model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro")
+COLUMNS = ("model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro",
+           "official_macro", "unparsed", "differ", "p")  # fmt: skip
+OTHERS = ("70.50", "1.00", 2, "0.5")
 
 
 def score(model: str, protocol: str, macro: float, kind: str = "choice") -> dict:
@@ -101,9 +103,15 @@ class Folder:
         with open(root / "table.csv", "w", newline="") as handle:
             writer = csv.writer(handle)
             writer.writerow(COLUMNS)
-            writer.writerow(["mine", "cmb", "answer", 8, "72.35", "1.00", "99.00", "71.00"])
-            writer.writerow(["base", "cmb", "answer", 8, "25.00", "0.00", "50.00", "24.00"])
-            writer.writerow(["another", "cmb", "answer", 8, "33.33", "0.00", "50.00", "33.00"])
+            writer.writerow(
+                ["mine", "cmb", "answer", 8, "72.35", "1.00", "99.00", "71.00", 70, 1, 2, 0.5]
+            )
+            writer.writerow(
+                ["base", "cmb", "answer", 8, "25.00", "0.00", "50.00", "24.00", 20, 1, 3, ""]
+            )
+            writer.writerow(
+                ["another", "cmb", "answer", 8, "33.33", "0.00", "50.00", "33.00", 20, 1, 4, 1]
+            )
 
     @property
     def inputs(self) -> Inputs:

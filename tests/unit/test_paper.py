@@ -15,6 +15,10 @@ ROOT = Path(__file__).parents[2]
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
 INTERVAL = {"value": 0.25, "low": 0.2, "high": 0.31}
 
+AGAINST = {
+    "corrected": {"p": 0.0123, "difference": {"macro": {"value": -0.1, "low": -0.2, "high": 0.05}}}
+}
+
 
 def counts(rows_in: int, **dropped: int) -> dict:
     kept = rows_in - sum(dropped.values())
@@ -32,6 +36,8 @@ def score(model: str, macro: float) -> dict:
         "micro": INTERVAL,
         "official": {"macro": 0.125, "micro": 0.25},
         "differ": 7,
+        "key": {"date": "2024-02-21", "sha256": "0" * 64},
+        "against": AGAINST if model == "tiny" else None,
     }
 
 
@@ -130,6 +136,8 @@ def test_pdf_shows_the_values_and_the_mark_of_a_demo(inputs, tmp_path, demo):
     text = " ".join(" ".join(page.extract_text() for page in pages).split())
     assert "turns 40 raw rows into 30 clean" in text
     assert "34.6 %" in text and "1,234 questions" in text
+    assert "difference is −10.0 points (−20.0 to +5.0), p = 0.012 by an exact" in text
+    assert "The answer key is that of 2024-02-21." in text
     assert ("DEMONSTRATION BUILD" in text) is demo
 
 

@@ -1,12 +1,15 @@
 """Reading letters from what a model wrote: CMB's way with its faults, and the corrected one."""
 
+import json
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from collectivesft.scores.extraction import corrected, official
+from collectivesft.scores.extraction import corrected, official, vote
+from collectivesft.scores.settled import settled
 
 OPTIONS = "ABCDE"
 
@@ -111,9 +114,42 @@ def test_only_letters_that_are_options_count():
     assert corrected("答案是A", False, "") == ""
 
 
+OUTPUTS = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "data/model_outputs.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+
+
+@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: ascii(row["text"][:20]))
+def test_outputs_that_models_write_are_read_as_pinned(row):
+    """Written for this test: restated options, retractions, words with letters, tags, refusals."""
+    text, multiple = row["text"] * row.get("repeat", 1), row.get("multiple", False)
+    assert official(text, multiple) == row["official"]
+    options, lead = row.get("options", OPTIONS), row.get("lead", "")
+    assert corrected(text, multiple, options, lead) == row["corrected"]
+
+
+def test_the_pinned_outputs_are_several_hundred_different_ones():
+    assert len({json.dumps(row, sort_keys=True) for row in OUTPUTS}) == len(OUTPUTS) > 700
+    assert sum(set(row["official"]) != set(row["corrected"]) for row in OUTPUTS) > 200
+
+
+@pytest.mark.parametrize(
+    ("readings", "answer"),
+    [([], ""), ([""], ""), (["A"], "A"), (["", "B"], "B"), (["A", "B", "B"], "B"),
+     (["B", "A", "A", "B"], "B"), (["AC", "CA", "CA"], "CA")],
+)  # fmt: skip
+def test_samples_vote_as_in_the_benchmark(readings, answer):
+    assert vote(readings) == answer
+
+
 PIECES = st.sampled_from(
     ["答案", "是", "为", "：", "选", "择", "不", "A", "B", "E", "G", "Ａ", "℃", "。", ".", "、",
-     " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")"]
+     " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")", "以下是", "的一道",
+     "\n问：", "<|user|>", "错", "正确", "因为患者有发热和咳嗽，并且没有其他的任何症状", "\u0301",
+     "A\n", "\nB. "]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 
@@ -132,6 +168,38 @@ def test_official_gives_letters_a_to_g(text, multiple):
     found = official(text, multiple)
     assert set(found) <= set("ABCDEFG")
     assert multiple or len(found) <= 1
+
+
+@given(TEXTS, TEXTS, st.booleans(), st.sampled_from(["", "答案是"]))
+@example("B." + "*" * 20, "C. ", True, "答案是")
+@example("B。" + "，因为如此" * 5, "。不对，答案是C。", False, "答案是")
+@example("答案是B。\n问：" + "长" * 60, "答案是C。", False, "")
+@example("B。以下是<|user|>" + "长" * 48, "的一道", False, "答案是")
+def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
+    if settled(text, lead, OPTIONS):
+        text = lead + text
+        assert official(text + more, multiple) == official(text, multiple)
+        assert corrected(text + more, multiple, OPTIONS, lead) == corrected(
+            text, multiple, OPTIONS, lead
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "lead", "done"),
+    [
+        ("B。因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
+        ("A、C\n因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
+        ("答案是B。\n\n以下是中国护理考试中护士考试的一道" + "单项选择题" * 10, "", True),
+        ("B。", "答案是", False),
+        ("答案是B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
+        ("B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
+        ("B因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
+        ("F。因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
+        ("CT。因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
+    ],
+)
+def test_a_reading_is_settled_once_nothing_can_change_it(text, lead, done):
+    assert settled(text, lead, OPTIONS) is done
 
 
 @given(st.sets(st.sampled_from(OPTIONS), min_size=1), st.booleans())

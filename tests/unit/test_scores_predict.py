@@ -107,7 +107,7 @@ def test_rows_stand_in_the_order_of_the_items_and_hold_what_scoring_needs(model,
     assert set(found[0]) == {
         "id", "benchmark", "model", "category", "subcategory", "question_type", "multiple",
         "options", "prompt", "lead", "raw", "stopped", "answer", "method", "likelihood",
-        "prompt_tokens", "error", "limit", "sample_seed",
+        "prompt_tokens", "error", "limit", "sample_seed", "shots", "shots_dropped", "settled",
     }  # fmt: skip
     assert found[0]["options"] == ["A", "B", "C", "D"]
     assert found[0]["prompt"].startswith("<|user|>以下是中国医师考试中科目0考试的一道多项选择题，")
@@ -116,13 +116,38 @@ def test_rows_stand_in_the_order_of_the_items_and_hold_what_scoring_needs(model,
     assert [path.name for path in out.parent.iterdir()] == ["predictions.jsonl"]
 
 
-def test_batches_do_not_mix_up_answers(model, items, tmp_path):
-    """Each question alone, without padding, gets what it gets in a padded batch."""
-    predict(model, "tiny", items, tmp_path / "many.jsonl", QUICK)
-    predict(model, "tiny", items, tmp_path / "one.jsonl", replace(QUICK, batch_size=1))
-    many, one = rows(tmp_path / "many.jsonl"), rows(tmp_path / "one.jsonl")
-    assert [row["raw"] for row in many] == [row["raw"] for row in one]
-    assert len({row["raw"] for row in many}) > 1
+@pytest.mark.parametrize("method", ["generate", "likelihood"])
+@pytest.mark.parametrize("shots", [0, 2])
+def test_rows_are_the_same_to_the_bit_at_any_batch_size_and_order(model, tmp_path, method, shots):
+    pool = [question(n, "val") for n in range(8)]
+    tests = [question(n) for n in range(17)]
+    options = replace(QUICK, method=method, shots=shots, max_new_tokens=24)
+    found = []
+    for number, (size, order) in enumerate([(1, 1), (3, 1), (16, -1), (17, 1)]):
+        path = write_items(tmp_path / f"{number}.items.jsonl", [*pool, *tests[::order]])
+        out = tmp_path / f"{number}.jsonl"
+        predict(model, "tiny", path, out, replace(options, batch_size=size))
+        found.append(sorted(out.read_bytes().splitlines()))
+    assert found[0] == found[1] == found[2] == found[3]
+    key = "raw" if method == "generate" else "likelihood"
+    assert len({json.dumps(json.loads(row)[key]) for row in found[0]}) > 5
+
+
+def test_an_answer_that_is_settled_ends_and_says_so(model, items, tmp_path, monkeypatch):
+    from collectivesft.scores import predict as module
+
+    asked = []
+    monkeypatch.setattr(module, "settled", lambda *found: asked.append(found) or len(asked) % 2)
+    options = replace(QUICK, template="plain", max_new_tokens=20)
+    predict(model, "tiny", items, tmp_path / "some.jsonl", options)
+    predict(model, "tiny", items, tmp_path / "all.jsonl", replace(options, stop="end"))
+    some, whole = rows(tmp_path / "some.jsonl"), rows(tmp_path / "all.jsonl")
+    assert {row["settled"] for row in some} == {False, True}
+    assert not any(row["settled"] for row in whole)
+    for short, long in zip(some, whole, strict=True):
+        assert long["raw"].startswith(short["raw"].rstrip("\ufffd"))
+        assert (short["raw"] == long["raw"]) is not short["settled"]
+    assert asked[0][1:] == ("答案是", {"A": "头痛", "B": "发热", "C": "咳", "D": "腹泻"})
 
 
 def test_answers_end_at_any_of_the_models_stop_tokens(model, items, tmp_path):
@@ -149,6 +174,23 @@ def test_too_long_prompts_are_told_and_not_cut(tmp_path):
     assert [row["error"] for row in found] == [None, "prompt_too_long", None]
     assert found[1]["prompt_tokens"] > 400
     assert (found[1]["raw"], found[1]["likelihood"], found[1]["stopped"]) == ("", None, False)
+
+
+@pytest.mark.parametrize("method", ["generate", "likelihood"])
+def test_examples_go_before_a_question_is_not_asked_and_it_is_told(tmp_path, method):
+    short = tiny_model(tmp_path / "short", longest=900)
+    pool = [question(n, "val") for n in range(4)]
+    asked = [question(0), question(1, question="很" * 110), question(2, question="很" * 300)]
+    path = write_items(tmp_path / "items.jsonl", [*pool, *asked])
+    options = replace(QUICK, shots=2, method=method)
+    predict(short, "tiny", path, tmp_path / "out.jsonl", options)
+    found = rows(tmp_path / "out.jsonl")
+    assert [(row["shots"], row["shots_dropped"], row["error"]) for row in found] == [
+        (2, 0, None), (1, 1, None), (0, 2, "prompt_too_long"),
+    ]  # fmt: skip
+    assert found[1]["prompt"].count("答案是B。") == 1  # the nearest example stays
+    assert "很" * 110 in found[1]["prompt"]
+    assert "prompt" in found[2] and found[2]["raw"] == ""
 
 
 def test_likelihood_is_that_of_the_next_letter(model, items, tmp_path):
@@ -271,11 +313,11 @@ def test_finished_batches_are_not_asked_again_unless_something_changed(
     asked = []
     real = module._answer_batch
 
-    def break_after_two(model, batch, tokens, options):
+    def break_after_two(*arguments):
         if len(asked) == 2:
             raise KeyboardInterrupt
-        asked.append(len(batch))
-        return real(model, batch, tokens, options)
+        asked.append(arguments)
+        return real(*arguments)
 
     monkeypatch.setattr(module, "_answer_batch", break_after_two)
     with pytest.raises(KeyboardInterrupt):
@@ -337,6 +379,20 @@ def test_examples_come_from_the_subcategory_then_the_category_then_any():
     ]  # fmt: skip
     with pytest.raises(UserError, match="9 shots asked for, but cmb has only 8 val items"):
         few_shot(question(1), pool, 9)
+
+
+def test_cmbs_own_words_to_the_letter():
+    """As CMB's README has them: system sentence, 问 and 答, examples without a blank line."""
+    example, asked = question(1, "val"), question(2)
+    zero = render(None, turns(asked, [], "answer_only", "official"), "cmb", "")
+    assert (zero.text, zero.lead) == (
+        "你是一个人工智能助手。问：以下是中国护理考试中科目2考试的一道单项选择题，"
+        "不需要做任何分析和解释，直接输出答案选项。\n问题长长2？\nA. 头痛\nB. 发热\nD. 腹泻\n答：",
+        "",
+    )
+    one = render(None, turns(asked, [example], "answer_only", "official"), "cmb", "").text
+    assert one.startswith("你是一个人工智能助手。问：以下是中国医师考试")
+    assert "D. 腹泻\n答：答案是B。\n问：以下是中国护理考试" in one
 
 
 def test_plain_prompt_holds_examples_and_presets_differ_in_short_options():

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from collectivesft.benchmarks.item import Item, dump_item
+from collectivesft.datasets._mcqa import letters as answer
 from collectivesft.errors import InputError
+from collectivesft.scores.answer_key import identify
+from collectivesft.scores.counts import letter_bias
 from collectivesft.scores.reading import letters, likeliest
 from collectivesft.scores.score import score
 
@@ -37,6 +40,7 @@ def files(tmp_path) -> tuple[Path, Path]:
             "options": list("ABCDE"), "prompt": f"{row[0]}?", "lead": "", "raw": row[5],
             "likelihood": None, "stopped": row[0] != "3", "method": "generate",
             "error": "prompt_too_long" if row[0] == "3" else None, "limit": None, "sample_seed": 42,
+            "shots_dropped": int(row[0] == "2"), "settled": False,
         }
         for row in ROWS
     ]  # fmt: skip
@@ -73,19 +77,97 @@ def test_scores_by_hand(files, tmp_path):
     # CMB's reading: 1 and 6 are right; CA is another string than AC.
     assert scores["official"] == {"macro": round((0 + 0.25 + 1) / 3, 6), "micro": round(2 / 6, 6)}
     assert (scores["differ"], scores["unparsed"]) == (2, 1)
-    assert (scores["stopped"], scores["too_long"]) == (5, 1)
+    assert (scores["stopped"], scores["endless"], scores["too_long"]) == (5, 0, 1)
+    assert (scores["empty"], scores["refused"], scores["fewer_shots"]) == (0, 0, 1)
+    # Single answers that were read: B wrongly for D, all others as the key.
+    assert scores["letter_bias"] == 0.25
     assert scores["letters"] == {"A": 2, "B": 2, "E": 1}
     assert scores["gold_letters"] == {"A": 2, "B": 1, "C": 1, "D": 1, "E": 1}
     assert (scores["kind"], scores["method"], scores["items"]) == ("choice", "generate", 6)
     assert scores["subcategories"][0] == {
         "category": "医师考试", "subcategory": "住院医师", "items": 2, "value": 0.5,
+        "low": 0.0, "high": 1.0, "official": 0.0,
     }  # fmt: skip
+    assert [c["official"] for c in scores["categories"]] == [0.0, 0.25, 1.0]
+    assert (scores["apart"], scores["without_apart"]) == ([], None)
+
+
+def change(files, tmp_path, **changes):
+    """The scores after changes of the item and the prediction of id ``at``."""
+    at, own, row = changes.pop("at"), changes.pop("item", {}), changes.pop("row", {})
+    items = [{**i, **own} if i["id"] == at else i for i in read(files[1])]
+    write(files[1], items)
+    write(files[0], [{**r, **row} if r["id"] == at else r for r in read(files[0])])
+    return run(files, tmp_path)
+
+
+def test_the_official_comparison_is_with_the_key_as_published(files, tmp_path):
+    """CMB's score.py compares texts: CA is right where the key reads CA, and AC is wrong then."""
+    published = {"meta": {"published_answer": "CA"}}
+    assert change(files, tmp_path, at="4", item=published)["official"]["micro"] == 0.5
+    written = change(files, tmp_path, at="4", row={"raw": "答案是AC。"})
+    assert written["official"]["micro"] == round(2 / 6, 6)
+    assert read(tmp_path / "answers.jsonl")[3]["corrected_right"]
+
+
+def test_politics_and_questions_without_context_are_reported_apart(files, tmp_path):
+    change(files, tmp_path, at="6", item={"subcategory": "考研政治"})
+    scores = change(files, tmp_path, at="2", item={"question": "（C型选择题）休克？"})
+    assert [(a["group"], a["items"], a["value"], a["official"]) for a in scores["apart"]] == [
+        ("no_context", 1, 1.0, 0.0), ("politics", 1, 1.0, 1.0),
+    ]  # fmt: skip
+    assert scores["items"] == 6
+    others = scores["without_apart"]
+    assert (others["items"], others["micro"]["value"], others["macro"]["value"]) == (4, 0.5, 0.5)
+
+
+def test_empty_endless_and_refused_answers_are_counted(files, tmp_path):
+    change(files, tmp_path, at="1", row={"raw": " \n", "stopped": True})
+    change(files, tmp_path, at="2", row={"raw": "的" * 99, "stopped": False})
+    scores = change(files, tmp_path, at="5", row={"raw": "抱歉，我无法回答。"})
+    assert (scores["empty"], scores["endless"], scores["refused"]) == (1, 1, 1)
+    assert scores["unparsed"] == 4
+
+
+def test_the_answer_key_is_part_of_the_result(files, tmp_path):
+    first = run(files, tmp_path)["key"]
+    assert first["date"] is None and len(first["sha256"]) == 64
+    changed = change(files, tmp_path, at="1", item={"answer": "B"}, row={"answer": "B"})
+    assert changed["key"]["sha256"] != first["sha256"]
+
+
+@pytest.mark.parametrize(
+    ("file", "date"),
+    [
+        ("cmb-test-choice-answer.json", "2024-02-21"),
+        ("cmb-test-choice-answer.before-2024-02-21.json", "before 2024-02-21"),
+    ],
+)
+def test_the_real_keys_are_dated(file, date):
+    import os
+
+    if not os.environ.get("COLLECTIVESFT_REAL_DATA"):
+        pytest.skip("COLLECTIVESFT_REAL_DATA is unset")
+    path = Path(os.environ["COLLECTIVESFT_REAL_DATA"]) / file
+    keys = json.loads(path.read_text(encoding="utf-8"))
+    items = [
+        Item(str(k["id"]), "cmb", "test", "choice", "", "", "?", {}, answer(k["answer"]))
+        for k in keys
+    ]
+    assert identify(items)["date"] == identify(items[::-1])["date"] == date
+
+
+def test_bias_is_the_distance_between_chosen_and_right_letters():
+    assert letter_bias(["A", "B", "C", "D"], ["D", "C", "B", "A"]) == 0
+    assert letter_bias(["A"] * 4, ["A", "B", "C", "D"]) == 0.75
+    assert letter_bias(["", "B"], ["A", "B"]) == 0
+    assert letter_bias([""], ["A"]) is None
 
 
 def test_categories_in_percent(files, tmp_path):
     run(files, tmp_path)
     lines = (tmp_path / "categories.csv").read_text(encoding="utf-8").splitlines()
-    assert lines[0] == "category,label,items,accuracy,low,high"
+    assert lines[0] == "category,label,items,accuracy,low,high,official"
     assert lines[1].startswith("医师考试,Physician,2,50.00,")
     assert len(lines) == 4
 
@@ -99,9 +181,9 @@ def test_answers_show_what_was_written_read_and_judged(files, tmp_path):
     assert [a["official_right"] for a in answers] == [True, False, False, False, False, True]
     assert [a["corrected_right"] for a in answers] == [True, True, False, True, False, True]
     assert answers[1] == {
-        "id": "2", "category": "护理考试", "subcategory": "护士", "prompt": "2?",
+        "id": "2", "model": "m", "category": "护理考试", "subcategory": "护士", "prompt": "2?",
         "raw": "CT正常，选B", "likelihood": None, "error": None, "official": "C", "corrected": "B",
-        "answer": "B", "official_right": False, "corrected_right": True,
+        "answer": "B", "official_right": False, "corrected_right": True, "refused": False,
     }  # fmt: skip
     assert answers[2]["error"] == "prompt_too_long"
 

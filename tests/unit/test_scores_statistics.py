@@ -24,13 +24,14 @@ def test_category_is_the_mean_of_its_subcategories_and_macro_of_categories():
     assert summary.categories["b"]["value"] == 0.25
     assert summary.macro["value"] == 0.5
     assert summary.micro["value"] == round(5 / 9, 6)
-    assert summary.subcategories["a", "y"] == {"items": 3, "value": 1.0}
+    assert summary.subcategories["a", "y"] == {"items": 3, "value": 1.0, "low": 1.0, "high": 1.0}
 
 
 def test_intervals_hold_the_value_and_are_the_same_each_time():
     groups = judged(a_x=(60, 40), a_y=(30, 70), b_z=(55, 45))
     summary = summarise(*groups)
-    for one in (summary.macro, summary.micro, *summary.categories.values()):
+    parts = (*summary.categories.values(), *summary.subcategories.values())
+    for one in (summary.macro, summary.micro, *parts):
         assert one["low"] < one["value"] < one["high"]
     assert summarise(*groups) == summary
 

@@ -20,7 +20,7 @@ def scores(path: Path, **changes) -> Path:
     row = {
         "model": "demo_1", "benchmark": "cmb", "protocol": "answer", "kind": "choice", "items": 200,
         "macro": interval, "micro": {**interval, "value": 0.5},
-        "official": {"macro": 0.3, "micro": 0.3}, "unparsed": 3,
+        "official": {"macro": 0.3, "micro": 0.3}, "unparsed": 3, "differ": 5, "against": None,
     }  # fmt: skip
     write_json(path, row | changes)
     return path
@@ -46,18 +46,27 @@ def test_rates_are_percent_with_two_digits(tmp_path):
         tmp_path, scores(tmp_path / "a.json"), clinical(tmp_path / "c.json")
     )
     assert table == (
-        "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,unparsed\n"
-        "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,1.50\n"
+        "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,unparsed,"
+        "differ,p\n"
+        "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,1.50,5,\n"
     )
     assert (
-        "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) | 50.00 | 30.00 | 1.50 |"
+        "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) | 50.00 | 30.00 | 5 | 1.50 |  |"
         in markdown
     )
     assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 |" in markdown
     assert (
-        r"demo\_1 & cmb & answer & 200 & 51.23 (40.00 to 60.00) & 50.00 & 30.00 & 1.50 \\" in latex
+        r"demo\_1 & cmb & answer & 200 & 51.23 (40.00 to 60.00) & 50.00 & 30.00 & 5 & 1.50 &  \\"
+        in latex
     )
-    assert latex.startswith("\\begin{tabular}{lllrrrrr}\n\\toprule\nModel & ")
+    assert latex.startswith("\\begin{tabular}{lllrrrrrrr}\n\\toprule\nModel & ")
+
+
+def test_the_paired_test_against_the_base_model_stands_in_the_table(tmp_path):
+    tuned = scores(tmp_path / "a.json", against={"corrected": {"p": 0.000123456}})
+    table, markdown, _ = written(tmp_path, tuned)
+    assert table.splitlines()[1].endswith(",5,0.000123")
+    assert "| 5 | 1.50 | 0.000123 |" in markdown
 
 
 def test_published_scores_stand_beside_cmb_only(tmp_path):

@@ -9,6 +9,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 RULES = (ROOT / "workflow/rules/4_scores.smk").read_text(encoding="utf-8")
 READING = (
+    "answer_key",
+    "compare",
+    "counts",
+    "paired",
+    "submit",
     "extraction",
     "overlap",
     "reading",
@@ -43,7 +48,7 @@ def test_an_edit_of_reading_or_scoring_scores_again():
     assert {"score_cases", "overlap"} <= code_of("scores_score_cases")
 
 
-@pytest.mark.parametrize("rule", ["scores_score", "scores_score_cases"])
+@pytest.mark.parametrize("rule", ["scores_score", "scores_score_cases", "scores_submit"])
 def test_scoring_runs_no_model(rule):
     assert not code_of(rule) & {"model", "predict", "answer_cases", "journal"}
 
@@ -57,8 +62,24 @@ def test_answers_of_cases_and_judged_answers_have_rules_of_their_own(snakemake):
     whole = result.stdout + result.stderr
     for rule, made in (("scores_answer_cases", cases), ("scores_score", judged)):
         blocks = [b for b in re.split(r"\n(?=rule )", whole) if b.startswith(f"rule {rule}:")]
-        assert [made in re.search(r"output: (.*)", block).group(1) for block in blocks] == [True]
+        outputs = [re.search(r"output: (.*)", block).group(1) for block in blocks]
+        assert sum(made in output for output in outputs) == 1
+        assert len(blocks) == (2 if rule == "scores_score" else 1)  # the base model's scores too
     assert "scores_score_cases" not in whole
+
+
+def test_an_experiment_is_compared_with_its_base_and_the_paper_makes_submissions(snakemake):
+    result = snakemake("-n", "results/paper/4_scores/collective/cmb.official.submission.json")
+    assert result.returncode == 0, result.stderr
+    whole = result.stdout + result.stderr
+    blocks = [b for b in re.split(r"\n(?=rule )", whole) if b.startswith("rule scores_score:")]
+    inputs = {re.search(r"output: results/paper/4_scores/([^/]+)/", b).group(1): b for b in blocks}
+    assert set(inputs) == {"collective", "internlm2_5-7b"}
+    base = "4_scores/internlm2_5-7b/cmb.official.answers.jsonl"
+    assert base in inputs["collective"].split("output:")[0]
+    assert base not in inputs["internlm2_5-7b"].split("output:")[0]
+    again = snakemake("-np", "results/paper/4_scores/collective/cmb.official.predictions.jsonl")
+    assert "--template cmb --preset official" in again.stdout + again.stderr
 
 
 @pytest.mark.parametrize(("device", "gpus"), [("cuda", 1), ("cpu", 0)])

@@ -36,6 +36,7 @@ rule scores_score:
     input:
         predictions=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.predictions.jsonl",
         item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        base=base_answers,
         code=benchmark_code("scores/score.py"),
     output:
         scores=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.scores.json",
@@ -53,10 +54,37 @@ rule scores_score:
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        base=lambda wildcards, input: f"--base {input.base}" if input.base else "",
     shell:
         "python -m collectivesft scores score --predictions {input.predictions}"
         " --items {input.item_file} --model {wildcards.model} --protocol {wildcards.protocol}"
-        " --out {output.scores} --csv {output.csv} --answers {output.answers} 2> {log}"
+        " --out {output.scores} --csv {output.csv} --answers {output.answers} {params.base}"
+        " 2> {log}"
+
+
+rule scores_submit:
+    input:
+        answers=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.answers.jsonl",
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=benchmark_code("scores/submit.py"),
+    output:
+        submission=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.submission.json",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.submit.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.submit.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shell:
+        "python -m collectivesft scores submit --answers {input.answers}"
+        " --items {input.item_file} --out {output.submission} 2> {log}"
 
 
 rule scores_answer_cases:

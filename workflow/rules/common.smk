@@ -45,6 +45,12 @@ BASES = sorted({recipe["base"] for recipe in RECIPES.values()})
 MODELS = BASES + EXPERIMENTS
 CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
 CLINICAL = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "clinical"]
+# Files for the leaderboard, which takes answers to the whole benchmark only.
+WHOLE = "cmb" in CHOICE and EVALUATION["cmb"]["limit"] is None and not config["demo"]
+SUBMISSIONS = [
+    f"{SCORES}/{HEADLINE}/cmb.{protocol}.submission.json"
+    for protocol in (EVALUATION["cmb"]["protocols"] if WHOLE else [])
+]
 FIGURE_NAMES = ["mixture", "curation", "loss", "accuracy"]
 
 
@@ -156,6 +162,14 @@ def model_dir(wildcards):
     if wildcards.model in BASES:
         return f"{CACHE}/models/{wildcards.model}"
     return f"{SFT}/{wildcards.model}/model"
+
+
+def base_answers(wildcards):
+    """Judged answers of an experiment's base model, to compare with; none for a base model."""
+    if wildcards.model in BASES:
+        return []
+    base = RECIPES[wildcards.model]["base"]
+    return f"{SCORES}/{base}/{wildcards.benchmark}.{wildcards.protocol}.answers.jsonl"
 
 
 def score_files(wildcards):

@@ -2,7 +2,9 @@
 
 To add a benchmark, add a file with ``SOURCE``, ``items(raw)`` and, for questions with options,
 ``prompt(item, style, preset)``, ``target(item, style)`` and ``CATEGORIES``; nothing else lists the
-names. Files whose name begins with an underscore are shared helpers.
+names. Where there is more to say, ``KEY_DATES`` dates answer keys by their digest, ``apart(item)``
+names the group of a question that is reported apart, and ``submission(item, letters)`` is a
+record of the leaderboard's file. Files whose name begins with an underscore are shared helpers.
 """
 
 import importlib

@@ -1,6 +1,7 @@
 """CMB-Exam: 11,200 Chinese medical exam questions in 6 categories and 28 sub-categories."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from collectivesft.benchmarks import _choice
 from collectivesft.benchmarks.item import Item
@@ -41,6 +42,7 @@ SOURCE = Source(
         "The answers lie on GitHub, apart from the questions; 29 were wrong until 2024-02-21.",
         "Four keys of questions with several answers are unsorted (5218, 5255, 5313, 5444).",
         "400 questions (考研政治) are politics, not medicine.",
+        "11 questions (C型选择题) lack the background that they share (issue 28, open).",
     ),
 )
 
@@ -53,6 +55,13 @@ CATEGORIES = {
     "专业知识考试": "Disciplines",
     "医学考研": "Graduate",
 }
+# sha256 of the answer key (see scores/answer_key.py) to the date of its last correction.
+KEY_DATES = {
+    "a84340e22218df78ddb7097e0ea24a4f59564ec2cdded01eeee8b84e83012d09": "2024-02-21",
+    "11df2a627ad1ac23aee135429c7c2c1cff716476142635ec6f1437d3feea481f": "before 2024-02-21",
+}
+_POLITICS = "考研政治"
+_NO_CONTEXT = "C型选择题"
 
 
 def items(raw: RawFolder) -> Iterator[Item]:
@@ -75,10 +84,18 @@ def items(raw: RawFolder) -> Iterator[Item]:
 def _key(part: Part) -> dict[str, str]:
     answers = {}
     for row in array_rows(part):
-        answers[row.text("id")] = answer = letters(row.text("answer"))
-        if not answer:
+        answers[row.text("id")] = answer = row.text("answer")
+        if not letters(answer):
             raise row.error(f"the key of question {row.text('id')} is empty")
     return answers
+
+
+def apart(item: Item) -> str:
+    """The group that a question is reported in apart from the others, "" for most."""
+    if item.subcategory == _POLITICS:
+        return "politics"
+    said = (item.question, *item.meta.values())
+    return "no_context" if any(_NO_CONTEXT in text for text in said) else ""
 
 
 def _item(
@@ -86,6 +103,9 @@ def _item(
 ) -> Item:
     kind = row.text("question_type")
     meta = {name: row.optional(name) for name in ("exam_subject", "question_type")}
+    gold = letters(answer)
+    if answer != gold:  # CMB's own code compares with the letters as they stand in its key
+        meta["published_answer"] = answer
     return Item(
         id=id,
         benchmark="cmb",
@@ -95,7 +115,7 @@ def _item(
         subcategory=row.text("exam_class"),
         question=question,
         options=options,
-        answer=answer,
+        answer=gold,
         multiple=kind.startswith("多"),
         explanation=explanation,
         meta=meta,
@@ -109,3 +129,8 @@ def prompt(item: Item, style: _choice.Style, preset: _choice.Preset) -> str:
 
 
 target = _choice.reply
+
+
+def submission(item: Item, letters: str | None) -> dict[str, Any]:
+    """A record as CMB's score.py reads it from model_answer.json."""
+    return {"id": int(item.id), "model_answer": letters or ""}

@@ -113,14 +113,20 @@ def _summary(manifest: dict[str, Any]) -> str:
 
 def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:
     wanted = (manifest["experiment"]["name"], manifest["base"]["name"])
-    lines = ["| model | benchmark | protocol | items | macro, % (95 % interval) | micro, % |"]
-    lines.append("|---|---|---|---:|---:|---:|")
+    heads = ("model", "benchmark", "protocol", "items", "macro, % (95 % interval)", "micro, %",
+             "official macro, %", "differ")  # fmt: skip
+    lines = [f"| {' | '.join(heads)} |", "|---|---|---|---:|---:|---:|---:|---:|"]
     for row in table:
         if row["model"] in wanted:
             macro = f"{row['macro']} ({row['macro_low']} to {row['macro_high']})"
             cells = [row["model"], row["benchmark"], row["protocol"], row["items"], macro]
-            lines.append("| " + " | ".join([*cells, row["micro"]]) + " |")
-    return "\n".join(lines)
+            cells += [row[key] for key in ("micro", "official_macro", "differ")]
+            lines.append(f"| {' | '.join(cells)} |")
+    note = (
+        "Official macro: the same answers read and compared as the benchmark's own code does; "
+        "differ: items that are right by one of the two readings only."
+    )
+    return "\n".join([*lines, "", note])
 
 
 def _usage(repo: str) -> str:

@@ -82,6 +82,8 @@ def _tables(values: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
                 for average in ("macro", "micro")
                 for part in ("value", "low", "high")
             },
+            "official_macro": f"{100 * row['official_macro']:.2f}",
+            "differ": row["differ"],
         }
         for row in values["scores"]
     ]

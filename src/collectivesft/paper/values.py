@@ -125,13 +125,23 @@ def _headline(headline: tuple[str, str, str], rows: list[dict], base: str, path:
         "items": found[experiment]["items"],
         "benchmark_title": benchmarks.get(benchmark).SOURCE.title,
         "protocol": protocol,
+        "key_date": found[experiment]["key"]["date"],
+        "against": _against(found[experiment]),
         "tuned": {key: found[experiment][key] for key in ("macro", "micro", "differ")},
         "base": {key: found[base][key] for key in ("macro", "micro", "differ")},
     }
 
 
+def _against(row: dict) -> dict[str, Any] | None:
+    """The difference from the base model in macro accuracy, and the paired test's p value."""
+    if row["against"] is None:
+        return None
+    reading = row["against"]["corrected"]
+    return {"difference": reading["difference"]["macro"], "p": reading["p"]}
+
+
 def _score(row: dict) -> dict[str, Any]:
-    plain = {key: row[key] for key in ("model", "protocol", "items", "macro", "micro")}
+    plain = {key: row[key] for key in ("model", "protocol", "items", "macro", "micro", "differ")}
     title = benchmarks.get(row["benchmark"]).SOURCE.title
     return plain | {"benchmark": title, "official_macro": row["official"]["macro"]}
 

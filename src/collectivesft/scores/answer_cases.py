@@ -11,6 +11,7 @@ from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError
 from collectivesft.progress import Reporter
+from collectivesft.scores import decode
 from collectivesft.scores import model as models
 from collectivesft.scores.journal import Journal
 from collectivesft.scores.model import LanguageModel
@@ -80,8 +81,10 @@ def _answer_case(
         prompt = render(model.tokenizer, conversation(case, answers), "chat", "")
         ids = models.encode(model, prompt.text, "chat")
         fits = models.fits(model, len(ids), max_new_tokens)
-        answer, stopped = models.generate(model, [ids], max_new_tokens)[0] if fits else ("", False)
-        answers.append(answer)
+        written = decode.Written()
+        if fits:
+            written = decode.generate(model, decode.Prefix((), None), [ids], max_new_tokens)[0]
+        answers.append(answer := models.text_of(model, written.tokens))
         rows.append(
             {
                 "id": case.id,
@@ -92,7 +95,7 @@ def _answer_case(
                 "question": turn["question"],
                 "reference": turn["reference"],
                 "answer": answer,
-                "stopped": stopped,
+                "stopped": written.stopped,
                 "error": None if fits else "prompt_too_long",
             }
         )

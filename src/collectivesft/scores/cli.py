@@ -40,12 +40,17 @@ def predict(
     ] = "answer_only",
     shots: Annotated[int, typer.Option(min=0, help="Solved examples before the question.")] = 0,
     template: Annotated[
-        Literal["chat", "plain"], typer.Option(help="The tokenizer's chat template, or plain text.")
+        Literal["chat", "plain", "cmb"],
+        typer.Option(help="The tokenizer's chat template, plain text, or CMB's own words."),
     ] = "chat",
     preset: Annotated[
         Literal["official", "corrected"],
         typer.Option(help="Prompt as the benchmark's code makes it, or without its faults."),
     ] = "corrected",
+    stop: Annotated[
+        Literal["settled", "end"],
+        typer.Option(help="End answers once nothing more can change their reading, or let them."),
+    ] = "settled",
     max_new_tokens: MaxNewTokens = 512,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions in one batch.")] = 16,
     limit: Limit = None,
@@ -66,6 +71,7 @@ def predict(
         shots=shots,
         template=template,
         preset=preset,
+        stop=stop,
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
         limit=limit,
@@ -84,6 +90,9 @@ def score(
     out: Out,
     csv: Annotated[Path, typer.Option(help="CSV of the categories to write.")],
     answers: Annotated[Path, typer.Option(help="JSON Lines of the judged answers to write.")],
+    base: Annotated[
+        Path | None, typer.Option(help="The base model's judged answers, to compare with.")
+    ] = None,
 ) -> None:
     """Score a model's answers: accuracies with 95 % intervals, by category and in all.
 
@@ -93,7 +102,44 @@ def score(
     """
     from collectivesft.scores.score import score as run
 
-    run(predictions, items, model, protocol, out, csv, answers)
+    run(predictions, items, model, protocol, out, csv, answers, base)
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="Judged answers that `scores score` wrote.")],
+    second: Annotated[Path, typer.Argument(help="Judged answers to the same questions.")],
+    out: Annotated[Path | None, typer.Option(help="JSON to write.")] = None,
+) -> None:
+    """Compare two models, or two protocols: differences, a paired test, agreement.
+
+    Example: collectivesft scores compare base/cmb.answer.answers.jsonl
+    tuned/cmb.answer.answers.jsonl --out comparison.json
+    """
+    from collectivesft.scores.compare import compare as run
+    from collectivesft.scores.compare import text
+
+    typer.echo(text(run(first, second, out), str(first), str(second)), nl=False)
+
+
+@app.command()
+def submit(
+    answers: Annotated[Path, typer.Option(help="Judged answers that `scores score` wrote.")],
+    items: Items,
+    out: Out,
+    reading: Annotated[
+        Literal["corrected", "official"], typer.Option(help="Whose letters to hand in.")
+    ] = "corrected",
+) -> None:
+    """Write the file that the benchmark's leaderboard takes, and check it.
+
+    Example: collectivesft scores submit --answers cmb.answer.answers.jsonl
+    --items cmb.items.jsonl --out model_answer.json
+    """
+    from collectivesft.scores.submit import submit as run
+
+    unread = run(answers, items, reading, out)
+    typer.echo(f"{out}: complete; {unread} questions have no letter.")
 
 
 @app.command("answer-cases")

@@ -2,8 +2,11 @@
 
 import itertools
 import re
-import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from collectivesft.scores import patterns
+from collectivesft.scores.settled import ANOTHER, normal
 
 # The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
 _OFFICIAL = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.S)
@@ -24,73 +27,56 @@ def official(text: str, multiple: bool) -> str:
     return found if multiple else found[:1]
 
 
-# Letters, digits and signs that make a Latin letter beside them part of a name: CT, B12, A-V, 37°C.
-_LATIN = r"A-Za-z0-9_\u00c0-\u024f\u0370-\u03ff°'’\-"
-# Characters that turn the letter before them into a term: B超, A型, C肽, B族, T波, A链.
-_TERM = "超型族肽级类期股区链球细抗波段杆"
-_AFTER = rf"(?![{_LATIN}{_TERM}])"
-# Repetitions are bounded: a text of nothing but spaces must not take quadratic time.
-_SEPARATOR = r"[ \t]{0,3}[,、，;；和与及或&/+]?[ \t]{0,3}"
-_LETTERS = rf"[A-Z](?:{_SEPARATOR}[A-Z])*"
-_RUN = rf"{_LETTERS}{_AFTER}"
-_FILLER = r"[\s:*\"'“”‘’「【\[(<《$`]{0,9}"
-
-_STATEMENT = re.compile(
-    rf"""(?:
-        (?:答案|正确选项|正确的选项|正确的是)\s*(?:应该|应当|应)?\s*(?:选择|选|是|为|:){_FILLER}
-            (?:选择|选项|选|是|为)?
-      | (?<![不未勿非排])(?<!不[能应可会该宜])(?:选择|选(?!项)){_FILLER}(?:选项|是|为)?
-      | (?i:\b(?:answers?|options?|choices?)\s*(?:is|are|would\s+be|should\s+be|:)){_FILLER}
-            (?i:options?\s|choices?\s)?
-    ){_FILLER}({_RUN})""",
-    re.X,
-)
-# A line that begins with letters, as an answer does: "B", "B. 阿司匹林", "A、C", "**AC**".
-_LINE = re.compile(
-    rf"^[ \t>*#\"'“”【\[(]*((?>{_LETTERS})){_AFTER}(?=[\s.。、,，:;；!)\]】*\"'”]|$)", re.M
-)
-# Letters that stand alone, one or a list of them: "A", "A、B", "A和C".
-_ALONE = rf"(?<![{_LATIN}/])[A-Z](?![{_LATIN}/])"
-_LIST = re.compile(rf"{_ALONE}(?:[ \t]{{0,3}}[、和与及或&+][ \t]{{0,3}}{_ALONE})*")
-# What stands before a letter that is part of a term (维生素C, hepatitis B, type A) or denied.
-_TERM_BEFORE = re.compile(
-    r"(?:维生素|维他命|肝炎|病毒|因子|蛋白|辅酶|球菌|免疫球蛋白|抗原|受体"
-    r"|不(?:应该|应|能|该)?(?:是|为|选择|选)"
-    r"|(?i:vitamins?|hepatitis|types?|groups?|influenza|class|grade|stage|factor|protein))\s*$"
-)
-_ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b)[a-z]")
-# Han characters that may stand right before or after a letter that means an option.
-_HAN = r"\u3400-\u9fff"
-_HAN_BEFORE = set("选项择是为案和与及或即故")
-_HAN_AFTER = re.compile("[选项和与及或是为正对错均都]|[两三四五]个?选?项")
+def vote(readings: Sequence[str]) -> str:
+    """The answer that most samples gave, as CMB votes: empty ones do not count, the first of
+    equals wins. One greedy sample, which is all that CMB's configurations draw, is its own vote.
+    """
+    return max(Counter(filter(None, readings)).items(), key=lambda pair: pair[1], default=("",))[0]
 
 
-def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE") -> str:
+def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead: str = "") -> str:
     """Letters that the text states as its answer, sorted and unique; "" where there are none.
 
-    Tried in this order:
-        1. An explicit statement (答案是, 答案为, 正确选项..., 选, the answer is); the last wins.
-        2. A text that begins with option letters ("B", "B. xx", "A、C"); for a question with
-           several answers each line that begins so adds its letters.
-        3. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
-           in a term (B超, A型, 维生素C). Listed letters share a term: A、B型血 and 维生素A和D give
-           none. After a statement they do not: 答案是A和B超 gives A.
+    The text ends where the model asks itself another question (a new exam head, a user's turn).
+    Then, in this order:
+        1. After a lead ("答案是" at the end of the prompt) the letters that come next.
+        2. An explicit statement (答案是, 正确选项为, 选, the answer is, boxed); the last one wins,
+           since a model that takes an answer back states another.
+        3. A text that begins with option letters ("B", "B. xx", "A、C"), or whose last line is
+           nothing else. For a question with several answers each line that begins so adds its
+           letters; for one with a single answer, lines A, B, ... in a row are the question's
+           options written again, and no answer.
+        4. A verdict: "B正确", "C选项符合题意", "D is correct".
+        5. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
+           in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
+           fate: A、B型血 and 维生素A和D give none.
 
-    A question with one answer takes a single stated letter; where several are stated, the first
-    in the text, as the benchmark does. Only capital letters count, full-width ones included
-    (NFKC). Letters in a row with one that is no option are a word, not an answer.
+    A question with one answer takes a single letter. Where a statement or a beginning lists
+    several, the first, as the benchmark does; several verdicts or lone letters are no answer.
+    Only capital letters count, full-width and circled ones included (NFKC). Letters in a row with
+    one that is no option are a word, not an answer.
 
     Args:
-        text: what the model wrote.
+        text: what the model wrote, after the lead if there was one.
         multiple: whether several letters may be right.
         options: the letters of the question's options.
+        lead: what the text begins with that the prompt ended with; "" for none.
     """
     letters = frozenset(options)
-    # NFKC would make a C of the sign for degrees Celsius.
-    plain = unicodedata.normalize("NFKC", re.sub("[℃℉]", "°", text))
-    found = _stated(plain, letters) or _beginning(plain, letters, multiple)
-    found = found or _standing_alone(plain, letters)
-    return "".join(sorted(set(found))) if multiple else found[:1]
+    plain = _plain(text)
+    found = _led(plain, letters, lead) if lead else ""
+    found = found or _stated(plain, letters) or _at_an_end(plain, letters, multiple)
+    if found:
+        return "".join(sorted(set(found))) if multiple else found[:1]
+    lone = _verdicts(plain, letters) or _standing_alone(_without_options(plain, multiple), letters)
+    return "".join(sorted(lone)) if multiple or len(lone) == 1 else ""
+
+
+def _plain(text: str) -> str:
+    """The text up to another question, in plain signs."""
+    plain = normal(text)
+    another = ANOTHER.search(plain)
+    return plain[: another.start()] if another else plain
 
 
 def _run_letters(run: str, letters: frozenset[str]) -> str:
@@ -99,41 +85,79 @@ def _run_letters(run: str, letters: frozenset[str]) -> str:
     return "".join(itertools.takewhile(lambda group: set(group) <= letters, groups))
 
 
+def _led(text: str, letters: frozenset[str], lead: str) -> str:
+    """Letters right after the lead."""
+    match = patterns.LED.match(text, len(normal(lead)))
+    return _run_letters(match.group(1), letters) if match else ""
+
+
 def _stated(text: str, letters: frozenset[str]) -> str:
-    found = (_run_letters(match.group(1), letters) for match in _STATEMENT.finditer(text))
+    found = (_run_letters(match.group(1), letters) for match in patterns.STATEMENT.finditer(text))
     return next(reversed([run for run in found if run]), "")
 
 
-def _beginning(text: str, letters: frozenset[str], multiple: bool) -> str:
-    """Letters at the beginning of the text; "" unless its first line begins so."""
+def _at_an_end(text: str, letters: frozenset[str], multiple: bool) -> str:
+    """Letters at the beginning of the text, or those that are all of its last line."""
     text = text.strip()
-    first = _LINE.match(text)
-    if first is None or _is_article(text, first.start(1), first.end(1)):
-        return ""
-    lines = _LINE.finditer(text) if multiple else [first]
-    runs = [_run_letters(match.group(1), letters) for match in lines]
-    return "".join(runs) if runs[0] else ""
+    first, last = patterns.LINE.match(text), patterns.LAST_LINE.search(text)
+    own = [m for m in patterns.LINE.finditer(text) if not _is_term(text, m.start(1), m.end(1))]
+    if first and own and own[0].start() == 0 and (multiple or not _restated(own)):
+        runs = [_run_letters(match.group(1), letters) for match in (own if multiple else own[:1])]
+        if runs[0]:
+            return "".join(runs)
+    return _run_letters(last.group(1), letters) if last else ""
 
 
-def _standing_alone(text: str, letters: frozenset[str]) -> str:
-    lists = (m for m in _LIST.finditer(text) if not _in_term(text, m.start(), m.end()))
-    return "".join(letter for match in lists for letter in match.group() if letter in letters)
+def _restated(lines: Sequence[re.Match]) -> bool:
+    """Whether lines begin with A, B, ... as the question's own options do."""
+    return [match.group(1) for match in lines[:2]] == ["A", "B"]
+
+
+def _without_options(text: str, multiple: bool) -> str:
+    """The text, for a single answer without the letters that begin restated options."""
+    text = text.strip()
+    lines = list(patterns.LINE.finditer(text))
+    if multiple or not _restated(lines):
+        return text
+    for match in reversed(lines):
+        text = f"{text[: match.start(1)]}·{text[match.end(1) :]}"
+    return text
+
+
+def _verdicts(text: str, letters: frozenset[str]) -> set[str]:
+    found = (m for m in patterns.VERDICT.finditer(text) if not _after_term(text, m.start()))
+    return set("".join(_run_letters(match.group(1), letters) for match in found))
+
+
+def _standing_alone(text: str, letters: frozenset[str]) -> set[str]:
+    lists = (m for m in patterns.LIST.finditer(text) if not _in_term(text, m.start(), m.end()))
+    return {letter for match in lists for letter in match.group() if letter in letters}
+
+
+def _is_term(text: str, start: int, end: int) -> bool:
+    """Whether a letter at the beginning of a line is an article or the genus of a species."""
+    return _is_article(text, start, end) or patterns.SPECIES.match(text, end) is not None
 
 
 def _is_article(text: str, start: int, end: int) -> bool:
-    return text[start:end] == "A" and _ARTICLE.match(text, end) is not None
+    return text[start:end] == "A" and patterns.ARTICLE.match(text, end) is not None
 
 
 def _in_term(text: str, start: int, end: int) -> bool:
     """Whether a list of letters is part of a term, or denied, by what stands around it."""
     before = text[max(start - 1, 0) : start]
     return (
-        _is_article(text, end - 1, end)
-        or _TERM_BEFORE.search(text[max(start - 20, 0) : start]) is not None
-        or (_is_han(before) and before not in _HAN_BEFORE)
-        or (_is_han(text[end : end + 1]) and _HAN_AFTER.match(text, end) is None)
+        _is_term(text, end - 1, end)
+        or _after_term(text, start)
+        or patterns.DENIED_AFTER.match(text, end) is not None
+        or (_is_han(before) and before not in patterns.HAN_BEFORE)
+        or (_is_han(text[end : end + 1]) and patterns.HAN_AFTER.match(text, end) is None)
     )
 
 
+def _after_term(text: str, start: int) -> bool:
+    return patterns.TERM_BEFORE.search(text[max(start - 20, 0) : start]) is not None
+
+
 def _is_han(character: str) -> bool:
-    return re.match(f"[{_HAN}]", character) is not None
+    return re.match(f"[{patterns.HAN}]", character) is not None

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,8 +135,8 @@ def encode(model: LanguageModel, text: str, template: str) -> list[int]:
     """Token ids of a prompt; a chat template writes its own special tokens, plain text gets
     the tokenizer's (such as a beginning, never an end)."""
     tokenizer = model.tokenizer
-    ids = tokenizer(text, add_special_tokens=template == "plain")["input_ids"]
-    while template == "plain" and ids and ids[-1] == tokenizer.eos_token_id:
+    ids = tokenizer(text, add_special_tokens=template != "chat")["input_ids"]
+    while template != "chat" and ids and ids[-1] == tokenizer.eos_token_id:
         ids = ids[:-1]
     return list(ids)
 
@@ -147,79 +146,20 @@ def fits(model: LanguageModel, tokens: int, new_tokens: int) -> bool:
     return model.longest is None or tokens + new_tokens <= model.longest
 
 
-def generate(
-    model: LanguageModel, batch: Sequence[list[int]], max_new_tokens: int
-) -> list[tuple[str, bool]]:
-    """Greedy answers to a batch of prompts (token ids).
-
-    Returns:
-        For each prompt the text up to the first stop token, and whether there was one.
-    """
-    import torch
-
-    ids, mask = _padded(model, batch)
-    with torch.inference_mode(), _enough_memory(len(batch)):
-        out = model.network.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            do_sample=False,
-            num_beams=1,
-            max_new_tokens=max_new_tokens,
-            eos_token_id=list(model.stops) or None,
-            pad_token_id=_pad(model),
-        )
-    return [_answer(model, row) for row in out[:, ids.shape[1] :].tolist()]
-
-
-def _answer(model: LanguageModel, new: list[int]) -> tuple[str, bool]:
-    end = next((index for index, token in enumerate(new) if token in model.stops), None)
-    text = model.tokenizer.decode(
-        new[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False
+def text_of(model: LanguageModel, tokens: Sequence[int]) -> str:
+    """Token ids as text, without special tokens."""
+    return model.tokenizer.decode(
+        list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False
     )
-    return text, end is not None
-
-
-def log_probabilities(
-    model: LanguageModel, batch: Sequence[list[int]], tokens: Sequence[list[int]]
-) -> list[list[float]]:
-    """Natural log probabilities of given next tokens, over the whole vocabulary, in one forward.
-
-    Args:
-        batch: prompts as token ids, one list each.
-        tokens: for each prompt the tokens asked about.
-    """
-    import torch
-
-    ids, mask = _padded(model, batch)
-    inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
-    known = inspect.signature(model.network.forward).parameters
-    if "position_ids" in known:  # padding is on the left and must not count
-        inputs["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0)
-    if "logits_to_keep" in known:  # only the last position is read
-        inputs["logits_to_keep"] = 1
-    with torch.inference_mode(), _enough_memory(len(batch)):
-        logits = model.network(**inputs).logits[:, -1].float()
-        table = torch.log_softmax(logits, dim=-1).cpu()
-    return [table[row, wanted].tolist() for row, wanted in enumerate(tokens)]
-
-
-def _pad(model: LanguageModel) -> int:
-    pad = model.tokenizer.pad_token_id
-    return pad if pad is not None else (*model.stops, 0)[0]
-
-
-def _padded(model: LanguageModel, batch: Sequence[list[int]]) -> tuple[Any, Any]:
-    """Ids and attention mask, both (prompts, longest prompt), padded on the left."""
-    import torch
-
-    width, pad = max(map(len, batch)), _pad(model)
-    ids = torch.tensor([[pad] * (width - len(row)) + row for row in batch])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch])
-    return ids.to(model.network.device), mask.to(model.network.device)
 
 
 @contextlib.contextmanager
-def _enough_memory(prompts: int) -> Iterator[None]:
+def enough_memory(prompts: int) -> Iterator[None]:
+    """Say what to do where the GPU is too small for so many prompts at once.
+
+    Raises:
+        UserError: it is.
+    """
     import torch
 
     try:

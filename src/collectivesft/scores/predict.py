@@ -10,11 +10,13 @@ from typing import Any, Literal
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError, UserError
 from collectivesft.progress import Reporter
+from collectivesft.scores import decode
 from collectivesft.scores import model as models
 from collectivesft.scores.journal import Journal
 from collectivesft.scores.model import LanguageModel
 from collectivesft.scores.prompts import Prompt, few_shot, lead_of, render, turns
 from collectivesft.scores.sampling import choose
+from collectivesft.scores.settled import settled
 
 TOO_LONG = "prompt_too_long"
 
@@ -26,8 +28,9 @@ class Options:
     method: Literal["generate", "likelihood"] = "generate"
     style: Literal["answer_only", "cot"] = "answer_only"
     shots: int = 0
-    template: Literal["chat", "plain"] = "chat"
+    template: Literal["chat", "plain", "cmb"] = "chat"
     preset: Literal["official", "corrected"] = "corrected"
+    stop: Literal["settled", "end"] = "settled"
     max_new_tokens: int = 512
     batch_size: int = 16
     limit: int | None = None
@@ -37,11 +40,12 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """An item with its prompt; ``ids`` are the prompt's tokens."""
+    """An item with its prompt; ``ids`` are the prompt's tokens, ``shots`` the examples in it."""
 
     item: Item
     prompt: Prompt
     ids: list[int]
+    shots: int
 
 
 def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -> None:
@@ -49,12 +53,15 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
 
     A row holds id, benchmark, model (``name``), category, subcategory, question_type, multiple,
     options (letters), prompt, lead (the end of the prompt that belongs to the answer), raw (what
-    the model wrote), stopped (it ended within the limit; true for likelihood), answer (the key),
-    method, likelihood (natural log probability by letter, or null), prompt_tokens, error (null or
-    prompt_too_long: then nothing was asked), limit and sample_seed. Which letters an answer means
-    is for `scores score` to say: another way of reading needs no model. Batches hold prompts of
-    like length and do not depend on what an earlier run finished, so an interrupted run ends with
-    the same bytes as one that was not.
+    the model wrote), stopped (it ended within the limit; true for likelihood), settled (it
+    was ended since nothing more could change its reading: raw is then shorter than what the model
+    would have written, its letters are the same), answer (the key),
+    method, likelihood (natural log probability by letter, or null), prompt_tokens, shots (solved
+    examples shown), shots_dropped (left out, least related first, so that the prompt fits), error
+    (null or prompt_too_long: not even the question alone fits, so nothing was asked), limit and
+    sample_seed. No prompt is ever cut. Which letters an answer means
+    is for `scores score` to say: another way of reading needs no model. On a CPU the rows are
+    the same at any batch size, in any order of items, and after an interruption.
 
     Args:
         folder: the model.
@@ -82,15 +89,26 @@ def _questions(
     model: LanguageModel, asked: Sequence[Item], all_items: Sequence[Item], options: Options
 ) -> list[_Question]:
     pool = [item for item in all_items if item.split == "val"]
+    return [_question(model, item, few_shot(item, pool, options.shots), options) for item in asked]
+
+
+def _question(
+    model: LanguageModel, item: Item, examples: Sequence[Item], options: Options
+) -> _Question:
+    """The item with as many examples as fit: the least related, which stand last, go first."""
     lead = lead_of(options.method, options.style, options.template)
-    questions = []
-    for item in asked:
-        examples = few_shot(item, pool, options.shots)
-        conversation = turns(item, examples, options.style, options.preset)
+    for shots in range(len(examples), -1, -1):
+        conversation = turns(item, examples[:shots], options.style, options.preset)
         prompt = render(model.tokenizer, conversation, options.template, lead)
         ids = models.encode(model, prompt.text, options.template)
-        questions.append(_Question(item, prompt, ids))
-    return questions
+        if models.fits(model, len(ids), _room(options)):
+            break
+    return _Question(item, prompt, ids, shots)
+
+
+def _room(options: Options) -> int:
+    """Tokens that an answer may take."""
+    return options.max_new_tokens if options.method == "generate" else 0
 
 
 def _header(
@@ -106,50 +124,81 @@ def _header(
     return {**facts, "options": asdict(options), **models.versions()}
 
 
-def _batches(model: LanguageModel, questions: Sequence[_Question], options: Options):
-    """Lists of indexes of questions, longest prompts first: too large a batch fails at once."""
-    new = options.max_new_tokens if options.method == "generate" else 0
-    fitting = [i for i, q in enumerate(questions) if models.fits(model, len(q.ids), new)]
-    fitting.sort(key=lambda i: -len(questions[i].ids))
-    size = options.batch_size
-    return [fitting[start : start + size] for start in range(0, len(fitting), size)]
+def _groups(
+    model: LanguageModel, questions: Sequence[_Question], options: Options
+) -> list[list[int]]:
+    """Indexes of questions that fit, by what they begin with, longest prompts first.
+
+    With solved examples, questions of one sub-category begin alike; without, all do.
+    """
+    groups: dict[tuple[str, str] | None, list[int]] = {}
+    for index, q in enumerate(questions):
+        if models.fits(model, len(q.ids), _room(options)):
+            key = (q.item.category, q.item.subcategory) if options.shots else None
+            groups.setdefault(key, []).append(index)
+    for group in groups.values():
+        group.sort(key=lambda i: -len(questions[i].ids))
+    return sorted(groups.values(), key=lambda group: -len(questions[group[0]].ids))
 
 
 def _answer_all(
     model: LanguageModel, questions: Sequence[_Question], options: Options, journal: Journal
 ) -> dict[int, dict[str, Any]]:
     """Answers by index of the question; those of too long prompts are left out."""
-    batches = _batches(model, questions, options)
+    groups = _groups(model, questions, options)
     tokens = _letter_tokens(model, questions, options) if options.method == "likelihood" else {}
-    answers: list[dict[str, Any]] = []
-    with Reporter("questions", sum(map(len, batches))) as reporter:
-        for number, batch in enumerate(batches):
-            if number < len(journal.done):
-                answers += journal.done[number]["answers"]
-            else:
-                found = _answer_batch(model, [questions[i] for i in batch], tokens, options)
-                journal.append({"batch": number, "answers": found})
-                answers += found
-            reporter.advance(len(batch))
-    return dict(zip((i for batch in batches for i in batch), answers, strict=True))
+    answers: dict[int, dict[str, Any]] = {}
+    waiting = iter(journal.done)
+    with Reporter("questions", sum(map(len, groups))) as reporter:
+        for group in groups:
+            prefix = None
+            for start in range(0, len(group), options.batch_size):
+                batch = group[start : start + options.batch_size]
+                record = next(waiting, None)
+                if record is None:
+                    prefix = prefix or decode.read_prefix(model, [questions[i].ids for i in group])
+                    asked = [questions[i] for i in batch]
+                    record = {"answers": _answer_batch(model, prefix, asked, tokens, options)}
+                    journal.append(record)
+                answers |= zip(batch, record["answers"], strict=True)
+                reporter.advance(len(batch))
+    return answers
 
 
 def _answer_batch(
-    model: LanguageModel, batch: Sequence[_Question], tokens: dict[str, int], options: Options
+    model: LanguageModel,
+    prefix: decode.Prefix,
+    batch: Sequence[_Question],
+    tokens: dict[str, int],
+    options: Options,
 ) -> list[dict[str, Any]]:
+    if options.method == "likelihood":
+        return [_likelihood(model, prefix, q, tokens) for q in batch]
+
+    def done(index: int, new: list[int]) -> bool:
+        q = batch[index]
+        return settled(models.text_of(model, new), q.prompt.lead, q.item.options)
+
+    ask = done if options.stop == "settled" else None
     ids = [q.ids for q in batch]
-    if options.method == "generate":
-        written = models.generate(model, ids, options.max_new_tokens)
-        return [{"raw": raw, "stopped": stopped, "likelihood": None} for raw, stopped in written]
-    wanted = [[tokens[letter] for letter in q.item.options] for q in batch]
     return [
         {
-            "raw": "",
-            "stopped": True,
-            "likelihood": dict(zip(q.item.options, (round(v, 6) for v in values), strict=True)),
+            "raw": models.text_of(model, written.tokens),
+            "stopped": written.stopped,
+            "settled": written.settled,
+            "likelihood": None,
         }
-        for q, values in zip(batch, models.log_probabilities(model, ids, wanted), strict=True)
+        for written in decode.generate(model, prefix, ids, options.max_new_tokens, ask)
     ]
+
+
+def _likelihood(
+    model: LanguageModel, prefix: decode.Prefix, q: _Question, tokens: dict[str, int]
+) -> dict[str, Any]:
+    wanted = [tokens[letter] for letter in q.item.options]
+    values = (round(v, 6) for v in decode.log_probabilities(model, prefix, q.ids, wanted))
+    found = dict(zip(q.item.options, values, strict=True))
+    return {"raw": "", "stopped": True, "settled": False, "likelihood": found}
 
 
 def _letter_tokens(
@@ -176,7 +225,8 @@ def _letter_tokens(
 
 def _row(name: str, q: _Question, answer: dict[str, Any] | None, options: Options) -> dict:
     item = q.item
-    answer = answer or {"raw": "", "stopped": False, "likelihood": None, "error": TOO_LONG}
+    nothing = {"raw": "", "stopped": False, "settled": False, "likelihood": None}
+    answer = answer or {**nothing, "error": TOO_LONG}
     return {
         "id": item.id,
         "benchmark": item.benchmark,
@@ -189,6 +239,8 @@ def _row(name: str, q: _Question, answer: dict[str, Any] | None, options: Option
         "prompt": q.prompt.text,
         "lead": q.prompt.lead,
         "prompt_tokens": len(q.ids),
+        "shots": q.shots,
+        "shots_dropped": options.shots - q.shots,
         "answer": item.answer,
         "method": options.method,
         "limit": options.limit,

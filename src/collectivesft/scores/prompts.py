@@ -8,9 +8,12 @@ from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item
 from collectivesft.errors import UserError
 
-Template = Literal["chat", "plain"]
+Template = Literal["chat", "plain", "cmb"]
 
 LEAD = "答案是"
+# CMB's own words around questions for a model without a format of its own (README.md, "Modify
+# model worker").
+_CMB_SYSTEM = "你是一个人工智能助手。"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Prompt:
 
 def few_shot(item: Item, pool: Sequence[Item], shots: int) -> list[Item]:
     """The ``shots`` val items shown before ``item``: of its sub-category, then of its category,
-    then any, each in file order.
+    then any, each in file order. (CMB draws them at random, without a seed, for each item anew.)
 
     Raises:
         UserError: fewer val items than shots.
@@ -70,7 +73,8 @@ def render(
     """A conversation as text, up to where the model goes on.
 
     chat is the tokenizer's chat template with its mark for the assistant's turn; plain joins
-    question and reply by one line break, one pair and the next by two, and ends with a line break.
+    question and reply by one line break, one pair and the next by two, and ends with a line break;
+    cmb is the text of CMB's default worker: a system sentence, then 问：...答：... for each turn.
 
     Args:
         lead: "" or words that the answer begins with, such as LEAD.
@@ -83,6 +87,11 @@ def render(
             f"{content}\n" if role == "user" else f"{content}\n\n" for role, content in conversation
         )
         return Prompt(text + lead, lead)
+    if template == "cmb":
+        said = (
+            f"问：{text}\n" if role == "user" else f"答：{text}\n" for role, text in conversation
+        )
+        return Prompt(f"{_CMB_SYSTEM}{''.join(said)}答：{lead}", lead)
     if not getattr(tokenizer, "chat_template", None):
         raise UserError(
             f"{tokenizer.name_or_path}: the tokenizer has no chat template. "

@@ -4,26 +4,30 @@ import math
 from typing import Any
 
 from collectivesft.benchmarks.item import Item
-from collectivesft.scores import extraction
+from collectivesft.scores import extraction, patterns
 
 
 def judge(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
     """A prediction with its letters and whether they are the key, as a person checks it.
 
     ``corrected_right`` compares the corrected reading with the key as sets of letters,
-    ``official_right`` CMB's own reading letter by letter, as CMB's score.py does.
+    ``official_right`` CMB's own reading with the key as published, letter by letter and in
+    order, as CMB's score.py does. ``refused`` says that no letter was read and why: the model
+    declined.
     """
     official, corrected = letters(prediction)
     return {
         "id": item.id,
+        "model": prediction["model"],
         "category": item.category,
         "subcategory": item.subcategory,
         **{key: prediction[key] for key in ("prompt", "raw", "likelihood", "error")},
         "official": official,
         "corrected": corrected,
         "answer": item.answer,
-        "official_right": official == item.answer,
+        "official_right": official == item.meta.get("published_answer", item.answer),
         "corrected_right": set(corrected) == set(item.answer),
+        "refused": not corrected and patterns.REFUSAL.search(prediction["raw"]) is not None,
     }
 
 
@@ -37,7 +41,9 @@ def letters(prediction: dict[str, Any]) -> tuple[str, str]:
         both = likeliest(prediction["likelihood"], multiple)
         return both, both
     text = prediction["lead"] + prediction["raw"] if prediction["raw"] else ""
-    return extraction.official(text, multiple), extraction.corrected(text, multiple, options)
+    corrected = extraction.corrected(text, multiple, options, prediction["lead"])
+    # CMB votes over an answer's samples; its configurations and ours draw one.
+    return extraction.vote([extraction.official(text, multiple)]), corrected
 
 
 def likeliest(likelihood: dict[str, float], multiple: bool) -> str:

@@ -1,7 +1,6 @@
 """From predictions to scores: who is right, by which reading, in which category."""
 
 import csv
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,19 @@ from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, read_jsonl, write_json, write_jsonl
+from collectivesft.scores.answer_key import identify
+from collectivesft.scores.compare import against
+from collectivesft.scores.counts import count
 from collectivesft.scores.reading import judge
 from collectivesft.scores.sampling import choose
-from collectivesft.scores.statistics import Summary, summarise
+from collectivesft.scores.statistics import DIGITS, Summary, summarise
 
+_READINGS = ("corrected", "official")
 _AGAIN = "Delete the predictions and run `collectivesft scores predict` again"
 _NEEDED = {
     "id", "benchmark", "model", "multiple", "options", "prompt", "lead", "raw", "likelihood",
-    "answer", "stopped", "method", "error", "limit", "sample_seed",
+    "answer", "stopped", "method", "error", "limit", "sample_seed", "shots_dropped",
+    "settled",
 }  # fmt: skip
 
 
@@ -29,16 +33,21 @@ def score(
     out: Path,
     table: Path,
     answers: Path,
+    base: Path | None = None,
 ) -> dict[str, Any]:
     """Write a model's scores on a benchmark as JSON, its categories as CSV, its answers as judged.
 
     Headline figures (macro, micro, categories) count the corrected reading, ``official`` CMB's
-    own. CMB's four unsorted keys stand sorted in the items, so up to four questions of 11,200
-    may count otherwise by CMB's reading. A question that was too long to ask counts as wrong.
+    own; ``differ`` is the number of items that are right by one of them only. ``apart`` holds
+    groups that a benchmark reports by themselves (CMB: politics, and questions without their
+    context), ``without_apart`` the averages without them, null where there are none. A question
+    that was too long to ask counts as wrong. ``key`` says which answer key was used.
 
     Args:
         answers: JSON Lines to write, one row an item in the items' order: what was asked and
             written, the letters of both readings, the key, and who is right.
+        base: the base model's judged answers to the same items; ``against`` is then the
+            comparison with them (see compare.py), else null.
 
     Returns:
         What is written as JSON. Fractions have six digits; low and high bound 95 % intervals.
@@ -47,11 +56,10 @@ def score(
         InputError: predictions that do not belong to these items, one for one.
     """
     rows = _rows(predictions, model)
-    pairs = _matched(predictions, rows, list(load_items(items)))
+    all_items = list(load_items(items))
+    pairs = _matched(predictions, rows, all_items)
     judged = [judge(row, item) for item, row in pairs]
-    groups = [(row["category"], row["subcategory"]) for row in judged]
-    right, official = ([row[f"{by}_right"] for row in judged] for by in ("corrected", "official"))
-    summary, by_official = summarise(groups, right), summarise(groups, official)
+    summary, official = (summarise(_groups(judged), _right(judged, by)) for by in _READINGS)
     scores = {
         "model": model,
         "benchmark": rows[0]["benchmark"],
@@ -59,13 +67,15 @@ def score(
         "kind": "choice",
         "method": rows[0]["method"],
         "items": len(rows),
+        "key": identify(all_items),
         "macro": summary.macro,
         "micro": summary.micro,
-        **_groups(summary, rows[0]["benchmark"]),
-        "official": {"macro": by_official.macro["value"], "micro": by_official.micro["value"]},
-        "differ": sum(a != b for a, b in zip(right, official, strict=True)),
-        "stopped": sum(row["stopped"] for row in rows),
-        **_counts(judged),
+        **_by_group(summary, official, rows[0]["benchmark"]),
+        "official": {"macro": official.macro["value"], "micro": official.micro["value"]},
+        "differ": sum(row["corrected_right"] != row["official_right"] for row in judged),
+        **_apart([item for item, _ in pairs], judged),
+        **count([row for _, row in pairs], judged),
+        "against": against(base, judged, predictions) if base else None,
     }
     write_jsonl(answers, judged)
     _write_categories(table, scores)
@@ -119,18 +129,51 @@ def _matched(
     return [(item, found[id]) for id, item in asked.items()]
 
 
-def _groups(summary: Summary, benchmark: str) -> dict[str, list[dict[str, Any]]]:
-    """Categories in the benchmark's order, unknown ones last; sub-categories within them."""
+def _groups(judged: Sequence[dict]) -> list[tuple[str, str]]:
+    return [(row["category"], row["subcategory"]) for row in judged]
+
+
+def _right(judged: Sequence[dict], reading: str) -> list[bool]:
+    return [row[f"{reading}_right"] for row in judged]
+
+
+def _apart(items: Sequence[Item], judged: Sequence[dict]) -> dict[str, Any]:
+    """Accuracy of each group that is reported apart, and the averages without them all."""
+    name = getattr(benchmarks.get(items[0].benchmark), "apart", lambda item: "")
+    groups: dict[str, list[dict]] = {}
+    for item, row in zip(items, judged, strict=True):
+        groups.setdefault(name(item), []).append(row)
+    rest = groups.pop("", [])
+    apart = [
+        {"group": group, "items": len(rows)}
+        | summarise([("", "")] * len(rows), _right(rows, "corrected")).micro
+        | {"official": round(sum(_right(rows, "official")) / len(rows), DIGITS)}
+        for group, rows in sorted(groups.items())
+    ]
+    summary = summarise(_groups(rest), _right(rest, "corrected")) if apart and rest else None
+    others = summary and {"items": len(rest), "macro": summary.macro, "micro": summary.micro}
+    return {"apart": apart, "without_apart": others}
+
+
+def _by_group(
+    summary: Summary, official: Summary, benchmark: str
+) -> dict[str, list[dict[str, Any]]]:
+    """Categories in the benchmark's order, unknown ones last; sub-categories within them.
+
+    Each with the corrected value and its interval, and the official value.
+    """
     labels = benchmarks.get(benchmark).CATEGORIES
     order = [name for name in labels if name in summary.categories]
     order += [name for name in summary.categories if name not in labels]
     return {
         "categories": [
             {"category": name, "label": labels.get(name, name), **summary.categories[name]}
+            | {"official": official.categories[name]["value"]}
             for name in order
         ],
         "subcategories": [
             {"category": category, "subcategory": subcategory, **values}
+            | {"official": official.subcategories[category, subcategory]["value"]}
             for name in order
             for (category, subcategory), values in summary.subcategories.items()
             if category == name
@@ -138,26 +181,12 @@ def _groups(summary: Summary, benchmark: str) -> dict[str, list[dict[str, Any]]]
     }
 
 
-def _counts(judged: Sequence[dict]) -> dict[str, Any]:
-    """How answers went: counts of items, and of first letters of answers and of the key."""
-    return {
-        "unparsed": sum(not row["corrected"] for row in judged),
-        "too_long": sum(row["error"] is not None for row in judged),
-        "letters": _first_letters(row["corrected"] for row in judged),
-        "gold_letters": _first_letters(row["answer"] for row in judged),
-    }
-
-
-def _first_letters(answers) -> dict[str, int]:
-    return dict(sorted(Counter(answer[0] for answer in answers if answer).items()))
-
-
 def _write_categories(path: Path, scores: dict[str, Any]) -> None:
     """One row a category: accuracy and its interval in percent, two digits."""
-    columns = ("category", "label", "items", "accuracy", "low", "high")
+    columns = ("category", "label", "items", "accuracy", "low", "high", "official")
     with atomic_path(path) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(columns)
         for row in scores["categories"]:
-            values = [f"{100 * row[key]:.2f}" for key in ("value", "low", "high")]
+            values = [f"{100 * row[key]:.2f}" for key in ("value", "low", "high", "official")]
             writer.writerow([row["category"], row["label"], row["items"], *values])

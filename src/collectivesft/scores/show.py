@@ -13,6 +13,7 @@ TITLE = "Accuracy in %, macro with its 95 % interval; unread: answers without a 
 _ASKED = ("model", "benchmark", "protocol", "items")
 _RATES = ("macro % (95 %)", "micro %", "official %", "unread %")
 _WORDS = ("model", "benchmark", "protocol")
+_SHOWN = ("macro", "macro_low", "macro_high", "micro", "official_macro", "unparsed")
 _GAP = 2
 
 Row = Sequence[str]
@@ -59,7 +60,7 @@ def arrange(rows: Sequence[dict[str, str]], width: int) -> tuple[Row, dict[str, 
 
 def _rates(row: dict[str, str]) -> tuple[str, ...]:
     """Percent with one digit, the interval in one cell with its value."""
-    value, low, high, *others = (f"{float(row[key]):.1f}" for key in COLUMNS[len(_ASKED) :])
+    value, low, high, *others = (f"{float(row[key]):.1f}" for key in _SHOWN)
     return (f"{value} ({low} to {high})", *others)
 
 

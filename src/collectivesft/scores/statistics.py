@@ -18,7 +18,7 @@ class Summary:
     Attributes:
         macro, micro: mean of the categories, and of all items: value, low, high.
         categories: category to items, value, low, high.
-        subcategories: (category, sub-category) to items, value.
+        subcategories: (category, sub-category) to items, value, low, high.
     """
 
     macro: dict[str, float]
@@ -78,8 +78,8 @@ def _summary(names: list[Group], items: Any, share: Any, drawn: Any) -> Summary:
             c: {"items": int(items[members[c]].sum()), **_estimate(*means[c])} for c in categories
         },
         subcategories={
-            name: {"items": int(n), "value": round(float(value), DIGITS)}
-            for name, n, value in zip(names, items, share, strict=True)
+            name: {"items": int(items[i]), **_estimate(share[i], drawn[:, i])}
+            for i, name in enumerate(names)
         },
     )
 

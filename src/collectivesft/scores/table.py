@@ -10,7 +10,7 @@ from collectivesft.files import atomic_path, read_json, write_text
 
 COLUMNS = (
     "model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro",
-    "official_macro", "unparsed",
+    "official_macro", "unparsed", "differ", "p",
 )  # fmt: skip
 _TEXT = ("model", "benchmark", "protocol")
 # Published models to see the run's against: beside the best, the paper's namesake and two of 7B.
@@ -22,7 +22,9 @@ def write_tables(
 ) -> None:
     """Write one row for each model, benchmark and protocol, in the order of ``scores``.
 
-    All rates are percent with two digits, unparsed too. Clinical scores and, for CMB, a few
+    All rates are percent with two digits, unparsed too; differ counts the items that are right by
+    one reading only, p is of the exact McNemar test against the base model ("" for a base model).
+    Clinical scores and, for CMB, a few
     published ones stand in the Markdown only.
 
     Args:
@@ -76,6 +78,8 @@ def _row(scores: dict[str, Any]) -> dict[str, str]:
         "micro": _percent(scores["micro"]["value"]),
         "official_macro": _percent(scores["official"]["macro"]),
         "unparsed": _percent(scores["unparsed"] / scores["items"]),
+        "differ": str(scores["differ"]),
+        "p": f"{scores['against']['corrected']['p']:.3g}" if scores["against"] else "",
     }
 
 
@@ -92,13 +96,13 @@ def _interval(row: dict[str, str]) -> str:
 
 def _cells(row: dict[str, str]) -> list[str]:
     """A row as people read it: the interval in one cell with its value."""
-    rates = (row["micro"], row["official_macro"], row["unparsed"])
+    rates = (row[key] for key in ("micro", "official_macro", "differ", "unparsed", "p"))
     return [*(row[key] for key in (*_TEXT, "items")), _interval(row), *rates]
 
 
 _HEADS = (
     "Model", "Benchmark", "Protocol", "Items", "Macro, %", "Micro, %", "Official macro, %",
-    "Unparsed, %",
+    "Differ", "Unparsed, %", "p",
 )  # fmt: skip
 
 
@@ -110,7 +114,10 @@ def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: 
 
 
 def _scores_section(rows: Sequence[dict[str, str]]) -> str:
-    note = "Macro is the mean of the categories, with its 95 % interval.\n\n"
+    note = (
+        "Macro is the mean of the categories, with its 95 % interval. Differ: items that are right "
+        "by one of the two readings only. p: exact McNemar test against the base model.\n\n"
+    )
     return note + _markdown_table(_HEADS, [_cells(row) for row in rows], len(_TEXT))
 
 

@@ -1,0 +1,206 @@
+"""Greedy answers and probabilities of letters, without padding and the same at any batch size.
+
+Each prompt is read alone, after a prefix that many prompts share and that is read once. So
+probabilities do not depend on what else is asked, to the bit. Answers are written together, one
+token of each at a time; rounding then depends on the batch, by about 1e-5. Where the two likeliest
+tokens are closer than TIE, the text so far is read again alone, and that decides. So on a CPU the
+same tokens come out at any batch size and order. On a GPU, in bfloat16, rounding is as large as
+such differences are, and no such promise is made.
+"""
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from collectivesft.scores.model import LanguageModel, enough_memory
+
+TIE = 5e-3
+# How often a row asks whether its answer is settled, in its own tokens.
+_EVERY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Token ids that prompts begin with, and the network's cache after them (None if empty)."""
+
+    ids: tuple[int, ...]
+    cache: Any
+
+
+@dataclass(slots=True)
+class Written:
+    """What a model wrote.
+
+    Attributes:
+        tokens: ids, without the end token.
+        stopped: the model ended it itself.
+        settled: it was ended since nothing more could change its reading.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    stopped: bool = False
+    settled: bool = False
+
+
+def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with, at least one less than the shortest has."""
+    first, last = min(prompts), max(prompts)
+    longest = min(map(len, prompts)) - 1
+    differ = (i for i in range(longest) if first[i] != last[i])
+    return next(differ, longest)
+
+
+def read_prefix(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> Prefix:
+    """Read what all prompts begin with, once."""
+    ids = tuple(prompts[0][: common_prefix(prompts)])
+    return Prefix(ids, _read(model, None, ids)[1] if ids else None)
+
+
+def log_probabilities(
+    model: LanguageModel, prefix: Prefix, prompt: Sequence[int], tokens: Sequence[int]
+) -> list[float]:
+    """Natural log probabilities of given next tokens, over the whole vocabulary."""
+    import torch
+
+    logits, _ = _read(model, prefix.cache, prompt[len(prefix.ids) :])
+    return torch.log_softmax(logits, dim=-1).cpu()[list(tokens)].tolist()
+
+
+def _read(model: LanguageModel, cache: Any, ids: Sequence[int]) -> tuple[Any, Any]:
+    """Logits (vocabulary, float32) after ``ids``, and the cache then; ``cache`` stays as it is."""
+    import torch
+
+    rows = torch.tensor([list(ids)], device=model.network.device)
+    with torch.inference_mode(), enough_memory(1):
+        out = _forward(model, rows, _copy(cache))
+    return out.logits[0, -1].float(), out.past_key_values
+
+
+def _forward(model: LanguageModel, ids: Any, cache: Any, **inputs: Any) -> Any:
+    known = inspect.signature(model.network.forward).parameters
+    if "logits_to_keep" in known:  # only the last position is read
+        inputs["logits_to_keep"] = 1
+    inputs = {key: value for key, value in inputs.items() if key in known}
+    return model.network(input_ids=ids, past_key_values=cache, use_cache=True, **inputs)
+
+
+def _copy(cache: Any) -> Any:
+    """A cache that grows by itself: layers replace their tensors and never write into them."""
+    if cache is None:
+        return None
+    twin = copy.copy(cache)
+    twin.layers = [copy.copy(layer) for layer in cache.layers]
+    return twin
+
+
+def _merge(caches: Sequence[Any]) -> Any:
+    """One cache of many rows, each padded on the left up to the longest."""
+    merged = copy.copy(caches[0])
+    columns = zip(*(cache.layers for cache in caches), strict=True)
+    merged.layers = [_stack(layers) for layers in columns]
+    return merged
+
+
+def _stack(layers: Sequence[Any]) -> Any:
+    import torch
+    from torch.nn.functional import pad
+
+    stacked = copy.copy(max(layers, key=lambda layer: layer.get_seq_length()))
+    width = max(layer.keys.shape[-2] for layer in layers)
+    for name in ("keys", "values"):
+        rows = [getattr(layer, name) for layer in layers]
+        padded = [pad(row, (0, 0, width - row.shape[-2], 0)) for row in rows]
+        setattr(stacked, name, torch.cat(padded))
+    return stacked
+
+
+def generate(
+    model: LanguageModel,
+    prefix: Prefix,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    settled: Callable[[int, list[int]], bool] | None = None,
+) -> list[Written]:
+    """Greedy answers to prompts that begin with ``prefix``.
+
+    Args:
+        settled: asked now and then with a prompt's index and the tokens written so far; true
+            ends that answer.
+    """
+    return _Decoding(model, prefix, prompts, max_new_tokens, settled).run()
+
+
+class _Decoding:
+    """Answers that are being written together; ``live`` are the indexes of unfinished ones."""
+
+    def __init__(self, model, prefix, prompts, max_new_tokens, settled):
+        self.model, self.prefix, self.prompts = model, prefix, prompts
+        self.limit, self.settled = max_new_tokens, settled
+        self.written = [Written() for _ in prompts]
+        self.live = list(range(len(prompts)))
+        self.width = max(map(len, prompts))
+
+    def run(self) -> list[Written]:
+        import torch
+
+        start = len(self.prefix.ids)
+        read = [_read(self.model, self.prefix.cache, ids[start:]) for ids in self.prompts]
+        logits = torch.stack([one for one, _ in read])
+        cache = _merge([one for _, one in read])
+        del read
+        for step in range(self.limit):
+            # The first token was read alone; there is nothing to decide about it.
+            tokens = self._pick(logits) if step else logits.argmax(dim=-1).tolist()
+            going = [row for row, token in enumerate(tokens) if self._take(self.live[row], token)]
+            if not going:
+                break
+            if len(going) < len(self.live):
+                cache.batch_select_indices(torch.tensor(going, device=logits.device))
+            self.live = [self.live[row] for row in going]
+            logits = self._step(cache, [tokens[row] for row in going])
+        return self.written
+
+    def _take(self, index: int, token: int) -> bool:
+        """Add a token to an answer; whether the answer goes on."""
+        written = self.written[index]
+        if token in self.model.stops:
+            written.stopped = True
+            return False
+        written.tokens.append(token)
+        if self.settled and len(written.tokens) % _EVERY == 0:
+            written.settled = self.settled(index, written.tokens)
+        return not written.settled and len(written.tokens) < self.limit
+
+    def _step(self, cache: Any, tokens: Sequence[int]) -> Any:
+        """Logits (live answers, vocabulary) after one more token of each."""
+        import torch
+
+        device = self.model.network.device
+        lengths = [len(self.prompts[i]) for i in self.live]
+        new = len(self.written[self.live[0]].tokens)
+        mask = [[0] * (self.width - n) + [1] * (n + new) for n in lengths]
+        with torch.inference_mode(), enough_memory(len(tokens)):
+            out = _forward(
+                self.model,
+                torch.tensor([[token] for token in tokens], device=device),
+                cache,
+                attention_mask=torch.tensor(mask, device=device),
+                position_ids=torch.tensor([[n + new - 1] for n in lengths], device=device),
+            )
+        return out.logits[:, -1].float()
+
+    def _pick(self, logits: Any) -> list[int]:
+        """The likeliest token of each live answer; on a CPU, near ties are decided alone."""
+        best, tokens = logits.topk(2, dim=-1)
+        picked = tokens[:, 0].tolist()
+        if logits.device.type == "cpu":
+            for row in ((best[:, 0] - best[:, 1]) < TIE).nonzero().flatten().tolist():
+                picked[row] = self._alone(self.live[row])
+        return picked
+
+    def _alone(self, index: int) -> int:
+        """The next token after the text so far, read again without other answers."""
+        rest = [*self.prompts[index][len(self.prefix.ids) :], *self.written[index].tokens]
+        return int(_read(self.model, self.prefix.cache, rest)[0].argmax())

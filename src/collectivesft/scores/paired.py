@@ -1,0 +1,68 @@
+"""Two sets of answers to the same questions: is one better, and how far do they agree."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from collectivesft.scores.statistics import DIGITS, RESAMPLES, SEED, Group
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Exact two-sided p value of McNemar's test, by the binomial distribution.
+
+    Args:
+        only_first, only_second: questions that one of the two alone has right.
+    """
+    total, less = only_first + only_second, min(only_first, only_second)
+    tail = sum(math.comb(total, count) for count in range(less + 1))
+    return min(1.0, 2 * tail / 2**total) if total else 1.0
+
+
+def kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
+    """Cohen's kappa of two sequences of answers; None where chance alone would agree always."""
+    total = len(first)
+    agreed = sum(a == b for a, b in zip(first, second, strict=True)) / total
+    one, two = Counter(first), Counter(second)
+    chance = sum(one[answer] * two[answer] for answer in one) / total**2
+    return None if chance == 1 else round((agreed - chance) / (1 - chance), DIGITS)
+
+
+def difference(
+    groups: Sequence[Group], first: Sequence[bool], second: Sequence[bool]
+) -> dict[str, dict[str, float]]:
+    """Second minus first, ``macro`` and ``micro``: value, low and high (95 % paired bootstrap).
+
+    Whole questions are drawn with replacement within each sub-category, so both sets are always
+    judged on the same ones: how many were won, lost or alike is then multinomial with the
+    observed shares, and that is what is drawn, from numpy's PCG64 with a fixed seed.
+    """
+    import numpy as np
+
+    names = sorted(set(groups))
+    rows = np.array([names.index(group) for group in groups])
+    gains = np.asarray(second, dtype=int) - np.asarray(first, dtype=int)
+    tables = np.array([np.bincount(gains[rows == i] + 1, minlength=3) for i in range(len(names))])
+    items = tables.sum(axis=1)
+    random = np.random.Generator(np.random.PCG64(SEED))
+    drawn = np.stack(
+        [
+            random.multinomial(n, table / n, RESAMPLES)
+            for n, table in zip(items, tables, strict=True)
+        ]
+    )
+    shares = np.concatenate([tables[:, None], drawn], axis=1) / items[:, None, None]
+    change = shares[..., 2] - shares[..., 0]  # (sub-categories, observed and resamples)
+    categories = sorted({category for category, _ in names})
+    means = [change[[n[0] == category for n in names]].mean(axis=0) for category in categories]
+    micro = (change * items[:, None]).sum(axis=0) / items.sum()
+    return {"macro": _estimate(np.mean(means, axis=0)), "micro": _estimate(micro)}
+
+
+def _estimate(values: Any) -> dict[str, float]:
+    """The first of ``values`` with the percentiles of the others."""
+    import numpy as np
+
+    low, high = np.percentile(values[1:], [2.5, 97.5])
+    found = {"value": values[0], "low": low, "high": high}
+    return {key: round(float(number), DIGITS) for key, number in found.items()}

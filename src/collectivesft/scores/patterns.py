@@ -1,0 +1,90 @@
+"""What the corrected reading looks for: expressions over plain text (NFKC, without quote marks).
+
+Repetitions are bounded: a text of nothing but spaces must not take quadratic time.
+"""
+
+import re
+
+# Letters, digits and signs that make a Latin letter beside them part of a name: CT, B12, A-V, 37°C.
+LATIN = r"A-Za-z0-9_\u00c0-\u024f\u0370-\u03ff°·\-"
+HAN = r"\u3400-\u9fff"
+# Characters that turn the letter before them into a term: B超, A型, C肽, B族, T波, A链, A群.
+_TERM = "超型族肽级类期股区链球细抗波段杆群淋"
+_DENIED = (
+    r"(?:选?项)?(?:是|都|均|则|明显|显然){0,3}(?:\s?\(?[×✗✘❌]|错|不正确|不对|不符|不选(?!择?[A-Z])"
+    r"|不成立|有误|排除|不是|不能选|不考虑)"
+)
+_AFTER = rf"(?![{LATIN}{_TERM}])(?!{_DENIED})"
+_SEPARATOR = r"[ \t]{0,3}(?:以及|,?\s?and\b|[,、;和与及或&/+])?[ \t]{0,3}"
+_LETTERS = rf"[A-Z](?:(?:{_SEPARATOR}|[)\]】]{_SEPARATOR}[(\[【])[A-Z])*"
+_DOTTED = r"[A-Z](?:\.[A-Z])+(?=[.。\s]|$)"
+_RUN = rf"(?:{_DOTTED}|{_LETTERS}{_AFTER})"
+_FILLER = r"[\s:【\[(<《{]{0,9}"
+_OPTION = r"(?:选项|选择|选|是|为|第)?"
+# Words between 答案 and its verb: 答案应该是, 答案很可能为, 答案当然就是.
+_SURELY = (
+    "(?:应该|应当|应|就|很可能|可能|大概|必然|显然|无疑|确实|也许|最终"
+    "|当然|只能|便|即|则|分别|依次)"
+)
+
+STATEMENT = re.compile(
+    rf"""(?:
+        (?:答案|正确选项|正确的选项|正确的|符合题意的|正确项)[】\])>\s]{{0,3}}{_SURELY}{{0,2}}
+            (?:选择|选|是|为|有|包括|即|:|-|=)?{_FILLER}{_OPTION}
+      | (?<![不未勿非排可待])(?<!不[能应可会该宜])(?:选择|选(?!项))(?:的(?:是)?)?{_FILLER}{_OPTION}
+      | (?<![供待各])选项(?:应该|应当|应)?(?:是|为|:){_FILLER}
+      | (?i:\b(?:answers?|options?|choices?)\s*(?:is|are|would\s+be|should\s+be|must\s+be|:|=))
+            {_FILLER}(?i:options?\s|choices?\s|the\s+letter\s)?
+      | (?i:\bI(?:ll|\s+would|\s+will)?\s+(?:choose|select|pick|go\s+with)\s)(?i:options?\s)?
+      | \\boxed\s?{{\s?(?:\\(?:text|mathrm|mathbf|textbf)\s?{{)?
+      | (?i:<answer>|\[answer\]|final\s+answer)
+    ){_FILLER}({_RUN})""",
+    re.X,
+)
+# What may stand between the lead and its letters.
+LED = re.compile(rf"{_FILLER}{_OPTION}{_FILLER}({_RUN})")
+# A line that begins with letters, as an answer does: "B", "B. 阿司匹林", "A、C", "(AC)".
+LINE = re.compile(
+    rf"(?:^|(?<=;))[ \t>#【\[(]{{0,9}}({_DOTTED}|(?>{_LETTERS}){_AFTER})(?=[\s.。、,:;!)\]】]|$)",
+    re.M,
+)
+LAST_LINE = re.compile(rf"\n[ \t>#【\[(]{{0,9}}({_DOTTED}|{_LETTERS})[ \t.。!)\]】]{{0,3}}\Z")
+# "B正确", "A、C两项的说法都是正确的", "D is correct".
+VERDICT = re.compile(
+    rf"""(?<![{LATIN}/])({_LETTERS})(?![{LATIN}])
+    \s?(?:选?项|[两三四五六]个?选?项)?(?:的?(?:说法|叙述|描述|表述))?
+    (?:[是为都均才最也皆]{{0,3}}(?:应该|应|完全)?
+        (?:正确|符合题意|合适|恰当|妥当|成立|对(?=[\s,。、;.!)的]|$))
+      |\s?\(?[√✓✔]|\s(?:is|are)\s(?:both\s|all\s)?(?:the\s)?(?:most\s|best\s)?
+        (?:correct|right|answers?|best|appropriate))""",
+    re.X,
+)
+# Letters that stand alone, one or a list of them: "A", "A、B", "A和C".
+_ALONE = rf"(?<![{LATIN}/])[A-Z](?![{LATIN}/])"
+LIST = re.compile(rf"{_ALONE}(?:[ \t]{{0,3}}[、和与及或&+][ \t]{{0,3}}{_ALONE})*")
+# What stands before a letter that is part of a term (维生素C, hepatitis B, type A) or denied.
+TERM_BEFORE = re.compile(
+    r"(?:维生素|维他命|肝炎|病毒|因子|蛋白|辅酶|球菌|免疫球蛋白|抗原|受体|排除|否定|除外|除了"
+    r"|不(?:应该|应|能|该|可)?(?:是|为|选择|选|考虑)"
+    r"|(?i:vitamins?|hepatitis|types?|groups?|influenza|class|grade|stage|factor|protein|not))"
+    r"(?:选项)?\s*$"
+)
+DENIED_AFTER = re.compile(rf"\s?{_DENIED}|\s(?i:is|are)\s(?:not|wrong|incorrect)|型")
+ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b|are\b)[a-z]")
+# Species whose genus is a capital and a full stop: E. coli is no option E.
+SPECIES = re.compile(
+    r"\.\s?(?:coli|difficile|albicans|cereus|baumannii|perfringens|tetani|botulinum|fragilis"
+    r"|anthracis|pertussis|diphtheriae|trachomatis|neoformans|burgdorferi|fumigatus|aerogenes"
+    r"|cloacae|faecalis|faecium|histolytica|granulosus|duodenale|lumbricoides|abortus|melitensis"
+    r"|quintana|henselae|psittaci|pneumoniae)\b"
+)
+# Han characters that may stand right before or after a letter that means an option.
+HAN_BEFORE = set("选项择是为案和与及或即故")
+HAN_AFTER = re.compile("[选项和与及或是为正对错均都]|[两三四五]个?选?项")
+# A model that declines to answer.
+REFUSAL = re.compile(
+    r"抱歉|对不起|(?:无法|不能|不便|没有办法|难以)(?:给出|提供|回答|确定|判断|作答|做出|直接)"
+    r"|请(?:及时)?(?:咨询|就医)|不予回答|拒绝回答"
+    r"|(?i:\b(?:can ?not|can't|unable to|not able to)\s+(?:answer|provide|determine|help|give)"
+    r"|I(?:'m| am) sorry|I apologi[sz]e|as an AI)"
+)
