@@ -11,6 +11,7 @@ Manifest = Annotated[Path, typer.Option(help="Manifest that `raw fetch` wrote.")
 Examples = Annotated[Path, typer.Option(help="Parquet file of examples.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Dropped = Annotated[Path, typer.Option(help="Parquet file for dropped rows with their reasons.")]
+Threads = Annotated[int, typer.Option(min=1, help="Processes; the files do not depend on it.")]
 Ledger = Annotated[Path, typer.Option(help="JSON file for the counts of this step.")]
 
 
@@ -80,6 +81,7 @@ def dedup(
     ledger: Ledger,
     near: Annotated[bool, typer.Option(help="Remove near copies too.")] = True,
     threshold: Annotated[float, typer.Option(help="Jaccard similarity of near copies.")] = 0.8,
+    threads: Threads = 1,
 ) -> None:
     """Remove copies within and across datasets.
 
@@ -88,7 +90,7 @@ def dedup(
     """
     from collectivesft.curated.dedup import dedup_files
 
-    dedup_files(examples, near, threshold, out, dropped, ledger)
+    dedup_files(examples, near, threshold, out, dropped, ledger, threads)
 
 
 @app.command()
