@@ -6,12 +6,12 @@ the sorting.
 """
 
 import os
-from pathlib import Path
 
 import numpy as np
 
 from collectivesft.curated.exact import numbered
 from collectivesft.curated.shingles import Flat
+from collectivesft.curated.spill import Spill
 
 PERMUTATIONS = 128
 SEED = 42
@@ -55,28 +55,23 @@ def band_keys(grams: Flat, salts: np.ndarray, bands: int, rows: int) -> np.ndarr
 
 
 class Bands:
-    """Keys of every row's bands on disk, one file a band, and then the rows' buckets.
+    """Keys of every row's bands on disk, band after band, and then the rows' buckets.
 
     Args:
-        folder: where the files go.
+        spill: where they go.
         bands: number of bands.
+        rows: number of rows that may come.
     """
 
-    def __init__(self, folder: Path, bands: int):
-        self._paths = [folder / f"band-{band}" for band in range(bands)]
-        self._files = [open(path, "wb") for path in self._paths]  # noqa: SIM115
+    def __init__(self, spill: Spill, bands: int, rows: int):
+        self._spill, self._places = spill, [8 * rows * band for band in range(bands)]
         self.rows = 0
 
     def add(self, keys: np.ndarray) -> None:
         """Add rows: uint64 of shape (rows, bands)."""
+        for place, column in zip(self._places, np.ascontiguousarray(keys.T), strict=True):
+            self._spill.write(column, place + 8 * self.rows)
         self.rows += len(keys)
-        for file, column in zip(self._files, np.ascontiguousarray(keys.T), strict=True):
-            file.write(column.tobytes())
-
-    def close(self) -> None:
-        """Close the files."""
-        for file in self._files:
-            file.close()
 
     def sort(self) -> tuple[np.ndarray, np.ndarray]:
         """Replace keys by numbers of buckets, on through all bands; -1 for a row alone in one.
@@ -84,28 +79,26 @@ class Bands:
         Returns:
             Sizes of the buckets, and for each row whether it shares any.
         """
-        self.close()
         sizes, shares = [np.empty(0, dtype=np.int64)], np.zeros(self.rows, dtype=bool)
         first = 0
-        for path in self._paths:
-            keys = np.fromfile(path, dtype=np.uint64)
+        for place in self._places:
+            keys = self._spill.read(np.uint64, self.rows, place)
             order = np.argsort(keys, kind="stable")
             keys = keys[order]
             new = np.ones(len(keys), dtype=bool)
             np.not_equal(keys[1:], keys[:-1], out=new[1:])
             numbers, counts = numbered(order, new)
-            alone = numbers < 0
-            shares |= ~alone
-            numbers += np.int32(first)
-            numbers[alone] = -1
-            numbers.tofile(path)
+            together = numbers >= 0
+            shares |= together
+            numbers[together] += np.int32(first)
+            self._spill.write(numbers, place)
             sizes.append(counts)
             first += len(counts)
         return np.concatenate(sizes), shares
 
     def buckets(self, start: int, end: int) -> np.ndarray:
         """Buckets of rows ``start`` to ``end``: int32 of shape (rows, bands)."""
-        found = np.empty((end - start, len(self._paths)), dtype=np.int32)
-        for band, path in enumerate(self._paths):
-            found[:, band] = np.fromfile(path, np.int32, count=end - start, offset=4 * start)
+        found = np.empty((end - start, len(self._places)), dtype=np.int32)
+        for band, place in enumerate(self._places):
+            found[:, band] = self._spill.read(np.int32, end - start, place + 4 * start)
         return found

@@ -1,11 +1,9 @@
 """Finds an earlier near copy that was kept, and confirms it by the exact Jaccard similarity."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 
 from collectivesft.curated.shingles import jaccard
+from collectivesft.curated.spill import Spill
 
 # Texts of one template fill buckets without being copies. A bucket remembers this many kept rows,
 # the earliest, and a row is compared with this many, those first that share most buckets with it:
@@ -20,10 +18,10 @@ class KeptRows:
         sizes: number of rows in each bucket.
         rows: number of rows that may come.
         threshold: Jaccard similarity from which two texts are near copies.
-        spill: file for their n-grams.
+        spill: for their n-grams.
     """
 
-    def __init__(self, sizes: np.ndarray, rows: int, threshold: float, spill: Path):
+    def __init__(self, sizes: np.ndarray, rows: int, threshold: float, spill: Spill):
         self._threshold = threshold
         room = np.minimum(sizes, REMEMBERED)
         self._starts = np.cumsum(room) - room
@@ -32,13 +30,7 @@ class KeptRows:
         self._slots = np.empty(int(room.sum()), dtype=np.int32)
         self._places = np.zeros(rows, dtype=np.int64)
         self._sizes = np.zeros(rows, dtype=np.int32)
-        self._end = 0
-        # Unbuffered, since what was written is read at once; the system keeps it in its cache.
-        self._file = open(spill, "w+b", buffering=0)  # noqa: SIM115
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        self._end, self._spill = 0, spill
 
     def find(self, grams: np.ndarray, buckets: np.ndarray) -> tuple[int, float] | None:
         """The first near copy among the rows kept so far, and the similarity.
@@ -70,10 +62,7 @@ class KeptRows:
         return rows
 
     def _grams(self, row: int) -> np.ndarray:
-        size = 8 * int(self._sizes[row])
-        return np.frombuffer(
-            os.pread(self._file.fileno(), size, int(self._places[row])), dtype=np.uint64
-        )
+        return self._spill.read(np.uint64, int(self._sizes[row]), int(self._places[row]))
 
     def add(self, row: int, grams: np.ndarray, buckets: np.ndarray) -> None:
         """Remember a row that is kept."""
@@ -83,7 +72,5 @@ class KeptRows:
         self._slots[self._starts[free] + self._filled[free]] = row
         self._filled[free] += 1
         self._places[row], self._sizes[row] = self._end, len(grams)
-        data = grams.tobytes()
-        while data:  # a disk that is nearly full takes a part and complains at the next
-            written = self._file.write(data)
-            self._end, data = self._end + written, data[written:]
+        self._spill.write(grams, self._end)
+        self._end += grams.nbytes

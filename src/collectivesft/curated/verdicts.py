@@ -18,6 +18,7 @@ from collectivesft.curated.compared import compared_batch
 from collectivesft.curated.exact import digests, groups
 from collectivesft.curated.near import KeptRows
 from collectivesft.curated.shingles import distinct, ngrams_of
+from collectivesft.curated.spill import Spill
 from collectivesft.curated.store import read_batches
 from collectivesft.parallel import ordered_map
 from collectivesft.progress import Reporter
@@ -96,15 +97,13 @@ class Verdicts:
         self._copy = np.zeros(self._rows, dtype=np.int32)
         self._similarity = np.zeros(self._rows, dtype=np.float64)
         shape = band_shape(threshold) if near else (0, 0)
-        bands = Bands(folder, shape[0])
-        exact, long = self._read(shape, bands)
-        sizes, shares = bands.sort()
-        kept = KeptRows(sizes, self._rows, threshold, folder / "grams")
-        try:
-            for row, group, grams, buckets in self._suspects(exact, long, shares, bands):
-                self._decide(row, group, grams, buckets, kept)
-        finally:
-            kept.close()
+        with Spill(folder / "bands") as keys, Spill(folder / "grams") as grams:
+            bands = Bands(keys, shape[0], self._rows)
+            exact, long = self._read(shape, bands)
+            sizes, shares = bands.sort()
+            kept = KeptRows(sizes, self._rows, threshold, grams)
+            for suspect in self._suspects(exact, long, shares, bands):
+                self._decide(*suspect, kept)
 
     def _read(self, shape: tuple[int, int], bands: Bands) -> tuple[np.ndarray, np.ndarray]:
         """Groups of exact copies by row, and which rows can be near copies."""
