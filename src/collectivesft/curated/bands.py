@@ -13,7 +13,7 @@ from collectivesft.curated.exact import numbered
 from collectivesft.curated.shingles import Flat
 from collectivesft.curated.spill import Spill
 
-PERMUTATIONS = 128
+PERMUTATIONS = 80
 SEED = 42
 # Share of the pairs just at the threshold that must meet in a band.
 RECALL = 0.998
