@@ -64,9 +64,11 @@ class Words:
         vocabulary = np.random.default_rng(1)  # the same words whatever the seed
         self._signs = vocabulary.integers(0x4E00, 0x4E00 + 3500, (30_001, 2), dtype=np.uint32)
         self._signs[::40, 0] = ord("，")
-        letters = vocabulary.integers(ord("a"), ord("z") + 1, (30_001, 9))
-        sizes = vocabulary.integers(2, 10, 30_001)
-        self._english = ["".join(map(chr, row[:n])) for row, n in zip(letters, sizes, strict=True)]
+        syllables = [a + b for a in "bcdfghklmnprst" for b in ("a", "e", "i", "o", "u", "an", "er")]
+        drawn = vocabulary.integers(0, len(syllables), (30_001, 4))
+        sizes = vocabulary.integers(1, 5, 30_001)
+        pairs = zip(drawn.tolist(), sizes.tolist(), strict=True)
+        self._english = ["".join(syllables[i] for i in row[:n]) for row, n in pairs]
         self._pool, self._place = "", 0
         self._english_pool: list[str] = []
 

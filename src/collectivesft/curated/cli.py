@@ -62,6 +62,7 @@ def clean(
     ledger: Ledger,
     min_characters: Annotated[int, typer.Option(help="Fewest characters of an answer.")] = 2,
     max_characters: Annotated[int, typer.Option(help="Most characters of an example.")] = 6000,
+    threads: Threads = 1,
 ) -> None:
     """Normalise texts, replace personal data, drop what cannot be used.
 
@@ -70,7 +71,7 @@ def clean(
     """
     from collectivesft.curated.clean import clean_file
 
-    clean_file(examples, min_characters, max_characters, out, dropped, ledger)
+    clean_file(examples, min_characters, max_characters, out, dropped, ledger, threads)
 
 
 @app.command()

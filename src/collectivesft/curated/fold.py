@@ -64,11 +64,11 @@ def _points(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 def _table() -> np.ndarray:
     """uint32 for each code point: what it folds to, and flags."""
     table = np.arange(0x110000, dtype=np.uint32)
-    followers = _followers()
+    joining = followers()
     for code in range(ASSIGNED):
         character = chr(code)
         folded = unicodedata.normalize("NFKC", character).casefold()
-        if code in followers or (folded != character and folded[:1] in followers):
+        if code in joining or (folded and ord(folded[0]) in joining):
             table[code] |= SPECIAL | _kind(character)
         elif len(folded) == 1:
             table[code] = ord(folded) | _kind(folded)
@@ -80,8 +80,9 @@ def _table() -> np.ndarray:
     return table
 
 
-def _followers() -> set:
-    """Characters that may join the one before them, as code points and as text."""
+@cache
+def followers() -> frozenset[int]:
+    """Code points that may join the character before them into one."""
     found = {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}  # the vowels and ends of Hangul
     for code in range(ASSIGNED):
         parts = unicodedata.decomposition(chr(code)).split()
@@ -89,7 +90,7 @@ def _followers() -> set:
             found.add(int(parts[1], 16))
         if unicodedata.combining(chr(code)):
             found.add(code)
-    return found | {chr(code) for code in found}
+    return frozenset(found)
 
 
 def _kind(character: str) -> np.uint32:
