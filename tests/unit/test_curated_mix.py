@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from collectivesft.curated.mix import LENGTH_BINS, LENGTH_STEP, Description, draw, entropy, mix_file
 from collectivesft.curated.recipe import Mixture, read_mixture
-from collectivesft.curated.store import read_examples
+from collectivesft.curated.store import example_table, read_examples
 from collectivesft.errors import InputError
 from collectivesft.example import Example
 
@@ -177,8 +177,10 @@ class TestBooks:
 
     def test_long_examples_are_counted_in_the_last_bin(self):
         description = Description()
-        for length in (0, LENGTH_STEP, LENGTH_STEP * LENGTH_BINS * 3):
-            description.add(qa("a:1", "甲" * length, ""))
+        lengths = (0, LENGTH_STEP, LENGTH_STEP * LENGTH_BINS * 3)
+        table = example_table([qa("a:1", "甲" * length, "") for length in lengths])
+        for batch in table.to_batches():
+            description.add(batch)
         counts = description.as_json()["lengths"]["counts"]
         assert (counts[0], counts[1], counts[-1], sum(counts)) == (1, 1, 1, 3)
 

@@ -103,6 +103,7 @@ def decontaminate(
     ledger: Ledger,
     report: Annotated[Path, typer.Option(help="JSON file for what was found.")],
     drop: Annotated[bool, typer.Option("--drop/--keep", help="Remove what was found.")] = True,
+    threads: Threads = 1,
 ) -> None:
     """Find benchmark items in the examples and remove those examples.
 
@@ -112,7 +113,7 @@ def decontaminate(
     """
     from collectivesft.curated.contamination import decontaminate_file
 
-    decontaminate_file(examples, items, drop, out, dropped, ledger, report)
+    decontaminate_file(examples, items, drop, out, dropped, ledger, report, threads)
 
 
 @app.command()
