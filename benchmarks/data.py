@@ -17,8 +17,7 @@ from collectivesft.benchmarks.item import Item, dump_item
 from collectivesft.curated.ledger import StepLedger
 from collectivesft.curated.store import write_results
 from collectivesft.example import Example
-
-CHUNK = 4096
+from collectivesft.files import atomic_path
 
 
 @dataclass(frozen=True)
@@ -221,7 +220,8 @@ def make(folder: Path, total: int, seed: int = 42) -> None:
     """Write ``NAME.read.parquet`` for each set, ``items.jsonl`` and ``planted.jsonl``."""
     folder.mkdir(parents=True, exist_ok=True)
     questions = items(folder / "items.jsonl")
-    with open(folder / "planted.jsonl", "w", encoding="utf-8") as handle:
+    noted = folder / "planted.jsonl"
+    with atomic_path(noted) as partial, open(partial, "w", encoding="utf-8") as handle:
         for number, (name, rows) in enumerate(counts(total).items()):
             maker = Maker(name, seed + number, questions)
             watched = StepLedger("read").watch(maker.rows(rows))

@@ -20,8 +20,10 @@ def ordered_map(
 
     Args:
         function: a module's own function (processes find it by name), or a ``partial`` of one.
-        threads: number of processes; 1: no other process than this one.
+        threads: number of processes, as many as there are tasks at most; 1: none but this one.
     """
+    tasks = list(tasks)
+    threads = min(threads, len(tasks))
     if threads <= 1:
         yield from map(function, tasks)
         return

@@ -1,9 +1,10 @@
 """cMedQA2: questions of patients on a Chinese web forum, and doctors' answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from collectivesft.datasets._rows import Row, pair
-from collectivesft.datasets._tables import csv_rows, lines
+from collectivesft.datasets._tables import csv_columns, csv_rows, lines
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
@@ -77,17 +78,29 @@ def _examples(
 
 def _right_answers(part: Part) -> dict[str, list[str]]:
     """Each training question's right answers, at most ANSWERS_PER_QUESTION."""
+    import pyarrow as pa
+
     header = next((line for _, line in lines(part)), "")
     paired = "pos_ans_id" in header
     columns = ("question_id", "pos_ans_id") if paired else ("question_id", "ans_id", "label")
+    try:
+        return _first_right(zip(*found, strict=True) for found in csv_columns(part, columns))
+    except pa.ArrowInvalid:
+        return _first_right([(_fields(row, columns) for row in csv_rows(part, columns))])
+
+
+def _fields(row: Row, columns: tuple[str, ...]) -> tuple[str, ...]:
+    if row.value is None:
+        raise row.error("another number of fields than the header")
+    return tuple(row.text(name) for name in columns)
+
+
+def _first_right(batches: Iterable[Iterable[tuple[str, ...]]]) -> dict[str, list[str]]:
+    """Right answers from rows of question and answer, and a label where there is one."""
     right: dict[str, list[str]] = {}
-    for row in csv_rows(part, columns):
-        if row.value is None:
-            raise row.error("another number of fields than the header")
-        found = right.setdefault(row.text("question_id"), [])
-        answer = row.text(columns[1])
-        positive = paired or row.text("label") == "1"
-        if positive and answer not in found and len(found) < ANSWERS_PER_QUESTION:
+    for question, answer, *label in chain.from_iterable(batches):
+        found = right.setdefault(question, [])
+        if label in ([], ["1"]) and len(found) < ANSWERS_PER_QUESTION and answer not in found:
             found.append(answer)
     return right
 
