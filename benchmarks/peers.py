@@ -1,7 +1,8 @@
 """Removes near copies in one of several ways and prints what it took: run by ``curation.py``.
 
 The peers see the same trigrams of letters. ``ours`` goes from a file to files, as the command
-does; the peers only flag texts in memory.
+does; the peers only flag texts in memory, rensa by the similarity that it estimates for what its
+index proposes, datasketch by what its index proposes.
 """
 
 import json
@@ -25,6 +26,7 @@ def rensa(texts: list[str]) -> set[int]:
     from rensa import RMinHash, RMinHashLSH
 
     index, flagged = RMinHashLSH(THRESHOLD, PERMUTATIONS, 32), set()
+    kept: dict[int, RMinHash] = {}
     for number, text in enumerate(texts):
         signature = RMinHash(PERMUTATIONS, 42)
         signature.update(list(trigrams(text)))
@@ -35,9 +37,6 @@ def rensa(texts: list[str]) -> set[int]:
             index.insert(number, signature)
             kept[number] = signature
     return flagged
-
-
-kept: dict = {}
 
 
 def datasketch(texts: list[str]) -> set[int]:

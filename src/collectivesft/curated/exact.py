@@ -67,10 +67,16 @@ def _keep_signs_alone(folded: Folded, keep: np.ndarray) -> None:
     begins = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
     counts = np.concatenate([[0], np.cumsum(keep)])
     silent = (counts[ends] == counts[begins]) & (ends > begins)
-    for begin, end in zip(begins[silent].tolist(), ends[silent].tolist(), strict=True):
-        shown = np.flatnonzero((folded.flags[begin:end] & SPACE) == 0)
-        if len(shown):
-            keep[begin + shown[0] : begin + shown[-1] + 1] = True
+    if not silent.any():
+        return
+    shown = np.flatnonzero((folded.flags & SPACE) == 0)
+    first = np.searchsorted(shown, begins[silent])
+    last = np.searchsorted(shown, ends[silent]) - 1
+    some = first <= last
+    edges = np.zeros(len(keep) + 1, dtype=np.int8)
+    edges[shown[first[some]]] += 1
+    edges[shown[last[some]] + 1] -= 1
+    keep |= np.cumsum(edges[:-1], dtype=np.int8) > 0
 
 
 def groups(digests: np.ndarray) -> np.ndarray:
