@@ -2,10 +2,14 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from collectivesft.datasets._rows import REMEDY, Row
 from collectivesft.errors import InputError
 from collectivesft.raw.archive import Part
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BATCH = 1024
 SAMPLE = 1 << 16
@@ -74,8 +78,8 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
         raise InputError(part.label, "an empty file", REMEDY)
 
 
-def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator[tuple[list[str], ...]]:
-    """Columns of a UTF-8 CSV file with a header, stripped, some 100,000 rows at a time.
+def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
+    """Columns of a UTF-8 CSV file with a header, as stripped text, some 100,000 rows at a time.
 
     For tables of millions of short rows, ten times as fast as ``csv_rows``, and less forgiving.
 
@@ -92,8 +96,8 @@ def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator[tuple[list[str
         convert = csv.ConvertOptions(column_types=kinds, include_columns=list(columns))
         try:
             for batch in csv.open_csv(handle, read_options=read, convert_options=convert):
-                found = (compute.utf8_trim_whitespace(batch.column(name)) for name in columns)
-                yield tuple(column.to_pylist() for column in found)
+                found = [compute.utf8_trim_whitespace(batch.column(name)) for name in columns]
+                yield pa.table(found, names=list(columns))
         except KeyError as error:  # no such column
             raise pa.ArrowInvalid(str(error)) from error
 

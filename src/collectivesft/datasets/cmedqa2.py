@@ -1,7 +1,6 @@
 """cMedQA2: questions of patients on a Chinese web forum, and doctors' answers."""
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
 
 from collectivesft.datasets._rows import Row, pair
 from collectivesft.datasets._tables import csv_columns, csv_rows, lines
@@ -84,9 +83,11 @@ def _right_answers(part: Part) -> dict[str, list[str]]:
     paired = "pos_ans_id" in header
     columns = ("question_id", "pos_ans_id") if paired else ("question_id", "ans_id", "label")
     try:
-        return _first_right(zip(*found, strict=True) for found in csv_columns(part, columns))
+        return _first_right(map(_pairs, csv_columns(part, columns)))
     except pa.ArrowInvalid:
-        return _first_right([(_fields(row, columns) for row in csv_rows(part, columns))])
+        rows = [_fields(row, columns) for row in csv_rows(part, columns)]
+        names = dict(zip(columns, zip(*rows, strict=True), strict=True)) if rows else {}
+        return _first_right([_pairs(pa.table({name: names.get(name, []) for name in columns}))])
 
 
 def _fields(row: Row, columns: tuple[str, ...]) -> tuple[str, ...]:
@@ -95,13 +96,43 @@ def _fields(row: Row, columns: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(row.text(name) for name in columns)
 
 
-def _first_right(batches: Iterable[Iterable[tuple[str, ...]]]) -> dict[str, list[str]]:
-    """Right answers from rows of question and answer, and a label where there is one."""
+def _pairs(table) -> tuple[list[str], Iterable[tuple[str, str]]]:
+    """The questions of some candidates, and those that are right with their questions."""
+    from pyarrow import compute
+
+    asked = table.column(0).unique().to_pylist()
+    if table.num_columns == 3:
+        table = table.filter(compute.equal(table.column(2), "1"))
+    else:  # each right answer stands in many lines, one for each wrong one
+        table = table.filter(_differs_from_above(table))
+    return asked, zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True)
+
+
+def _differs_from_above(table):
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import compute
+
+    differs = np.ones(len(table), dtype=bool)
+    above, below = table.slice(0, max(len(table) - 1, 0)), table.slice(1)
+    differs[1:] = False
+    for name in table.column_names:
+        other = compute.not_equal(above[name], below[name])
+        differs[1:] |= other.to_numpy()
+    return pa.array(differs)
+
+
+def _first_right(
+    batches: Iterable[tuple[list[str], Iterable[tuple[str, str]]]],
+) -> dict[str, list[str]]:
     right: dict[str, list[str]] = {}
-    for question, answer, *label in chain.from_iterable(batches):
-        found = right.setdefault(question, [])
-        if label in ([], ["1"]) and len(found) < ANSWERS_PER_QUESTION and answer not in found:
-            found.append(answer)
+    for asked, pairs in batches:
+        for question in asked:
+            right.setdefault(question, [])
+        for question, answer in pairs:
+            found = right[question]
+            if len(found) < ANSWERS_PER_QUESTION and answer not in found:
+                found.append(answer)
     return right
 
 
