@@ -43,7 +43,7 @@ containers: ## build the Apptainer images
 	@containers/build $(IMAGES)
 
 bench: $(VENV) ## measure the data side's speed and memory into benchmarks/results (SIZE=100000)
-	@PYTHONPATH=src .venv/bin/python benchmarks/curation.py --size $(SIZE) --work results/bench && PYTHONPATH=src .venv/bin/python benchmarks/conversion.py --questions 16000 --work results/bench
+	@PYTHONPATH=src .venv/bin/python benchmarks/curation.py --size $(SIZE) --near-copies --work results/bench && PYTHONPATH=src .venv/bin/python benchmarks/conversion.py --questions 16000 --work results/bench
 
 clean: ## delete results, keep the cache of downloads and base models
 	@rm -rf results .snakemake

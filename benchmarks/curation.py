@@ -160,6 +160,8 @@ def near_copies(work: Path, interpreter: str) -> list[dict]:
         command = [python, Path(__file__).with_name("peers.py"), peer, work / "texts.json"]
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "RAYON_NUM_THREADS": "1"}
         environment["OMP_NUM_THREADS"] = "1"
+        if shutil.which(python) is None:
+            sys.exit(f"--peers: no interpreter {python}")
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             print(f"{peer}: left out ({done.stderr.strip().splitlines()[-1]})", file=sys.stderr)
@@ -203,20 +205,27 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for the data; emptied")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers", default=sys.executable, help="interpreter with the peers")
+    parser.add_argument("--near-copies", action="store_true", help="measure these ways too")
     options = parser.parse_args()
-    path = RESULTS / "curation.json"
-    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"sizes": []}
-    sizes = {run["rows"]: run for run in before["sizes"]}
     for size in options.size:
         folder = options.work / str(size)
-        measured = curate(size, folder, options.threads)
-        sizes[measured["rows"]] = measured
+        save(curate(size, folder, options.threads))
         shutil.rmtree(folder)
+    if options.near_copies:
+        save(near=near_copies(options.work, options.peers))
+
+
+def save(run: dict | None = None, near: list[dict] | None = None) -> None:
+    """Put a result beside those of before: what takes an hour is written as soon as it is there."""
+    path = RESULTS / "curation.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    sizes = {old["rows"]: old for old in before.get("sizes", [])}
+    sizes |= {run["rows"]: run} if run else {}
     result = {
         "machine": f"{os.cpu_count()} cores ({platform.machine()}), Python "
         f"{platform.python_version()}, other work running beside it",
         "sizes": [sizes[rows] for rows in sorted(sizes)],
-        "near_copies": near_copies(options.work, options.peers),
+        "near_copies": near or before.get("near_copies", []),
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
