@@ -3,8 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CORES ?= all
 RUN := workflow/run
+SIZE ?= 100000
 
-.PHONY: help demo real publish-demo raw-lock test test-all lint format lock containers clean
+.PHONY: help demo real publish-demo raw-lock test test-all lint format lock containers bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +45,9 @@ lock: $(VENV) ## resolve envs/*.in into hash-pinned locks (ARGS=--check: only co
 
 containers: ## build the Apptainer images
 	@containers/build $(IMAGES)
+
+bench: $(VENV) ## measure the data side's speed and memory into benchmarks/results (SIZE=100000)
+	@PYTHONPATH=src .venv/bin/python benchmarks/curation.py --size $(SIZE) --near-copies --work results/bench && PYTHONPATH=src .venv/bin/python benchmarks/conversion.py --questions 16000 --work results/bench
 
 clean: ## delete results, keep the cache of downloads and base models
 	@rm -rf results .snakemake

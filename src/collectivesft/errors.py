@@ -30,6 +30,10 @@ class InputError(UserError):
         where = f"{path}" if row is None else f"{path}, row {row}"
         super().__init__(f"{where}: {problem}. {remedy}.")
 
+    def __reduce__(self):
+        """How it comes back from another process: by its own arguments."""
+        return type(self), (self.path, self.problem, self.remedy, self.row)
+
 
 def explain_os_error(error: OSError) -> str | None:
     """The message for a full disk, a missing or unreadable file; None for anything else."""

@@ -43,6 +43,27 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path`` for what does not fit into memory; remove it after.
+
+    Its name is fixed (``.NAME.scratch``), as that of ``atomic_path``; a full disk's error names
+    ``path``.
+    """
+    path = Path(path)
+    folder = path.with_name(f".{path.name}.scratch")
+    _remove(folder)
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            error.filename = str(path)
+        raise
+    finally:
+        _remove(folder)
+
+
 def _sync(path: Path) -> None:
     with open(path, "rb") as handle:
         os.fsync(handle.fileno())

@@ -9,8 +9,9 @@ from promises import real
 
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.curated.clean import clean_file
-from collectivesft.curated.contamination import MINIMUM, ItemIndex, decontaminate_file
+from collectivesft.curated.contamination import decontaminate_file
 from collectivesft.curated.dedup import dedup_files
+from collectivesft.curated.item_index import MINIMUM, ItemIndex
 from collectivesft.curated.ledger import STEPS, combine
 from collectivesft.curated.mix import mix_file
 from collectivesft.curated.privacy import scrub

@@ -1,6 +1,7 @@
 """A benchmark item that stands in an example is found; one that does not is not."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,11 @@ from hypothesis import strategies as st
 
 from collectivesft.benchmarks.item import dump_item
 from collectivesft.curated import contamination
-from collectivesft.curated.contamination import (
-    MINIMUM,
-    NGRAM,
-    Found,
-    ItemIndex,
-    decontaminate,
-    decontaminate_file,
-)
-from collectivesft.curated.ledger import StepLedger
+from collectivesft.curated.contamination import decontaminate_file
+from collectivesft.curated.item_index import MINIMUM, NGRAM, ItemIndex
 from collectivesft.curated.shingles import tokens
 from collectivesft.curated.store import read_examples
-from collectivesft.example import Drop, Example
+from collectivesft.example import Example
 
 QUESTION = "患者男，58岁，突发胸骨后压榨样疼痛2小时，心电图示V1至V4导联ST段抬高，最可能的诊断是"
 SHORT = "肺炎首选药物是"  # 7 tokens
@@ -140,25 +134,49 @@ def test_an_unrelated_item_is_never_found(text, texts):
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.lists(CHINESE, min_size=1, max_size=8), st.lists(CHINESE, max_size=6), st.booleans())
 def test_rows_in_are_kept_plus_dropped_and_what_is_left_is_clear(texts, questions, drop):
-    found = Found(ItemIndex(item(str(n), text) for n, text in enumerate(questions)))
-    counts = StepLedger("decontaminate")
     examples = [qa(f"x:{n}", text) for n, text in enumerate(texts)]
-    results = list(counts.watch(decontaminate(examples, found, drop)))
-    entry = counts.entries["x"].as_json()
+    items = [item(str(n), text) for n, text in enumerate(questions)]
+    with tempfile.TemporaryDirectory() as name:
+        kept, gone, entry, report = decontaminated(examples, items, Path(name), drop)
     assert entry["rows_in"] == len(examples) == entry["kept"] + sum(entry["dropped"].values())
-    assert [result.id for result in results] == [example.id for example in examples]
-    report = found.report(drop)
+    assert sorted([*ids(kept), *(row["id"] for row in gone)]) == sorted(ids(examples))
     assert entry["dropped"].get("in_benchmark", 0) == (report["examples_found"] if drop else 0)
     if drop:
-        assert not any(found.index.matches(e) for e in results if isinstance(e, Example))
+        assert not any(ItemIndex(items).matches(example) for example in kept)
 
 
-def test_a_drop_names_the_item_and_the_share():
-    found = Found(ItemIndex([item("7", QUESTION)]))
-    kept, dropped = decontaminate([qa("x:1"), qa("x:2", QUESTION)], found, drop=True)
-    assert isinstance(kept, Example) and isinstance(dropped, Drop)
-    assert (dropped.id, dropped.reason) == ("x:2", "in_benchmark")
-    assert dropped.detail == "100% of cmb:7" and dropped.text.startswith("user: 患者男")
+def decontaminated(examples: list[Example], items: list, folder: Path, drop: bool = True):
+    """What was kept and dropped, the counts and the report."""
+    lines = "".join(dump_item(each) + "\n" for each in items)
+    (folder / "items.jsonl").write_text(lines, encoding="utf-8")
+    source = save(folder / "in.parquet", examples)
+    out, dropped, ledger, report = (folder / name for name in ("out", "dropped", "l", "report"))
+    decontaminate_file(source, [folder / "items.jsonl"], drop, out, dropped, ledger, report)
+    counts = json.loads(ledger.read_bytes())["datasets"]
+    found = json.loads(report.read_bytes())
+    return list(read_examples(out)), drops(dropped), counts.get("x"), found
+
+
+def test_many_rows_at_once_are_searched_as_each_alone():
+    texts = [QUESTION, SHORT, f"{QUESTION}{QUESTION[:20]}", "头痛怎么办？", QUESTION[:25], ""]
+    index = ItemIndex([item("1", QUESTION), item("2", SHORT), item("3", QUESTION[10:40])])
+    rows = [[text, other] for text in texts for other in texts]
+    alone = {n: index.search([row]).get(0) for n, row in enumerate(rows)}
+    assert index.search(rows) == {n: found for n, found in alone.items() if found}
+    assert index.search([]) == {}
+
+
+def test_a_drop_names_the_item_and_the_share(tmp_path):
+    kept, (row,), _, _ = decontaminated(
+        [qa("x:1"), qa("x:2", QUESTION)], [item("7", QUESTION)], tmp_path
+    )
+    assert ids(kept) == ["x:1"]
+    assert (row["id"], row["reason"], row["detail"]) == (
+        "x:2",
+        "in_benchmark",
+        "100% of cmb:7",
+    )
+    assert row["text"].startswith("user: 患者男")
 
 
 class TestFile:
@@ -179,9 +197,9 @@ class TestFile:
             paths[-1].write_text(lines, encoding="utf-8")
         return save(folder / "in.parquet", self.EXAMPLES), paths
 
-    def run(self, sources, folder: Path, drop=True) -> dict:
+    def run(self, sources, folder: Path, drop=True, threads=1) -> dict:
         names = ("out.parquet", "dropped.parquet", "ledger.json", "report.json")
-        decontaminate_file(*sources, drop, *(folder / name for name in names))
+        decontaminate_file(*sources, drop, *(folder / name for name in names), threads=threads)
         return json.loads((folder / "report.json").read_bytes())
 
     def test_examples_and_report(self, tmp_path):

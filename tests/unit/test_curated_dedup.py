@@ -1,7 +1,9 @@
 """Copies go, the first stays; a near copy is one by exact similarity, never by chance alone."""
 
+import json
 import random
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft.curated import store
-from collectivesft.curated.dedup import NGRAM, SMALLEST, compared_texts, dedup, dedup_files
-from collectivesft.curated.ledger import StepLedger
+from collectivesft.curated.compared import compared_texts
+from collectivesft.curated.dedup import dedup_files
 from collectivesft.curated.shingles import jaccard, ngrams, tokens
 from collectivesft.curated.store import read_examples
+from collectivesft.curated.verdicts import NGRAM, SMALLEST
 from collectivesft.example import Drop, Example
 
 LONG = "一侧太阳穴跳着疼，怕光想吐，每月两三次，持续大半天，有什么预防办法？"
@@ -21,7 +24,22 @@ ADVICE = "发作频繁时可在医生指导下服用预防药物，平时记录�
 
 
 def results(examples: list[Example], near=True, threshold=0.8) -> list[Example | Drop]:
-    return list(dedup(examples, near, threshold))
+    """What became of each example, in their order."""
+    with tempfile.TemporaryDirectory() as name:
+        return run(examples, Path(name), near, threshold)[0]
+
+
+def run(
+    examples: list[Example], folder: Path, near=True, threshold=0.8, threads=1
+) -> tuple[list[Example | Drop], dict]:
+    """What became of each example, and the counts."""
+    source = save(folder / "in.parquet", examples)
+    paths = [folder / name for name in ("out.parquet", "dropped.parquet", "ledger.json")]
+    dedup_files([source], near, threshold, *paths, threads=threads)
+    found = {example.id: example for example in read_examples(paths[0])}
+    for row in drops(paths[1]):
+        found[row["id"]] = Drop(row["id"], row["reason"], row["text"], row["detail"])
+    return [found[example.id] for example in examples], json.loads(paths[2].read_bytes())
 
 
 def reasons(found: list[Example | Drop]) -> list[str]:
@@ -224,11 +242,11 @@ def test_no_two_exam_questions_with_different_right_answers_are_merged(examples,
 def test_rows_in_are_kept_plus_dropped_and_a_second_pass_drops_nothing(examples):
     for n, example in enumerate(examples):
         example.id = f"a:{n}"
-    counts = StepLedger("dedup")
-    found = list(counts.watch(dedup(examples, True, 0.8)))
+    with tempfile.TemporaryDirectory() as name:
+        found, counts = run(examples, Path(name))
     assert [result.id for result in found] == [example.id for example in examples]
     if examples:
-        entry = counts.entries["a"].as_json()
+        entry = counts["datasets"]["a"]
         assert entry["rows_in"] == len(examples) == entry["kept"] + sum(entry["dropped"].values())
     kept = [result for result in found if isinstance(result, Example)]
     assert results(kept) == kept

@@ -319,7 +319,8 @@ class TestBooks:
 
     def test_long_examples_are_counted_in_the_last_bin(self):
         description = Description()
-        for length in (0, LENGTH_STEP, LENGTH_STEP * LENGTH_BINS * 3):
+        lengths = (0, LENGTH_STEP, LENGTH_STEP * LENGTH_BINS * 3)
+        for length in lengths:
             description.add(qa("a:1", "甲" * length, ""))
         counts = description.as_json()["lengths"]["counts"]
         assert (counts[0], counts[1], counts[-1], sum(counts)) == (1, 1, 1, 3)
@@ -452,7 +453,7 @@ class TestRecipe:
         ("mixture", "problem"),
         [
             (
-                "{datasets: [alpha, alhpa]}",
+                "{datasets: [alhpa]}",
                 "mixture.datasets: no examples of alhpa. There are alpha",
             ),
             ("{max_samples: {alhpa: 3}}", "mixture.max_samples: no examples of alhpa"),
@@ -466,6 +467,12 @@ class TestRecipe:
         assert problem in str(caught.value) and caught.value.path == tmp_path / "some.yaml"
         left = {path.name for path in tmp_path.iterdir()}
         assert left == {"in.parquet", "in.dropped", "some.yaml"}
+
+    def test_a_set_that_could_not_be_had_is_done_without(self, tmp_path, capsys):
+        mix(tmp_path, "{datasets: [alpha, nlpec]}")
+        assert {e.dataset for e in read_examples(tmp_path / "train.parquet")} == {"alpha"}
+        message = "mixture.datasets: no examples of nlpec; the mixture goes without"
+        assert message in capsys.readouterr().err
 
     def test_experiments_of_the_repository_are_valid(self):
         folder = Path(__file__).parents[2] / "config" / "experiments"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from collectivesft import files
 from collectivesft.errors import InputError, explain_os_error
-from collectivesft.files import atomic_path
+from collectivesft.files import atomic_path, scratch_folder
 
 
 def names(folder: Path) -> list[str]:
@@ -216,3 +216,18 @@ class TestUnreadable:
     def test_not_there(self, tmp_path, read):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "f")
+
+
+class TestScratchFolder:
+    def test_it_is_empty_and_goes_away(self, tmp_path):
+        (tmp_path / ".out.scratch").mkdir()
+        (tmp_path / ".out.scratch/left").write_text("by a killed job")
+        with scratch_folder(tmp_path / "out") as folder:
+            assert list(folder.iterdir()) == []
+            (folder / "a").write_text("x")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_full_disk_is_the_outputs(self, tmp_path):
+        with pytest.raises(OSError) as caught, scratch_folder(tmp_path / "out"):
+            raise OSError(errno.ENOSPC, "No space left on device", "some/spill")
+        assert caught.value.filename == str(tmp_path / "out") and list(tmp_path.iterdir()) == []

@@ -46,7 +46,7 @@ rule curated_clean:
         "../../envs/data.yaml"
     container:
         image("data")
-    threads: 1
+    threads: 2
     resources:
         mem_mb=2000,
         runtime=240,
@@ -55,7 +55,7 @@ rule curated_clean:
         longest=config["clean"]["max_characters"],
     shell:
         "python -m collectivesft curated clean --examples {input.examples}"
-        " --min-characters {params.shortest} --max-characters {params.longest}"
+        " --min-characters {params.shortest} --max-characters {params.longest} --threads {threads}"
         " --out {output.examples} --dropped {output.dropped} --ledger {output.ledger} 2> {log}"
 
 
@@ -100,7 +100,7 @@ rule curated_dedup:
         image("data")
     threads: 2
     resources:
-        mem_mb=8000,
+        mem_mb=4000,
         runtime=240,
     params:
         examples=lambda wildcards, input: [f"--examples {path}" for path in input.examples],
@@ -110,8 +110,8 @@ rule curated_dedup:
         threshold=lambda wildcards: config["curation"][wildcards.curation]["threshold"],
     shell:
         "python -m collectivesft curated dedup {params.examples} {params.near}"
-        " --threshold {params.threshold} --out {output.examples} --dropped {output.dropped}"
-        " --ledger {output.ledger} 2> {log}"
+        " --threshold {params.threshold} --threads {threads} --out {output.examples}"
+        " --dropped {output.dropped} --ledger {output.ledger} 2> {log}"
 
 
 rule curated_decontaminate:
@@ -132,7 +132,7 @@ rule curated_decontaminate:
         "../../envs/data.yaml"
     container:
         image("data")
-    threads: 1
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=240,
@@ -143,7 +143,7 @@ rule curated_decontaminate:
         ),
     shell:
         "python -m collectivesft curated decontaminate --examples {input.examples} {params.item_file}"
-        " {params.drop} --out {output.examples} --dropped {output.dropped}"
+        " {params.drop} --threads {threads} --out {output.examples} --dropped {output.dropped}"
         " --ledger {output.ledger} --report {output.report} 2> {log}"
 
 

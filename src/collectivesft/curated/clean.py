@@ -1,19 +1,42 @@
 """Cleans examples: text normalised, personal data replaced, unusable rows dropped with a reason."""
 
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
 
 from collectivesft.curated import quality
 from collectivesft.curated.ledger import StepLedger
 from collectivesft.curated.normalise import normalise
 from collectivesft.curated.privacy import scrub
-from collectivesft.curated.store import count_rows, read_examples, write_results
+from collectivesft.curated.screen import needs_cleaning
+from collectivesft.curated.store import (
+    Results,
+    count_rows,
+    example_table,
+    examples_of,
+    read_batches,
+    row_groups,
+    turns,
+)
 from collectivesft.example import Drop, Example, conversation
-from collectivesft.progress import track
+from collectivesft.parallel import ordered_map
+from collectivesft.progress import Reporter
 
 
 def clean_file(
-    examples: Path, shortest: int, longest: int, out: Path, dropped: Path, ledger: Path
+    examples: Path,
+    shortest: int,
+    longest: int,
+    out: Path,
+    dropped: Path,
+    ledger: Path,
+    threads: int = 1,
 ) -> None:
     """Clean a file of examples.
 
@@ -21,12 +44,88 @@ def clean_file(
         shortest: fewest characters of an answer (exam questions are not held to it).
         longest: most characters of a conversation.
         out, dropped, ledger: what is kept, what is not, and the counts.
+        threads: number of processes; the files do not depend on it.
     """
-    counts = StepLedger("clean")
-    rows = track(read_examples(examples), f"clean {examples}", count_rows(examples))
-    results = clean(rows, counts, shortest, longest)
-    write_results(counts.watch(results), out, dropped)
+    counts, parts = StepLedger("clean"), row_groups([examples])
+    work = partial(clean_group, shortest=shortest, longest=longest)
+    with (
+        Results(out, dropped, counts) as results,
+        Reporter(f"clean {examples}", count_rows(examples)) as reporter,
+    ):
+        for batches in ordered_map(work, parts, threads):
+            for cleaned in batches:
+                results.keep(cleaned.kept)
+                for drop in cleaned.drops:
+                    results.drop(drop)
+                for name, changed in cleaned.changed.items():
+                    counts.entry(name).changed.update(changed)
+                reporter.advance(len(cleaned.kept) + len(cleaned.drops))
     counts.write(ledger)
+
+
+@dataclass
+class Cleaned:
+    """A batch after cleaning: kept rows, dropped rows, and what was done by dataset."""
+
+    kept: pa.RecordBatch
+    drops: list[Drop]
+    changed: dict[str, Counter]
+
+
+def clean_group(part: tuple[Path, int, int], shortest: int, longest: int) -> list[Cleaned]:
+    """Clean one row group."""
+    path, group, _ = part
+    return [clean_batch(batch, shortest, longest) for batch in read_batches(path, group)]
+
+
+def clean_batch(batch: pa.RecordBatch, shortest: int, longest: int) -> Cleaned:
+    """Clean a batch; only rows that may need it become examples, the others pass as they are."""
+    rows = np.flatnonzero(_suspect(batch, shortest, longest))
+    counts = StepLedger("clean")
+    results = list(clean(examples_of(batch.take(pa.array(rows))), counts, shortest, longest))
+    order = np.arange(len(batch))
+    cleaned = [result for result in results if isinstance(result, Example)]
+    stays = np.array([isinstance(result, Example) for result in results], dtype=bool)
+    order[rows[stays]] = len(batch) + np.arange(len(cleaned))
+    order = np.delete(order, rows[~stays])
+    both = pa.concat_batches([batch, *example_table(cleaned).to_batches()])
+    drops = [result for result in results if isinstance(result, Drop)]
+    changed = {name: entry.changed for name, entry in counts.entries.items()}
+    return Cleaned(both.take(pa.array(order)) if len(rows) else batch, drops, changed)
+
+
+def _suspect(batch: pa.RecordBatch, shortest: int, longest: int) -> np.ndarray:
+    """Rows that may be altered or dropped: bool by row."""
+    texts, starts = turns(batch)
+    rows = np.repeat(np.arange(len(batch)), np.diff(starts)).tolist()
+    lengths = np.array([len(text) for text in texts], dtype=np.int64)
+    suspect = np.bincount(rows, lengths, len(batch)) > longest
+    suspect |= np.diff(starts) == 0
+    styles = batch.column("style").to_pylist()
+    metas = batch.column("meta")
+    for row in (row for row, style in enumerate(styles) if style == "mcqa"):
+        meta = json.loads(metas[row].as_py())
+        facts = [meta["question"], *meta["options"].values()]
+        texts += facts
+        rows += [row] * len(facts)
+    short = np.array([len(text) < max(shortest, 1) for text in texts], dtype=bool)
+    suspect[np.array(rows, dtype=np.int64)[short | needs_cleaning(texts)]] = True
+    free = np.array([style != "mcqa" for style in styles], dtype=bool)
+    for row, example in _bare(batch, np.flatnonzero(free & ~suspect).tolist()):
+        altered = quality.language_of(example) != example.language
+        suspect[row] = altered or quality.fault(example) is not None
+    return suspect
+
+
+def _bare(batch: pa.RecordBatch, rows: list[int]) -> Iterator[tuple[int, Example]]:
+    """Some rows as examples with their texts alone: without ids and facts, which cost the most."""
+    texts, starts = turns(batch)
+    roles = batch.column("messages").flatten().field("role").to_pylist()
+    styles, languages = (batch.column(name).to_pylist() for name in ("style", "language"))
+    for row in rows:
+        span = slice(starts[row], starts[row + 1])
+        messages = list(zip(roles[span], texts[span], strict=True))
+        yield row, Example("", "", styles[row], languages[row], messages)
 
 
 def clean(

@@ -11,6 +11,7 @@ Manifest = Annotated[Path, typer.Option(help="Manifest that `raw fetch` wrote.")
 Examples = Annotated[Path, typer.Option(help="Parquet file of examples.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Dropped = Annotated[Path, typer.Option(help="Parquet file for dropped rows with their reasons.")]
+Threads = Annotated[int, typer.Option(min=1, help="Processes; the files do not depend on it.")]
 Ledger = Annotated[Path, typer.Option(help="JSON file for the counts of this step.")]
 
 
@@ -64,6 +65,7 @@ def clean(
     ledger: Ledger,
     min_characters: Annotated[int, typer.Option(help="Fewest characters of an answer.")] = 2,
     max_characters: Annotated[int, typer.Option(help="Most characters of an example.")] = 6000,
+    threads: Threads = 1,
 ) -> None:
     """Normalise texts, replace personal data, drop what cannot be used.
 
@@ -72,7 +74,7 @@ def clean(
     """
     from collectivesft.curated.clean import clean_file
 
-    clean_file(examples, min_characters, max_characters, out, dropped, ledger)
+    clean_file(examples, min_characters, max_characters, out, dropped, ledger, threads)
 
 
 @app.command()
@@ -83,6 +85,7 @@ def dedup(
     ledger: Ledger,
     near: Annotated[bool, typer.Option(help="Remove near copies too.")] = True,
     threshold: Annotated[float, typer.Option(help="Jaccard similarity of near copies.")] = 0.8,
+    threads: Threads = 1,
 ) -> None:
     """Remove copies within and across datasets.
 
@@ -91,7 +94,7 @@ def dedup(
     """
     from collectivesft.curated.dedup import dedup_files
 
-    dedup_files(examples, near, threshold, out, dropped, ledger)
+    dedup_files(examples, near, threshold, out, dropped, ledger, threads)
 
 
 @app.command()
@@ -103,6 +106,7 @@ def decontaminate(
     ledger: Ledger,
     report: Annotated[Path, typer.Option(help="JSON file for what was found.")],
     drop: Annotated[bool, typer.Option("--drop/--keep", help="Remove what was found.")] = True,
+    threads: Threads = 1,
 ) -> None:
     """Find benchmark items in the examples and remove those examples.
 
@@ -112,7 +116,7 @@ def decontaminate(
     """
     from collectivesft.curated.contamination import decontaminate_file
 
-    decontaminate_file(examples, items, drop, out, dropped, ledger, report)
+    decontaminate_file(examples, items, drop, out, dropped, ledger, report, threads)
 
 
 @app.command()

@@ -1,29 +1,37 @@
-"""Finds benchmark items in training examples and removes those examples.
+"""Finds benchmark items in training examples and removes those examples (see ``item_index``)."""
 
-An item counts as found in an example when at least ``THRESHOLD`` of its n-grams of ``NGRAM``
-tokens (a Chinese character or a Latin word) stand in the example; an item with fewer tokens than
-``NGRAM`` when it makes up a whole turn. Items of fewer than ``MINIMUM`` tokens are too common to
-tell anything and are passed over.
-"""
-
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+import json
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from collectivesft.benchmarks.item import Item, load_items
+from collectivesft.curated.item_index import (
+    MINIMUM,
+    NGRAM,
+    THRESHOLD,
+    ItemIndex,
+    Matches,
+    load_index,
+)
 from collectivesft.curated.ledger import StepLedger
-from collectivesft.curated.shingles import ngrams, tokens
-from collectivesft.curated.store import count_rows, read_examples, write_results
+from collectivesft.curated.store import (
+    Results,
+    count_rows,
+    examples_of,
+    read_batches,
+    row_groups,
+    turns,
+)
 from collectivesft.example import Drop, Example, conversation
 from collectivesft.files import write_json
-from collectivesft.progress import track
+from collectivesft.parallel import ordered_map
+from collectivesft.progress import Reporter
 
-NGRAM = 8
-THRESHOLD = 0.5
-MINIMUM = 6
 REPORTED_PAIRS = 1000
 
 
@@ -35,6 +43,7 @@ def decontaminate_file(
     dropped: Path,
     ledger: Path,
     report: Path,
+    threads: int = 1,
 ) -> None:
     """Compare a file of examples with benchmark items.
 
@@ -42,86 +51,65 @@ def decontaminate_file(
         items: JSON Lines of items, all splits.
         drop: whether found examples are removed; the report is the same either way.
         report: JSON with counts by dataset and benchmark and the first pairs found.
+        threads: number of processes; the files do not depend on it.
     """
-    index = ItemIndex(item for path in items for item in load_items(path))
-    counts, found = StepLedger("decontaminate"), Found(index)
-    rows = track(read_examples(examples), "decontaminate", count_rows(examples))
-    write_results(counts.watch(decontaminate(rows, found, drop)), out, dropped)
+    found = Found(load_index(tuple(items)))
+    counts, parts = StepLedger("decontaminate"), row_groups([examples])
+    work = partial(search_group, items=tuple(items))
+    with (
+        Results(out, dropped, counts) as results,
+        Reporter("decontaminate", count_rows(examples)) as reporter,
+    ):
+        for searched in ordered_map(work, parts, threads):
+            for batch, matches in searched:
+                _write(batch, matches, found, results, drop)
+                reporter.advance(len(batch))
     counts.write(ledger)
     write_json(report, found.report(drop))
 
 
-def decontaminate(
-    examples: Iterable[Example], found: "Found", drop: bool
-) -> Iterator[Example | Drop]:
-    """Yield each example, or a Drop that names the item; what was found is noted in ``found``."""
-    for example in examples:
-        matches = found.index.matches(example)
-        found.note(example, matches)
-        if matches and drop:
-            name, share = matches[0]
-            detail = f"{share:.0%} of {name}"
-            yield Drop(example.id, "in_benchmark", conversation(example.messages)[:500], detail)
-        else:
-            yield example
+def search_group(
+    part: tuple[Path, int, int], items: tuple[Path, ...]
+) -> list[tuple[pa.RecordBatch, dict[int, Matches]]]:
+    """Batches of one row group, each with the items found in its rows."""
+    path, group, _ = part
+    index = load_index(items)
+    return [(batch, index.search(list(_texts(batch)))) for batch in read_batches(path, group)]
 
 
-class ItemIndex:
-    """The n-grams of all items, sorted, with the items that each stands in."""
-
-    def __init__(self, items: Iterable[Item]):
-        self.names: list[str] = []
-        self.benchmarks: Counter = Counter()
-        self._sizes: list[int] = []
-        self._short: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        grams: list[np.ndarray] = []
-        for item in items:
-            self.benchmarks[item.benchmark] += 1
-            for text in item.texts():
-                self._add(f"{item.benchmark}:{item.id}", text, grams)
-        self._index(grams)
-
-    def _add(self, name: str, text: str, grams: list[np.ndarray]) -> None:
-        words = tokens(text)
-        if len(words) < MINIMUM:
-            return
-        if len(words) < NGRAM:
-            self._short[tuple(words)].append(len(self.names))
-        found = ngrams(text, NGRAM) if len(words) >= NGRAM else np.empty(0, dtype=np.uint64)
-        self.names.append(name)
-        self._sizes.append(len(found))
-        grams.append(found)
-
-    def _index(self, grams: list[np.ndarray]) -> None:
-        owners = np.repeat(np.arange(len(grams)), [len(found) for found in grams])
-        flat = np.concatenate(grams) if grams else np.empty(0, dtype=np.uint64)
-        order = np.argsort(flat, kind="stable")
-        self._grams, self._owners = flat[order], owners[order]
-
-    def matches(self, example: Example) -> list[tuple[str, float]]:
-        """Items found in an example with the share of their n-grams, the most certain first."""
-        hits: Counter = Counter()
-        for _, text in _texts(example):
-            for i in self._short.get(tuple(tokens(text)), ()):
-                hits[i] = 1
-        grams = ngrams("\n".join(text for _, text in _texts(example)), NGRAM)
-        left = np.searchsorted(self._grams, grams, side="left")
-        right = np.searchsorted(self._grams, grams, side="right")
-        for start, end in zip(left[left < right], right[left < right], strict=True):
-            hits.update(self._owners[start:end].tolist())
-        shares: dict[str, float] = {}
-        for i in hits:  # a clinical case has several texts: its surest one counts
-            share = hits[i] / max(self._sizes[i], 1)
-            shares[self.names[i]] = max(share, shares.get(self.names[i], 0.0))
-        found = [(name, share) for name, share in shares.items() if share >= THRESHOLD]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+def _texts(batch: pa.RecordBatch) -> Iterator[list[str]]:
+    """As ``item_index.compared``, of a batch."""
+    contents, starts = turns(batch)
+    metas = batch.column("meta")
+    for row, style in enumerate(batch.column("style").to_pylist()):
+        texts = contents[starts[row] : starts[row + 1]]
+        if style == "mcqa":
+            texts = [json.loads(metas[row].as_py())["question"], texts[-1]]
+        yield texts
 
 
-def _texts(example: Example) -> list[tuple[str, str]]:
-    """What of an example is compared: for an exam question itself, without the instruction."""
-    if example.style == "mcqa":
-        return [("user", example.meta["question"]), example.messages[-1]]
-    return example.messages
+def _write(
+    batch: pa.RecordBatch,
+    matches: dict[int, Matches],
+    found: "Found",
+    results: Results,
+    drop: bool,
+) -> None:
+    rows = np.array(list(matches), dtype=np.int64)
+    for row, example in zip(matches, examples_of(batch.take(pa.array(rows))), strict=True):
+        found.note(example, matches[row])
+        if drop:
+            results.drop(found_drop(example, matches[row]))
+    stays = np.ones(len(batch), dtype=bool)
+    stays[rows] = not drop
+    results.keep(batch.filter(pa.array(stays)))
+
+
+def found_drop(example: Example, matches: Matches) -> Drop:
+    """A Drop that names the surest item."""
+    name, share = matches[0]
+    detail = f"{share:.0%} of {name}"
+    return Drop(example.id, "in_benchmark", conversation(example.messages)[:500], detail)
 
 
 class Found:

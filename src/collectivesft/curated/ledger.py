@@ -49,15 +49,26 @@ class StepLedger:
         """The counts of a dataset; made where there is none yet."""
         return self.entries.setdefault(dataset, Entry())
 
+    def add(self, result: Example | Drop) -> None:
+        """Count one result."""
+        entry = self.entry(result.id.partition(":")[0])
+        entry.rows_in += 1
+        if isinstance(result, Drop):
+            entry.dropped[result.reason] += 1
+        else:
+            entry.kept += 1
+
+    def add_kept(self, datasets: Iterable[str]) -> None:
+        """Count kept rows by the names of their datasets."""
+        for name, rows in Counter(datasets).items():
+            entry = self.entry(name)
+            entry.rows_in += rows
+            entry.kept += rows
+
     def watch(self, results: Iterable[Example | Drop]) -> Iterator[Example | Drop]:
         """Pass the results on, counting each."""
         for result in results:
-            entry = self.entry(result.id.partition(":")[0])
-            entry.rows_in += 1
-            if isinstance(result, Drop):
-                entry.dropped[result.reason] += 1
-            else:
-                entry.kept += 1
+            self.add(result)
             yield result
 
     def write(self, path: Path) -> None:

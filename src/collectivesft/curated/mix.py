@@ -5,29 +5,41 @@ An example's draw depends on its id and the seed alone, not on the other example
 others' examples as they were.
 """
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
 
 from collectivesft.curated.ledger import StepLedger
 from collectivesft.curated.measures import Description
 from collectivesft.curated.quota import Quota, draw, quota
 from collectivesft.curated.recipe import Mixture, read_mixture
-from collectivesft.curated.store import Writer, count_rows, read_examples
+from collectivesft.curated.store import (
+    Writer,
+    count_rows,
+    example_table,
+    examples_of,
+    read_batches,
+)
 from collectivesft.errors import InputError
-from collectivesft.example import Example, arrow_schema
+from collectivesft.example import arrow_schema
 from collectivesft.files import atomic_path, write_json
-from collectivesft.progress import track
+from collectivesft.progress import Reporter
 from collectivesft.prompts import in_cmb_form
+
+LEFT_OUT, TRAIN, HELD_OUT = range(3)
 
 
 def mix_file(
     examples: Path, recipe: Path, out: Path, validation: Path, ledger: Path, stats: Path
 ) -> None:
-    """Write the training and the validation part of an experiment's mixture.
+    """Write an experiment's training and validation part, their ledger and their measures.
 
     Raises:
-        InputError: the recipe is wrong, names a set that has no examples, or leaves nothing to
-            train on.
+        InputError: the recipe has a wrong key, names only datasets that are not there, or leaves
+            nothing to train on.
     """
     mixture = read_mixture(recipe)
     taken = _quota(examples, recipe, mixture)
@@ -35,21 +47,12 @@ def mix_file(
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic_path(path)) for path in (out, validation)]
         train, held_out = (stack.enter_context(Writer(path, arrow_schema())) for path in paths)
-        for example in track(read_examples(examples), "mix", count_rows(examples)):
-            entry = counts.entry(example.dataset)
-            entry.rows_in += 1
-            number = draw(example.id, mixture.seed, "sample")
-            if reason := taken.reason(example.dataset, example.style, number):
-                entry.dropped[reason] += 1
-                continue
-            entry.kept += 1
-            example = _asked(example, mixture)
-            if draw(example.id, mixture.seed, "validation") < mixture.validation:
-                entry.changed["held_out"] += 1
-                held_out.add(example.to_row())
-            else:
-                description.add(example)
-                train.add(example.to_row())
+        reporter = stack.enter_context(Reporter("mix", count_rows(examples)))
+        for batch in read_batches(examples):
+            places = _places(batch, taken, mixture, counts)
+            _write(_part(batch, places == HELD_OUT), mixture, held_out)
+            _write(_part(batch, places == TRAIN), mixture, train, description)
+            reporter.advance(len(batch))
         if not description.examples:
             raise InputError(recipe, "this mixture leaves nothing to train on", "Widen `mixture`")
     counts.write(ledger)
@@ -66,11 +69,52 @@ def _quota(examples: Path, recipe: Path, mixture: Mixture) -> Quota:
         raise InputError(recipe, f"mixture.style_shares: {error}", "Leave it out") from error
     for key, names in (("datasets", mixture.datasets), ("max_samples", mixture.max_samples)):
         named = names if isinstance(names, (list, dict)) else []
-        if absent := [name for name in named if name not in found.present]:
-            problem = f"mixture.{key}: no examples of {', '.join(absent)}"
+        absent = [name for name in named if name not in found.present]
+        problem = f"mixture.{key}: no examples of {', '.join(absent)}"
+        if absent and len(absent) == len(named):
             raise InputError(recipe, problem, f"There are {', '.join(found.present)}")
+        if absent:  # a set that could not be had: the ledger and the card say so too
+            sys.stderr.write(f"{recipe}: {problem}; the mixture goes without\n")
     return found
 
 
-def _asked(example: Example, mixture: Mixture) -> Example:
-    return in_cmb_form(example) if mixture.prompt == "cmb" else example
+def _places(
+    batch: pa.RecordBatch, taken: Quota, mixture: Mixture, counts: StepLedger
+) -> np.ndarray:
+    """Where each row goes: LEFT_OUT, TRAIN or HELD_OUT; counted in the ledger."""
+    places = np.full(len(batch), LEFT_OUT, dtype=np.int8)
+    columns = (batch.column(name).to_pylist() for name in ("id", "dataset", "style"))
+    for row, (id, dataset, style) in enumerate(zip(*columns, strict=True)):
+        entry = counts.entry(dataset)
+        entry.rows_in += 1
+        if reason := taken.reason(dataset, style, draw(id, mixture.seed, "sample")):
+            entry.dropped[reason] += 1
+            continue
+        entry.kept += 1
+        places[row] = TRAIN
+        if draw(id, mixture.seed, "validation") < mixture.validation:
+            entry.changed["held_out"] += 1
+            places[row] = HELD_OUT
+    return places
+
+
+def _part(batch: pa.RecordBatch, rows: np.ndarray) -> pa.RecordBatch:
+    return batch.filter(pa.array(rows))
+
+
+def _write(
+    batch: pa.RecordBatch, mixture: Mixture, writer: Writer, description: Description | None = None
+) -> None:
+    """Write rows, asked as the mixture wants; the training part is described as well."""
+    if not len(batch):
+        return
+    examples = list(examples_of(batch)) if description or mixture.prompt == "cmb" else []
+    if mixture.prompt == "cmb":
+        examples = [in_cmb_form(example) for example in examples]
+        for asked in example_table(examples).to_batches():
+            writer.add_batch(asked)
+    else:
+        writer.add_batch(batch)
+    if description:
+        for example in examples:
+            description.add(example)

@@ -15,7 +15,7 @@ import numpy as np
 import xxhash
 
 from collectivesft.curated.recipe import Mixture
-from collectivesft.curated.store import read_columns
+from collectivesft.curated.store import read_batches
 
 Cell = tuple[str, str]  # set and style
 
@@ -46,6 +46,13 @@ class Quota:
         return "not_sampled" if number > limit else None
 
 
+def _facts(examples: Path) -> Iterator[tuple[str, str, str]]:
+    """Id, set and style of every row."""
+    names = ["id", "dataset", "style"]
+    for batch in read_batches(examples, columns=names):
+        yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+
 def quota(examples: Path, mixture: Mixture) -> Quota:
     """What a mixture takes of a file of examples.
 
@@ -56,7 +63,7 @@ def quota(examples: Path, mixture: Mixture) -> Quota:
     taken, drawn = set(mixture.taken_styles()), defaultdict(lambda: array("d"))
     if isinstance(mixture.style_shares, dict):
         taken &= set(mixture.style_shares)
-    for id, dataset, style in read_columns(examples, ["id", "dataset", "style"]):
+    for id, dataset, style in _facts(examples):
         present.setdefault(dataset)
         if style in taken and (mixture.datasets == "all" or dataset in mixture.datasets):
             drawn[dataset, style].append(draw(id, mixture.seed, "sample"))

@@ -1,4 +1,8 @@
-"""Examples on disk: streamed in batches, so that memory does not grow with the number of rows."""
+"""Examples on disk: streamed in batches, so that memory does not grow with the number of rows.
+
+A step that leaves most rows as they are passes them on as Arrow tables; only rows that it must
+look at become ``Example`` objects.
+"""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -8,39 +12,125 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from collectivesft.curated.ledger import StepLedger
 from collectivesft.errors import InputError
 from collectivesft.example import Drop, Example, arrow_schema, drop_schema
 from collectivesft.files import atomic_path
 
-BATCH = 2048
+BATCH = 2048  # rows handled at once
+GROUP = 8 * BATCH  # rows of a row group, the part of a file that one process takes
+_REPEATED = ("dataset", "style", "language", "messages.list.element.role", "reason")
 _REMEDY = "Delete it and run the step before again"
 
 
 class Writer:
-    """Collects rows and writes them to a Parquet file, batch by batch."""
+    """Collects rows and tables in order and writes them to a Parquet file, group by group."""
 
     def __init__(self, path: Path, schema: pa.Schema):
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
-        self._schema, self._rows = schema, []
+        # Dictionaries are for what repeats; texts do not, and their dictionary is thrown away.
+        repeated = [
+            name for name in ("dataset", "style", "language", "reason") if name in schema.names
+        ]
+        self._writer = pq.ParquetWriter(
+            path, schema, compression="zstd", use_dictionary=repeated, write_statistics=False
+        )
+        self._schema, self._rows, self._tables, self._count = schema, [], [], 0
 
     def add(self, row: dict) -> None:
         """Add one row."""
         self._rows.append(row)
         if len(self._rows) >= BATCH:
-            self._flush()
+            self._gather()
 
-    def _flush(self) -> None:
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of a batch."""
+        self._gather()
+        self._collect(pa.Table.from_batches([batch]))
+
+    def _gather(self) -> None:
         if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, self._schema))
+            self._collect(_table(self._rows, self._schema))
             self._rows = []
+
+    def _collect(self, table: pa.Table) -> None:
+        self._tables.append(table)
+        self._count += table.num_rows
+        if self._count >= GROUP:
+            whole = pa.concat_tables(self._tables)
+            full = self._count - self._count % GROUP
+            self._writer.write_table(whole.slice(0, full), row_group_size=GROUP)
+            self._tables, self._count = [whole.slice(full)], self._count - full
 
     def __enter__(self) -> "Writer":
         return self
 
     def __exit__(self, *exception: object) -> None:
         if exception[0] is None:
-            self._flush()
+            self._gather()
+            if self._count:
+                whole = pa.concat_tables(self._tables)
+                self._writer.write_table(whole, row_group_size=GROUP)
         self._writer.close()
+
+
+def _table(rows: list[dict], schema: pa.Schema) -> pa.Table:
+    """Rows as a table; much faster than ``Table.from_pylist`` for nested columns."""
+    columns = []
+    for field in schema:
+        values = [row[field.name] for row in rows]
+        columns.append(_turns(values) if field.name == "messages" else pa.array(values, field.type))
+    return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _turns(messages: list[list[dict]]) -> pa.Array:
+    ends = [0]
+    for turns in messages:
+        ends.append(ends[-1] + len(turns))
+    flat = [turn for turns in messages for turn in turns]
+    names = ("role", "content")
+    texts = [pa.array([turn[name] for turn in flat], pa.string()) for name in names]
+    fields = list(arrow_schema().field("messages").type.value_type)
+    struct = pa.StructArray.from_arrays(texts, fields=fields)
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), struct)
+
+
+def example_table(examples: Iterable[Example]) -> pa.Table:
+    """Examples as a table."""
+    return _table([example.to_row() for example in examples], arrow_schema())
+
+
+class Results:
+    """Writes kept rows to one file and dropped rows to another, and counts them.
+
+    Both files appear at the end.
+    """
+
+    def __init__(self, kept: Path, dropped: Path, counts: StepLedger):
+        self._paths, self._counts, self._stack = (kept, dropped), counts, ExitStack()
+
+    def __enter__(self) -> "Results":
+        with ExitStack() as stack:
+            partial = [stack.enter_context(atomic_path(path)) for path in self._paths]
+            schemas = (arrow_schema(), drop_schema())
+            self._examples, self._drops = (
+                stack.enter_context(Writer(path, schema))
+                for path, schema in zip(partial, schemas, strict=True)
+            )
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stack.__exit__(*exception)
+
+    def keep(self, batch: pa.RecordBatch) -> None:
+        """Keep the rows of a batch."""
+        self._counts.add_kept(batch.column("dataset").to_pylist())
+        self._examples.add_batch(batch)
+
+    def drop(self, drop: Drop) -> None:
+        """Write and count one dropped row."""
+        self._counts.add(drop)
+        self._drops.add(drop_row(drop))
 
 
 def write_results(results: Iterable[Example | Drop], kept: Path, dropped: Path) -> None:
@@ -70,11 +160,23 @@ def read_examples(path: Path) -> Iterator[Example]:
     Raises:
         InputError: not a Parquet file of examples.
     """
+    for batch in read_batches(path):
+        yield from examples_of(batch)
+
+
+def read_batches(
+    path: Path, group: int | None = None, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Examples of a Parquet file, or of one of its row groups, as Arrow batches.
+
+    Raises:
+        InputError: not a Parquet file of examples.
+    """
     with _readable(path), pq.ParquetFile(path) as file:
         if not file.schema_arrow.equals(arrow_schema()):
             raise InputError(path, "not a table of examples (other columns)", _REMEDY)
-        for batch in file.iter_batches(BATCH):
-            yield from map(_example, batch.to_pylist())
+        groups = None if group is None else [group]
+        yield from file.iter_batches(BATCH, row_groups=groups, columns=columns, use_threads=False)
 
 
 @contextmanager
@@ -88,10 +190,28 @@ def _readable(path: Path) -> Iterator[None]:
         raise InputError(path, problem, _REMEDY) from error
 
 
+def examples_of(batch: pa.RecordBatch | pa.Table) -> Iterator[Example]:
+    """The rows as examples."""
+    return map(_example, batch.to_pylist())
+
+
 def _example(row: dict) -> Example:
     messages = [(message["role"], message["content"]) for message in row["messages"]]
     meta = json.loads(row["meta"])
     return Example(row["id"], row["dataset"], row["style"], row["language"], messages, meta)
+
+
+def turns(batch: pa.RecordBatch) -> tuple[list[str], list[int]]:
+    """Texts of all messages, one after the other, and where those of each row begin.
+
+    The second list has one entry more than there are rows.
+    """
+    messages = batch.column("messages")
+    starts = messages.offsets
+    contents = messages.values.field("content")
+    first, last = starts[0].as_py(), starts[-1].as_py()
+    texts = contents.slice(first, last - first).to_pylist()
+    return texts, [start - first for start in starts.to_pylist()]
 
 
 def count_rows(path: Path) -> int:
@@ -104,14 +224,15 @@ def count_rows(path: Path) -> int:
         return pq.read_metadata(path).num_rows
 
 
-def read_columns(path: Path, names: list[str]) -> Iterator[tuple]:
-    """Rows of some columns of a Parquet file of examples, in its order, batch by batch.
+def row_groups(paths: Iterable[Path]) -> list[tuple[Path, int, int]]:
+    """File, number and rows of every row group, in order.
 
     Raises:
-        InputError: not a Parquet file of examples.
+        InputError: not a Parquet file.
     """
-    with _readable(path), pq.ParquetFile(path) as file:
-        if not file.schema_arrow.equals(arrow_schema()):
-            raise InputError(path, "not a table of examples (other columns)", _REMEDY)
-        for batch in file.iter_batches(BATCH * 16, columns=names):
-            yield from zip(*(batch[name].to_pylist() for name in names), strict=True)
+    found = []
+    for path in paths:
+        with _readable(path):
+            data = pq.read_metadata(path)
+        found += [(path, i, data.row_group(i).num_rows) for i in range(data.num_row_groups)]
+    return found

@@ -113,7 +113,11 @@ def _kind(value: Any) -> str:
 
 
 def _encodable(value: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def letter(value: Any) -> str:

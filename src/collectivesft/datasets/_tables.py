@@ -2,10 +2,14 @@
 
 import csv
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from collectivesft.datasets._rows import REMEDY, Row
 from collectivesft.errors import InputError
 from collectivesft.raw.archive import Part
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 BATCH = 1024
 SAMPLE = 1 << 16
@@ -72,6 +76,30 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
         start = counter.number + 1
     if header is None:
         raise InputError(part.label, "an empty file", REMEDY)
+
+
+def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
+    """Columns of a UTF-8 CSV file with a header, as stripped text, some 100,000 rows at a time.
+
+    For tables of millions of short rows, ten times as fast as ``csv_rows``, and less forgiving.
+
+    Raises:
+        pyarrow.ArrowInvalid: whatever is wrong; ``csv_rows`` says what, and in which row.
+    """
+    import pyarrow as pa
+    from pyarrow import compute, csv
+
+    with part.open() as handle:
+        read = csv.ReadOptions(block_size=1 << 22, use_threads=False)
+        # Everything is text: 007 is not 7.
+        kinds = dict.fromkeys(columns, pa.string())
+        convert = csv.ConvertOptions(column_types=kinds, include_columns=list(columns))
+        try:
+            for batch in csv.open_csv(handle, read_options=read, convert_options=convert):
+                found = [compute.utf8_trim_whitespace(batch.column(name)) for name in columns]
+                yield pa.table(found, names=list(columns))
+        except KeyError as error:  # no such column
+            raise pa.ArrowInvalid(str(error)) from error
 
 
 class _Counter:

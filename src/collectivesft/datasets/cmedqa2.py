@@ -1,10 +1,10 @@
 """cMedQA2: questions of patients on a Chinese web forum, and doctors' answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from collectivesft.datasets._options import Option
 from collectivesft.datasets._rows import Row, pair
-from collectivesft.datasets._tables import csv_rows, lines
+from collectivesft.datasets._tables import csv_columns, csv_rows, lines
 from collectivesft.example import Drop, Example
 from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
@@ -90,18 +90,63 @@ def _examples(
 
 def _right_answers(part: Part, most: int | None) -> dict[str, list[str]]:
     """Each training question's right answers in the candidates' order, at most ``most``."""
+    import pyarrow as pa
+
     header = next((line for _, line in lines(part)), "")
     paired = "pos_ans_id" in header
     columns = ("question_id", "pos_ans_id") if paired else ("question_id", "ans_id", "label")
+    try:
+        return _first_right(map(_pairs, csv_columns(part, columns)), most)
+    except pa.ArrowInvalid:
+        rows = [_fields(row, columns) for row in csv_rows(part, columns)]
+        names = dict(zip(columns, zip(*rows, strict=True), strict=True)) if rows else {}
+        table = pa.table({name: names.get(name, []) for name in columns})
+        return _first_right([_pairs(table)], most)
+
+
+def _fields(row: Row, columns: tuple[str, ...]) -> tuple[str, ...]:
+    if row.value is None:
+        raise row.error("another number of fields than the header")
+    return tuple(row.text(name) for name in columns)
+
+
+def _pairs(table) -> tuple[list[str], Iterable[tuple[str, str]]]:
+    """The questions of some candidates, and those that are right with their questions."""
+    from pyarrow import compute
+
+    asked = table.column(0).unique().to_pylist()
+    if table.num_columns == 3:
+        table = table.filter(compute.equal(table.column(2), "1"))
+    else:  # each right answer stands in many lines, one for each wrong one
+        table = table.filter(_differs_from_above(table))
+    return asked, zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True)
+
+
+def _differs_from_above(table):
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import compute
+
+    differs = np.ones(len(table), dtype=bool)
+    above, below = table.slice(0, max(len(table) - 1, 0)), table.slice(1)
+    differs[1:] = False
+    for name in table.column_names:
+        other = compute.not_equal(above[name], below[name])
+        differs[1:] |= other.to_numpy()
+    return pa.array(differs)
+
+
+def _first_right(
+    batches: Iterable[tuple[list[str], Iterable[tuple[str, str]]]], most: int | None
+) -> dict[str, list[str]]:
     right: dict[str, list[str]] = {}
-    for row in csv_rows(part, columns):
-        if row.value is None:
-            raise row.error("another number of fields than the header")
-        found = right.setdefault(row.text("question_id"), [])
-        answer = row.text(columns[1])
-        positive = paired or row.text("label") == "1"
-        if positive and answer not in found and (most is None or len(found) < most):
-            found.append(answer)
+    for asked, pairs in batches:
+        for question in asked:
+            right.setdefault(question, [])
+        for question, answer in pairs:
+            found = right[question]
+            if (most is None or len(found) < most) and answer not in found:
+                found.append(answer)
     return right
 
 

@@ -1,0 +1,236 @@
+"""Measures stage curated: its own commands, one after the other, on made-up rows.
+
+Rows a second, CPU seconds of all processes, and the most memory that they held together; what was
+found of the planted copies and leaks; and near-copy removal beside other libraries, in one run.
+
+    python benchmarks/curation.py --size 100000 --size 500000 --work /tmp/curation
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import data
+import pyarrow.parquet as pq
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks/results"
+PAGE = os.sysconf("SC_PAGE_SIZE")
+TEXTS, LENGTH, PAIRS = 50_000, 120, 5_000
+
+
+def run(*arguments: str | Path) -> dict[str, float]:
+    """Run one command of the package; wall and CPU seconds and peak memory in MB."""
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "collectivesft", "curated", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    peak = Peak(process.pid)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        sys.exit(f"failed: {' '.join(command)}")
+    cpu = usage.ru_utime + usage.ru_stime
+    return {"wall_s": time.perf_counter() - start, "cpu_s": cpu, "peak_mb": peak.stop()}
+
+
+class Peak(threading.Thread):
+    """Watches the memory of a process and all below it, ten times a second."""
+
+    def __init__(self, pid: int):
+        super().__init__(daemon=True)
+        self._pid, self._most, self._ended = pid, 0, threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        """Look until told to stop."""
+        while not self._ended.wait(0.1):
+            self._most = max(self._most, sum(map(_resident, _family(self._pid))))
+
+    def stop(self) -> float:
+        """The most that was seen, in MB."""
+        self._ended.set()
+        self.join()
+        return self._most / 1e6
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            for child in children.read_text().split():
+                yield from _family(int(child))
+        except OSError:  # it has just ended
+            continue
+
+
+def _resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
+    except OSError:  # it has just ended
+        return 0
+
+
+def curate(size: int, folder: Path, threads: int) -> dict:
+    """Make rows, run every step on them, and look for what was planted."""
+    if not (folder / "planted.jsonl").exists():
+        data.make(folder, size)
+    rows, steps = sum(data.counts(size).values()), {}
+    steps["clean"] = total(clean(name, folder, threads) for name in data.SHAPES)
+    names = [option for n in data.SHAPES for option in ("--examples", folder / f"{n}.clean")]
+    more = ("--threads", threads)
+    steps["dedup"] = run("dedup", *names, *outputs(folder, "dedup"), *more)
+    source = ("--examples", folder / "dedup", "--items", folder / "items.jsonl")
+    report = ("--report", folder / "report.json")
+    steps["decontaminate"] = run(
+        "decontaminate", *source, *outputs(folder, "clear"), *report, *more
+    )
+    (folder / "recipe.yaml").write_text("mixture: {}\n")
+    mixed = ("--recipe", folder / "recipe.yaml", "--out", folder / "train")
+    mixed += ("--validation", folder / "validation", "--ledger", folder / "mix.json")
+    steps["mix"] = run("mix", "--examples", folder / "clear", *mixed, "--stats", folder / "stats")
+    for step in steps.values():
+        step["rows_per_s"] = rows / step["wall_s"]
+        step["rows_per_cpu_s"] = rows / step["cpu_s"]
+    return {"rows": rows, "threads": threads, "steps": steps, "found": found(folder)}
+
+
+def clean(name: str, folder: Path, threads: int) -> dict[str, float]:
+    """Clean one set."""
+    source = ("--examples", folder / f"{name}.read.parquet")
+    return run("clean", *source, *outputs(folder, f"{name}.clean"), "--threads", threads)
+
+
+def outputs(folder: Path, step: str) -> list[str | Path]:
+    """The options that say where a step writes."""
+    names = {"--out": step, "--dropped": f"{step}.dropped", "--ledger": f"{step}.json"}
+    return [part for option, name in names.items() for part in (option, folder / name)]
+
+
+def total(parts: Iterator[dict[str, float]]) -> dict[str, float]:
+    """Several commands as one: times add up, memory does not."""
+    found = list(parts)
+    whole = {name: sum(part[name] for part in found) for name in ("wall_s", "cpu_s")}
+    return {**whole, "peak_mb": max(part["peak_mb"] for part in found)}
+
+
+def found(folder: Path) -> dict[str, float]:
+    """Shares of what was planted that was dropped, and drops of near copies that were not planted.
+
+    A copy counts where it came through cleaning.
+    """
+    gone = {}
+    for step in [f"{name}.clean" for name in data.SHAPES] + ["dedup", "clear"]:
+        table = pq.read_table(folder / f"{step}.dropped", columns=["id", "reason"])
+        gone |= dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    with open(folder / "planted.jsonl", encoding="utf-8") as handle:
+        planted = [json.loads(line) for line in handle]
+    copies = ("exact_duplicate", "near_duplicate")
+    near = [p for p in planted if p["kind"] == "near" and p["similarity"] >= 0.82]
+    kinds = {
+        "exact": ([p for p in planted if p["kind"] == "exact"], copies),
+        "near": (near, copies),
+        "leak": ([p for p in planted if p["kind"] == "leak"], (*copies, "in_benchmark")),
+    }
+    recall = {
+        kind: sum(gone.get(p["id"]) in reasons for p in rows) / max(len(rows), 1)
+        for kind, (rows, reasons) in kinds.items()
+    }
+    counts = {f"planted_{kind}": len(rows) for kind, (rows, _) in kinds.items()}
+    known = {p["id"] for p in planted}
+    extra = sum(reason in copies and id not in known for id, reason in gone.items())
+    return {**recall, **counts, "copies_not_planted": extra}
+
+
+def near_copies(work: Path, interpreter: str) -> list[dict]:
+    """Near-copy removal by several ways on the same texts, one process each."""
+    texts, planted = data.pairs(TEXTS, LENGTH, PAIRS)
+    work.mkdir(parents=True, exist_ok=True)
+    (work / "texts.json").write_text(json.dumps([texts, planted]), encoding="utf-8")
+    rows = []
+    for peer in ("ours", "rensa", "datasketch"):
+        python = sys.executable if peer == "ours" else interpreter
+        command = [python, Path(__file__).with_name("peers.py"), peer, work / "texts.json"]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "RAYON_NUM_THREADS": "1"}
+        environment["OMP_NUM_THREADS"] = "1"
+        if shutil.which(python) is None:
+            sys.exit(f"--peers: no interpreter {python}")
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            print(f"{peer}: left out ({done.stderr.strip().splitlines()[-1]})", file=sys.stderr)
+        else:
+            rows.append(json.loads(done.stdout))
+    return rows
+
+
+def table(result: dict) -> str:
+    """The results as Markdown."""
+    lines = [f"Measured on: {result['machine']}.", "", "## Stage curated, all thirteen sets", ""]
+    lines += ["| rows | step | rows/s | rows a CPU second | CPU s | peak MB |"]
+    lines += ["|---:|---|---:|---:|---:|---:|"]
+    for run in result["sizes"]:
+        for name, step in run["steps"].items():
+            cells = [f"{run['rows']:,}", name, f"{step['rows_per_s']:,.0f}"]
+            cells += [f"{step['rows_per_cpu_s']:,.0f}", f"{step['cpu_s']:,.1f}"]
+            lines.append("| " + " | ".join([*cells, f"{step['peak_mb']:,.0f}"]) + " |")
+    lines += ["", "Found of what was planted (near copies of Jaccard 0.82 and more):", ""]
+    lines += ["| rows | exact copies | near copies | benchmark items | copies not planted |"]
+    lines += ["|---:|---:|---:|---:|---:|"]
+    for run in result["sizes"]:
+        found = run["found"]
+        shares = [f"{found[kind]:.2%}" for kind in ("exact", "near", "leak")]
+        cells = [f"{run['rows']:,}", *shares, f"{found['copies_not_planted']:,}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    lines += ["", f"## Near copies: {TEXTS:,} texts of {LENGTH} characters, {PAIRS:,} planted", ""]
+    lines += ["| way | rows a CPU second | recall at 0.8 and more | recall at 0.7 to 0.8 | false |"]
+    lines += ["|---|---:|---:|---:|---:|"]
+    for row in result["near_copies"]:
+        cells = [row["way"], f"{row['rows_per_cpu_s']:,.0f}", f"{row['recall']:.3f}"]
+        cells += [f"{row['flagged_below']:.3f}", f"{row['false']:,}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure and write the results; sizes measured before stay in them."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--size", type=int, action="append", default=[], help="rows in all")
+    parser.add_argument("--work", type=Path, required=True, help="folder for the data; emptied")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--peers", default=sys.executable, help="interpreter with the peers")
+    parser.add_argument("--near-copies", action="store_true", help="measure these ways too")
+    options = parser.parse_args()
+    for size in options.size:
+        folder = options.work / str(size)
+        save(curate(size, folder, options.threads))
+        shutil.rmtree(folder)
+    if options.near_copies:
+        save(near=near_copies(options.work, options.peers))
+
+
+def save(run: dict | None = None, near: list[dict] | None = None) -> None:
+    """Put a result beside those of before: what takes an hour is written as soon as it is there."""
+    path = RESULTS / "curation.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    sizes = {old["rows"]: old for old in before.get("sizes", [])}
+    sizes |= {run["rows"]: run} if run else {}
+    result = {
+        "machine": f"{os.cpu_count()} cores ({platform.machine()}), Python "
+        f"{platform.python_version()}, other work running beside it",
+        "sizes": [sizes[rows] for rows in sorted(sizes)],
+        "near_copies": near or before.get("near_copies", []),
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    (RESULTS / "curation.md").write_text(table(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

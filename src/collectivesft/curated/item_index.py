@@ -1,0 +1,123 @@
+"""Which benchmark items stand in which rows, by the n-grams of both.
+
+An item counts as found in an example when at least ``THRESHOLD`` of its n-grams of ``NGRAM``
+tokens (a Chinese character or a Latin word) stand in the example; an item with fewer tokens than
+``NGRAM`` when it makes up a whole turn. Items of fewer than ``MINIMUM`` tokens are too common to
+tell anything and are passed over.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from collectivesft.benchmarks.item import Item, load_items
+from collectivesft.curated.fold import fold
+from collectivesft.curated.shingles import Flat, ngrams_of, token_values
+from collectivesft.example import Example
+
+NGRAM = 8
+THRESHOLD = 0.5
+MINIMUM = 6
+# Bits of an n-gram that a first look goes by: most n-grams stand in no item.
+_LOOK = 23
+Matches = list[tuple[str, float]]
+
+
+class ItemIndex:
+    """The n-grams of all items, sorted, with the items that each stands in."""
+
+    def __init__(self, items: Iterable[Item]):
+        self.benchmarks: Counter = Counter()
+        named = []
+        for item in items:
+            self.benchmarks[item.benchmark] += 1
+            named += [(f"{item.benchmark}:{item.id}", text) for text in item.texts()]
+        words = token_values(fold([text for _, text in named]))
+        self._names = [name for name, _ in named]
+        self._short: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for i in np.flatnonzero((words.sizes >= MINIMUM) & (words.sizes < NGRAM)).tolist():
+            self._short[tuple(words[i].tolist())].append(i)
+        self._index(ngrams_of(words, NGRAM))
+
+    def _index(self, grams: Flat) -> None:
+        unique = [np.unique(grams[i]) for i in range(len(self._names))]
+        self._sizes = np.array([len(found) for found in unique], dtype=np.int64)
+        flat = np.concatenate([np.empty(0, dtype=np.uint64), *unique])
+        order = np.argsort(flat, kind="stable")
+        self._owners = np.repeat(np.arange(len(unique)), self._sizes)[order]
+        self._grams, firsts, counts = np.unique(flat[order], return_index=True, return_counts=True)
+        self._firsts, self._counts = firsts, counts
+        self._looks = np.zeros(1 << _LOOK, dtype=bool)
+        self._looks[_look(self._grams)] = True
+
+    def matches(self, example: Example) -> Matches:
+        """Items found in an example with the share of their n-grams, the most certain first."""
+        return self.search([compared(example)]).get(0, [])
+
+    def search(self, rows: list[list[str]]) -> dict[int, Matches]:
+        """Items found in each of many rows, given as their texts; rows without any are left out."""
+        words = token_values(fold([text for texts in rows for text in texts]))
+        starts = np.cumsum([0, *(len(texts) for texts in rows)])
+        shares = self._whole_turns(words, starts)
+        places, owners, counts = self._common(Flat(words.values, words.starts[starts]))
+        found = counts / self._sizes[owners]
+        sure = found >= THRESHOLD
+        for row, i, share in zip(
+            places[sure].tolist(), owners[sure].tolist(), found[sure].tolist(), strict=True
+        ):
+            shares[row][i] = share
+        return {row: self._named(shares[row]) for row in sorted(shares)}
+
+    def _whole_turns(self, words: Flat, starts: np.ndarray) -> dict[int, dict[int, float]]:
+        """Short items that make up a turn: row, number of the item, its share."""
+        shares: dict[int, dict[int, float]] = defaultdict(dict)
+        sizes = words.sizes
+        for text in np.flatnonzero((sizes >= MINIMUM) & (sizes < NGRAM)).tolist():
+            for i in self._short.get(tuple(words[text].tolist()), ()):
+                row = int(np.searchsorted(starts, text, side="right")) - 1
+                shares[row][i] = 1.0
+        return shares
+
+    def _common(self, words: Flat) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Row, number of an item, and how many different n-grams they have in common."""
+        grams = ngrams_of(words, NGRAM)
+        places = np.flatnonzero(self._looks[_look(grams.values)])
+        values = grams.values[places]
+        numbers = np.searchsorted(self._grams, values)
+        numbers[numbers == len(self._grams)] = 0
+        hit = self._grams[numbers] == values if len(values) else np.zeros(0, dtype=bool)
+        rows = np.searchsorted(grams.starts, places[hit], side="right") - 1
+        rows, numbers = np.unique(np.stack([rows, numbers[hit]]), axis=1)
+        times = self._counts[numbers]
+        shift = self._firsts[numbers] - (np.cumsum(times) - times)
+        owners = self._owners[np.repeat(shift, times) + np.arange(int(times.sum()))]
+        pairs = np.stack([np.repeat(rows, times), owners])
+        (rows, owners), counts = np.unique(pairs, axis=1, return_counts=True)
+        return rows, owners, counts
+
+    def _named(self, shares: dict[int, float]) -> Matches:
+        """A clinical case has several texts: its surest one counts."""
+        best: dict[str, float] = {}
+        for i, share in shares.items():
+            best[self._names[i]] = max(share, best.get(self._names[i], 0.0))
+        return sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _look(grams: np.ndarray) -> np.ndarray:
+    return (grams >> np.uint64(64 - _LOOK)).astype(np.int64)
+
+
+@cache
+def load_index(paths: tuple[Path, ...]) -> ItemIndex:
+    """The index of files of items; each process makes it once."""
+    return ItemIndex(item for path in paths for item in load_items(path))
+
+
+def compared(example: Example) -> list[str]:
+    """What of an example is compared: for an exam question itself, without the instruction."""
+    if example.style == "mcqa":
+        return [example.meta["question"], example.messages[-1][1]]
+    return [text for _, text in example.messages]
