@@ -16,6 +16,13 @@ include: "workflow/rules/6_paper.smk"
 include: "workflow/rules/7_hub.smk"
 
 
+# On a cluster these run where Snakemake was started: nodes often have no way to the internet.
+localrules:
+    raw_fetch,
+    raw_fetch_model,
+    hub_publish,
+
+
 report: "workflow/report/workflow.rst"
 
 
