@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CORES ?= all
+CONFIG ?= config/demo.yaml
 RUN := workflow/run
 
-.PHONY: help demo real publish-demo test test-all lint format lock containers clean
+.PHONY: help demo real publish-demo test test-all lint format lock containers check bundle clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,8 +39,14 @@ format: $(VENV) ## write what the formatters want
 lock: $(VENV) ## resolve envs/*.in into hash-pinned locks (ARGS=--check: only compare)
 	@envs/lock $(ARGS)
 
-containers: ## build the Apptainer images
-	@containers/build $(IMAGES)
+containers: ## build the Apptainer images that CONFIG needs (default config/demo.yaml)
+	@CONFIG=$(CONFIG) containers/build $(IMAGES)
+
+check: ## what this machine lacks for CONFIG (WITH="apptainer slurm": run in that way)
+	@workflow/check $(CONFIG) $(WITH)
+
+bundle: $(VENV) ## all that CONFIG needs on a machine without internet, as the folder OUT
+	@workflow/bundle $(CONFIG) $(or $(OUT),dist/bundle)
 
 clean: ## delete results, keep the cache of downloads and base models
 	@rm -rf results .snakemake
