@@ -43,6 +43,8 @@ def variables(
     """
     kept = {f"APPTAINERENV_{name}": value for name, value in environ.items() if _passes(name)}
     kept |= {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": str(threads)}
+    # HOME is the working folder: what programs keep there goes where git does not look.
+    kept["APPTAINERENV_XDG_CONFIG_HOME"] = str(work / ".cache/config")
     wanted = [*environ.get("APPTAINER_BIND", "").split(","), *_outside(environ, work, folders)]
     kept["APPTAINER_BIND"] = ",".join(dict.fromkeys(bind for bind in wanted if bind))
     if GPU.exists():

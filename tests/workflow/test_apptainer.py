@@ -23,6 +23,7 @@ def test_the_host_s_python_and_home_stay_outside(apptainer, tmp_path):
     found = apptainer.variables(host, tmp_path, [], 2)
     found.pop("APPTAINER_NV", None)
     expected = {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": "2"}
+    expected["APPTAINERENV_XDG_CONFIG_HOME"] = f"{tmp_path}/.cache/config"
     assert found == expected | {"APPTAINER_BIND": ""}
 
 
