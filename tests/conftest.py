@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 LINKED = ("Snakefile", "workflow", "src", "envs", "paper", "containers", "resources")
@@ -17,11 +18,13 @@ CONFIG = "config/tiny.yaml"
 class Place:
     """A folder in which the workflow can run; config/ is a copy, the rest are links."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, changes: dict):
         self.folder = folder
         for name in LINKED:
             (folder / name).symlink_to(ROOT / name)
         shutil.copytree(ROOT / "config", folder / "config")
+        settings = yaml.safe_load((folder / CONFIG).read_text("utf-8")) | changes
+        (folder / CONFIG).write_text(yaml.safe_dump(settings), encoding="utf-8")
 
     @property
     def results(self) -> Path:
@@ -58,9 +61,9 @@ class Place:
 
 
 @pytest.fixture(scope="session")
-def new_place(tmp_path_factory) -> Callable[[str], Place]:
-    """Make a place by name."""
-    return lambda name: Place(tmp_path_factory.mktemp(name))
+def new_place(tmp_path_factory) -> Callable[..., Place]:
+    """Make a place by name; keywords change keys of the tiny configuration."""
+    return lambda name, **changes: Place(tmp_path_factory.mktemp(name), changes)
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,19 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "tests/slurm/cluster"
-# Fewer submissions than for the paper, whose jobs are larger: each costs seven seconds.
+# Every stage, with few jobs: each costs some seconds beside its own work.
+SMALL = {
+    "datasets": ["cmb", "cmid"],
+    "evaluation": {
+        "cmb": {"limit": 28, "protocols": ["answer"]},
+        "cmb_clin": {"limit": 1},
+    },
+}
 MORE_GROUPS = {
+    "curated_items": "read",
     "curated_dedup": "mixture",
     "curated_decontaminate": "mixture",
+    "curated_mix": "mixture",
     "sft_base": "sft",
     "sft_tokenize": "sft",
     "sft_train": "sft",
@@ -60,7 +69,7 @@ def profile(tmp_path_factory) -> Callable[..., Path]:
         text = (ROOT / "workflow/profiles/slurm/config.yaml").read_text(encoding="utf-8")
         settings = yaml.safe_load(text) | SETTINGS | changes
         settings["groups"] |= MORE_GROUPS
-        settings["group-components"] |= {"answers": 20}
+        settings["group-components"] |= {"read": 20, "answers": 20}
         settings["set-resources"] = {
             rule: {"mem_mb": "attempt * 1500", "runtime": "attempt * 10"}
             for rule in settings["set-resources"]
@@ -70,3 +79,18 @@ def profile(tmp_path_factory) -> Callable[..., Path]:
         return folder
 
     return write
+
+
+@pytest.fixture
+def small_place(new_place) -> Callable:
+    """A place for the tiny flow with fewer jobs."""
+    return lambda name: new_place(name, **SMALL)
+
+
+@pytest.fixture(scope="session")
+def small_bare(new_place) -> str:
+    """The fingerprint of that flow without a cluster and without images."""
+    place = new_place("bare-small", **SMALL)
+    done = place.snakemake("--cores", "all")
+    assert done.returncode == 0, done.stdout
+    return place.fingerprint()

@@ -34,9 +34,9 @@ def wait_for(what, seconds: float, process: subprocess.Popen, log: Path):
     raise AssertionError(f"not within {seconds} s\n{log.read_text('utf-8')[-3000:]}")
 
 
-def test_a_killed_controller_loses_nothing(slurm, profile, new_place, bare):
+def test_a_killed_controller_loses_nothing(slurm, profile, small_place, small_bare):
     """Kill -9 while a job trains; the job lives on, and must not write beside its second try."""
-    place = new_place("slurm")
+    place = small_place("slurm")
     log = place.folder / "killed.log"
     command = ["workflow/slurm", "config/tiny.yaml"]
     environment = place.environment(PROFILE=str(profile()))
@@ -45,12 +45,14 @@ def test_a_killed_controller_loses_nothing(slurm, profile, new_place, bare):
             command, cwd=place.folder, env=environment, stdout=handle, stderr=handle,
             start_new_session=True,
         )  # fmt: skip
-        wait_for((place.results / "3_sft/tiny/tokens").exists, 600, first, log)
-    second = place.run(*command, PROFILE=environment["PROFILE"])
-    assert second.returncode == 1
-    assert "error: a run is still going in this folder" in second.stdout
-    os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
+    try:
+        wait_for((place.results / "3_sft/tiny/tokens").exists, 900, first, log)
+        second = place.run(*command, PROFILE=environment["PROFILE"])
+        assert second.returncode == 1
+        assert "error: a run is still going in this folder" in second.stdout
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
     assert squeue("--states=R", "--format=%j").startswith("csft-tiny-"), "the job should live on"
     before = {path: path.stat().st_mtime_ns for path in place.results.glob("2_curated/*/*.parquet")}
     assert before
@@ -59,7 +61,7 @@ def test_a_killed_controller_loses_nothing(slurm, profile, new_place, bare):
     assert done.returncode == 0, done.stdout
     assert "Cancelling 1 job(s) that an earlier run left behind." in done.stdout
     assert {path: path.stat().st_mtime_ns for path in before} == before, "finished work is kept"
-    assert place.fingerprint() == bare
+    assert place.fingerprint() == small_bare
 
 
 @pytest.mark.apptainer
@@ -67,8 +69,8 @@ def test_a_killed_controller_loses_nothing(slurm, profile, new_place, bare):
 @pytest.mark.skipif(
     not all(image.is_file() for image in IMAGES), reason="run `make containers` first"
 )
-def test_the_flow_through_slurm_in_images(slurm, profile, new_place, bare):
-    place = new_place("slurm-images")
+def test_the_flow_through_slurm_in_images(slurm, profile, small_place, small_bare):
+    place = small_place("slurm-images")
     done = place.run(
         "workflow/slurm",
         "config/tiny.yaml",
@@ -77,7 +79,7 @@ def test_the_flow_through_slurm_in_images(slurm, profile, new_place, bare):
         timeout=1200,
     )
     assert done.returncode == 0, done.stdout
-    assert place.fingerprint() == bare
+    assert place.fingerprint() == small_bare
 
 
 def test_troubles_are_survived_or_told(slurm, profile, new_place):
