@@ -1,4 +1,4 @@
-"""The Slurm profile and the list of local rules name rules that exist: Snakemake says nothing else."""
+"""The Slurm profile and the local rules name rules that exist: Snakemake itself would not say."""
 
 import re
 from pathlib import Path
