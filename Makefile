@@ -2,10 +2,11 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CORES ?= all
+CONFIG ?= config/demo.yaml
 RUN := workflow/run
 SIZE ?= 100000
 
-.PHONY: help demo real publish-demo raw-lock test test-all lint format lock containers bench clean
+.PHONY: help demo real publish-demo raw-lock test test-all lint format lock containers check bundle bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,8 +44,14 @@ format: $(VENV) ## write what the formatters want
 lock: $(VENV) ## resolve envs/*.in into hash-pinned locks (ARGS=--check: only compare)
 	@envs/lock $(ARGS)
 
-containers: ## build the Apptainer images
-	@containers/build $(IMAGES)
+containers: ## build the Apptainer images that CONFIG needs (default config/demo.yaml)
+	@CONFIG=$(CONFIG) containers/build $(IMAGES)
+
+check: ## what this machine lacks for CONFIG (WITH="apptainer slurm": run in that way)
+	@workflow/check $(CONFIG) $(WITH)
+
+bundle: $(VENV) ## all that CONFIG needs on a machine without internet, as the folder OUT
+	@workflow/bundle $(CONFIG) $(or $(OUT),dist/bundle)
 
 bench: $(VENV) ## measure the data side's speed and memory into benchmarks/results (SIZE=100000)
 	@PYTHONPATH=src .venv/bin/python benchmarks/curation.py --size $(SIZE) --near-copies --work results/bench && PYTHONPATH=src .venv/bin/python benchmarks/conversion.py --questions 16000 --work results/bench

@@ -16,6 +16,23 @@ include: "workflow/rules/6_paper.smk"
 include: "workflow/rules/7_hub.smk"
 
 
+# On a cluster these run where Snakemake was started: nodes often have no way to the internet, and
+# a submission costs more than seconds of drawing and typesetting.
+localrules:
+    raw_fetch,
+    raw_fetch_model,
+    curated_ledger,
+    curated_card,
+    scores_table,
+    figures_mixture,
+    figures_curation,
+    figures_loss,
+    figures_accuracy,
+    paper_values,
+    paper_build,
+    hub_publish,
+
+
 report: "workflow/report/workflow.rst"
 
 

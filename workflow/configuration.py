@@ -127,6 +127,12 @@ def _expand(folder: str | None, key: str) -> str | None:
     return expanded
 
 
+def folders(config: dict) -> list[str]:
+    """The folders of local raw files that the configuration names, variables expanded."""
+    settings = [config["raw"], *config["sources"].values()]
+    return [os.path.expandvars(one["folder"]) for one in settings if one.get("folder")]
+
+
 def place(config: dict, kind: str, name: str) -> dict:
     """Where the raw files of a source lie.
 

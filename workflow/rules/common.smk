@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
+import apptainer
 import configuration
 import dependencies
 
@@ -22,6 +23,16 @@ except configuration.ConfigurationError as error:
 
 # Every command runs this clone's code, whatever else is installed where it runs.
 shell.prefix(f"export PYTHONPATH={workflow.basedir}/src PYTHONNOUSERSITE=1; set -euo pipefail; ")
+
+# Inside an image a command sees the working folder alone, and what this adds.
+os.environ.update(
+    apptainer.variables(
+        os.environ,
+        Path.cwd(),
+        [workflow.basedir, config["cache"], *configuration.folders(config)],
+        config["threads"],
+    )
+)
 
 RAW, CURATED, SFT, SCORES, FIGURES, PAPER, HUB = (
     f"results/{config['run']}/{number}_{stage}"

@@ -1,0 +1,75 @@
+"""The tiny flow in a folder of its own: bare, in images, on a cluster. Its results must be one."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+LINKED = ("Snakefile", "workflow", "src", "envs", "paper", "containers", "resources")
+CONFIG = "config/tiny.yaml"
+
+
+class Place:
+    """A folder in which the workflow can run; config/ is a copy, the rest are links."""
+
+    def __init__(self, folder: Path, changes: dict):
+        self.folder = folder
+        for name in LINKED:
+            (folder / name).symlink_to(ROOT / name)
+        shutil.copytree(ROOT / "config", folder / "config")
+        settings = yaml.safe_load((folder / CONFIG).read_text("utf-8")) | changes
+        (folder / CONFIG).write_text(yaml.safe_dump(settings), encoding="utf-8")
+
+    @property
+    def results(self) -> Path:
+        return self.folder / "results/tiny"
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """This process's environment with the Python of the tests first on PATH."""
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT / "src")} | more
+
+    def run(self, *command: str, timeout: float = 580, **more: str) -> subprocess.CompletedProcess:
+        """Run a command in the folder; its output as text, stderr within stdout."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(**more),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def snakemake(self, *arguments: str, **more: str) -> subprocess.CompletedProcess:
+        """Run Snakemake with the tiny configuration."""
+        command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", CONFIG]
+        return self.run(*command, **more)
+
+    def fingerprint(self) -> str:
+        """The sha256 of every result, a line each."""
+        done = self.run(str(ROOT / "workflow/fingerprint"), "results/tiny")
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def new_place(tmp_path_factory) -> Callable[..., Place]:
+    """Make a place by name; keywords change keys of the tiny configuration."""
+    return lambda name, **changes: Place(tmp_path_factory.mktemp(name), changes)
+
+
+@pytest.fixture(scope="session")
+def bare(new_place) -> str:
+    """The fingerprint of the tiny flow without images and without a cluster."""
+    place = new_place("bare")
+    done = place.snakemake("--cores", "all")
+    assert done.returncode == 0, done.stdout
+    return place.fingerprint()

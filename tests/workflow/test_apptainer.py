@@ -1,0 +1,75 @@
+"""What passes into an image, and that the images' definitions tell one story."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("data", "model-cpu", "model-cuda", "paper")
+
+
+@pytest.fixture(scope="module")
+def apptainer():
+    spec = importlib.util.spec_from_file_location("_a", ROOT / "workflow/apptainer.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_host_s_python_and_home_stay_outside(apptainer, tmp_path):
+    host = {"PYTHONPATH": "/x", "HOME": "/root", "LD_LIBRARY_PATH": "/y", "VIRTUAL_ENV": "/z"}
+    found = apptainer.variables(host, tmp_path, [], 2)
+    found.pop("APPTAINER_NV", None)
+    expected = {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": "2"}
+    expected["APPTAINERENV_XDG_CONFIG_HOME"] = f"{tmp_path}/.cache/config"
+    assert found == expected | {"APPTAINER_BIND": ""}
+
+
+@pytest.mark.parametrize("name", ["HF_TOKEN", "https_proxy", "NO_PROXY", "NCCL_SOCKET_IFNAME"])
+def test_the_way_to_the_network_passes(apptainer, tmp_path, name):
+    assert apptainer.variables({name: "v"}, tmp_path, [], 2)[f"APPTAINERENV_{name}"] == "v"
+
+
+def test_folders_outside_are_bound_under_both_names(apptainer, tmp_path):
+    work, scratch, raw = (tmp_path / name for name in ("work", "scratch", "raw"))
+    for folder in (work / "inside", scratch / "results", raw):
+        folder.mkdir(parents=True)
+    (work / "results").symlink_to(scratch / "results")
+    (tmp_path / "alias").symlink_to(raw)
+    folders = [str(tmp_path / "alias"), "inside", str(tmp_path / "missing")]
+    found = apptainer.variables({"APPTAINER_BIND": "/mine:/theirs"}, work, folders, 2)
+    binds = found["APPTAINER_BIND"].split(",")
+    assert binds == ["/mine:/theirs", *map(str, (scratch / "results", tmp_path / "alias", raw))]
+
+
+def test_a_certificate_is_named_and_bound(apptainer, tmp_path):
+    bundle = tmp_path / "ca.crt"
+    bundle.write_text("x")
+    (tmp_path / "work").mkdir()
+    found = apptainer.variables({"SSL_CERT_FILE": str(bundle)}, tmp_path / "work", [], 2)
+    assert found["APPTAINERENV_SSL_CERT_FILE"] == found["APPTAINER_BIND"] == str(bundle)
+
+
+@pytest.mark.parametrize(("there", "expected"), [(True, "1"), (False, None)])
+def test_nv_only_where_a_gpu_is(apptainer, tmp_path, monkeypatch, there, expected):
+    monkeypatch.setattr(apptainer, "GPU", tmp_path if there else tmp_path / "none")
+    assert apptainer.variables({}, tmp_path, [], 2).get("APPTAINER_NV") == expected
+
+
+def test_every_environment_has_a_definition():
+    assert sorted(path.stem for path in (ROOT / "containers").glob("*.def")) == sorted(NAMES)
+
+
+def test_definitions_differ_only_in_their_environment():
+    """All but the comment on top, the name, pip's default and the imports of the test."""
+
+    def common(name: str) -> str:
+        text = (ROOT / f"containers/{name}.def").read_text(encoding="utf-8")
+        text = text[text.index("# Built by") :].replace(f"-{name}\n", "-NAME\n")
+        text = text.replace(f"envs/{name}.lock", "envs/NAME.lock")
+        text = re.sub(r"^(    PIP_ARGS=).*", r"\1", text, flags=re.M)
+        return re.sub(r"-c 'import [^']*'\n", "-c 'import ...'\n", text, count=1)
+
+    assert {common(name) for name in NAMES} == {common("data")}

@@ -1,0 +1,102 @@
+"""The preflight names what is missing, what to do about it, and nothing else."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def preflight():
+    sys.path.insert(0, str(ROOT / "workflow"))
+    try:
+        import preflight as module
+    finally:
+        sys.path.remove(str(ROOT / "workflow"))
+    return module
+
+
+@pytest.fixture
+def states(preflight, clone):
+    """Findings of a configuration by name, with an overlay's changes."""
+
+    def find(overlay: str, *ways: str, **changes) -> dict:
+        text = (clone / f"config/{overlay}.yaml").read_text("utf-8")
+        (clone / "config/mine.yaml").write_text(yaml.safe_dump(yaml.safe_load(text) | changes))
+        config = preflight.load(clone, clone / "config/mine.yaml")
+        return {row.what: row for row in preflight.rows(config, clone, list(ways))}
+
+    return find
+
+
+@pytest.fixture(autouse=True)
+def path(monkeypatch):
+    """The Python of the tests comes first, as in an activated environment."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+
+
+def test_the_tiny_run_lacks_nothing(states):
+    found = states("tiny")
+    assert {row.state for row in found.values()} == {"ok"}
+    assert set(found) == {"Python", "Snakemake", "disk"}
+
+
+def test_a_full_disk_is_told_with_numbers(states, preflight, monkeypatch):
+    from collections import namedtuple
+
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(preflight.shutil, "disk_usage", lambda _: usage(10**9))
+    row = states("tiny")["disk"]
+    assert (row.state, row.found) == ("missing", "1 GB free of about 2 GB needed")
+
+
+def test_missing_images_and_published_ones(states, clone):
+    (clone / "containers").unlink()
+    (clone / "containers").mkdir()
+    (clone / "containers/data.sif").touch()
+    found = states("tiny", "apptainer", containers={"paper": "oras://example.org/paper:1"})
+    images = {name: row.state for name, row in found.items() if name.startswith("image")}
+    assert images == {"image data": "ok", "image model-cpu": "missing", "image paper": "ok"}
+
+
+def test_files_placed_by_hand_are_named(states, clone):
+    (clone / "raw").mkdir()
+    found = states("tiny", sources={"datasets/nlpec": {"folder": "raw"}})["datasets/nlpec"]
+    assert found.state == "missing"
+    assert "1 of 1 files absent, first NLPEC_public_data/train.json" in found.found
+
+
+def test_the_paper_needs_hands_gpus_and_the_network(states, preflight, monkeypatch):
+    asked = []
+
+    def reach(host):
+        asked.append(host)
+        return preflight.Row(host, "ok", "answers")
+
+    monkeypatch.setattr(preflight, "_reach", reach)
+    monkeypatch.setattr(preflight.shutil, "which", lambda name: None)
+    monkeypatch.delenv("HF_ENDPOINT", raising=False)
+    found = states("config")
+    assert found["datasets/nlpec"].state == "missing"
+    assert found["datasets/medicaldialogue"].state == "note"
+    assert found["GPUs"].state == "missing"
+    # 7.7 billion parameters, 16 bytes each, over 8 GPUs.
+    assert "8 with 15 GB each" in found["GPUs"].found
+    assert "huggingface.co" in asked
+
+
+def test_exit_code_and_one_line_for_a_wrong_configuration(clone):
+    (clone / "wrong.yaml").write_text("hubb: {}\n", encoding="utf-8")
+    done = subprocess.run(
+        [clone / "workflow/check", clone / "wrong.yaml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error: config: unknown key hubb; did you mean 'hub'?\n"

@@ -1,0 +1,72 @@
+"""What a command inside an image needs from the machine that it runs on, as Apptainer's variables.
+
+Images start with a clean environment, so that nothing of the host's Python, paths or settings can
+change a result. What must come through is listed here: how to reach the network, which GPUs are
+ours, the number of threads, and folders outside the working folder. Variables, not options of
+Snakemake, so that `snakemake --use-apptainer` alone has them.
+
+Snakemake reads the Snakefile on the machine that runs a job (a node, under Slurm), so a GPU and a
+scratch folder are looked for where they are used.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+# Secrets among them travel as variables: they stand in no command line and no log.
+PASSED = (
+    "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "COLLECTIVESFT_PROGRESS",
+    "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "TMPDIR",
+)  # fmt: skip
+PASSED_PREFIXES = ("NCCL_", "GLOO_")
+PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
+# Each names a file or folder that must be seen inside too.
+CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+GPU = Path("/dev/nvidiactl")
+# Apptainer mounts these by itself.
+MOUNTED = (Path("/tmp"), Path("/var/tmp"))
+
+
+def variables(
+    environ: Mapping[str, str], work: Path, folders: Iterable[str], threads: int
+) -> dict[str, str]:
+    """Variables to set before Apptainer is called.
+
+    Args:
+        environ: the environment of the machine.
+        work: the working folder, which Apptainer binds itself.
+        folders: further folders that commands read or write, absolute or below ``work``.
+        threads: CPU threads of a model's job.
+
+    Returns:
+        ``APPTAINER_CLEANENV``, ``APPTAINERENV_*`` for what passes all the same,
+        ``APPTAINER_BIND``, and ``APPTAINER_NV`` where a GPU is.
+    """
+    kept = {f"APPTAINERENV_{name}": value for name, value in environ.items() if _passes(name)}
+    kept |= {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": str(threads)}
+    # HOME is the working folder: what programs keep there goes where git does not look.
+    kept["APPTAINERENV_XDG_CONFIG_HOME"] = str(work / ".cache/config")
+    wanted = [*environ.get("APPTAINER_BIND", "").split(","), *_outside(environ, work, folders)]
+    kept["APPTAINER_BIND"] = ",".join(dict.fromkeys(bind for bind in wanted if bind))
+    if GPU.exists():
+        kept["APPTAINER_NV"] = "1"
+    return kept
+
+
+def _passes(name: str) -> bool:
+    known = name in (*PASSED, *CERTIFICATES) or name.lower() in PROXIES
+    return known or name.startswith(PASSED_PREFIXES)
+
+
+def _outside(environ: Mapping[str, str], work: Path, folders: Iterable[str]) -> list[str]:
+    """Paths that exist outside the working folder: ends of links, named by variables, given."""
+    work = work.resolve()
+    links = [path for path in sorted(work.iterdir()) if path.is_symlink()]
+    named = [Path(environ[name]) for name in (*CERTIFICATES, "TMPDIR") if environ.get(name)]
+    given = [work / folder for folder in folders]
+    found = {}
+    for path in [*links, *given, *named]:
+        # Both names: the one that a command is given and, behind a link, the real one.
+        for name in (path.absolute(), path.resolve()):
+            if name.exists() and not name.is_relative_to(work) and name not in MOUNTED:
+                found[str(name)] = None
+    return list(found)

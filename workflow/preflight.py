@@ -1,0 +1,260 @@
+"""What this machine lacks for a run, before the run starts: a table and an exit code.
+
+Called by workflow/check. Each check returns one or more rows; a row that is not ok says what to do.
+Sizes are lower bounds from the number of parameters, stated where they are computed.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import configuration
+
+# Bytes a parameter on the GPU. Full fine-tuning in mixed precision: bfloat16 weights and gradients
+# (2 + 2), a float32 copy and Adam's two moments (4 + 4 + 4). LoRA: frozen weights, the
+# rest is small. Activations come on top.
+GPU_BYTES = {"full": 16, "lora": 2}
+# Bytes a parameter on disk: base model as downloaded and as converted; an experiment's trained
+# folder and merged model (2 + 2), and for full fine-tuning two checkpoints with the optimiser.
+BASE_BYTES = 4
+EXPERIMENT_BYTES = {"full": 4 + 2 * 14, "lora": 4}
+IMAGE_GB = {"data": 0.3, "model-cpu": 0.5, "paper": 0.3, "model-cuda": 6.0}
+GB = 10**9
+PLACED = ("hand_placed", "form", "google_drive")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One finding: ``state`` is ok, missing (the run would fail) or note."""
+
+    what: str
+    state: str
+    found: str
+    remedy: str = ""
+
+
+def load(root: Path, overlay: Path) -> dict:
+    """The configuration as Snakemake would merge it, checked.
+
+    Raises:
+        configuration.ConfigurationError: a wrong or missing file.
+    """
+
+    def merge(base: dict, over: dict) -> dict:
+        both = {k: merge(base[k], v) for k, v in over.items() if _mappings(base.get(k), v)}
+        return base | over | both
+
+    base = configuration.read_yaml(root / "config/config.yaml")
+    config = merge(base, configuration.read_yaml(overlay) or {})
+    configuration.check(config, root)
+    return config
+
+
+def _mappings(*values) -> bool:
+    return all(isinstance(value, dict) for value in values)
+
+
+def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
+    """All findings. ``ways`` are how it will run: any of apptainer, slurm."""
+    yield from _python()
+    yield _disk(config, root, ways)
+    yield from _gpus(config, root, ways)
+    if "apptainer" in ways:
+        yield from _apptainer(config, root)
+    if "slurm" in ways:
+        yield from _slurm()
+    yield from _sources(config, root)
+
+
+def _python() -> Iterator[Row]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = sys.version_info[:2] == (3, 11)
+    yield Row("Python", "ok" if good else "missing", version, "" if good else "Use Python 3.11")
+    command = shutil.which("snakemake")
+    remedy = "envs/install workflow .venv-workflow; source .venv-workflow/bin/activate"
+    yield Row(
+        "Snakemake", "ok" if command else "missing", command or "none", remedy * (not command)
+    )
+
+
+def _recipes(config: dict, root: Path) -> list[tuple[str, str, int]]:
+    """Experiment, method and parameters of its base model."""
+    found = []
+    for name in config["experiments"]:
+        recipe = configuration.read_yaml(root / f"config/experiments/{name}.yaml")
+        model = configuration.read_yaml(root / f"config/models/{recipe['base']}.yaml")
+        method = recipe.get("training", {}).get("method", "full")
+        found.append((name, method, model.get("parameters", 0)))
+    return found
+
+
+def _disk(config: dict, root: Path, ways: list[str]) -> Row:
+    recipes = _recipes(config, root)
+    sizes = {parameters for _, _, parameters in recipes}
+    needed = sum(BASE_BYTES * size for size in sizes)
+    needed += sum(EXPERIMENT_BYTES[method] * size for _, method, size in recipes)
+    needed += (2 if config["demo"] else 40) * GB  # raw files, curated files, predictions
+    place = root / "results" if (root / "results").exists() else root
+    free = shutil.disk_usage(place).free
+    state = "ok" if free >= needed else "missing"
+    found = f"{free / GB:,.0f} GB free of about {needed / GB:,.0f} GB needed"
+    return Row(
+        "disk", state, found, "" if state == "ok" else "Free some, or link results/ elsewhere"
+    )
+
+
+def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
+    if config["device"] != "cuda":
+        return
+    _, method, size = max(_recipes(config, root), key=lambda r: GPU_BYTES[r[1]] * r[2])
+    needed = GPU_BYTES[method] * size / max(1, config["gpus"]) / GB
+    wanted = f"{config['gpus']} with {needed:,.0f} GB each before activations ({method})"
+    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    if not shutil.which(query[0]):
+        state = "note" if "slurm" in ways else "missing"
+        remedy = (
+            "The nodes must have them" if state == "note" else "Use a machine with GPUs, or Slurm"
+        )
+        yield Row("GPUs", state, f"none here; wanted: {wanted}", remedy)
+        return
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    memory = [int(line) * 2**20 / GB for line in done.stdout.split()]
+    good = len(memory) >= config["gpus"] and min(memory, default=0) >= needed
+    found = f"{len(memory)} with {min(memory, default=0):,.0f} GB; wanted: {wanted}"
+    remedy = "" if good else "Set gpus:, take LoRA, or a smaller base model"
+    yield Row("GPUs", "ok" if good else "missing", found, remedy)
+
+
+def _apptainer(config: dict, root: Path) -> Iterator[Row]:
+    command = shutil.which("apptainer") or shutil.which("singularity")
+    remedy = "" if command else "Install Apptainer 1.1 or newer, or load its module"
+    yield Row("Apptainer", "ok" if command else "missing", command or "none", remedy)
+    names = ["data", "model-cpu", "paper"] + ["model-cuda"] * (config["device"] == "cuda")
+    for name in names:
+        image = config["containers"].get(name) or f"containers/{name}.sif"
+        there = "://" in image or (root / image).is_file()
+        remedy = "" if there else "make containers CONFIG=..., or name one under containers:"
+        yield Row(f"image {name}", "ok" if there else "missing", image, remedy)
+
+
+def _slurm() -> Iterator[Row]:
+    for command in ("sbatch", "squeue", "scancel", "scontrol"):
+        found = shutil.which(command)
+        remedy = "" if found else "Start on a machine that submits to Slurm"
+        yield Row(command, "ok" if found else "missing", found or "none", remedy)
+    if shutil.which("sinfo"):
+        command = ["timeout", "20", "sinfo", "--noheader", "--format=%P %a %D nodes"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        found = "; ".join(done.stdout.split("\n")[:4]).strip("; ") or "no answer"
+        state = "ok" if done.returncode == 0 and done.stdout else "missing"
+        yield Row("Slurm", state, found, "" if state == "ok" else "Ask whoever runs the cluster")
+
+
+def _sources(config: dict, root: Path) -> Iterator[Row]:
+    """Local files that must be there; what needs a hand, a token or the network."""
+    from collectivesft.raw import catalogue
+
+    hosts: set[str] = set()
+    gated: list[str] = []
+    names = [("datasets", name) for name in config["datasets"]]
+    for kind, name in names + [("benchmarks", name) for name in config["benchmarks"]]:
+        source, place = catalogue.load(f"{kind}/{name}"), configuration.place(config, kind, name)
+        if (root / f"results/{config['run']}/1_raw/{kind}/{name}/manifest.json").is_file():
+            continue
+        if place["folder"]:
+            yield from _local(f"{kind}/{name}", root / place["folder"], place, source)
+        elif source.access in PLACED:
+            # Google Drive is tried; it may want a signed-in browser.
+            state = "note" if all(file.locations for file in source.files) else "missing"
+            remedy = f"Place its files ({source.homepage}) and name the folder under sources:"
+            yield Row(f"{kind}/{name}", state, f"access: {source.access}", remedy)
+        else:
+            gated += [name] * (source.access == "gated")
+            hosts |= {_host(spot) for file in source.files for spot in file.locations[:1]}
+    hosts |= _model_hosts(config, root)
+    if gated:
+        yield _token(gated)
+    for host in sorted(hosts - {""}):
+        yield _reach(host)
+
+
+def _local(name: str, folder: Path, place: dict, source) -> Iterator[Row]:
+    wanted = place["files"] or [file.path for file in source.files]
+    absent = [file for file in wanted if not (folder / file).is_file()]
+    if absent:
+        found = f"{len(absent)} of {len(wanted)} files absent, first {absent[0]}"
+        yield Row(name, "missing", found, f"Place them in {folder}")
+
+
+def _model_hosts(config: dict, root: Path) -> set[str]:
+    """Where base models that are not in the cache yet come from."""
+    found = set()
+    for name in config["experiments"]:
+        base = configuration.read_yaml(root / f"config/experiments/{name}.yaml")["base"]
+        kind = configuration.read_yaml(root / f"config/models/{base}.yaml")["source"]["kind"]
+        if not (root / config["cache"] / f"raw/models/{base}/manifest.json").is_file():
+            found.add(_hub_host() if kind == "hub" else "")
+    return found
+
+
+def _hub_host() -> str:
+    return urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co").netloc
+
+
+def _host(location) -> str:
+    if type(location).__name__ == "Hub":
+        return _hub_host()
+    return urlsplit(getattr(location, "url", "")).netloc
+
+
+def _token(gated: list[str]) -> Row:
+    kept = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "token"
+    found = "HF_TOKEN" if os.environ.get("HF_TOKEN") else str(kept) if kept.is_file() else "none"
+    remedy = f"Accept the terms of {', '.join(gated)} on their pages and set HF_TOKEN"
+    return Row(
+        "Hub token", "missing" if found == "none" else "ok", found, remedy * (found == "none")
+    )
+
+
+def _reach(host: str) -> Row:
+    name, _, port = host.partition(":")
+    if os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY"):
+        return Row(host, "note", "through a proxy, not tried")
+    try:
+        with socket.create_connection((name, int(port or 443)), timeout=5):
+            return Row(host, "ok", "answers")
+    except OSError as error:
+        remedy = "Fetch where there is a network and `make bundle`, or name local folders"
+        return Row(host, "missing", str(error), remedy)
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table for ``CONFIG [apptainer] [slurm]``; 1 where something is missing."""
+    from rich.console import Console
+    from rich.table import Table
+
+    root = Path(__file__).parents[1]
+    try:
+        found = list(rows(load(root, Path(arguments[0])), root, arguments[1:]))
+    except configuration.ConfigurationError as error:
+        print(f"error: config: {error}", file=sys.stderr)
+        return 1
+    console = Console()
+    console = console if console.is_terminal else Console(width=200)
+    table = Table("what", "state", "found", "what to do")
+    for row in found:
+        table.add_row(row.what, row.state, row.found, row.remedy)
+    console.print(table)
+    absent = sum(row.state == "missing" for row in found)
+    print(f"{absent} missing." if absent else "Nothing is missing.")
+    return 1 if absent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
