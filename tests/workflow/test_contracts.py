@@ -39,7 +39,7 @@ def test_rule_names_everything_it_needs(name, directive):
 @pytest.mark.parametrize("name", RULES)
 def test_rule_calls_one_command_of_its_own_stage(name):
     text = RULES[name]
-    commands = re.findall(r"python -m collectivesft (\w+) ([\w-]+)", text)
+    commands = re.findall(r"python -m (?:\{params.launch\})?collectivesft (\w+) ([\w-]+)", text)
     assert len(commands) == 1
     assert name.split("_")[0] == commands[0][0]
     assert "2> {log}" in text

@@ -77,8 +77,9 @@ rule sft_train:
     params:
         checkpoints=f"{SFT}/{{experiment}}/checkpoints",
         threads=config["threads"],
+        launch=launch,
     shell:
-        "python -m collectivesft sft train --tokens {input.tokens} --base {input.base}"
+        "python -m {params.launch}collectivesft sft train --tokens {input.tokens} --base {input.base}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
         " --out {output.weights} --threads {params.threads} 2> {log}"
 

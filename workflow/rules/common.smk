@@ -247,6 +247,12 @@ def gpus(wildcards):
     return config["gpus"] if config["device"] == "cuda" else 0
 
 
+def launch(wildcards):
+    """How training starts: alone, or by torchrun as one process for each GPU of the node."""
+    count = gpus(wildcards)
+    return f"torch.distributed.run --standalone --nproc-per-node {count} -m " if count > 1 else ""
+
+
 def one_gpu(wildcards):
     """What a model that answers asks for: it runs on the first GPU alone."""
     return 1 if config["device"] == "cuda" else 0
