@@ -63,6 +63,11 @@ def test_sharded_adapters_are_refused(workshop):
         read_experiment(recipe)
 
 
+@pytest.mark.parametrize(("method", "strategy"), [("full", "fsdp"), ("lora", "ddp")])
+def test_what_is_large_is_sharded_by_itself(workshop, method, strategy):
+    assert read_experiment(workshop.recipe(method=method)).training.strategy == strategy
+
+
 def start(job, processes: int = 2, **environment: str) -> subprocess.Popen:
     """``sft train`` under torchrun."""
     launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]

@@ -79,7 +79,7 @@ class Training(_Strict):
         cutoff: most tokens of an example; longer ones are cut at their end.
         precision: of the forward and backward pass; what is trained is kept in float32.
         parallel: how several processes share a model: ddp, each holds it whole; fsdp, each holds a
-            part of every weight (full only).
+            part of every weight (full only); auto: fsdp for full, ddp for lora.
         save_steps, eval_steps: optimiser steps between checkpoints and evaluations.
     """
 
@@ -97,10 +97,17 @@ class Training(_Strict):
     cutoff: int = Field(1024, ge=16)
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     gradient_checkpointing: bool = False
-    parallel: Literal["ddp", "fsdp"] = "ddp"
+    parallel: Literal["auto", "ddp", "fsdp"] = "auto"
     seed: int = 42
     save_steps: int = Field(500, ge=1)
     eval_steps: int = Field(500, ge=1)
+
+    @property
+    def strategy(self) -> Literal["ddp", "fsdp"]:
+        """``parallel`` with auto decided."""
+        if self.parallel == "auto":
+            return "fsdp" if self.method == "full" else "ddp"
+        return self.parallel
 
     @model_validator(mode="after")
     def _shardable(self) -> "Training":

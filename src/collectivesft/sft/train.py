@@ -48,7 +48,7 @@ def train(
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     training = experiment.training
-    with joined(training.parallel) as world, listening() as request:
+    with joined(training.strategy) as world, listening() as request:
         mark = fingerprint(tokens, base, experiment, world, threads)
         saved = Checkpoints(checkpoints, mark, world)
         parts = [Tokens.load(tokens, part) for part in ("train", "validation")]
