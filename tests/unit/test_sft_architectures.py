@@ -6,6 +6,7 @@ import math
 import pytest
 
 from collectivesft.errors import InputError
+from collectivesft.scores import decode
 from collectivesft.scores import model as scoring
 from collectivesft.sft import pangu_weights
 from collectivesft.sft.architectures import packable, register
@@ -48,9 +49,12 @@ def test_trains_a_step_and_answers(workshop, tmp_path, kind, method):
     merge(base, tmp_path / "trained", recipe, tmp_path / "model")
     models = [scoring.load(folder, 1) for folder in (base, tmp_path / "model")]
     prompts = [scoring.encode(models[0], text, "plain") for text in ("头痛怎么办？", "咳嗽")]
-    answers = [scoring.generate(model, prompts, 12) for model in models]
+    answers = [
+        decode.generate(model, decode.read_prefix(model, prompts), prompts, 12) for model in models
+    ]
     assert answers[0] != answers[1]  # it learned
-    alone = [scoring.generate(models[1], [prompt], 12)[0] for prompt in prompts]
+    prefix = decode.read_prefix(models[1], prompts)
+    alone = [decode.generate(models[1], prefix, [prompt], 12)[0] for prompt in prompts]
     assert answers[1] == alone  # padding changes nothing
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from collectivesft.scores.model import LanguageModel, enough_memory
+from collectivesft.sft.architectures import packable
 
 TIE = 5e-3
 # How often a row asks whether its answer is settled, in its own tokens.
@@ -53,7 +54,12 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
 
 
 def read_prefix(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> Prefix:
-    """Read what all prompts begin with, once."""
+    """Read what all prompts begin with, once.
+
+    Nothing, for a network that takes no positions (CPM-Ant): it cannot go on with several tokens.
+    """
+    if not packable(model.network):
+        return Prefix((), None)
     ids = tuple(prompts[0][: common_prefix(prompts)])
     return Prefix(ids, _read(model, None, ids)[1] if ids else None)
 
@@ -129,7 +135,8 @@ def generate(
         settled: asked now and then with a prompt's index and the tokens written so far; true
             ends that answer.
     """
-    return _Decoding(model, prefix, prompts, max_new_tokens, settled).run()
+    kind = _Decoding if packable(model.network) else _Rereading
+    return kind(model, prefix, prompts, max_new_tokens, settled).run()
 
 
 class _Decoding:
@@ -143,13 +150,7 @@ class _Decoding:
         self.width = max(map(len, prompts))
 
     def run(self) -> list[Written]:
-        import torch
-
-        start = len(self.prefix.ids)
-        read = [_read(self.model, self.prefix.cache, ids[start:]) for ids in self.prompts]
-        logits = torch.stack([one for one, _ in read])
-        cache = _merge([one for _, one in read])
-        del read
+        logits = self._begin()
         for step in range(self.limit):
             # The first token was read alone; there is nothing to decide about it.
             tokens = self._pick(logits) if step else logits.argmax(dim=-1).tolist()
@@ -157,10 +158,25 @@ class _Decoding:
             if not going:
                 break
             if len(going) < len(self.live):
-                cache.batch_select_indices(torch.tensor(going, device=logits.device))
+                self._keep(going)
             self.live = [self.live[row] for row in going]
-            logits = self._step(cache, [tokens[row] for row in going])
+            logits = self._step([tokens[row] for row in going])
         return self.written
+
+    def _begin(self) -> Any:
+        """Logits (answers, vocabulary) after the prompts."""
+        import torch
+
+        start = len(self.prefix.ids)
+        read = [_read(self.model, self.prefix.cache, ids[start:]) for ids in self.prompts]
+        self.cache = _merge([one for _, one in read])
+        return torch.stack([one for one, _ in read])
+
+    def _keep(self, rows: list[int]) -> None:
+        """Forget what was read of the answers that have ended."""
+        import torch
+
+        self.cache.batch_select_indices(torch.tensor(rows, device=self.model.network.device))
 
     def _take(self, index: int, token: int) -> bool:
         """Add a token to an answer; whether the answer goes on."""
@@ -173,7 +189,7 @@ class _Decoding:
             written.settled = self.settled(index, written.tokens)
         return not written.settled and len(written.tokens) < self.limit
 
-    def _step(self, cache: Any, tokens: Sequence[int]) -> Any:
+    def _step(self, tokens: Sequence[int]) -> Any:
         """Logits (live answers, vocabulary) after one more token of each."""
         import torch
 
@@ -185,7 +201,7 @@ class _Decoding:
             out = _forward(
                 self.model,
                 torch.tensor([[token] for token in tokens], device=device),
-                cache,
+                self.cache,
                 attention_mask=torch.tensor(mask, device=device),
                 position_ids=torch.tensor([[n + new - 1] for n in lengths], device=device),
             )
@@ -204,3 +220,22 @@ class _Decoding:
         """The next token after the text so far, read again without other answers."""
         rest = [*self.prompts[index][len(self.prefix.ids) :], *self.written[index].tokens]
         return int(_read(self.model, self.prefix.cache, rest)[0].argmax())
+
+
+class _Rereading(_Decoding):
+    """For a network that cannot go on from what it read: the whole text again for each token."""
+
+    def _begin(self) -> Any:
+        return self._step([])
+
+    def _keep(self, rows: list[int]) -> None:
+        pass
+
+    def _step(self, tokens: Sequence[int]) -> Any:
+        import torch
+
+        texts = [[*self.prompts[i], *self.written[i].tokens] for i in self.live]
+        return torch.stack([_read(self.model, None, ids)[0] for ids in texts])
+
+    def _pick(self, logits: Any) -> list[int]:
+        return logits.argmax(dim=-1).tolist()
