@@ -1,5 +1,6 @@
 """Progress of long work: a bar on a terminal, plain lines elsewhere."""
 
+import contextlib
 import os
 import sys
 import time
@@ -66,7 +67,9 @@ class Reporter:
         sys.stderr.flush()
         terminal = os.environ.get(TERMINAL, "")
         if seconds >= LINE_EVERY_S and os.access(terminal, os.W_OK):
-            with open(terminal, "a", encoding="utf-8") as handle:
+            # It belongs to another process: it may be gone by now, or a socket, which no name
+            # opens. The line is in the log, and no work ends for want of a second place.
+            with contextlib.suppress(OSError), open(terminal, "a", encoding="utf-8") as handle:
                 handle.write(f"    {line}")
 
     def __exit__(self, *exception: object) -> None:
