@@ -63,6 +63,56 @@ rule scores_score:
         " 2> {log}"
 
 
+rule scores_compare:
+    input:
+        first=f"{SCORES}/{HEADLINE}/{{benchmark}}.{{protocol}}.answers.jsonl",
+        second=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.answers.jsonl",
+        code=code("scores/compare.py"),
+    output:
+        comparison=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.comparison.json",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.compare.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.compare.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m collectivesft scores compare {input.first} {input.second}"
+        " --out {output.comparison} 2> {log} >&2"
+
+
+rule scores_agree:
+    input:
+        unpack(protocol_answers),
+        code=code("scores/agreement.py"),
+    output:
+        agreement=f"{SCORES}/{{model}}/{{benchmark}}.agreement.json",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.agree.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.agree.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        answers=lambda wildcards: [
+            f"--answers {name}={path}" for name, path in protocol_answers(wildcards).items()
+        ],
+    shell:
+        "python -m collectivesft scores agree {params.answers} --out {output.agreement} 2> {log}"
+
+
 rule scores_submit:
     input:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.answers.jsonl",

@@ -62,7 +62,8 @@ SUBMISSIONS = [
     f"{SCORES}/{HEADLINE}/cmb.{protocol}.submission.json"
     for protocol in (EVALUATION["cmb"]["protocols"] if WHOLE else [])
 ]
-FIGURE_NAMES = ["mixture", "curation", "loss", "accuracy"]
+# Published scores, dated; nothing in it was run here.
+LEADERBOARD = "resources/leaderboard/cmb-exam-2024-03-16.csv"
 
 
 wildcard_constraints:
@@ -203,6 +204,25 @@ def headline_scores(wildcards):
     return [f"{SCORES}/{model}/{name}" for model in MODELS]
 
 
+def comparisons(wildcards):
+    """Comparisons of every other model with the headline's experiment, by its protocol."""
+    name = "{benchmark}.{protocol}.comparison.json".format(**config["headline"])
+    return [f"{SCORES}/{model}/{name}" for model in MODELS if model != HEADLINE]
+
+
+def protocol_answers(wildcards):
+    """Judged answers of one model on one benchmark, by every protocol."""
+    stem = f"{SCORES}/{wildcards.model}/{wildcards.benchmark}"
+    protocols = EVALUATION[wildcards.benchmark]["protocols"]
+    return {protocol: f"{stem}.{protocol}.answers.jsonl" for protocol in protocols}
+
+
+def agreements(wildcards):
+    """Agreement of readings and protocols, of the headline's base and of the headline."""
+    pair = (RECIPES[HEADLINE]["base"], HEADLINE)
+    return [f"{SCORES}/{model}/{config['headline']['benchmark']}.agreement.json" for model in pair]
+
+
 def release_scores(wildcards):
     """Scores of an experiment's model and of its base, for the model card."""
     pair = (RECIPES[wildcards.experiment]["base"], wildcards.experiment)
@@ -256,3 +276,106 @@ def launch(wildcards):
 def one_gpu(wildcards):
     """What a model that answers asks for: it runs on the first GPU alone."""
     return 1 if config["device"] == "cuda" else 0
+
+
+def figure_files(entry):
+    """The files that a figure is drawn from."""
+    values = entry["files"].values()
+    return [path for value in values for path in ([value] if isinstance(value, str) else value)]
+
+
+def figure_options(entry):
+    """Options of a figure's command: its files, each by the option's name, then what else it says."""
+    named = [
+        f"--{option} {path}"
+        for option, value in entry["files"].items()
+        for path in ([value] if isinstance(value, str) else value)
+    ]
+    return [*named, *entry.get("options", [])]
+
+
+HEADLINE_MIXTURE = f"{CURATED}/mixtures/{HEADLINE}/mixture.json"
+HEADLINE_LEDGER = f"{CURATED}/mixtures/{HEADLINE}/ledger.json"
+HEADLINE_CONTAMINATION = f"{CURATED}/{RECIPES[HEADLINE].get('curation', 'full')}/contamination.json"
+EXPERIMENT_FILES = [f"config/experiments/{name}.yaml" for name in EXPERIMENTS]
+ROLES = [*(f"--base {name}" for name in BASES), f"--headline {HEADLINE}"]
+DEMO = ["--demo"] if config["demo"] else []
+
+# What each figure is drawn from (options of its command), and where the report shows it.
+FIGURE_TABLE = {
+    "mixture": {
+        "category": "Data",
+        "label": "Composition of the mixture",
+        "files": {"mixture": HEADLINE_MIXTURE, "ledger": HEADLINE_LEDGER},
+    },
+    "lengths": {
+        "category": "Data",
+        "label": "Lengths of the examples",
+        "files": {"mixture": HEADLINE_MIXTURE, "ledger": HEADLINE_LEDGER},
+    },
+    "curation": {
+        "category": "Data",
+        "label": "Kept and dropped, by step",
+        "files": {"ledger": HEADLINE_LEDGER},
+    },
+    "contamination": {
+        "category": "Data",
+        "label": "Contamination by source",
+        "files": {"report": HEADLINE_CONTAMINATION, "ledger": HEADLINE_LEDGER},
+    },
+    "loss": {
+        "category": "Training",
+        "label": "Training loss",
+        "files": {"history": [f"{SFT}/{name}/history.jsonl" for name in EXPERIMENTS]},
+    },
+    "accuracy": {
+        "category": "Scores",
+        "label": "Accuracy by category",
+        "files": {"scores": headline_scores(None), "leaderboard": LEADERBOARD},
+        "options": [*ROLES, *DEMO],
+    },
+    "subcategories": {
+        "category": "Scores",
+        "label": "Accuracy by sub-category",
+        "files": {"scores": headline_scores(None)},
+        "options": ROLES,
+    },
+    "ablations": {
+        "category": "Scores",
+        "label": "Experiments compared",
+        "files": {
+            "scores": headline_scores(None),
+            "comparison": comparisons(None),
+            "recipe": EXPERIMENT_FILES,
+        },
+        "options": ROLES,
+    },
+    "data_size": {
+        "category": "Scores",
+        "label": "Accuracy against data size",
+        "files": {
+            "scores": headline_scores(None),
+            "mixture": [f"{CURATED}/mixtures/{name}/mixture.json" for name in EXPERIMENTS],
+            "recipe": EXPERIMENT_FILES,
+        },
+        "options": [f"--headline {HEADLINE}"],
+    },
+    "parameters": {
+        "category": "Scores",
+        "label": "Accuracy against parameters",
+        "files": {
+            "scores": headline_scores(None),
+            "base-recipe": [f"config/models/{name}.yaml" for name in BASES],
+            "recipe": EXPERIMENT_FILES,
+            "leaderboard": LEADERBOARD,
+        },
+        "options": [f"--headline {HEADLINE}", *DEMO],
+    },
+    "agreement": {
+        "category": "Scores",
+        "label": "Agreement of readings and protocols",
+        "files": {"agreement": agreements(None)},
+        "options": [f"--headline {HEADLINE}"],
+    },
+}
+FIGURE_NAMES = list(FIGURE_TABLE)

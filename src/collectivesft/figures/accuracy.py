@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import UserError
 from collectivesft.figures import inputs, style
 
 MACRO = "macro"
@@ -13,7 +12,6 @@ BOARD_BENCHMARK = "cmb"  # the benchmark that the leaderboard is about
 OWN_ENTRY = "CollectiveSFT"  # the original authors' entry
 _KNOWN = ("HuatuoGPTII-7B", "Qwen-7B-Chat")  # well-known models of about the same size
 _SHAPES = ("D", "s", "^", "v")
-_OTHER = "#7FB4D6"
 
 
 def draw_files(
@@ -22,6 +20,7 @@ def draw_files(
     bases: Collection[str],
     headline: str | None,
     out: Path,
+    demo: bool = False,
 ) -> None:
     """Draw the figure from score files and a leaderboard's CSV; see ``table``.
 
@@ -29,13 +28,9 @@ def draw_files(
         UserError: a name that no score file has, or a file that is not what it should be.
     """
     contents = inputs.read_scores(scores)
-    known = {content["model"] for content in contents}
-    for name in (*bases, *([headline] if headline else ())):
-        if name not in known:
-            raise UserError(
-                f"{name}: no score file of this model. Known: {', '.join(sorted(known))}."
-            )
-    draw(table(contents, inputs.read_leaderboard(leaderboard), bases, headline), out)
+    inputs.check_models(contents, bases, headline)
+    rows = table(contents, inputs.read_leaderboard(leaderboard), bases, headline)
+    draw(rows, out, inputs.board_date(leaderboard), demo)
 
 
 def table(
@@ -56,13 +51,10 @@ def table(
         The macro average first; roles are base, headline, experiment and reference; an unknown
         value is an empty text.
     """
-    bases = bases or [scores[0]["model"]]
-    rest = [score["model"] for score in scores if score["model"] not in bases]
-    headline = headline or next(iter(rest), None)
-    rows = []
+    roles, rows = inputs.roles(scores, bases, headline), []
     for score in scores:
         name = score["model"]
-        role = "base" if name in bases else "headline" if name == headline else "experiment"
+        role = roles[name]
         macro = {"category": MACRO, "label": "Macro average", "items": score["items"]}
         for part in [macro | score["macro"], *score["categories"]]:
             head = {key: score[key] for key in ("benchmark", "protocol")}
@@ -109,12 +101,14 @@ def chosen(board: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(best + named))[:4]
 
 
-def draw(rows: list[dict[str, Any]], out: Path) -> None:
+def draw(rows: list[dict[str, Any]], out: Path, date: str = "", demo: bool = False) -> None:
     """Draw the figure and save it with its table.
 
     Args:
         rows: what ``table`` returned.
         out: path of the figure, with any suffix.
+        date: of the leaderboard.
+        demo: whether the benchmark's questions are the demonstration's own.
     """
     models = list(dict.fromkeys((row["model"], row["role"]) for row in rows))
     looks = _looks(models)
@@ -128,13 +122,17 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     axes["categories"].set_xlim(*_limits(rows))
     axes["categories"].set_xlabel("accuracy (%)")
     published = any(role == "reference" for _, role in models)
-    words = " Hollow: leaderboard, not run here." if published else ""
-    style.source_line(
-        figure,
-        f"Benchmark {rows[0]['benchmark']}, protocol {rows[0]['protocol']}. Whiskers: 95 %"
-        f" bootstrap intervals.{words} Source: scores.json",
-    )
+    style.source_line(figure, _words(rows[0], published, date, demo))
     style.save(figure, out, rows)
+
+
+def _words(first: dict, published: bool, date: str, demo: bool) -> str:
+    words = f"Benchmark {first['benchmark']}, protocol {first['protocol']}. Whiskers: 95 %"
+    words += " bootstrap intervals."
+    if published:
+        words += f" Hollow: public leaderboard{f' of {date}' if date else ''}, not run here."
+        words += f" {style.DEMO_WORDS}" if demo else ""
+    return f"{words} Source: scores.json{', leaderboard' if published else ''}"
 
 
 def _looks(models: list[tuple[str, str]]) -> dict[str, dict[str, Any]]:
@@ -142,11 +140,11 @@ def _looks(models: list[tuple[str, str]]) -> dict[str, dict[str, Any]]:
     shapes, bases, looks = iter(_SHAPES), iter("osDv^<>" * 9), {}
     for name, role in models:
         if role == "reference":
-            colour, marker, face = style.RED, next(shapes), "white"
+            colour, marker, face = style.REFERENCE_COLOUR, next(shapes), "white"
         elif role == "base":
             colour, marker, face = style.BASE_COLOUR, next(bases), style.BASE_COLOUR
         else:
-            colour = style.TUNED_COLOUR if role == "headline" else _OTHER
+            colour = style.ROLE_COLOURS[role]
             marker, face = ("o", colour) if role == "headline" else ("|", colour)
         looks[name] = {"color": colour, "marker": marker, "markerfacecolor": face}
     return looks

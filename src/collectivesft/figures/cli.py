@@ -10,6 +10,20 @@ app = typer.Typer(no_args_is_help=True)
 Out = Annotated[
     Path, typer.Option(help="Figure to write; .svg, .pdf, .png and .csv of this name are made.")
 ]
+Mixture = Annotated[Path, typer.Option(help="JSON that `curated mix` wrote.")]
+Ledger = Annotated[Path, typer.Option(help="JSON that `curated ledger` wrote.")]
+Scores = Annotated[
+    list[Path], typer.Option(help="JSON that `scores score` wrote; base models first.")
+]
+Recipes = Annotated[list[Path], typer.Option("--recipe", help="Recipe of an experiment.")]
+Base = Annotated[
+    list[str] | None, typer.Option(help="Name of a base model; the first one if not given.")
+]
+Headline = Annotated[
+    str | None, typer.Option(help="Experiment in front; the first one if not given.")
+]
+Leaderboard = Annotated[Path, typer.Option(help="CSV of published scores.")]
+Demo = Annotated[bool, typer.Option(help="Say that the questions are the demonstration's own.")]
 
 
 @app.callback()
@@ -18,12 +32,8 @@ def _stage() -> None:
 
 
 @app.command()
-def mixture(
-    mixture: Annotated[Path, typer.Option(help="JSON that `curated mix` wrote.")],
-    ledger: Annotated[Path, typer.Option(help="JSON that `curated ledger` wrote.")],
-    out: Out,
-) -> None:
-    """Draw what a mixture consists of: sets, styles, languages, lengths.
+def mixture(mixture: Mixture, ledger: Ledger, out: Out) -> None:
+    """Draw what a mixture consists of: sets, styles, languages.
 
     Example: collectivesft figures mixture --mixture mixture.json --ledger ledger.json
     --out mixture.svg
@@ -34,10 +44,19 @@ def mixture(
 
 
 @app.command()
-def curation(
-    ledger: Annotated[Path, typer.Option(help="JSON that `curated ledger` wrote.")],
-    out: Out,
-) -> None:
+def lengths(mixture: Mixture, ledger: Ledger, out: Out) -> None:
+    """Draw how long the examples are, by style and by set.
+
+    Example: collectivesft figures lengths --mixture mixture.json --ledger ledger.json
+    --out lengths.svg
+    """
+    from collectivesft.figures.lengths import draw_file
+
+    draw_file(mixture, ledger, out)
+
+
+@app.command()
+def curation(ledger: Ledger, out: Out) -> None:
     """Draw the rows that each step of the curation kept and dropped.
 
     Example: collectivesft figures curation --ledger ledger.json --out curation.svg
@@ -48,8 +67,26 @@ def curation(
 
 
 @app.command()
+def contamination(
+    report: Annotated[Path, typer.Option(help="Report that `curated decontaminate` wrote.")],
+    ledger: Ledger,
+    out: Out,
+) -> None:
+    """Draw in which sets benchmark questions were found.
+
+    Example: collectivesft figures contamination --report contamination.json
+    --ledger ledger.json --out contamination.svg
+    """
+    from collectivesft.figures.contamination import draw_file
+
+    draw_file(report, ledger, out)
+
+
+@app.command()
 def loss(
-    history: Annotated[list[str], typer.Option(help="NAME=PATH of a training log; repeatable.")],
+    history: Annotated[
+        list[str], typer.Option(help="Training log: NAME=PATH, or PATH in a folder of that name.")
+    ],
     out: Out,
 ) -> None:
     """Draw the training loss of one or more experiments.
@@ -63,17 +100,12 @@ def loss(
 
 @app.command()
 def accuracy(
-    scores: Annotated[
-        list[Path], typer.Option(help="JSON that `scores score` wrote; base models first.")
-    ],
-    leaderboard: Annotated[Path, typer.Option(help="CSV of published scores.")],
+    scores: Scores,
+    leaderboard: Leaderboard,
     out: Out,
-    base: Annotated[
-        list[str] | None, typer.Option(help="Name of a base model; the first one if not given.")
-    ] = None,
-    headline: Annotated[
-        str | None, typer.Option(help="Experiment in front; the first one if not given.")
-    ] = None,
+    base: Base = None,
+    headline: Headline = None,
+    demo: Demo = False,
 ) -> None:
     """Draw the accuracy of base and fine-tuned models by category.
 
@@ -82,4 +114,94 @@ def accuracy(
     """
     from collectivesft.figures.accuracy import draw_files
 
-    draw_files(scores, leaderboard, base or (), headline, out)
+    draw_files(scores, leaderboard, base or (), headline, out, demo)
+
+
+@app.command()
+def subcategories(scores: Scores, out: Out, base: Base = None, headline: Headline = None) -> None:
+    """Draw the accuracy in each sub-category, as a heat map.
+
+    Example: collectivesft figures subcategories --scores base/cmb.answer.scores.json
+    --scores demo/cmb.answer.scores.json --out subcategories.svg
+    """
+    from collectivesft.figures.subcategories import draw_files
+
+    draw_files(scores, base or (), headline, out)
+
+
+@app.command()
+def ablations(
+    scores: Scores,
+    comparison: Annotated[
+        list[Path], typer.Option(help="JSON of `scores compare`, headline first, model second.")
+    ],
+    recipe: Recipes,
+    out: Out,
+    base: Base = None,
+    headline: Headline = None,
+) -> None:
+    """Draw each experiment's score and its paired difference from the headline.
+
+    Example: collectivesft figures ablations --scores base/cmb.answer.scores.json
+    --scores demo/cmb.answer.scores.json --comparison base/cmb.answer.comparison.json
+    --recipe demo.yaml --out ablations.svg
+    """
+    from collectivesft.figures.ablations import draw_files
+
+    draw_files(scores, comparison, recipe, base or (), headline, out)
+
+
+@app.command("data-size")
+def data_size(
+    scores: Scores,
+    mixture: Annotated[list[Path], typer.Option(help="JSON that `curated mix` wrote.")],
+    recipe: Recipes,
+    headline: Annotated[str, typer.Option(help="Experiment in front.")],
+    out: Out,
+) -> None:
+    """Draw accuracy against the number of training examples.
+
+    Example: collectivesft figures data-size --scores base/cmb.answer.scores.json
+    --scores demo/cmb.answer.scores.json --mixture mixture.json --recipe demo.yaml
+    --headline demo --out data-size.svg
+    """
+    from collectivesft.figures.data_size import draw_files
+
+    draw_files(scores, mixture, recipe, headline, out)
+
+
+@app.command()
+def parameters(
+    scores: Scores,
+    base_recipe: Annotated[list[Path], typer.Option(help="Recipe of a base model.")],
+    recipe: Recipes,
+    leaderboard: Leaderboard,
+    headline: Annotated[str, typer.Option(help="Experiment in front.")],
+    out: Out,
+    demo: Demo = False,
+) -> None:
+    """Draw accuracy against the number of parameters, with the leaderboard's models.
+
+    Example: collectivesft figures parameters --scores base/cmb.answer.scores.json
+    --scores demo/cmb.answer.scores.json --base-recipe gemma-3-270m.yaml --recipe demo.yaml
+    --leaderboard cmb-exam-2024-03-16.csv --headline demo --out parameters.svg
+    """
+    from collectivesft.figures.parameters import draw_files
+
+    draw_files(scores, base_recipe, recipe, leaderboard, headline, out, demo)
+
+
+@app.command()
+def agreement(
+    agreement: Annotated[list[Path], typer.Option(help="JSON of `scores agree`, bases first.")],
+    out: Out,
+    headline: Headline = None,
+) -> None:
+    """Draw how far readings and protocols agree.
+
+    Example: collectivesft figures agreement --agreement base/cmb.agreement.json
+    --agreement demo/cmb.agreement.json --out agreement.svg
+    """
+    from collectivesft.figures.agreement import draw_files
+
+    draw_files(agreement, headline, out)

@@ -2,12 +2,12 @@
 
 import contextlib
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import InputError, UserError
-from collectivesft.files import read_json, read_jsonl
+from collectivesft.files import read_json, read_jsonl, read_yaml
 
 
 @contextlib.contextmanager
@@ -33,17 +33,17 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_histories(options: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
-    """Name to records, from options ``NAME=PATH``.
+    """Name to records, from options ``NAME=PATH``, or ``PATH`` in a folder of the name.
 
     Raises:
-        UserError: an option without name, or a name twice.
+        UserError: a name twice.
         InputError: a history without a training loss, or a record without step or tokens.
     """
     histories: dict[str, list[dict[str, Any]]] = {}
     for option in options:
         name, separator, path = option.partition("=")
-        if not (name and separator and path):
-            raise UserError(f"--history {option}: not NAME=PATH. Write --history demo=FILE.")
+        if not separator:
+            name, path = Path(option).resolve().parent.name, option
         if name in histories:
             raise UserError(f"--history {name}: given twice. Give each experiment once.")
         histories[name] = _records(Path(path))
@@ -111,3 +111,86 @@ def read_leaderboard(path: Path) -> list[dict[str, Any]]:
             problem = "not a row of model, category, accuracy"
             raise InputError(path, problem, "Correct that row", row=number) from error
     return rows
+
+
+ROLES = ("base", "headline", "experiment")
+
+
+def roles(
+    scores: list[dict[str, Any]], bases: Collection[str] = (), headline: str | None = None
+) -> dict[str, str]:
+    """What each model is in a figure: base, headline or experiment.
+
+    Args:
+        scores: of base models, then of experiments.
+        bases: names of the base models; the first score's model if empty.
+        headline: the experiment in front; the first one if None.
+    """
+    names = [score["model"] for score in scores]
+    bases = bases or names[:1]
+    headline = headline or next((name for name in names if name not in bases), None)
+    return {
+        name: "base" if name in bases else "headline" if name == headline else "experiment"
+        for name in names
+    }
+
+
+def check_models(
+    scores: list[dict[str, Any]], bases: Collection[str], headline: str | None
+) -> None:
+    """Raise a UserError for a name that no score file has."""
+    known = {score["model"] for score in scores}
+    for name in (*bases, *([headline] if headline else ())):
+        if name not in known:
+            raise UserError(
+                f"{name}: no score file of this model. Known: {', '.join(sorted(known))}."
+            )
+
+
+def read_comparisons(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Comparisons with one experiment, by the name of the other model.
+
+    Raises:
+        InputError: not a comparison, or with another experiment than the first file.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    first = None
+    for path in paths:
+        content = read_object(path)
+        with made_by(path, "scores compare"):
+            models, _ = content["models"], content["corrected"]["difference"]["macro"]
+        first = first or models["first"]
+        if models["first"] != first:
+            problem = f"a comparison with {models['first']}, not with {first}"
+            raise InputError(path, problem, "Give comparisons with one experiment")
+        found[models["second"]] = content
+    return found
+
+
+def read_recipes(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
+    """Recipes of experiments by name: title, base, curation, mixture.
+
+    Raises:
+        InputError: a recipe without a title or a base.
+    """
+    return {
+        path.stem: read_recipe(path, "an experiment's recipe", ("title", "base")) for path in paths
+    }
+
+
+def read_recipe(path: Path, what: str, keys: Iterable[str]) -> dict[str, Any]:
+    """A YAML file that holds these keys.
+
+    Raises:
+        InputError: it does not; the message says what should be there.
+    """
+    content = read_yaml(path)
+    missing = sorted(set(keys) - set(content if isinstance(content, dict) else ()))
+    if missing:
+        raise InputError(path, f"no {' and no '.join(missing)}", f"Give {what}")
+    return content
+
+
+def board_date(path: Path) -> str:
+    """The date of a leaderboard, which its file name ends in: cmb-exam-2024-03-16.csv."""
+    return "-".join(path.stem.split("-")[-3:])

@@ -1,4 +1,4 @@
-"""The figure of a mixture: examples by set, style, language and length; how even, how varied."""
+"""The figure of a mixture: examples by set, style and language; how even, how varied."""
 
 import math
 from collections.abc import Iterable
@@ -40,20 +40,15 @@ def table(mixture: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any
         titles: of the sets, by name.
 
     Returns:
-        Panels ``set_style`` and ``set_language`` (examples of a set by part), ``length`` (examples
-        by characters and style; the key is the bin's lower edge, an open bin has no end in its
-        label), ``entropy`` (bits; the label says of how many groups), ``distinct`` (share of
-        n-grams of characters; the key is n) and ``total`` (training and validation).
+        Panels ``set_style`` and ``set_language`` (examples of a set by part), ``entropy`` (bits;
+        the label says of how many groups), ``distinct`` (share of n-grams of characters; the key
+        is n) and ``total`` (training and validation).
     """
     rows = []
     for part in mixture["datasets"]:
         for panel in ("style", "language"):
             for name, count in part[f"{panel}_counts"].items():
                 rows.append((f"set_{panel}", part["dataset"], titles[part["dataset"]], name, count))
-    lengths = mixture["lengths"]
-    for name, counts in lengths["by_style"].items():
-        for low, label, count in _bins(lengths["edges"], counts):
-            rows.append(("length", low, label, name, count))
     for name, bits in mixture["entropy_bits"].items():
         rows.append(("entropy", name, str(mixture["groups"][name]), "", bits))
     for n, share in mixture["distinct"]["shares"].items():
@@ -63,13 +58,6 @@ def table(mixture: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any
     columns = ("panel", "key", "label", "part", "value")
     experiment = {"experiment": mixture["experiment"]}
     return [experiment | dict(zip(columns, row, strict=True)) for row in rows]
-
-
-def _bins(edges: list[int], counts: list[int]) -> Iterable[tuple[int, str, int]]:
-    """Lower edge, label and count of each bin; the last is open if it has no upper edge."""
-    for i, count in enumerate(counts):
-        label = f"{edges[i]}–{edges[i + 1]}" if i + 1 < len(edges) else f"≥ {edges[i]}"
-        yield edges[i], label, count
 
 
 def draw(rows: list[dict[str, Any]], out: Path, left_out: Iterable[str] = ()) -> None:
@@ -83,14 +71,13 @@ def draw(rows: list[dict[str, Any]], out: Path, left_out: Iterable[str] = ()) ->
     sets = _grouped(rows, "set_style")
     top = 1.1 + 0.23 * max(len(sets), 3)
     figure, axes = style.mosaic(
-        [["sets", "sets"], ["lengths", "parts"], ["evenness", "distinct"]],
-        height=top + 4.15,
-        height_ratios=[top, 1.9, 1.55],
-        width_ratios=[1.15, 1],
+        [["sets", "sets"], ["parts", "evenness"], ["parts", "distinct"]],
+        height=top + 2.9,
+        height_ratios=[top, 1.25, 1.1],
+        width_ratios=[1, 1],
     )
     titles = {row["key"]: style.short_title(row["label"]) for row in rows}
     _draw_sets(axes["sets"], sets, _grouped(rows, "set_language"), titles)
-    _draw_lengths(axes["lengths"], [row for row in rows if row["panel"] == "length"])
     _draw_parts(axes["parts"], _summed(rows, "set_style"), _summed(rows, "set_language"))
     _draw_evenness(axes["evenness"], [row for row in rows if row["panel"] == "entropy"])
     _draw_distinct(axes["distinct"], [row for row in rows if row["panel"] == "distinct"])
@@ -144,35 +131,6 @@ def _draw_sets(axes, sets: dict, languages: dict, titles: dict[str, str]) -> Non
     names = [f"{titles[key]} ({', '.join(sorted(languages[key]))})" for key in sets]
     style.bar_axis(axes, names, max(left, default=0))
     style.title_and_legend(axes, "Examples by set, coloured by style", columns=4)
-
-
-def _draw_lengths(axes, rows: list[dict]) -> None:
-    """Stacked by style, in the colours of the other panels."""
-    edges = sorted({row["key"] for row in rows})
-    step = edges[1] - edges[0] if len(edges) > 1 else 1
-    below = [0] * len(edges)
-    for name, colour in style.STYLE_COLOURS.items():
-        values = {row["key"]: row["value"] for row in rows if row["part"] == name}
-        if not any(values.values()):
-            continue
-        above = [low + values.get(edge, 0) for low, edge in zip(below, edges, strict=True)]
-        look = {"color": colour, "hatch": style.STYLE_HATCHES.get(name), "edgecolor": "white"}
-        look |= {"linewidth": 0}
-        axes.stairs(above, [*edges, edges[-1] + step], baseline=below, fill=True, **look)
-        below = above
-    axes.set_title("Examples by length, coloured by style")
-    axes.set_xlabel("characters" + _open_end(rows, below))
-    axes.grid(False, axis="x")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(style.thousands_formatter())
-    last = max((edge for edge, count in zip(edges, below, strict=True) if count), default=edges[0])
-    axes.set_xlim(edges[0], max(last, step) + step)
-    axes.set_ylim(bottom=0)
-
-
-def _open_end(bins: list[dict], counts: list[int]) -> str:
-    label = bins[-1]["label"]
-    return f" (last bar: {label})" if label.startswith("≥") and counts[-1] else ""
 
 
 def _draw_evenness(axes, rows: list[dict]) -> None:

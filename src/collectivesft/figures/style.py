@@ -15,7 +15,7 @@ from collectivesft.files import atomic_path
 matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
-from matplotlib import font_manager, ticker
+from matplotlib import colors, font_manager, patches, ticker
 
 # Okabe and Ito's colours: told apart by colour-blind readers, and ordered here so that
 # neighbours differ in grey too. The same thing has the same colour in every figure.
@@ -31,7 +31,17 @@ STYLE_LABELS = {
 }
 # White lines over a bar, where colours alone would be the same grey in print.
 STYLE_HATCHES = {"dialogue": "////", "ner": "...."}
-BASE_COLOUR, TUNED_COLOUR, REFERENCE_COLOUR = GREY, BLUE, ORANGE
+BASE_COLOUR, TUNED_COLOUR, OTHER_COLOUR, REFERENCE_COLOUR = GREY, BLUE, "#7FB4D6", RED
+ROLE_COLOURS = {
+    "base": BASE_COLOUR,
+    "headline": TUNED_COLOUR,
+    "experiment": OTHER_COLOUR,
+    "reference": REFERENCE_COLOUR,
+}
+DEMO_WORDS = (
+    "Demonstration: own runs answered questions written for it, not the benchmark’s own: the two"
+    " must not be compared."
+)
 BAR = {"height": 0.72, "edgecolor": "white", "linewidth": 0.5}
 
 _RC = {
@@ -156,6 +166,76 @@ def bar_label(axes, x: float, y: float, text: str) -> None:
     )
 
 
+_SEQUENTIAL = colors.LinearSegmentedColormap.from_list("to blue", ["#FFFFFF", SKY, "#003A5D"])
+_DIVERGING = colors.LinearSegmentedColormap.from_list(
+    "orange to blue", ["#8A4B00", ORANGE, "#FFFFFF", SKY, "#003A5D"]
+)
+
+
+def sequential(share: float) -> tuple[float, ...]:
+    """A colour for a share of a range: white to dark blue, darker in grey too."""
+    return _SEQUENTIAL(share)
+
+
+def diverging(share: float) -> tuple[float, ...]:
+    """A colour for a change between -1 (orange) and 1 (blue); white is none."""
+    return _DIVERGING(0.5 + share / 2)
+
+
+def ink_on(colour: tuple[float, ...]) -> str:
+    """Black or white, whichever can be read on a colour."""
+    red, green, blue = colors.to_rgb(colour)
+    return "#111111" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white"
+
+
+def rectangle(x: float, y: float, colour: Any):
+    """A cell of a heat map around a point, with a white edge."""
+    look = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.8}
+    return patches.Rectangle((x - 0.5, y - 0.5), 1, 1, **look)
+
+
+def mark(axes, x: float, y: float, role: str, low: Any = "", high: Any = "", **look: Any) -> None:
+    """A model's value with its interval along the x axis; hollow if it was not run here."""
+    colour = ROLE_COLOURS[role]
+    if "" not in (low, high):
+        axes.plot((low, high), (y, y), color=colour, linewidth=1.3, solid_capstyle="butt", zorder=2)
+    face = "white" if role == "reference" else colour
+    marker = {"base": "o", "headline": "o", "experiment": "s", "reference": "D"}[role]
+    look = {"marker": marker, "markersize": 6, "markerfacecolor": face, "color": colour} | look
+    axes.plot(x, y, linestyle="none", markeredgewidth=1.1, zorder=3, **look)
+
+
+def behind(axes, y: float, text: str) -> None:
+    """A text at the right edge of the axes, at the height of a row."""
+    axes.annotate(
+        text, (1, y), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
+        va="center", fontsize=7.5, annotation_clip=False,
+    )  # fmt: skip
+
+
+def p_text(p: float) -> str:
+    """A p value as people write it."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def role_legend(axes, entries: Sequence[tuple[str, str]]) -> None:
+    """A legend above the axes of (name, role), with the marks of ``mark``."""
+    for name, role in entries:
+        mark_look = {"color": ROLE_COLOURS[role], "marker": "o", "linestyle": "none"}
+        axes.plot([], [], label=name, **mark_look)
+    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=len(entries), fontsize=8)
+
+
+def no_labels():
+    """An axis without numbers at its minor ticks."""
+    return ticker.NullFormatter()
+
+
+def billions_formatter():
+    """Axis numbers, given in billions, as 270M or 7B."""
+    return ticker.FuncFormatter(lambda value, _: units(value * 1e9))
+
+
 def units_formatter():
     """Axis numbers as 500, 2k, 3M, 1.5B."""
     return ticker.FuncFormatter(lambda value, _: units(value))
@@ -165,5 +245,5 @@ def units(value: float) -> str:
     """1500000 as 1.5M."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
-            return f"{value / size:g}{letter}"
+            return f"{value / size:.4g}{letter}"
     return f"{value:g}"

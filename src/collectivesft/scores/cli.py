@@ -123,6 +123,23 @@ def compare(
 
 
 @app.command()
+def agree(
+    answers: Annotated[
+        list[str], typer.Option(help="PROTOCOL=PATH of one model's judged answers; repeatable.")
+    ],
+    out: Out,
+) -> None:
+    """Say how far the readings and the protocols of one model agree.
+
+    Example: collectivesft scores agree --answers answer=cmb.answer.answers.jsonl
+    --answers likelihood=cmb.likelihood.answers.jsonl --out cmb.agreement.json
+    """
+    from collectivesft.scores.agreement import agree as run
+
+    run(answers, out)
+
+
+@app.command()
 def submit(
     answers: Annotated[Path, typer.Option(help="Judged answers that `scores score` wrote.")],
     items: Items,

@@ -1,0 +1,158 @@
+"""The figure of model size: accuracy against parameters, with the models of the leaderboard."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from collectivesft.errors import InputError
+from collectivesft.figures import inputs, style
+from collectivesft.figures.accuracy import BOARD_BENCHMARK, MACRO
+from collectivesft.figures.labels import short
+
+# A size as names state it: 7B, 1.8B; not the 8x7B of a mixture of experts.
+_SIZE = re.compile(r"(?<![\dx.])(\d+(?:\.\d+)?)B(?![A-Za-z])")
+_LABELLED = 12  # the best entries that are named; the others would hide each other
+
+
+def draw_files(
+    scores: Iterable[Path],
+    bases: Iterable[Path],
+    recipes: Iterable[Path],
+    leaderboard: Path,
+    headline: str,
+    out: Path,
+    demo: bool = False,
+) -> None:
+    """Draw the figure from scores, recipes of models and experiments, and a leaderboard's CSV.
+
+    Raises:
+        UserError: a name that no score file has, or a file that is not what it should be.
+    """
+    contents = inputs.read_scores(scores)
+    sizes = {}
+    for path in bases:
+        content = inputs.read_recipe(path, "a base model's recipe", ("title", "parameters"))
+        sizes[path.stem] = content["parameters"]
+    found = inputs.read_recipes(recipes)
+    for name, recipe in found.items():
+        if recipe["base"] not in sizes:
+            problem = f"{name} starts from {recipe['base']}, whose recipe is not given"
+            raise InputError(Path(f"{name}.yaml"), problem, "Name it with --base-recipe")
+        sizes[name] = sizes[recipe["base"]]
+    inputs.check_models(contents, (), headline)
+    board = inputs.read_leaderboard(leaderboard)
+    titles = {name: recipe["title"] for name, recipe in found.items()}
+    rows = table(contents, sizes, titles, board, headline)
+    draw(rows, out, inputs.board_date(leaderboard), demo)
+
+
+def parameters(name: str) -> float | None:
+    """Billions of parameters that a model's name states, or None."""
+    found = _SIZE.search(name)
+    return float(found[1]) if found else None
+
+
+def table(
+    scores: list[dict[str, Any]],
+    sizes: dict[str, int],
+    titles: dict[str, str],
+    board: list[dict[str, Any]],
+    headline: str,
+) -> list[dict[str, Any]]:
+    """Tidy rows: benchmark, protocol, model, role, title, billions, source, accuracy, low, high.
+
+    Args:
+        scores: of base models and experiments, on one benchmark.
+        sizes: parameters of base models and experiments.
+        titles: of experiments.
+        board: published rows (model, category, accuracy in percent).
+
+    Returns:
+        Own models, then the leaderboard's; ``source`` says where the size is from, billions is an
+        empty text where no size is known. Leaderboard rows for the benchmark that it is about.
+    """
+    rows = []
+    for score in scores:
+        name = score["model"]
+        role = "headline" if name == headline else "experiment" if name in titles else "base"
+        head = {key: score[key] for key in ("benchmark", "protocol", "model")}
+        head |= {"role": role, "title": titles.get(name, name)}
+        head |= {"billions": sizes[name] / 1e9, "source": "recipe"}
+        values = (("accuracy", "value"), ("low", "low"), ("high", "high"))
+        rows.append(head | {new: round(100 * score["macro"][key], 4) for new, key in values})
+    if scores[0]["benchmark"] == BOARD_BENCHMARK:
+        rows += [_published(row) for row in board if row["category"] == MACRO]
+    return rows
+
+
+def _published(row: dict[str, Any]) -> dict[str, Any]:
+    size = parameters(row["model"])
+    known = {"billions": "", "source": "not stated"} if size is None else {
+        "billions": size, "source": "name"
+    }  # fmt: skip
+    head = {"benchmark": BOARD_BENCHMARK, "protocol": "", "model": row["model"]}
+    head |= {"role": "reference", "title": row["model"].split(" (")[0], **known}
+    return head | {"accuracy": row["accuracy"], "low": "", "high": ""}
+
+
+def draw(rows: list[dict[str, Any]], out: Path, date: str = "", demo: bool = False) -> None:
+    """Draw the figure and save it with its table.
+
+    Args:
+        rows: what ``table`` returned.
+        out: path of the figure, with any suffix.
+        date: of the leaderboard.
+        demo: whether the benchmark's questions are the demonstration's own.
+    """
+    figure, axes = style.new(height=3.9)
+    known = [row for row in rows if row["billions"] != ""]
+    best = sorted((row for row in known if row["role"] == "reference"), key=_accuracy)[-_LABELLED:]
+    for row in known:
+        _draw_point(axes, row, named=row["role"] != "reference" or row in best)
+    axes.set_xscale("log")
+    sizes = [row["billions"] for row in known]
+    axes.set_xlim(min(sizes) / 2, max(sizes) * 3)
+    axes.xaxis.set_major_formatter(style.billions_formatter())
+    axes.xaxis.set_minor_formatter(style.no_labels())
+    axes.set_xlabel("parameters (log scale)")
+    axes.set_ylabel("macro accuracy (%)")
+    style.source_line(figure, _words(rows, date, demo))
+    style.save(figure, out, rows)
+
+
+def _accuracy(row: dict) -> float:
+    return row["accuracy"]
+
+
+def _draw_point(axes, row: dict, named: bool) -> None:
+    colour = style.ROLE_COLOURS[row["role"]]
+    if "" not in (row["low"], row["high"]):
+        axes.plot((row["billions"],) * 2, (row["low"], row["high"]), color=colour, linewidth=1.3)
+    face = "white" if row["role"] == "reference" else colour
+    marker = {"base": "o", "headline": "o", "experiment": "s", "reference": "D"}[row["role"]]
+    axes.plot(
+        row["billions"], row["accuracy"], marker, color=colour, markerfacecolor=face,
+        markersize=5 if row["role"] == "reference" else 6.5, zorder=3,
+    )  # fmt: skip
+    if named:
+        name = f"{row['model']} (base)" if row["role"] == "base" else short(row["title"], 30)
+        own = row["role"] != "reference"
+        axes.annotate(
+            name, (row["billions"], row["accuracy"]), (6, 0), textcoords="offset points",
+            va="center", fontsize=7.5 if own else 6.5, color="black" if own else "#555555",
+        )  # fmt: skip
+
+
+def _words(rows: list[dict], date: str, demo: bool) -> str:
+    words = f"Own runs: benchmark {rows[0]['benchmark']}, protocol {rows[0]['protocol']}, with"
+    words += " 95 % bootstrap intervals."
+    published = [row for row in rows if row["role"] == "reference"]
+    if published:
+        sized = sum(row["billions"] != "" for row in published)
+        words += (
+            f" Hollow: public leaderboard of {date}, not run here; {sized} of its"
+            f" {len(published)} entries state a size in their name, the others are not shown."
+        )
+        words += f" {style.DEMO_WORDS}" if demo else ""
+    return f"{words} Source: scores.json, recipes, leaderboard"
