@@ -3,125 +3,88 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from figure_inputs import (
+    BOARD,
+    TITLES,
+    a_comparison,
+    a_history,
+    a_ledger,
+    a_mixture,
+    a_report,
+    a_score,
+    an_agreement,
+    counts,
+)
 
 from collectivesft.errors import InputError, UserError
-from collectivesft.figures import accuracy, curation, inputs, loss, mixture, style
+from collectivesft.figures import (
+    ablations,
+    accuracy,
+    agreement,
+    contamination,
+    curation,
+    data_size,
+    inputs,
+    lengths,
+    loss,
+    mixture,
+    parameters,
+    style,
+    subcategories,
+)
 
 # matplotlib warns when a glyph is missing or a layout does not fit: both are faults here.
 pytestmark = pytest.mark.filterwarnings("error")
 SUFFIXES = (".svg", ".pdf", ".png", ".csv")
 
-
-TITLES = {"headqa": "HEAD-QA (English)", "discmed": "DISC-Med-SFT", "cmid": "CMID (意图)"}
-
-
-def a_mixture() -> dict:
-    sets = [
-        ("headqa", {"mcqa": 4}, {"en": 4}),
-        ("discmed", {"dialogue": 3, "qa": 2}, {"zh": 5}),
-        ("cmid", {"ner": 1}, {"zh": 1}),
-    ]
-    keys = ("dataset", "style_counts", "language_counts")
-    return {
-        "experiment": "demo",
-        "train": 10,
-        "validation": 1,
-        "datasets": [dict(zip(keys, values, strict=True)) for values in sets],
-        "lengths": {
-            "edges": [0, 50, 100],
-            "counts": [6, 3, 1],
-            "by_style": {
-                "dialogue": [0, 2, 1],
-                "mcqa": [4, 0, 0],
-                "ner": [1, 0, 0],
-                "qa": [1, 1, 0],
-            },
-        },
-        "entropy_bits": {"datasets": 1.361, "languages": 0.971, "exam_categories": 0.0},
-        "groups": {"datasets": 3, "languages": 2, "exam_categories": 1},
-        "distinct": {"shares": {"1": 0.01, "2": 0.2, "3": 0.51}, "characters": 900, "texts": 10},
-    }
+RECIPES = {
+    "demo": {"title": "Everything", "base": "base", "mixture": {"validation": 0.1}},
+    "half": {"title": "Half", "base": "base", "mixture": {"fraction": 0.5, "validation": 0.1}},
+    "exam": {"title": "考试题 only", "base": "base", "mixture": {"styles": ["mcqa"]}},
+    "other": {"title": "Of another base", "base": "large"},
+}
+SIZES = {"demo": 1000, "half": 500, "exam": 300, "other": 1000}
 
 
-def counts(rows_in: int, **dropped: int) -> dict:
-    kept = rows_in - sum(dropped.values())
-    return {"rows_in": rows_in, "kept": kept, "dropped": dropped, "changed": {}}
+def some_scores() -> list[dict]:
+    values = {"base": 0.3, "demo": 0.5, "half": 0.45, "exam": 0.55}
+    return [a_score(name, value) for name, value in values.items()]
 
 
-def a_ledger() -> dict:
-    return {
-        "steps": ["read", "clean", "dedup", "decontaminate", "mix"],
-        "order": ["medqa", "cmb"],
-        "titles": {"medqa": "MedQA", "cmb": "CMB-train"},
-        "datasets": {
-            "cmb": {
-                "read": counts(6, no_answer=1),
-                "clean": counts(5),
-                "dedup": counts(5, exact_copy=1),
-                "decontaminate": counts(4, in_benchmark=1),
-                "mix": counts(3, not_sampled=1),
-            },
-            "medqa": {
-                step: counts(0) for step in ("read", "clean", "dedup", "decontaminate", "mix")
-            },
-        },
-        "totals": {
-            "read": counts(6, no_answer=1),
-            "clean": counts(5),
-            "dedup": counts(5, exact_copy=1),
-            "decontaminate": counts(4, in_benchmark=1),
-            "mix": counts(3, not_sampled=1),
-        },
-        "left_out": {},
-    }
+def compared() -> dict:
+    found = {"base": -0.2, "half": -0.05, "exam": 0.05}
+    return {name: a_comparison(name, value) for name, value in found.items()}
 
 
-def a_history(points: int = 3, evaluations: bool = True) -> list[dict]:
-    records = []
-    for step in range(1, points + 1):
-        head = {"step": step, "epoch": step / points, "tokens": 100 * step}
-        records.append(head | {"loss": 3.0 / step, "learning_rate": 1e-4})
-        if evaluations:
-            records.append(head | {"eval_loss": 3.1 / step})
-    return records
+def titles() -> dict[str, str]:
+    return {name: recipe["title"] for name, recipe in RECIPES.items()}
 
 
-def a_score(model: str, value: float = 0.5, benchmark: str = "cmb") -> dict:
-    interval = {"value": value, "low": value - 0.05, "high": value + 0.05}
-    return {
-        "model": model,
-        "benchmark": benchmark,
-        "protocol": "answer",
-        "kind": "choice",
-        "items": 28,
-        "macro": interval,
-        "micro": interval,
-        "categories": [
-            {"category": "医师考试", "label": "Physician", "items": 28} | interval,
-            {"category": "医学考研", "label": "Graduate", "items": 0}
-            | {"value": None, "low": None, "high": None},
-        ],
-    }
+def sizes() -> dict[str, int]:
+    return {"base": 268_098_176} | dict.fromkeys(RECIPES, 268_098_176)
 
 
-BOARD = [
-    {"model": model, "category": category, "accuracy": value}
-    for model, value in [
-        ("Best", 81.8),
-        ("Second", 80.0),
-        ("CollectiveSFT", 72.5),
-        ("HuatuoGPTII-7B (华佗)", 59.0),
-        ("Qwen-7B-Chat", 46.6),
-    ]
-    for category in ("macro", "医师考试", "another")
-]
 DRAWINGS = {
     "mixture": (mixture, lambda: mixture.table(a_mixture(), TITLES)),
+    "lengths": (lengths, lambda: lengths.table(a_mixture(), TITLES)),
+    "contamination": (contamination, lambda: contamination.table(a_report(), a_ledger())),
+    "subcategories": (subcategories, lambda: subcategories.table(some_scores())),
+    "ablations": (ablations, lambda: ablations.table(some_scores(), compared(), titles())),
+    "data_size": (data_size, lambda: data_size.table(some_scores(), SIZES, RECIPES, "demo")),
+    "parameters": (
+        parameters,
+        lambda: parameters.table(some_scores(), sizes(), titles(), BOARD, "demo"),
+    ),
+    "agreement": (
+        agreement,
+        lambda: agreement.table([an_agreement("base"), an_agreement("demo")]),
+    ),
     "curation": (curation, lambda: curation.table(a_ledger())),
     "loss": (loss, lambda: loss.table({"demo": a_history(200)})),
     "accuracy": (accuracy, lambda: accuracy.table([a_score("base"), a_score("demo")], BOARD)),
@@ -172,10 +135,113 @@ def test_mixture_table_counts_sets_by_style_and_language():
     assert found["set_style", "discmed", "dialogue"] == 3
     assert found["set_language", "headqa", "en"] == 4
     assert found["total", "train", ""] == 10
-    assert found["length", 50, "dialogue"] == 2 and found["entropy", "datasets", ""] == 1.361
-    assert found["distinct", "3", ""] == 0.51
-    labels = [row["label"] for row in rows if row["panel"] == "length" and row["part"] == "qa"]
+    assert found["entropy", "datasets", ""] == 1.361 and found["distinct", "3", ""] == 0.51
+
+
+def test_lengths_table_has_bins_by_style_and_means_by_set():
+    rows = lengths.table(a_mixture(), TITLES)
+    found = {(row["panel"], row["key"], row["style"]): row["value"] for row in rows}
+    assert found["length", 50, "dialogue"] == 2
+    labels = [row["label"] for row in rows if row["panel"] == "length" and row["style"] == "qa"]
     assert labels == ["0–50", "50–100", "≥ 100"]
+    means = [(row["key"], row["style"], row["value"]) for row in rows if row["panel"] == "mean"]
+    assert means == [("discmed", "dialogue", 81.2), ("headqa", "mcqa", 40.5), ("cmid", "ner", 12.0)]
+
+
+def test_contamination_table_counts_sets_benchmarks_and_overlap():
+    rows = contamination.table(a_report(), a_ledger())
+    found = {(row["panel"], row["key"]): (row["found"], row["of"]) for row in rows}
+    assert found["set", "cmb"] == (1, 4) and found["set", "medqa"] == (0, 0)
+    assert found["benchmark", "cmb"] == (1, 830) and found["total", "items"] == (1, 900)
+    assert found["overlap", 90] == (1, 1) and found["overlap", 50] == (0, 1)
+
+
+def test_contamination_of_nothing_found(tmp_path):
+    drawn(contamination, contamination.table(a_report(found=False), a_ledger()), tmp_path / "f")
+
+
+def test_subcategories_table_has_the_change_and_gaps():
+    rows = subcategories.table(some_scores())
+    change = {r["subcategory"]: r["accuracy"] for r in rows if r["role"] == "difference"}
+    assert change["住院医师"] == 20.0 and change["高级职称"] == ""
+    names = [row["model"] for row in rows if row["role"] == "difference"]
+    assert set(names) == {"demo − base"}
+    assert {r["label"] for r in rows if r["subcategory"] == "住院医师"} == {"resident"}
+
+
+def test_subcategories_of_many_models_and_of_one(tmp_path):
+    many = [a_score(f"model-{i}", 0.3 + i / 50) for i in range(12)]
+    drawn(subcategories, subcategories.table(many), tmp_path / "many")
+    drawn(subcategories, subcategories.table(many[:1]), tmp_path / "one")
+
+
+def test_ablations_table_is_paired_with_the_headline():
+    rows = ablations.table(some_scores(), compared(), titles())
+    assert [(r["model"], r["role"], r["difference"]) for r in rows] == [
+        ("demo", "headline", ""),
+        ("base", "base", -20.0),
+        ("half", "experiment", -5.0),
+        ("exam", "experiment", 5.0),
+    ]
+    assert rows[2]["title"] == "Half" and rows[2]["p"] == 0.25
+
+
+def test_one_experiment_is_said_to_be_one(tmp_path):
+    scores = [a_score("base", 0.3), a_score("demo")]
+    found = {"base": a_comparison("base", -0.2)}
+    drawn(ablations, ablations.table(scores, found, titles()), tmp_path / "ablations")
+    drawn(data_size, data_size.table(scores, SIZES, RECIPES, "demo"), tmp_path / "size")
+    for name, words in (("ablations", "one experiment"), ("size", "there is no curve")):
+        assert words in said(tmp_path / name / "figure.svg")
+
+
+def said(svg: Path) -> str:
+    """The texts of an SVG, which stand as comments beside their outlines."""
+    return " ".join(re.findall(r"<!-- (.*?) -->", svg.read_text("utf-8"), re.S))
+
+
+def test_data_size_joins_what_differs_in_the_fraction_alone():
+    rows = data_size.table([*some_scores(), a_score("other")], SIZES, RECIPES, "demo")
+    assert [(r["model"], r["series"], r["examples"]) for r in rows] == [
+        ("base", "base", 0),
+        ("exam", "other", 300),
+        ("half", "fraction", 500),
+        ("demo", "fraction", 1000),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("HuatuoGPTII-34B (华佗)", 34.0),
+        ("Qwen-1.8B", 1.8),
+        ("Internlm-Chat-20B", 20.0),
+        ("Deepseek-llm-67B-Chat", 67.0),
+        ("Mixtral-8x7B", None),
+        ("GPT-4", None),
+        ("BianQue-2 (扁鹊)", None),
+    ],
+)
+def test_parameters_are_what_a_name_states(name, size):
+    assert parameters.parameters(name) == size
+
+
+def test_parameters_of_a_demo_say_that_the_two_must_not_be_compared(tmp_path):
+    rows = DRAWINGS["parameters"][1]()
+    for demo in (True, False):
+        parameters.draw(rows, tmp_path / f"{demo}.svg", "2024-03-16", demo)
+    assert "must not be compared" in said(tmp_path / "True.svg")
+    assert "must not be compared" not in said(tmp_path / "False.svg")
+    assert "2024-03-16" in said(tmp_path / "False.svg")
+
+
+def test_agreement_table_tells_readings_from_protocols():
+    rows = agreement.table([an_agreement("base"), an_agreement("demo")])
+    assert [(r["kind"], r["first"], r["second"], r["kappa"]) for r in rows[2:]] == [
+        ("reading", "corrected", "official", 0.8),
+        ("protocol", "answer", "likelihood", ""),
+    ]
+    assert [row["role"] for row in rows] == ["base", "base", "headline", "headline"]
 
 
 def test_curation_table_keeps_the_order_of_the_sets_and_adds_up():
@@ -285,8 +351,16 @@ def test_inputs_name_the_file_at_fault(tmp_path):
         inputs.read_histories([f"demo={empty}"])
     with pytest.raises(InputError, match="board, row 2"):
         inputs.read_leaderboard(board)
-    with pytest.raises(UserError, match="NAME=PATH"):
-        inputs.read_histories([str(empty)])
+    with pytest.raises(UserError, match="given twice"):
+        folder = tmp_path / "demo"
+        folder.mkdir()
+        history = folder / "history.jsonl"
+        history.write_text('{"step": 1, "tokens": 2, "loss": 1.0}\n', encoding="utf-8")
+        inputs.read_histories([str(history), f"demo={history}"])
+    with pytest.raises(InputError, match=r"clinical.*scores compare"):
+        inputs.read_comparisons([clinical])
+    with pytest.raises(InputError, match=r"clinical.*no base and no title"):
+        inputs.read_recipes([clinical])
     ledger = tmp_path / "ledger.json"
     ledger.write_text(json.dumps({"titles": TITLES, "left_out": {}}), encoding="utf-8")
     with pytest.raises(InputError, match=r"clinical.*curated mix"):

@@ -34,7 +34,7 @@ for figure, entry in FIGURE_TABLE.items():
             runtime=10,
         params:
             command=figure.replace("_", "-"),
-            options=figure_options(entry),
+            options=options(entry["files"]) + entry.get("options", []),
         shell:
             "python -m collectivesft figures {params.command} {params.options}"
             " --out {output.svg} 2> {log}"

@@ -5,13 +5,18 @@ rule paper_values:
     input:
         ledger=f"{CURATED}/mixtures/{HEADLINE}/ledger.json",
         stats=f"{CURATED}/mixtures/{HEADLINE}/mixture.json",
-        contamination=f"{CURATED}/{RECIPES[HEADLINE].get('curation', 'full')}/contamination.json",
+        contamination=HEADLINE_CONTAMINATION,
         tokens=f"{SFT}/{HEADLINE}/tokens",
         history=f"{SFT}/{HEADLINE}/history.jsonl",
         recipe=f"config/experiments/{HEADLINE}.yaml",
         model=f"config/models/{RECIPES[HEADLINE]['base']}.yaml",
         scores=score_files,
-        leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
+        leaderboard=LEADERBOARD,
+        experiments=EXPERIMENT_FILES,
+        mixtures=EXPERIMENT_MIXTURES,
+        comparisons=comparisons,
+        agreements=agreements,
+        planned=PLANNED,
         code=code("paper/values.py", *SOURCE_FILES, *BENCHMARK_FILES),
     output:
         values=f"{PAPER}/values.json",
@@ -28,7 +33,16 @@ rule paper_values:
         mem_mb=1000,
         runtime=10,
     params:
-        scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
+        scores=lambda wildcards, input: options(
+            {
+                "scores": input.scores,
+                "experiment-recipe": input.experiments,
+                "experiment-mixture": input.mixtures,
+                "comparison": input.comparisons,
+                "agreement": input.agreements,
+                "planned": input.planned,
+            }
+        ),
         headline="--experiment {experiment} --benchmark {benchmark} --protocol {protocol}".format(
             **config["headline"]
         ),
@@ -47,6 +61,7 @@ rule paper_build:
         values=f"{PAPER}/values.json",
         figures=expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
         manuscript="paper/main.typ",
+        library="paper/lib.typ",
         references="paper/references.bib",
         code=code("paper/build.py"),
     output:

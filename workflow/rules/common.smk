@@ -278,26 +278,32 @@ def one_gpu(wildcards):
     return 1 if config["device"] == "cuda" else 0
 
 
+def options(files):
+    """Options of a command for its files: a path, or several with the same option."""
+    return [
+        f"--{option} {path}"
+        for option, value in files.items()
+        for path in ([value] if isinstance(value, str) else value)
+    ]
+
+
 def figure_files(entry):
     """The files that a figure is drawn from."""
     values = entry["files"].values()
     return [path for value in values for path in ([value] if isinstance(value, str) else value)]
 
 
-def figure_options(entry):
-    """Options of a figure's command: its files, each by the option's name, then what else it says."""
-    named = [
-        f"--{option} {path}"
-        for option, value in entry["files"].items()
-        for path in ([value] if isinstance(value, str) else value)
-    ]
-    return [*named, *entry.get("options", [])]
-
-
 HEADLINE_MIXTURE = f"{CURATED}/mixtures/{HEADLINE}/mixture.json"
 HEADLINE_LEDGER = f"{CURATED}/mixtures/{HEADLINE}/ledger.json"
 HEADLINE_CONTAMINATION = f"{CURATED}/{RECIPES[HEADLINE].get('curation', 'full')}/contamination.json"
 EXPERIMENT_FILES = [f"config/experiments/{name}.yaml" for name in EXPERIMENTS]
+EXPERIMENT_MIXTURES = [f"{CURATED}/mixtures/{name}/mixture.json" for name in EXPERIMENTS]
+# Experiments of the paper that this run does not have: the manuscript says so.
+PLANNED = [
+    f"config/experiments/{name}.yaml"
+    for name in configuration.read_yaml(Path(workflow.basedir, "config/config.yaml"))["experiments"]
+    if name not in EXPERIMENTS
+]
 ROLES = [*(f"--base {name}" for name in BASES), f"--headline {HEADLINE}"]
 DEMO = ["--demo"] if config["demo"] else []
 
@@ -355,7 +361,7 @@ FIGURE_TABLE = {
         "label": "Accuracy against data size",
         "files": {
             "scores": headline_scores(None),
-            "mixture": [f"{CURATED}/mixtures/{name}/mixture.json" for name in EXPERIMENTS],
+            "mixture": EXPERIMENT_MIXTURES,
             "recipe": EXPERIMENT_FILES,
         },
         "options": [f"--headline {HEADLINE}"],

@@ -26,9 +26,22 @@ def values(
     history: Annotated[Path, typer.Option(help="Loss history, JSON Lines.")],
     recipe: Annotated[Path, typer.Option(help="YAML file of the experiment.")],
     model: Annotated[Path, typer.Option(help="YAML file of its base model.")],
-    scores: Annotated[list[Path], typer.Option(help="Score files of all models.")],
+    scores: Annotated[list[Path], typer.Option(help="Score files of all models; bases first.")],
     leaderboard: Annotated[Path, typer.Option(help="CSV of published scores.")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    experiment_recipe: Annotated[
+        list[Path] | None, typer.Option(help="YAML file of each experiment of the run.")
+    ] = None,
+    experiment_mixture: Annotated[
+        list[Path] | None, typer.Option(help="Description of each experiment's mixture.")
+    ] = None,
+    comparison: Annotated[
+        list[Path] | None, typer.Option(help="JSON of `scores compare`, headline first.")
+    ] = None,
+    agreement: Annotated[list[Path] | None, typer.Option(help="JSON of `scores agree`.")] = None,
+    planned: Annotated[
+        list[Path] | None, typer.Option(help="Recipe of an experiment that the run lacks.")
+    ] = None,
     demo: Annotated[bool, typer.Option(help="Mark the paper as a demonstration.")] = False,
 ) -> None:
     """Collect every number of the manuscript from result files.
@@ -39,19 +52,25 @@ def values(
     --recipe demo.yaml --model gemma-3-270m.yaml --scores scores.json
     --leaderboard cmb-exam-2024-03-16.csv --out values.json
     """
-    from collectivesft.paper.values import collect
+    from collectivesft.paper.values import Files, collect
 
-    files = {
-        "ledger": ledger,
-        "mixture": mixture,
-        "contamination": contamination,
-        "tokens": tokens,
-        "history": history,
-        "recipe": recipe,
-        "model": model,
-        "leaderboard": leaderboard,
-    }
-    collect(run, demo, (experiment, benchmark, protocol), files, scores, out)
+    files = Files(
+        ledger=ledger,
+        mixture=mixture,
+        contamination=contamination,
+        tokens=tokens,
+        history=history,
+        recipe=recipe,
+        model=model,
+        leaderboard=leaderboard,
+        scores=scores,
+        experiments=experiment_recipe or [],
+        mixtures=experiment_mixture or [],
+        comparisons=comparison or [],
+        agreements=agreement or [],
+        planned=planned or [],
+    )
+    collect(run, demo, (experiment, benchmark, protocol), files, out)
 
 
 @app.command()

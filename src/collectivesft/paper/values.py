@@ -1,69 +1,102 @@
 """Collects every number that the manuscript shows from the run's result files."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from collectivesft import __version__, benchmarks, datasets
-from collectivesft.errors import InputError
 from collectivesft.files import read_json, read_jsonl, write_json
+from collectivesft.paper import results
+from collectivesft.scores.statistics import RESAMPLES
 from collectivesft.sft.recipe import read_experiment, read_model
 
 TITLE = "CollectiveSFT, rebuilt: does diverse medical fine-tuning lift a small model on CMB?"
+LEVEL = 0.95  # of all intervals that stage scores writes
+COUNTS = ("rows_in", "unusable", "duplicate", "contaminated", "kept")
 # The steps whose losses the manuscript counts under one heading.
 _UNUSABLE = ("read", "clean")
 _ONE = {"dedup": "duplicate", "decontaminate": "contaminated"}
+_STYLES = {
+    "mcqa": "exam questions",
+    "qa": "single-turn questions and answers",
+    "dialogue": "dialogues",
+    "ner": "labelling",
+}
+_LANGUAGES = {"zh": "Chinese", "en": "English"}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Result files of a run.
+
+    Attributes:
+        ledger, mixture, contamination, tokens, history: of the headline's experiment.
+        recipe, model: YAML files of it and of its base.
+        leaderboard: CSV of published scores.
+        scores: of all models, benchmarks and protocols; bases first.
+        experiments, mixtures: recipes and descriptions of all experiments of the run.
+        comparisons: of the other models with the headline's.
+        agreements: of readings and protocols.
+        planned: recipes of experiments of the study that the run does not have.
+    """
+
+    ledger: Path
+    mixture: Path
+    contamination: Path
+    tokens: Path
+    history: Path
+    recipe: Path
+    model: Path
+    leaderboard: Path
+    scores: Sequence[Path]
+    experiments: Sequence[Path] = field(default_factory=list)
+    mixtures: Sequence[Path] = field(default_factory=list)
+    comparisons: Sequence[Path] = field(default_factory=list)
+    agreements: Sequence[Path] = field(default_factory=list)
+    planned: Sequence[Path] = field(default_factory=list)
 
 
 def collect(
-    run: str,
-    demo: bool,
-    headline: tuple[str, str, str],
-    files: dict[str, Path],
-    scores: list[Path],
-    out: Path,
+    run: str, demo: bool, headline: results.Headline, files: Files, out: Path
 ) -> dict[str, Any]:
     """Write the manuscript's values as JSON.
 
     Args:
         headline: experiment, benchmark and protocol that the abstract is about.
-        files: paths of ledger, mixture, contamination, tokens, history, recipe, model, leaderboard.
-        scores: score files of all models, benchmarks and protocols.
 
     Raises:
         InputError: a score of the headline is missing.
     """
-    experiment, benchmark, _ = headline
-    ledger, mixture = read_json(files["ledger"]), read_json(files["mixture"])
-    recipe, model = read_experiment(files["recipe"]), read_model(files["model"])
-    tokens = read_json(files["tokens"])["train"]
-    rows = [read_json(path) for path in scores]
-    sets = [_dataset(name, ledger, mixture) for name in ledger["order"]]
+    ledger, mixture = read_json(files.ledger), read_json(files.mixture)
     values = {
         "title": TITLE,
         "run": run,
         "demo": demo,
         "version": __version__,
-        "command": _command(run, demo),
-        "experiment": {"name": experiment, "title": recipe.title},
-        "base": {"title": model.title, "parameters": model.parameters},
-        "headline": _headline(headline, rows, files["model"].stem, files["recipe"]),
-        "datasets": sets,
-        "totals": _totals(sets, mixture),
-        "drops": _drops(ledger),
-        "contamination": read_json(files["contamination"]),
-        "training": recipe.training.model_dump(),
-        "tokens": {key: tokens[key] for key in ("examples", "tokens", "loss_tokens", "truncated")},
-        "history": _history(files["history"]),
-        "scores": [_score(row) for row in rows if row["kind"] == "choice"],
-        "clinical": [row for row in rows if row["kind"] == "clinical"],
-        "leaderboard": _leaderboard(files["leaderboard"]) if benchmark == "cmb" else None,
+        "command": f"make {run}" if demo else "snakemake --cores all --use-apptainer",
+        "level": LEVEL,
+        "resamples": RESAMPLES,
+        **_data(ledger, mixture, read_json(files.contamination)),
+        **_training(headline[0], files),
+        **_scores(headline, files),
     }
     write_json(out, values)
     return values
 
 
-def _command(run: str, demo: bool) -> str:
-    return f"make {run}" if demo else "snakemake --cores all --use-apptainer"
+def _data(ledger: dict, mixture: dict, contamination: dict) -> dict[str, Any]:
+    sets = [_dataset(name, ledger, mixture) for name in ledger["order"]]
+    return {
+        "datasets": sets,
+        "counts": COUNTS,
+        "totals": {key: sum(entry[key] for entry in sets) for key in COUNTS}
+        | {"train": mixture["train"]},
+        "styles": _shares(mixture, "style_counts", _STYLES),
+        "languages": _shares(mixture, "language_counts", _LANGUAGES),
+        "drops": _drops(ledger),
+        "contamination": _contamination(contamination, ledger),
+    }
 
 
 def _dataset(name: str, ledger: dict, mixture: dict) -> dict[str, Any]:
@@ -72,8 +105,7 @@ def _dataset(name: str, ledger: dict, mixture: dict) -> dict[str, Any]:
     dropped = {step: sum(counts["dropped"].values()) for step, counts in steps.items()}
     return {
         "left_out": ledger["left_out"].get(name),
-        # In a narrow table, without what stands in parentheses.
-        "title": source.title.partition(" (")[0],
+        "title": _title(name),
         "citation": source.citation,
         "styles": list(drawn["style_counts"]) if drawn else [],
         "languages": list(drawn["language_counts"]) if drawn else [],
@@ -85,9 +117,22 @@ def _dataset(name: str, ledger: dict, mixture: dict) -> dict[str, Any]:
     }
 
 
-def _totals(sets: list[dict], mixture: dict) -> dict[str, int]:
-    keys = ("rows_in", "unusable", "duplicate", "contaminated", "kept")
-    return {key: sum(entry[key] for entry in sets) for key in keys} | {"train": mixture["train"]}
+def _title(name: str) -> str:
+    """A set's title, for a narrow table without what stands in parentheses."""
+    return datasets.get(name).SOURCE.title.partition(" (")[0]
+
+
+def _shares(mixture: dict, key: str, labels: dict[str, str]) -> list[dict[str, Any]]:
+    """Styles or languages of the mixture, the most frequent first."""
+    sums: dict[str, int] = {}
+    for part in mixture["datasets"]:
+        for name, count in part[key].items():
+            sums[name] = sums.get(name, 0) + count
+    total = sum(sums.values()) or 1
+    return [
+        {"name": name, "label": labels[name], "examples": count, "share": count / total}
+        for name, count in sorted(sums.items(), key=lambda pair: (-pair[1], pair[0]))
+    ]
 
 
 def _drops(ledger: dict) -> list[dict[str, Any]]:
@@ -96,6 +141,32 @@ def _drops(ledger: dict) -> list[dict[str, Any]]:
         for step in ledger["steps"]
         for reason, rows in ledger["totals"][step]["dropped"].items()
     ]
+
+
+def _contamination(report: dict, ledger: dict) -> dict[str, Any]:
+    """The report without its pairs, and the sets in which items were found, most first."""
+    sets = [
+        {
+            "title": _title(name),
+            "found": found,
+            "compared": ledger["datasets"][name]["decontaminate"]["rows_in"],
+        }
+        for name, found in report["examples_by_dataset"].items()
+    ]
+    plain = {key: value for key, value in report.items() if key != "pairs"}
+    return plain | {"sets": sorted(sets, key=lambda one: (-one["found"], one["title"]))}
+
+
+def _training(experiment: str, files: Files) -> dict[str, Any]:
+    recipe, model = read_experiment(files.recipe), read_model(files.model)
+    tokens = read_json(files.tokens)["train"]
+    return {
+        "experiment": {"name": experiment, "title": recipe.title},
+        "base": {"title": model.title, "parameters": model.parameters},
+        "training": recipe.training.model_dump(),
+        "tokens": {key: tokens[key] for key in ("examples", "tokens", "loss_tokens", "truncated")},
+        "history": _history(files.history),
+    }
 
 
 def _history(path: Path) -> dict[str, Any]:
@@ -110,42 +181,22 @@ def _history(path: Path) -> dict[str, Any]:
     }
 
 
-def _headline(headline: tuple[str, str, str], rows: list[dict], base: str, path: Path) -> dict:
-    experiment, benchmark, protocol = headline
-    found = {
-        row["model"]: row
-        for row in rows
-        if row["benchmark"] == benchmark and row.get("protocol") == protocol
-    }
-    for model in (experiment, base):
-        if model not in found:
-            problem = f"no score of {model} on {benchmark} by {protocol}"
-            raise InputError(path, problem, "Score it, or choose another headline in the config")
+def _scores(headline: results.Headline, files: Files) -> dict[str, Any]:
+    rows = [read_json(path) for path in files.scores]
+    choice = [row for row in rows if row["kind"] == "choice"]
+    mixtures = [read_json(path) for path in files.mixtures]
+    asked = dict.fromkeys(row["benchmark"] for row in rows)
+    experiments = results.experiment_values(
+        headline, choice, files.experiments, mixtures, files.comparisons
+    )
+    board = results.leaderboard_values(files.leaderboard)
     return {
-        "items": found[experiment]["items"],
-        "benchmark_title": benchmarks.get(benchmark).SOURCE.title,
-        "protocol": protocol,
-        "key_date": found[experiment]["key"]["date"],
-        "against": _against(found[experiment]),
-        "tuned": {key: found[experiment][key] for key in ("macro", "micro", "differ")},
-        "base": {key: found[base][key] for key in ("macro", "micro", "differ")},
+        "headline": results.headline_values(headline, rows, files.model.stem, files.recipe),
+        "benchmarks": [benchmarks.get(name).SOURCE.title for name in asked],
+        "scores": [results.score_values(row) for row in choice],
+        "clinical": [row for row in rows if row["kind"] == "clinical"],
+        "experiments": experiments,
+        "planned": results.planned_values(files.planned),
+        "agreement": results.agreement_values([read_json(path) for path in files.agreements]),
+        "leaderboard": board if headline[1] == results.BOARD else None,
     }
-
-
-def _against(row: dict) -> dict[str, Any] | None:
-    """The difference from the base model in macro accuracy, and the paired test's p value."""
-    if row["against"] is None:
-        return None
-    reading = row["against"]["corrected"]
-    return {"difference": reading["difference"]["macro"], "p": reading["p"]}
-
-
-def _score(row: dict) -> dict[str, Any]:
-    plain = {key: row[key] for key in ("model", "protocol", "items", "macro", "micro", "differ")}
-    title = benchmarks.get(row["benchmark"]).SOURCE.title
-    return plain | {"benchmark": title, "official_macro": row["official"]["macro"]}
-
-
-def _leaderboard(path: Path) -> dict[str, str]:
-    """Source and date, which its file name ends in."""
-    return {"source": "public CMB leaderboard", "date": "-".join(path.stem.split("-")[-3:])}

@@ -1,0 +1,154 @@
+"""Values of the manuscript about scores: headline, experiments, agreement, leaderboard."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from collectivesft import benchmarks
+from collectivesft.errors import InputError
+from collectivesft.figures import inputs
+from collectivesft.sft.recipe import read_experiment
+
+BOARD = "cmb"  # the benchmark that the leaderboard is about
+OWN_ENTRY = "CollectiveSFT"  # the entry of the original study's name
+Headline = tuple[str, str, str]
+
+
+def headline_values(
+    headline: Headline, rows: Sequence[dict[str, Any]], base: str, path: Path
+) -> dict[str, Any]:
+    """What the abstract and the results say about the headline's experiment and its base.
+
+    Args:
+        headline: experiment, benchmark and protocol.
+        rows: contents of score files.
+        path: of the recipe, for messages.
+
+    Raises:
+        InputError: a score that is missing.
+    """
+    experiment, benchmark, protocol = headline
+    found = {
+        row["model"]: row
+        for row in rows
+        if row["benchmark"] == benchmark and row.get("protocol") == protocol
+    }
+    for model in (experiment, base):
+        if model not in found:
+            problem = f"no score of {model} on {benchmark} by {protocol}"
+            raise InputError(path, problem, "Score it, or choose another headline in the config")
+    tuned, before = found[experiment], found[base]
+    return {
+        "items": tuned["items"],
+        "benchmark_title": benchmarks.get(benchmark).SOURCE.title,
+        "protocol": protocol,
+        "key_date": tuned["key"]["date"],
+        "against": _against(tuned),
+        "tuned": {key: tuned[key] for key in ("macro", "micro", "differ")},
+        "base": {key: before[key] for key in ("macro", "micro", "differ")},
+        "categories": _categories(tuned, before),
+        "without_apart": _without_apart(tuned),
+    }
+
+
+def _against(row: dict[str, Any]) -> dict[str, Any] | None:
+    """The difference from the base model in macro accuracy, and the paired test."""
+    if row["against"] is None:
+        return None
+    reading = row["against"]["corrected"]
+    counts = {key: reading[key] for key in ("only_first", "only_second", "p")}
+    return {"difference": reading["difference"]["macro"], **counts}
+
+
+def _categories(tuned: dict[str, Any], before: dict[str, Any]) -> list[dict[str, Any]]:
+    old = {part["category"]: part for part in before["categories"]}
+    interval = ("value", "low", "high")
+    return [
+        {key: part[key] for key in ("category", "label", "items")}
+        | {"tuned": {key: part[key] for key in interval}}
+        | {"base": {key: old[part["category"]][key] for key in interval}}
+        | {"change": round(part["value"] - old[part["category"]]["value"], 6)}
+        for part in tuned["categories"]
+    ]
+
+
+def _without_apart(row: dict[str, Any]) -> dict[str, Any] | None:
+    rest = row["without_apart"]
+    return rest and rest | {"groups": [part["group"] for part in row["apart"]]}
+
+
+def score_values(row: dict[str, Any]) -> dict[str, Any]:
+    """A line of the table of all scores."""
+    keys = ("model", "protocol", "items", "macro", "micro", "differ", "unparsed")
+    title = benchmarks.get(row["benchmark"]).SOURCE.title
+    plain = {key: row[key] for key in keys}
+    return plain | {"benchmark": title, "official_macro": row["official"]["macro"]}
+
+
+def experiment_values(
+    headline: Headline,
+    rows: Sequence[dict[str, Any]],
+    recipes: Sequence[Path],
+    mixtures: Sequence[dict[str, Any]],
+    comparisons: Sequence[Path],
+) -> list[dict[str, Any]]:
+    """A line for each model of the run by the headline's protocol: the headline's first.
+
+    Args:
+        mixtures: contents of ``curated mix``'s descriptions, of all experiments.
+        comparisons: files of ``scores compare``, headline first.
+    """
+    experiment, benchmark, protocol = headline
+    titles = {path.stem: read_experiment(path).title for path in recipes}
+    sizes = {mixture["experiment"]: mixture["train"] for mixture in mixtures}
+    compared = inputs.read_comparisons(comparisons)
+    lines = []
+    for row in rows:
+        if (row["benchmark"], row.get("protocol")) != (benchmark, protocol):
+            continue
+        name = row["model"]
+        role = "headline" if name == experiment else "experiment" if name in titles else "base"
+        found = compared.get(name, {}).get("corrected")
+        lines.append(
+            {"model": name, "title": titles.get(name, name), "role": role}
+            | {"examples": sizes.get(name), "macro": row["macro"]}
+            | {"difference": found and found["difference"]["macro"], "p": found and found["p"]}
+        )
+    order = ("headline", "base", "experiment")
+    return sorted(lines, key=lambda line: order.index(line["role"]))
+
+
+def planned_values(recipes: Sequence[Path]) -> list[dict[str, str]]:
+    """Experiments of the study that this run does not have."""
+    found = [(path.stem, read_experiment(path)) for path in recipes]
+    return [
+        {"name": name, "title": one.title, "description": one.description} for name, one in found
+    ]
+
+
+def agreement_values(contents: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A line for each pair of readings or protocols of each model."""
+    return [
+        {"model": content["model"]}
+        | {side: f"{pair[side]['protocol']}, {pair[side]['reading']}" for side in _SIDES}
+        | {key: pair[key] for key in ("items", "same", "kappa", "first_right", "second_right")}
+        for content in contents
+        for pair in content["pairs"]
+    ]
+
+
+_SIDES = ("first", "second")
+
+
+def leaderboard_values(path: Path) -> dict[str, Any]:
+    """Where and when the published scores are from, the best, and the entry of the study's name."""
+    rows = [row for row in inputs.read_leaderboard(path) if row["category"] == "macro"]
+    lines = [{"model": row["model"], "accuracy": row["accuracy"]} for row in rows]
+    own = [line for line in lines if line["model"] == OWN_ENTRY]
+    return {
+        "source": "public CMB leaderboard",
+        "date": inputs.board_date(path),
+        "entries": len(lines),
+        "best": max(lines, key=lambda line: line["accuracy"]),
+        "own": own[0] if own else None,
+    }

@@ -1,0 +1,126 @@
+"""The manuscript's tables as CSV for programs and LaTeX for other manuscripts."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from collectivesft.files import write_text
+
+Rows = list[dict[str, Any]]
+
+
+def write_tables(values: dict[str, Any], folder: Path) -> None:
+    """Write each table as ``NAME.csv`` and ``NAME.tex``.
+
+    Args:
+        values: what ``paper values`` wrote.
+        folder: an existing folder.
+    """
+    for name, rows in tables(values).items():
+        _write_csv(folder / f"{name}.csv", rows)
+        write_text(folder / f"{name}.tex", latex(rows))
+
+
+def tables(values: dict[str, Any]) -> dict[str, Rows]:
+    """Rows of each table by its name; accuracies in percent, two digits."""
+    return {
+        "datasets": [_dataset(row) for row in values["datasets"]],
+        "drops": values["drops"],
+        "scores": [_score(row) for row in values["scores"]],
+        "categories": [_category(row) for row in values["headline"]["categories"]],
+        "clinical": [_clinical(row) for row in values["clinical"]],
+        "ablations": [_experiment(row) for row in values["experiments"]]
+        + [_planned(row) for row in values["planned"]],
+        "agreement": [_agreement(row) for row in values["agreement"]],
+    }
+
+
+def _dataset(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "set": row["title"],
+        "used": "no" if row["left_out"] else "yes",
+        "styles": " ".join(row["styles"]),
+        "languages": " ".join(row["languages"]),
+        "published": "" if row["published"] is None else row["published"],
+        **{key: row[key] for key in ("rows_in", "unusable", "duplicate", "contaminated", "kept")},
+    }
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.2f}"
+
+
+def _interval(name: str, part: dict[str, float] | None) -> dict[str, str]:
+    keys = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
+    return {new: _percent(part[key]) if part else "" for new, key in keys.items()}
+
+
+def _score(row: dict[str, Any]) -> dict[str, Any]:
+    head = {key: row[key] for key in ("model", "benchmark", "protocol", "items")}
+    averages = _interval("macro", row["macro"]) | _interval("micro", row["micro"])
+    rest = {"official_macro": _percent(row["official_macro"]), "differ": row["differ"]}
+    return head | averages | rest | {"unparsed": row["unparsed"]}
+
+
+def _category(row: dict[str, Any]) -> dict[str, Any]:
+    head = {key: row[key] for key in ("category", "label", "items")}
+    values = _interval("base", row["base"]) | _interval("tuned", row["tuned"])
+    return head | values | {"change": _percent(row["change"])}
+
+
+def _clinical(row: dict[str, Any]) -> dict[str, Any]:
+    rates = {key: _percent(row[key]) for key in ("bleu", "rouge")}
+    return {"model": row["model"], "answers": row["answers"]} | rates
+
+
+def _experiment(row: dict[str, Any]) -> dict[str, Any]:
+    head = {"experiment": row["title"], "run": "yes", "role": row["role"]}
+    head |= {"examples": "" if row["examples"] is None else row["examples"]}
+    values = _interval("macro", row["macro"]) | _interval("difference", row["difference"])
+    return head | values | {"p": "" if row["p"] is None else f"{row['p']:.3g}"}
+
+
+def _planned(row: dict[str, Any]) -> dict[str, Any]:
+    head = {"experiment": row["title"], "run": "no", "role": "experiment", "examples": ""}
+    return head | _interval("macro", None) | _interval("difference", None) | {"p": ""}
+
+
+def _agreement(row: dict[str, Any]) -> dict[str, Any]:
+    head = {key: row[key] for key in ("model", "first", "second", "items")}
+    rates = {key: _percent(row[key]) for key in ("same", "first_right", "second_right")}
+    return head | rates | {"kappa": "" if row["kappa"] is None else f"{row['kappa']:.3f}"}
+
+
+def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as handle:
+        writer = csv.DictWriter(
+            handle, fieldnames=list(rows[0]) if rows else [], lineterminator="\n"
+        )
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+_ESCAPES = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+}  # fmt: skip
+
+
+def latex(rows: list[dict[str, Any]]) -> str:
+    """Rows as a LaTeX tabular with booktabs rules; numbers to the right."""
+    if not rows:
+        return "% no rows\n"
+    columns = list(rows[0])
+    align = "".join("r" if _is_number(rows[0][column]) else "l" for column in columns)
+    body = [_latex_row(columns), r"\midrule", *(_latex_row(row.values()) for row in rows)]
+    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(lines) + "\n"
+
+
+def _latex_row(cells) -> str:
+    texts = ("".join(_ESCAPES.get(sign, sign) for sign in str(cell)) for cell in cells)
+    return " & ".join(texts) + r" \\"
+
+
+def _is_number(value: Any) -> bool:
+    return str(value).replace(".", "", 1).lstrip("-").isdigit()
