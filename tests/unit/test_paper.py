@@ -1,49 +1,46 @@
 """The manuscript's values come from result files; the PDF and its tables are built from them."""
 
+import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pypdf
 import pytest
+from figure_inputs import a_comparison, a_score, an_agreement, bounds, counts
 
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import write_json
-from collectivesft.paper.build import build, latex
-from collectivesft.paper.values import collect
+from collectivesft.paper.build import build
+from collectivesft.paper.tables import latex
+from collectivesft.paper.values import Files, collect
 
 ROOT = Path(__file__).parents[2]
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
-INTERVAL = {"value": 0.25, "low": 0.2, "high": 0.31}
-
+MANUSCRIPT = (ROOT / "paper/main.typ").read_text("utf-8")
+FIGURES = re.findall(r"#drawn\(\s*\"(\w+)\"", MANUSCRIPT)
 AGAINST = {
-    "corrected": {"p": 0.0123, "difference": {"macro": {"value": -0.1, "low": -0.2, "high": 0.05}}}
+    "corrected": {
+        "p": 0.0123,
+        "difference": {"macro": {"value": -0.1, "low": -0.2, "high": 0.05}},
+        "only_first": 9,
+        "only_second": 1,
+    }
 }
 
 
-def counts(rows_in: int, **dropped: int) -> dict:
-    kept = rows_in - sum(dropped.values())
-    return {"rows_in": rows_in, "kept": kept, "dropped": dropped, "changed": {}}
-
-
-def score(model: str, macro: float) -> dict:
-    return {
-        "model": model,
-        "benchmark": "cmb",
-        "protocol": "answer",
-        "kind": "choice",
-        "items": 1234,
-        "macro": INTERVAL | {"value": macro},
-        "micro": INTERVAL,
-        "official": {"macro": 0.125, "micro": 0.25},
-        "differ": 7,
-        "key": {"date": "2024-02-21", "sha256": "0" * 64},
-        "against": AGAINST if model == "tiny" else None,
-    }
+def score(model: str, macro: float, **changes) -> dict:
+    categories = [
+        {"category": "医师考试", "label": "Physician", "items": 28} | bounds(macro),
+        {"category": "医学考研", "label": "Graduate", "items": 6} | bounds(macro, 0.2),
+    ]
+    own = {"items": 1234, "macro": bounds(macro), "categories": categories}
+    return a_score(model) | own | changes
 
 
 @pytest.fixture
-def inputs(tmp_path: Path) -> dict:
-    """Result files of a small run, and the arguments that name them."""
+def inputs(tmp_path: Path) -> Files:
+    """Result files of a small run."""
     steps = {
         "read": counts(40, empty_answer=2),
         "clean": counts(38, too_long=1),
@@ -60,14 +57,19 @@ def inputs(tmp_path: Path) -> dict:
             "totals": steps,
             "left_out": {},
         },
-        "mixture": {"train": 18, "validation": 2, "datasets": [drawn]},
+        "mixture": {"experiment": "tiny", "train": 18, "validation": 2, "datasets": [drawn]},
         "contamination": {
             "ngram": 8,
             "threshold": 0.5,
             "items": 900,
             "items_found": 3,
             "examples_found": 3,
+            "examples_by_dataset": {"cmid": 3},
+            "examples_by_benchmark": {"cmb": 3},
+            "items_by_benchmark": {"cmb": 900},
+            "minimum_tokens": 12,
             "dropped": True,
+            "pairs": [],
         },
         "tokens": {"train": {"examples": 18, "tokens": 4321, "loss_tokens": 1234, "truncated": 1}},
     }
@@ -80,15 +82,37 @@ def inputs(tmp_path: Path) -> dict:
     files["recipe"] = ROOT / "config/experiments/tiny.yaml"
     files["model"] = ROOT / "config/models/tiny-random.yaml"
     files["leaderboard"] = tmp_path / "cmb-exam-2024-03-16.csv"
-    scores = [tmp_path / "base.json", tmp_path / "tuned.json"]
-    write_json(scores[0], score("tiny-random", 0.2))
-    write_json(scores[1], score("tiny", 0.3456))
-    return {"files": files, "scores": scores, "out": tmp_path / "values.json"}
+    board = [("Best", 81.8), ("CollectiveSFT", 72.45), ("Other-7B", 40.0)]
+    lines = [f"{model},macro,{accuracy}\n" for model, accuracy in board]
+    files["leaderboard"].write_text("model,category,accuracy\n" + "".join(lines), "utf-8")
+    more = {
+        "base": score("tiny-random", 0.2),
+        "tuned": score("tiny", 0.3456, against=AGAINST),
+        "comparison": a_comparison("tiny-random", 0.1, first="tiny"),
+        "agreement": an_agreement("tiny"),
+    }
+    paths = {name: tmp_path / f"{name}.json" for name in more}
+    for name, content in more.items():
+        write_json(paths[name], content)
+    return Files(
+        **files,
+        scores=[paths["base"], paths["tuned"]],
+        experiments=[files["recipe"]],
+        mixtures=[files["mixture"]],
+        comparisons=[paths["comparison"]],
+        agreements=[paths["agreement"]],
+        planned=[ROOT / "config/experiments/exam-only.yaml"],
+    )
 
 
-def values(inputs: dict, demo: bool = True) -> dict:
-    headline = ("tiny", "cmb", "answer")
-    return collect("small", demo, headline, inputs["files"], inputs["scores"], inputs["out"])
+def values(inputs: Files, demo: bool = True) -> dict:
+    out = inputs.ledger.with_name("values.json")
+    return collect("small", demo, ("tiny", "cmb", "answer"), inputs, out)
+
+
+def changed(path: Path, **changes) -> None:
+    """Write a JSON file anew with some keys changed."""
+    write_json(path, json.loads(path.read_bytes()) | changes)
 
 
 def test_values_follow_the_ledger(inputs):
@@ -113,43 +137,72 @@ def test_values_follow_the_ledger(inputs):
 
 
 def test_headline_without_a_score_names_what_is_missing(inputs):
-    inputs["scores"] = inputs["scores"][1:]
+    inputs = dataclasses.replace(inputs, scores=inputs.scores[1:])
     with pytest.raises(InputError, match="no score of tiny-random on cmb by answer"):
         values(inputs)
 
 
-def typeset(inputs: dict, folder: Path, demo: bool = True) -> tuple[Path, Path]:
+def typeset(inputs: Files, folder: Path, demo: bool = True) -> tuple[Path, Path]:
     values(inputs, demo)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    for name in ("mixture", "curation", "loss", "accuracy"):
+    for name in FIGURES:
         (figures / f"{name}.svg").write_text(SVG, "utf-8")
     out = folder / "paper.pdf", folder / "tables"
-    build(inputs["out"], figures, ROOT / "paper", *out)
+    build(inputs.ledger.with_name("values.json"), figures, ROOT / "paper", *out)
     return out
+
+
+def words(pdf: Path) -> str:
+    pages = pypdf.PdfReader(pdf).pages
+    return " ".join(" ".join(page.extract_text() for page in pages).split())
 
 
 @pytest.mark.parametrize("demo", [True, False])
 def test_pdf_shows_the_values_and_the_mark_of_a_demo(inputs, tmp_path, demo):
     pdf, _ = typeset(inputs, tmp_path, demo)
-    pages = pypdf.PdfReader(pdf).pages
-    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    text = words(pdf)
     assert "turns 40 raw rows into 30 clean" in text
     assert "34.6 %" in text and "1,234 questions" in text
     assert "difference is −10.0 points (−20.0 to +5.0), p = 0.012 by an exact" in text
+    assert "10.0 points lower than the base model’s" in text and "includes no difference" in text
     assert "The answer key is that of 2024-02-21." in text
-    assert ("DEMONSTRATION BUILD" in text) is demo
+    assert "Not run in this build. This build has one experiment" in text
+    assert "named “CollectiveSFT” has 72.45 %" in text and "base unknown" in text
+    marks = ["DEMONSTRATION BUILD" in page.extract_text() for page in pypdf.PdfReader(pdf).pages]
+    assert all(marks) if demo else not any(marks)
+
+
+def test_pdf_of_a_better_model_with_experiments_reads_the_other_way(inputs, tmp_path):
+    found = json.loads(json.dumps(AGAINST))
+    found["corrected"] |= {"p": 1e-9, "difference": {"macro": bounds(0.2)}}
+    write_json(inputs.scores[1], score("tiny", 0.4, against=found))
+    other = tmp_path / "exam-only.json"
+    write_json(other, score("exam-only", 0.1))
+    comparison = tmp_path / "exam.json"
+    write_json(comparison, a_comparison("exam-only", -0.3, p=0.0004, first="tiny"))
+    inputs = dataclasses.replace(
+        inputs,
+        scores=[*inputs.scores, other],
+        experiments=[inputs.recipe, *inputs.planned],
+        comparisons=[*inputs.comparisons, comparison],
+        planned=[],
+    )
+    text = words(typeset(inputs, tmp_path)[0])
+    assert "20.0 points higher than the base model’s" in text and "leaves out no difference" in text
+    assert "compare 1 experiment with it" in text and "(−30.0 points)" in text
+    assert "Not run in this build" not in text and "not run in this build" not in text
+    assert "p < 0.001" in text
 
 
 def test_pdf_names_what_was_left_out(inputs, tmp_path):
-    ledger = json.loads(inputs["files"]["ledger"].read_bytes())
+    ledger = json.loads(inputs.ledger.read_bytes())
     ledger["order"].append("nlpec")
     ledger["datasets"]["nlpec"] = {"read": counts(0)}
     ledger["left_out"] = {"nlpec": "train.json: it has no address"}
-    write_json(inputs["files"]["ledger"], ledger)
+    write_json(inputs.ledger, ledger)
     pdf, tables = typeset(inputs, tmp_path)
-    pages = pypdf.PdfReader(pdf).pages
-    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    text = words(pdf)
     assert "fetches 1 training set (1 more could not be had), turns 40 raw rows" in text
     assert "This run does without 1 set of its configuration" in text
     assert "NLPEC (train.json: it has no address)" in text
@@ -159,10 +212,59 @@ def test_pdf_names_what_was_left_out(inputs, tmp_path):
 
 
 def test_pdf_of_a_whole_run_speaks_of_nothing_left_out(inputs, tmp_path):
-    pages = pypdf.PdfReader(typeset(inputs, tmp_path)[0]).pages
-    text = " ".join(" ".join(page.extract_text() for page in pages).split())
+    text = words(typeset(inputs, tmp_path)[0])
     assert "fetches 1 training set, turns" in text
-    assert "does without" not in text and "lacks" not in text and "left out" not in text
+    assert "does without" not in text and "lacks" not in text and "left out of" not in text
+
+
+def test_pdf_without_contamination_or_comparison_stays_grammatical(inputs, tmp_path):
+    none = {"items_found": 0, "examples_found": 0, "examples_by_dataset": {}, "dropped": False}
+    changed(inputs.contamination, **none)
+    changed(inputs.scores[1], against=None, key={"date": None, "sha256": "0"})
+    text = words(typeset(inputs, tmp_path)[0])
+    assert "0 were found in the training data, in 0 examples. In this run they were left in" in text
+    assert "share nothing recognisable" not in text and "McNemar test]" not in text
+    assert "The answer key is" not in text
+
+
+def test_pdf_is_tagged_embedded_and_linked(inputs, tmp_path):
+    """PDF/UA-1 and PDF/A-2a as the compiler checks them; and what a reader uses of it."""
+    reader = pypdf.PdfReader(typeset(inputs, tmp_path)[0])
+    root = reader.trailer["/Root"]
+    assert root["/MarkInfo"]["/Marked"] and root["/Lang"].startswith("en")
+    assert root["/ViewerPreferences"]["/DisplayDocTitle"]
+    metadata = root["/Metadata"].get_object().get_data().decode("utf-8")
+    assert "pdfuaid" in metadata and "pdfaid" in metadata
+    assert reader.metadata.title.startswith("CollectiveSFT") and reader.metadata.subject
+    outline = {entry.title for entry in reader.outline if not isinstance(entry, list)}
+    sections = re.findall(r"^= ([^<\n]+?)(?: <.*)?$", MANUSCRIPT, re.M)
+    assert len(sections) > 9 and {*sections, "References"} == outline
+    assert len(described(root["/StructTreeRoot"])) == len(FIGURES)
+    assert all(font_is_embedded(font) for page in reader.pages for font in fonts(page))
+    links = [a.get_object() for page in reader.pages for a in page.get("/Annots", [])]
+    assert any("/URI" in link.get("/A", {}) for link in links), "no link out of the paper"
+    assert any("/Dest" in link or "/D" in link.get("/A", {}) for link in links), "no link inside"
+
+
+def described(node) -> list[str]:
+    """Alternative texts of all figures in the structure tree."""
+    node = node.get_object() if hasattr(node, "get_object") else node
+    if isinstance(node, list):
+        return [text for child in node for text in described(child)]
+    if not isinstance(node, dict):
+        return []
+    own = [node["/Alt"]] if node.get("/S") == "/Figure" and node.get("/Alt") else []
+    return own + (described(node["/K"]) if "/K" in node else [])
+
+
+def fonts(page) -> list:
+    return [font.get_object() for font in page["/Resources"].get("/Font", {}).values()]
+
+
+def font_is_embedded(font) -> bool:
+    inner = font["/DescendantFonts"][0].get_object() if "/DescendantFonts" in font else font
+    descriptor = inner["/FontDescriptor"].get_object()
+    return any(key in descriptor for key in ("/FontFile", "/FontFile2", "/FontFile3"))
 
 
 def test_same_values_same_bytes(inputs, tmp_path):
@@ -170,8 +272,37 @@ def test_same_values_same_bytes(inputs, tmp_path):
     second, again = typeset(inputs, tmp_path / "b")
     assert first.read_bytes() == second.read_bytes()
     names = sorted(path.name for path in tables.iterdir())
-    assert names == [f"{n}.{s}" for n in ("datasets", "drops", "scores") for s in ("csv", "tex")]
+    kinds = ("ablations", "agreement", "categories", "clinical", "datasets", "drops", "scores")
+    assert names == [f"{n}.{s}" for n in kinds for s in ("csv", "tex")]
     assert all((tables / n).read_bytes() == (again / n).read_bytes() for n in names)
+    assert ",no,experiment,,,,,,,," in (tables / "ablations.csv").read_text("utf-8")
+
+
+# What may hold a digit in the manuscript.
+_CODE = (
+    r"//[^\n]*",  # comments
+    r"@[\w-]+|<[\w-]+>",  # references, labels and keys of citations
+    r"width: \d+%",
+    r"p\.\w+",
+)
+
+
+def typed_numbers(text: str) -> list[str]:
+    """Digits in the manuscript that are no code."""
+    for pattern in _CODE:
+        text = re.sub(pattern, "", text)
+    text = re.sub(r"(==|>|<) [01]\b", "", text)  # comparisons: one thing or none
+    return re.findall(r".{0,30}\d.{0,10}", text)
+
+
+def test_no_number_is_typed_in_the_manuscript():
+    assert typed_numbers(MANUSCRIPT) == []
+    assert typed_numbers("an accuracy of 72.45 %") and typed_numbers("on 3 sets")
+
+
+def test_every_figure_of_stage_five_stands_in_the_manuscript():
+    table = (ROOT / "workflow/rules/common.smk").read_text("utf-8").split("FIGURE_TABLE = {")[1]
+    assert sorted(FIGURES) == sorted(re.findall(r'^    "(\w+)": \{$', table, re.M))
 
 
 def test_a_manuscript_that_does_not_compile_says_why(inputs, tmp_path):
@@ -181,7 +312,8 @@ def test_a_manuscript_that_does_not_compile_says_why(inputs, tmp_path):
     (paper / "main.typ").write_text("#no-such-function()", "utf-8")
     (paper / "references.bib").write_text("", "utf-8")
     with pytest.raises(UserError, match="no-such-function"):
-        build(inputs["out"], tmp_path, paper, tmp_path / "p.pdf", tmp_path / "t")
+        out = tmp_path / "p.pdf", tmp_path / "t"
+        build(inputs.ledger.with_name("values.json"), tmp_path, paper, *out)
     assert not (tmp_path / "p.pdf").exists()
 
 
