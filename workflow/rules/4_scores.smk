@@ -110,7 +110,8 @@ rule scores_agree:
             f"--answers {name}={path}" for name, path in protocol_answers(wildcards).items()
         ],
     shell:
-        "python -m collectivesft scores agree {params.answers} --out {output.agreement} 2> {log}"
+        "python -m collectivesft scores agree {params.answers} --benchmark {wildcards.benchmark}"
+        " --out {output.agreement} 2> {log}"
 
 
 rule scores_submit:

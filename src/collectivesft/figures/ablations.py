@@ -88,6 +88,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
         axes[panel].set_xlabel(label)
         axes[panel].tick_params(axis="y", length=0)
         axes[panel].grid(False, axis="y")
+        style.at_least(axes[panel], "x", 10)
     axes["macro"].set_yticks(range(len(rows)), [_name(row) for row in rows])
     axes["macro"].set_ylim(len(rows) - 0.5, -0.5)
     style.source_line(figure, _words(rows))
@@ -106,7 +107,7 @@ def _draw_difference(axes, row: dict, y: int) -> None:
     else:
         bounds = row["difference_low"], row["difference_high"]
         style.mark(axes, row["difference"], y, row["role"], *bounds)
-        style.behind(axes, y, f"{row['difference']:+.1f}  {style.p_text(row['p'])}")
+        style.behind(axes, y, f"{style.signed(row['difference'])}  {style.p_text(row['p'])}")
 
 
 def _words(rows: list[dict]) -> str:

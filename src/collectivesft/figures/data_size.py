@@ -103,24 +103,27 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
         [row["examples"] for row in series], [row["accuracy"] for row in series],
         color=style.TUNED_COLOUR, linewidth=1.0, zorder=1,
     )  # fmt: skip
-    for row in (row for row in rows if row["role"] != "base"):
-        _draw_point(axes, row)
+    order = sorted(rows, key=lambda row: (row["role"] != "headline", row["series"] != "fraction"))
+    texts = [_draw_point(axes, row) for row in order if row["role"] != "base"]
     axes.set_xscale("log")
     _limit(axes, [row["examples"] for row in rows if row["role"] != "base"])
     axes.set_xlabel("training examples (log scale)")
     axes.set_ylabel("macro accuracy (%)")
+    style.at_least(axes, "y", 10)
+    style.hide_overlaps(figure, texts)
     style.source_line(figure, _words(rows, series))
     style.save(figure, out, rows)
 
 
-def _draw_point(axes, row: dict) -> None:
+def _draw_point(axes, row: dict):
+    """A point with its interval; returns its name, which may be hidden later."""
     same = row["series"] == "fraction"
     colour = style.TUNED_COLOUR if same else style.OTHER_COLOUR
     axes.plot((row["examples"],) * 2, (row["low"], row["high"]), color=colour, linewidth=1.3)
     axes.plot(
         row["examples"], row["accuracy"], "o" if same else "s", color=colour, markersize=6, zorder=3
     )
-    axes.annotate(
+    return axes.annotate(
         short(row["title"], 34) if same else short(row["title"], 22),
         (row["examples"], row["accuracy"]), (6, 4 if same else -8), textcoords="offset points",
         fontsize=8 if same else 6.5, color="black" if same else "#555555",

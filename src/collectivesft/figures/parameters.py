@@ -12,7 +12,8 @@ from collectivesft.figures.labels import short
 
 # A size as names state it: 7B, 1.8B; not the 8x7B of a mixture of experts.
 _SIZE = re.compile(r"(?<![\dx.])(\d+(?:\.\d+)?)B(?![A-Za-z])")
-_LABELLED = 12  # the best entries that are named; the others would hide each other
+
+_OFFSETS = {"headline": 6, "base": -6}  # points; they have the same size
 
 
 def draw_files(
@@ -107,9 +108,9 @@ def draw(rows: list[dict[str, Any]], out: Path, date: str = "", demo: bool = Fal
     """
     figure, axes = style.new(height=3.9)
     known = [row for row in rows if row["billions"] != ""]
-    best = sorted((row for row in known if row["role"] == "reference"), key=_accuracy)[-_LABELLED:]
-    for row in known:
-        _draw_point(axes, row, named=row["role"] != "reference" or row in best)
+    order = {"headline": 0, "base": 1, "experiment": 2, "reference": 3}
+    known.sort(key=lambda row: (order[row["role"]], -row["accuracy"]))
+    texts = [_draw_point(axes, row) for row in known]
     axes.set_xscale("log")
     sizes = [row["billions"] for row in known]
     axes.set_xlim(min(sizes) / 2, max(sizes) * 3)
@@ -117,15 +118,14 @@ def draw(rows: list[dict[str, Any]], out: Path, date: str = "", demo: bool = Fal
     axes.xaxis.set_minor_formatter(style.no_labels())
     axes.set_xlabel("parameters (log scale)")
     axes.set_ylabel("macro accuracy (%)")
+    style.at_least(axes, "y", 10)
+    style.hide_overlaps(figure, texts)  # own models first, then the best entries
     style.source_line(figure, _words(rows, date, demo))
     style.save(figure, out, rows)
 
 
-def _accuracy(row: dict) -> float:
-    return row["accuracy"]
-
-
-def _draw_point(axes, row: dict, named: bool) -> None:
+def _draw_point(axes, row: dict):
+    """A point with its interval; returns its name, which may be hidden later."""
     colour = style.ROLE_COLOURS[row["role"]]
     if "" not in (row["low"], row["high"]):
         axes.plot((row["billions"],) * 2, (row["low"], row["high"]), color=colour, linewidth=1.3)
@@ -135,13 +135,13 @@ def _draw_point(axes, row: dict, named: bool) -> None:
         row["billions"], row["accuracy"], marker, color=colour, markerfacecolor=face,
         markersize=5 if row["role"] == "reference" else 6.5, zorder=3,
     )  # fmt: skip
-    if named:
-        name = f"{row['model']} (base)" if row["role"] == "base" else short(row["title"], 30)
-        own = row["role"] != "reference"
-        axes.annotate(
-            name, (row["billions"], row["accuracy"]), (6, 0), textcoords="offset points",
-            va="center", fontsize=7.5 if own else 6.5, color="black" if own else "#555555",
-        )  # fmt: skip
+    name = f"{row['model']} (base)" if row["role"] == "base" else short(row["title"], 30)
+    own = row["role"] != "reference"
+    return axes.annotate(
+        name, (row["billions"], row["accuracy"]), (6, _OFFSETS.get(row["role"], 0)),
+        textcoords="offset points", va="center", fontsize=7.5 if own else 6.5,
+        color="black" if own else "#555555",
+    )  # fmt: skip
 
 
 def _words(rows: list[dict], date: str, demo: bool) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import functools
+import re
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -100,6 +101,7 @@ def mosaic(layout: list[list[str]], height: float, width: float = 7.2, **kwargs:
 
 def source_line(figure, text: str) -> None:
     """A small line below the figure that says where its numbers come from; wraps when long."""
+    text = re.sub(r"(\d) %", "\\1\N{NO-BREAK SPACE}%", text)
     figure.supxlabel(textwrap.fill(text, 130), fontsize=7, color="#666666", x=0.01, ha="left")
 
 
@@ -189,8 +191,8 @@ def ink_on(colour: tuple[float, ...]) -> str:
 
 
 def rectangle(x: float, y: float, colour: Any):
-    """A cell of a heat map around a point, with a white edge."""
-    look = {"facecolor": colour, "edgecolor": "white", "linewidth": 0.8}
+    """A cell of a heat map around a point, with a light edge."""
+    look = {"facecolor": colour, "edgecolor": "#E0E0E0", "linewidth": 0.6}
     return patches.Rectangle((x - 0.5, y - 0.5), 1, 1, **look)
 
 
@@ -211,6 +213,32 @@ def behind(axes, y: float, text: str) -> None:
         text, (1, y), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
         va="center", fontsize=7.5, annotation_clip=False,
     )  # fmt: skip
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A change with its sign; none has no sign."""
+    text = f"{value:+.{digits}f}".replace("-", "−")
+    return text if float(f"{value:.{digits}f}") else f"{0:.{digits}f}"
+
+
+def at_least(axes, axis: str, span: float) -> None:
+    """Widen an axis of percent to this span, so that no difference is not drawn as a large one."""
+    low, high = getattr(axes, f"get_{axis}lim")()
+    if high - low < span:
+        middle = (low + high) / 2
+        getattr(axes, f"set_{axis}lim")(middle - span / 2, middle + span / 2)
+
+
+def hide_overlaps(figure, texts: Sequence[Any]) -> None:
+    """Hide each text that runs into one before it in the sequence."""
+    figure.draw_without_rendering()
+    shown: list[Any] = []
+    for text in texts:
+        box = text.get_window_extent()
+        if any(box.overlaps(other) for other in shown):
+            text.set_visible(False)
+        else:
+            shown.append(box)
 
 
 def p_text(p: float) -> str:

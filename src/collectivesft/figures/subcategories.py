@@ -108,8 +108,8 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
         figure,
         f"Benchmark {rows[0]['benchmark']}, protocol {rows[0]['protocol']}. Accuracy in percent,"
         f" from {low:.0f} (white) to {high:.0f} (dark); change in points, with its sign."
-        " Bold: whole categories. Few items make a cell uncertain: intervals are in the table"
-        " beside the figure. Source: scores.json",
+        " Black names: whole categories. Few items make a cell uncertain: intervals are in the"
+        " table beside the figure. Source: scores.json",
     )
     style.save(figure, out, rows)
 
@@ -119,11 +119,16 @@ def _changed(row: dict) -> bool:
 
 
 def _lines(rows: list[dict]) -> list[tuple[str, str]]:
-    """Categories, each followed by its sub-categories."""
+    """Categories, each followed by its sub-categories in the order of the labels."""
     found = list(dict.fromkeys((row["category"], row["subcategory"]) for row in rows))
     categories = [category for category, subcategory in found if not subcategory]
-    own = {name: [line for line in found if line[0] == name and line[1]] for name in categories}
-    return [line for name in categories for line in [(name, ""), *own[name]]]
+    known = list(SUBCATEGORIES)
+    lines = []
+    for name in categories:
+        own = [line for line in found if line[0] == name and line[1]]
+        own.sort(key=lambda line: known.index(line[1]) if line[1] in known else len(known))
+        lines += [(name, ""), *own]
+    return lines
 
 
 def _columns(rows: list[dict]) -> list[tuple[str, str]]:
@@ -143,7 +148,7 @@ def _range(rows: list[dict]) -> tuple[float, float]:
 def _cell(axes, x: int, y: int, value: Any, colour, signed: bool, numbers: bool) -> None:
     axes.add_patch(style.rectangle(x, y, colour if value != "" else "white"))
     if numbers:
-        text = "–" if value == "" else f"{value:+.0f}" if signed else f"{value:.0f}"
+        text = "–" if value == "" else style.signed(value, 0) if signed else f"{value:.0f}"
         ink = _INK if value == "" else style.ink_on(colour)
         axes.text(x, y, text, ha="center", va="center_baseline", fontsize=7.5, color=ink)
 
@@ -164,7 +169,7 @@ def _set_axes(axes, lines: list, columns: list, cells: dict) -> None:
                     ha="center" if few else "left")  # fmt: skip
     axes.set_yticks(range(len(lines)), [_line_name(line, cells) for line in lines], fontsize=7.5)
     for (_, subcategory), tick in zip(lines, axes.get_yticklabels(), strict=True):
-        tick.set_fontweight("normal" if subcategory else "bold")
+        tick.set(color="#444444" if subcategory else "black", fontsize=7.5 if subcategory else 8.5)
     axes.tick_params(axis="both", length=0)
 
 

@@ -12,11 +12,12 @@ from collectivesft.scores.paired import kappa
 from collectivesft.scores.statistics import DIGITS
 
 
-def agree(options: Sequence[str], out: Path) -> dict[str, Any]:
+def agree(options: Sequence[str], benchmark: str, out: Path) -> dict[str, Any]:
     """Compare one model's judged answers by protocol and reading; write JSON.
 
     Args:
-        options: PROTOCOL=PATH of judged answers that ``scores score`` wrote, one benchmark.
+        options: PROTOCOL=PATH of judged answers that ``scores score`` wrote, of one benchmark.
+        benchmark: its name.
 
     Returns:
         model, benchmark, and pairs. A pair has first and second (protocol and reading), items,
@@ -35,9 +36,8 @@ def agree(options: Sequence[str], out: Path) -> dict[str, Any]:
     pairs += [
         _protocols(files, answers, first, second) for first, second in combinations(answers, 2)
     ]
-    first = next(iter(answers.values()))[0]
-    benchmark = first["id"].partition(":")[0]
-    result = {"model": first["model"], "benchmark": benchmark, "pairs": pairs}
+    model = next(iter(answers.values()))[0]["model"]
+    result = {"model": model, "benchmark": benchmark, "pairs": pairs}
     write_json(out, result)
     return result
 

@@ -127,16 +127,17 @@ def agree(
     answers: Annotated[
         list[str], typer.Option(help="PROTOCOL=PATH of one model's judged answers; repeatable.")
     ],
+    benchmark: Annotated[str, typer.Option(help="The benchmark's name in results.")],
     out: Out,
 ) -> None:
     """Say how far the readings and the protocols of one model agree.
 
-    Example: collectivesft scores agree --answers answer=cmb.answer.answers.jsonl
+    Example: collectivesft scores agree --benchmark cmb --answers answer=cmb.answer.answers.jsonl
     --answers likelihood=cmb.likelihood.answers.jsonl --out cmb.agreement.json
     """
     from collectivesft.scores.agreement import agree as run
 
-    run(answers, out)
+    run(answers, benchmark, out)
 
 
 @app.command()
