@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -16,10 +17,14 @@ DEMO = ROOT / "resources/demo/raw"
 
 
 def rules() -> dict[str, str]:
-    """Name to text of every rule."""
+    """Name to text of every rule; one that a loop makes from a table stands by its pattern."""
     found = {}
     for path in RULE_FILES:
-        parts = re.split(r"^rule (\w+):\n", path.read_text(encoding="utf-8"), flags=re.M)
+        text = path.read_text(encoding="utf-8")
+        for loop in re.findall(r"^for .*:\n\n((?:    .*\n|\n)+)", text, flags=re.M):
+            name = re.search(r'name:\n +f"(\w+)_\{\w+\}"', loop)[1]
+            text = text.replace(loop, dedent(loop).replace("rule:\n", f"rule {name}_each:\n", 1))
+        parts = re.split(r"^rule (\w+):\n", text, flags=re.M)
         found |= dict(zip(parts[1::2], parts[2::2], strict=True))
     return found
 
@@ -39,7 +44,8 @@ def test_rule_names_everything_it_needs(name, directive):
 @pytest.mark.parametrize("name", RULES)
 def test_rule_calls_one_command_of_its_own_stage(name):
     text = RULES[name]
-    commands = re.findall(r"python -m (?:\{params.launch\})?collectivesft (\w+) ([\w-]+)", text)
+    verb = r"([\w-]+|\{params.command\})"
+    commands = re.findall(rf"python -m (?:\{{params.launch\}})?collectivesft (\w+) {verb}", text)
     assert len(commands) == 1
     assert name.split("_")[0] == commands[0][0]
     assert "2> {log}" in text

@@ -69,7 +69,9 @@ def results(place: Path) -> Path:
 
 @pytest.mark.slow
 def test_everything_is_made(results):
-    for name in ("mixture", "curation", "loss", "accuracy"):
+    figures = {path.stem for path in (results / "5_figures").iterdir()}
+    assert len(figures) == 11
+    for name in figures:
         for suffix in ("svg", "pdf", "png", "csv"):
             assert (results / f"5_figures/{name}.{suffix}").stat().st_size > 100
     for name in ("6_paper/paper.pdf", "7_hub/tiny/README.md", "7_hub/tiny/manifest.json"):

@@ -230,12 +230,14 @@ def at_least(axes, axis: str, span: float) -> None:
 
 
 def hide_overlaps(figure, texts: Sequence[Any]) -> None:
-    """Hide each text that runs into one before it in the sequence."""
+    """Hide each name of a point that runs into an earlier name, or over another point."""
     figure.draw_without_rendering()
+    points = [text.axes.transData.transform(text.xy) for text in texts]
     shown: list[Any] = []
     for text in texts:
         box = text.get_window_extent()
-        if any(box.overlaps(other) for other in shown):
+        covers = any(box.contains(x, y) for x, y in points)
+        if covers or any(box.overlaps(other) for other in shown):
             text.set_visible(False)
         else:
             shown.append(box)
