@@ -30,6 +30,7 @@ localrules:
     figures_accuracy,
     paper_values,
     paper_build,
+    paper_pages,
     hub_publish,
 
 
@@ -40,6 +41,7 @@ rule all:
     default_target: True
     input:
         f"{PAPER}/paper.pdf",
+        f"{PAPER}/pages",
         expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
         f"{SCORES}/table.csv",
         SUBMISSIONS,

@@ -62,6 +62,25 @@ SUBMISSIONS = [
     f"{SCORES}/{HEADLINE}/cmb.{protocol}.submission.json"
     for protocol in (EVALUATION["cmb"]["protocols"] if WHOLE else [])
 ]
+# Pages of the report, by category and title.
+PAGES = [
+    ("Scores/All models", f"{SCORES}/table.md"),
+    *(
+        (
+            f"Scores/Categories, {model}, {benchmark}, {protocol}",
+            f"{SCORES}/{model}/{benchmark}.{protocol}.categories.csv",
+        )
+        for benchmark in CHOICE
+        for protocol in EVALUATION[benchmark]["protocols"]
+        for model in MODELS
+    ),
+    *(
+        (f"Data/{title}, {experiment}", f"{CURATED}/mixtures/{experiment}/{name}.md")
+        for title, name in (("Ledger", "ledger"), ("Data card", "data-card"))
+        for experiment in EXPERIMENTS
+    ),
+    ("Release/Model card", f"{HUB}/{HEADLINE}/README.md"),
+]
 FIGURE_NAMES = ["mixture", "curation", "loss", "accuracy"]
 
 
@@ -83,9 +102,9 @@ def code(*modules):
     return [os.path.relpath(path) for path in dependencies.files(root, list(modules))]
 
 
-def own_file(kind, name):
-    """The file of a dataset or benchmark."""
-    return os.path.relpath(Path(workflow.basedir, "src/collectivesft", kind, f"{name}.py"))
+def own_file(kind, name, suffix=".py"):
+    """The file of a dataset or benchmark, or another one of the package."""
+    return os.path.relpath(Path(workflow.basedir, "src/collectivesft", kind, f"{name}{suffix}"))
 
 
 def source_code(wildcards):
