@@ -108,8 +108,10 @@ def start_lines(config: dict, jobs: list[Job], cores: int) -> Iterator[str]:
     noun = "job" if len(jobs) == 1 else "jobs"
     yield f"Run {run}: {len(jobs)} {noun} ({parts}) on {cores} core{'s' * (cores > 1)}."
     found = estimate(jobs, run, cores)
-    yield f"Time: about {duration(found[0])}, by {found[1]}." if found else (
-        "Time: not known; no run of this configuration was measured yet."
+    yield (
+        f"Time: about {duration(found[0])}, by {found[1]}."
+        if found
+        else ("Time: not known; no run of this configuration was measured yet.")
     )
     disk = preflight.disk(config, ROOT)
     yield f"Disk: {disk.found}." + (f" {disk.remedy}." if disk.remedy else "")
@@ -156,13 +158,18 @@ def end(run: str, started: float) -> None:
 def _print_stages(rows: list[tuple[str, int, float, str]]) -> None:
     heads = ("stage", "jobs", "job time", "what", "where")
     cells = [
-        (stage, str(jobs), duration(spent), WHAT[stage], place) for stage, jobs, spent, place in rows
+        (stage, str(jobs), duration(spent), WHAT[stage], place)
+        for stage, jobs, spent, place in rows
     ]
     if not sys.stdout.isatty():
         widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
         print()
         for row in (heads, *cells):
-            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+            print(
+                "  ".join(
+                    cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+                ).rstrip()
+            )
         return
     from rich import box
     from rich.console import Console

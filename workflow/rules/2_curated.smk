@@ -185,7 +185,7 @@ rule curated_ledger:
             f"{CURATED}/mixtures/{{experiment}}/ledger.csv",
             caption="../report/ledger.rst",
             category="Data",
-            labels={"result": "Ledger, {experiment} (CSV)"},
+            labels={"result": "Ledger of {experiment} (CSV)"},
         ),
         markdown=f"{CURATED}/mixtures/{{experiment}}/ledger.md",
     log:

@@ -54,7 +54,7 @@ rule paper_build:
             f"{PAPER}/paper.pdf",
             caption="../report/paper.rst",
             category="Paper",
-            labels={"figure": "The paper"},
+            labels={"result": "The paper"},
         ),
         tables=directory(f"{PAPER}/tables"),
     log:

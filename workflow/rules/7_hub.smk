@@ -24,7 +24,7 @@ rule hub_release:
             f"{HUB}/{{experiment}}/manifest.json",
             caption="../report/manifest.rst",
             category="Release",
-            labels={"result": "Manifest, {experiment} (JSON)"},
+            labels={"result": "Manifest of {experiment} (JSON)"},
         ),
     log:
         f"{LOGS}/7_hub/{{experiment}}/release.log",

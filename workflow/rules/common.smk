@@ -67,7 +67,7 @@ PAGES = [
     ("Scores/All models", f"{SCORES}/table.md"),
     *(
         (
-            f"Scores/Categories, {model}, {benchmark}, {protocol}",
+            f"Scores/Categories of {model} - {benchmark} - {protocol}",
             f"{SCORES}/{model}/{benchmark}.{protocol}.categories.csv",
         )
         for benchmark in CHOICE
@@ -75,7 +75,7 @@ PAGES = [
         for model in MODELS
     ),
     *(
-        (f"Data/{title}, {experiment}", f"{CURATED}/mixtures/{experiment}/{name}.md")
+        (f"Data/{title} of {experiment}", f"{CURATED}/mixtures/{experiment}/{name}.md")
         for title, name in (("Ledger", "ledger"), ("Data card", "data-card"))
         for experiment in EXPERIMENTS
     ),

@@ -6,6 +6,7 @@ loads nothing, runs nothing, and takes its looks from page.css, which is written
 
 import csv
 import html
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -38,12 +39,12 @@ _PAGE = """<!doctype html>
 def write_pages(
     pages: Iterable[tuple[str, Path]], folders: Iterable[tuple[str, Path]], front: Path, out: Path
 ) -> None:
-    """Write a folder ``out`` of ``CATEGORY/TITLE.html``, and ``front.html`` for the first screen.
+    """Write a folder ``out`` of ``CATEGORY/TITLE.html``, and ``front.html``, a fragment.
 
     Args:
         pages: ``CATEGORY/TITLE`` and the Markdown or CSV file that the page shows.
         folders: ``CATEGORY`` and a folder; each CSV in it becomes a page named after its file.
-        front: Markdown file whose tables are shown on the first screen, a fragment of HTML.
+        front: Markdown file that is shown on the first screen up to the end of its first table.
 
     Raises:
         InputError: a file of another kind, or one that is too large to be shown.
@@ -57,25 +58,37 @@ def write_pages(
                 raise UserError(f"page {name!r} is named twice. Give each page its own name.")
             text = _PAGE.format(title=html.escape(Path(name).name), style=style, body=body(source))
             _write(target, source, text)
-        _write(partial / "front.html", front, markdown(front.read_text(encoding="utf-8")))
+        shown = _to_first_table(front.read_text(encoding="utf-8"))
+        _write(partial / "front.html", front, markdown(shown))
+
+
+def _to_first_table(text: str) -> str:
+    """Markdown up to the end of its first table, or all of it where there is none."""
+    lines = text.splitlines(keepends=True)
+    rows = [place for place, line in enumerate(lines) if line.startswith("|")]
+    last = next((p for p in rows if p + 1 not in rows), len(lines) - 1)
+    return "".join(lines[: last + 1])
 
 
 def _in_folders(folders: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
     for category, folder in folders:
         for path in sorted(folder.glob("*.csv")):
-            yield f"{category}/Table, {path.stem.replace('_', ' ')}", path
+            yield f"{category}/Table of {path.stem.replace('_', ' ')}", path
 
 
 def _file_name(name: str) -> str:
-    parts = name.split("/")
-    if len(parts) != 2 or not all(part.strip(". ") for part in parts):
-        raise UserError(f"page {name!r} is not CATEGORY/TITLE. Name it as in 'Scores/All models'.")
+    # A report writes the name into an address, in which a comma would begin the content.
+    if not re.fullmatch(r"\w[\w ()-]*/\w[\w .()-]*", name):
+        remedy = "Name it as in 'Scores/All models', in letters, digits, spaces, dots, (), - and _."
+        raise UserError(f"page {name!r} is not CATEGORY/TITLE. {remedy}")
     return f"{name}.html"
 
 
 def _write(target: Path, source: Path, text: str) -> None:
     if len(text.encode()) > LARGEST:
-        raise InputError(source, f"more than {LARGEST} bytes as a page", "Leave it out of the pages")
+        raise InputError(
+            source, f"more than {LARGEST} bytes as a page", "Leave it out of the pages"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8", newline="\n")
 
