@@ -195,7 +195,8 @@ def record(run: str, jobs: Iterable[Job]) -> None:
         if job.times and job.times.is_file():
             by_rule.setdefault(job.rule, []).append(seconds(job.times))
     for rule, spent in by_rule.items():
-        rows.append(dict(run=run, rule=rule, jobs=len(spent), seconds=f"{sum(spent):.2f}"))
+        total = f"{sum(spent):.2f}"
+        rows.append({"run": run, "rule": rule, "jobs": len(spent), "seconds": total})
     with open(RECORDED, "w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, ("run", "rule", "jobs", "seconds"), lineterminator="\n")
         writer.writeheader()
