@@ -6,7 +6,7 @@ CONFIG ?= config/demo.yaml
 RUN := workflow/run
 SIZE ?= 100000
 
-.PHONY: help demo real publish-demo raw-lock test test-all lint format lock containers check bundle bench clean
+.PHONY: help demo real publish-demo report raw-lock test test-all lint format lock containers check bundle bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,12 +25,15 @@ real: $(VENV) ## the same flow on real files in the folder COLLECTIVESFT_REAL_DA
 publish-demo: $(VENV) ## push the demo's model to a Hub on this machine, fetch it back, verify and use it
 	@workflow/publish-demo
 
+report: $(VENV) ## what CONFIG's run made, as one HTML file that needs no network
+	@workflow/html $(CONFIG)
+
 RAW := results/paper/1_raw
 raw-lock: $(VENV) ## record size and sha256 of the first real downloads (RAW=results/<run>/1_raw, ARGS="--accept datasets/<name>")
 	@.venv/bin/python -m collectivesft raw lock --root $(RAW) --lock config/raw.lock.yaml $(ARGS)
 
 test: $(VENV) ## all fast tests, offline
-	@.venv/bin/python -m pytest -m "not slow and not apptainer and not slurm and not gpu"
+	@.venv/bin/python -m pytest -m "not slow and not apptainer and not slurm and not gpu and not browser"
 
 test-all: $(VENV) ## every test that this machine can run
 	@.venv/bin/python -m pytest

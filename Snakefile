@@ -28,6 +28,7 @@ localrules:
     scores_table,
     paper_values,
     paper_build,
+    paper_pages,
     hub_publish,
 
 
@@ -38,6 +39,7 @@ rule all:
     default_target: True
     input:
         f"{PAPER}/paper.pdf",
+        f"{PAPER}/pages",
         expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
         f"{SCORES}/table.csv",
         SUBMISSIONS,

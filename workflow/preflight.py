@@ -63,7 +63,7 @@ def _mappings(*values) -> bool:
 def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     """All findings. ``ways`` are how it will run: any of apptainer, slurm."""
     yield from _python()
-    yield _disk(config, root, ways)
+    yield disk(config, root)
     yield from _gpus(config, root, ways)
     if "apptainer" in ways:
         yield from _apptainer(config, root)
@@ -94,7 +94,8 @@ def _recipes(config: dict, root: Path) -> list[tuple[str, str, int]]:
     return found
 
 
-def _disk(config: dict, root: Path, ways: list[str]) -> Row:
+def disk(config: dict, root: Path) -> Row:
+    """Free disk, and a lower bound of what the run needs."""
     recipes = _recipes(config, root)
     sizes = {parameters for _, _, parameters in recipes}
     needed = sum(BASE_BYTES * size for size in sizes)

@@ -35,12 +35,17 @@ class StageGroup(TyperGroup):
         if name not in STAGES:
             return None
         module = importlib.import_module(f"collectivesft.{name}.cli")
-        command = typer.main.get_command(module.app)
-        command.short_help = STAGES[name]
+        # Not get_command, which would offer each stage to install the shell's completion.
+        command = typer.main.get_group(module.app)
+        command.name, command.short_help = name, STAGES[name]
+        verb = next(iter(command.commands))
+        command.epilog = f"Example: collectivesft {name} {verb} --help"
         return command
 
 
-app = typer.Typer(cls=StageGroup, no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    cls=StageGroup, no_args_is_help=True, epilog="Example: collectivesft raw status --help"
+)
 
 
 def _print_version(wanted: bool) -> None:

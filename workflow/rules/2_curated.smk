@@ -181,7 +181,12 @@ rule curated_ledger:
         code=code("curated/ledger.py", *SOURCE_FILES),
     output:
         ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
-        csv=f"{CURATED}/mixtures/{{experiment}}/ledger.csv",
+        csv=report(
+            f"{CURATED}/mixtures/{{experiment}}/ledger.csv",
+            caption="../report/ledger.rst",
+            category="Data",
+            labels={"result": "Ledger of {experiment} (CSV)"},
+        ),
         markdown=f"{CURATED}/mixtures/{{experiment}}/ledger.md",
     log:
         f"{LOGS}/2_curated/mixtures/{{experiment}}/ledger.log",

@@ -197,7 +197,12 @@ rule scores_table:
         leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
         code=code("scores/table.py"),
     output:
-        csv=f"{SCORES}/table.csv",
+        csv=report(
+            f"{SCORES}/table.csv",
+            caption="../report/table.rst",
+            category="Scores",
+            labels={"result": "All models (CSV)"},
+        ),
         markdown=f"{SCORES}/table.md",
         latex=f"{SCORES}/table.tex",
     log:

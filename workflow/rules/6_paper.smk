@@ -69,7 +69,7 @@ rule paper_build:
             f"{PAPER}/paper.pdf",
             caption="../report/paper.rst",
             category="Paper",
-            labels={"figure": "The paper"},
+            labels={"result": "The paper"},
         ),
         tables=directory(f"{PAPER}/tables"),
     log:
@@ -90,3 +90,37 @@ rule paper_build:
     shell:
         "python -m collectivesft paper build --values {input.values} --figures {params.figures}"
         " --manuscript {params.manuscript} --out {output.pdf} --tables {output.tables} 2> {log}"
+
+
+# Reads every stage, as a report does: tables, ledgers and cards as pages that a browser shows.
+rule paper_pages:
+    input:
+        pages=[path for _, path in PAGES],
+        tables=f"{PAPER}/tables",
+        front=f"{SCORES}/table.md",
+        code=[*code("paper/pages.py"), own_file("paper", "page", ".css")],
+    output:
+        pages=report(
+            directory(f"{PAPER}/pages"),
+            patterns=["{category}/{title}.html"],
+            caption="../report/page.rst",
+            category="{category}",
+            labels={"result": "{title}"},
+        ),
+    log:
+        f"{LOGS}/6_paper/pages.log",
+    benchmark:
+        f"{LOGS}/6_paper/pages.benchmark.tsv"
+    conda:
+        "../../envs/paper.yaml"
+    container:
+        image("paper")
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    params:
+        pages=[f"--page={name}={path}" for name, path in PAGES],
+    shell:
+        "python -m collectivesft paper pages {params.pages:q} --folder Paper={input.tables}"
+        " --front {input.front} --out {output.pages} 2> {log}"

@@ -20,7 +20,12 @@ rule hub_release:
         code=code("hub/release.py", *SOURCE_FILES),
     output:
         card=f"{HUB}/{{experiment}}/README.md",
-        manifest=f"{HUB}/{{experiment}}/manifest.json",
+        manifest=report(
+            f"{HUB}/{{experiment}}/manifest.json",
+            caption="../report/manifest.rst",
+            category="Release",
+            labels={"result": "Manifest of {experiment} (JSON)"},
+        ),
     log:
         f"{LOGS}/7_hub/{{experiment}}/release.log",
     benchmark:

@@ -64,6 +64,25 @@ SUBMISSIONS = [
 ]
 # Published scores, dated; nothing in it was run here.
 LEADERBOARD = "resources/leaderboard/cmb-exam-2024-03-16.csv"
+# Pages of the report, by category and title.
+PAGES = [
+    ("Scores/All models", f"{SCORES}/table.md"),
+    *(
+        (
+            f"Scores/Categories of {model} - {benchmark} - {protocol}",
+            f"{SCORES}/{model}/{benchmark}.{protocol}.categories.csv",
+        )
+        for benchmark in CHOICE
+        for protocol in EVALUATION[benchmark]["protocols"]
+        for model in MODELS
+    ),
+    *(
+        (f"Data/{title} of {experiment}", f"{CURATED}/mixtures/{experiment}/{name}.md")
+        for title, name in (("Ledger", "ledger"), ("Data card", "data-card"))
+        for experiment in EXPERIMENTS
+    ),
+    ("Release/Model card", f"{HUB}/{HEADLINE}/README.md"),
+]
 
 
 wildcard_constraints:
@@ -84,9 +103,9 @@ def code(*modules):
     return [os.path.relpath(path) for path in dependencies.files(root, list(modules))]
 
 
-def own_file(kind, name):
-    """The file of a dataset or benchmark."""
-    return os.path.relpath(Path(workflow.basedir, "src/collectivesft", kind, f"{name}.py"))
+def own_file(kind, name, suffix=".py"):
+    """The file of a dataset or benchmark, or another one of the package."""
+    return os.path.relpath(Path(workflow.basedir, "src/collectivesft", kind, f"{name}{suffix}"))
 
 
 def source_code(wildcards):

@@ -40,7 +40,12 @@ def release(
 ) -> None:
     """Write the model card and the manifest of a release.
 
-    Example: see the rule hub_release in workflow/rules/7_hub.smk
+    Example: collectivesft hub release --run demo --demo --repo me/model --experiment demo
+    --model model --recipe demo.yaml --base-recipe gemma-3-270m.yaml --ledger ledger.json
+    --mixture mixture.json --data-card data-card.md --contamination contamination.json
+    --history history.jsonl --table table.csv --scores a.scores.json --scores b.scores.json
+    --raw raw/cmid/manifest.json --lock envs/model-cpu.lock --card README.md
+    --manifest manifest.json
     """
     from collectivesft.hub.release import Inputs
     from collectivesft.hub.release import release as write

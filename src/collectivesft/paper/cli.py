@@ -1,5 +1,6 @@
 """Verbs of stage paper."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -89,3 +90,31 @@ def build(
     from collectivesft.paper.build import build as run
 
     run(values, figures, manuscript, out, tables)
+
+
+@app.command()
+def pages(
+    page: Annotated[
+        list[str], typer.Option(help="CATEGORY/TITLE=FILE of Markdown or CSV; give it repeatedly.")
+    ],
+    front: Annotated[Path, typer.Option(help="Markdown for the first screen of the report.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    folder: Annotated[
+        list[str] | None, typer.Option(help="CATEGORY=FOLDER: a page for each CSV in it.")
+    ] = None,
+) -> None:
+    """Turn tables, ledgers and cards into HTML pages, for the report.
+
+    Example: collectivesft paper pages --page "Scores/All models=table.md" --front table.md
+    --folder Paper=tables --out pages
+    """
+    from collectivesft.paper.pages import write_pages
+
+    write_pages(_pairs(page, "--page"), _pairs(folder or (), "--folder"), front, out)
+
+
+def _pairs(options: Iterable[str], name: str) -> list[tuple[str, Path]]:
+    """NAME=PATH as pairs; a name has no equals sign."""
+    if wrong := [option for option in options if "=" not in option]:
+        raise typer.BadParameter(f"{wrong[0]!r} is not NAME=PATH", param_hint=name)
+    return [(option.partition("=")[0], Path(option.partition("=")[2])) for option in options]

@@ -1,0 +1,229 @@
+"""README and docs: every command in them runs, or is named here with the reason why it cannot.
+
+A command that no line of PLANS matches fails, so that text and programs cannot drift apart:
+``help`` runs nothing, but every option must exist; ``make`` is a dry run of make; ``plan`` is a dry
+run of the workflow; ``real`` runs as it stands in a copy of the repository; ``bash`` is parsed only.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+from collectivesft import cli
+
+ROOT = Path(__file__).parents[2]
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "config/models/README.md"]
+GUIDES = {"extend-benchmark.md", "data.md", "download.md"}  # written beside these, may come later
+ENGINE = r"(?:[A-Z_]+=\S+ )*(?:workflow/run|snakemake)\b"
+
+# The first pattern that matches a command says how it is tried, and where it is only parsed, why.
+PLANS: list[tuple[str, str, str]] = [
+    (r"^collectivesft --install-completion$", "bash", "writes into the home folder"),
+    (r"^collectivesft\b.* --help$|^collectivesft --help$", "real", ""),
+    (r"^collectivesft (raw fetch|curated read) .*ward_qa", "real", ""),
+    (r"^(?:[A-Z_]+=\S+ )*collectivesft\b", "help", ""),
+    (r"^python -m collectivesft\b", "help", ""),
+    (r"^(?:[A-Z_]+=\S+ )*make\b", "make", ""),
+    (rf"^{ENGINE}.*(apptainer|conda|profile)", "bash", "needs images or a cluster"),
+    (rf"^{ENGINE}", "plan", ""),
+    (r"^PROFILE=\S+ workflow/slurm\b", "bash", "needs Slurm; tests/slurm runs it"),
+    (r"^workflow/fingerprint\b", "bash", "needs a finished run; .ci/run runs it"),
+    (r"^envs/install\b", "bash", "downloads an environment"),
+    (r"^rm -rf (results|logs)/", "bash", "removes results"),
+    (r"^UPDATE_GOLDEN=1 pytest\b", "bash", "writes into the repository"),
+    (r"^pytest\b", "bash", "a test inside of a test"),
+    (r"^git clone\b|^cd |^cp -r|^export \w+=|^source |^tmux |^squeue\b", "bash", "the shell's"),
+    (r"^(hf|pip|uv|python3?) ", "bash", "needs the Hub or an index"),
+]  # fmt: skip
+
+
+def fences(path: Path) -> list[tuple[str, str, str]]:
+    """``(name of the file in the line above or "", language, content)`` of every fenced block."""
+    text = path.read_text(encoding="utf-8")
+    pattern = r"(?:^`([\w./-]+)`:\n\n)?^(`{3,})(\w*)[^\n]*\n(.*?)^\2$"
+    return [(m[1] or "", m[3], m[4]) for m in re.finditer(pattern, text, re.M | re.S)]
+
+
+def commands(path: Path) -> list[str]:
+    """The commands in a file's bash blocks, comments and line continuations taken out."""
+    found = []
+    for _, language, content in fences(path):
+        if language in ("bash", "sh", "shell", "console"):
+            for line in content.replace("\\\n", " ").splitlines():
+                line = re.sub(r"(^|\s)#.*$", "", line).strip()
+                found += [part.strip() for part in re.split(r"&&|;(?!.*\")", line) if part.strip()]
+    return found
+
+
+ALL = [(path.name, command) for path in DOCS for command in commands(path)]
+
+
+def plan_of(command: str) -> str:
+    for pattern, how, _ in PLANS:
+        if re.search(pattern, command):
+            return how
+    raise AssertionError(f"{command!r}: no line of PLANS says how to try it")
+
+
+def environment() -> dict[str, str]:
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    more = {"PATH": path, "COLLECTIVESFT_REAL_DATA": "/nowhere"}
+    return os.environ | more
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess:
+    env = environment() | {"PYTHONPATH": str(folder / "src")}
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory) -> Path:
+    """A copy of the repository with the files that docs/extend.md shows."""
+    folder = tmp_path_factory.mktemp("copy")
+    ignore = shutil.ignore_patterns("__pycache__")
+    for name in ("src", "config"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignore)
+    for name in ("Snakefile", "workflow", "resources", "envs", "paper", "containers", "Makefile", "benchmarks"):  # fmt: skip  # noqa: E501
+        (folder / name).symlink_to(ROOT / name)
+    for name, _, content in fences(ROOT / "docs/extend.md"):
+        if name:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("file", "command"), ALL, ids=[f"{f}: {c[:60]}" for f, c in ALL])
+def test_a_command_is_known_and_parsed(file, command):
+    plan_of(command)
+    placeholders = re.sub(r"<[^<>]+>", "X", command)
+    parsed = subprocess.run(["bash", "-n", "-c", placeholders], capture_output=True, text=True, check=False)  # fmt: skip  # noqa: E501
+    assert parsed.returncode == 0, parsed.stderr
+
+
+def chosen(how: str) -> list[str]:
+    return sorted({command for _, command in ALL if plan_of_or_none(command) == how})
+
+
+def plan_of_or_none(command: str) -> str | None:
+    return next((how for pattern, how, _ in PLANS if re.search(pattern, command)), None)
+
+
+INLINE = sorted(
+    {
+        code
+        for path in DOCS
+        for code in re.findall(r"`(collectivesft [a-z][^`\n]*)`", path.read_text(encoding="utf-8"))
+    }
+)
+
+
+@pytest.mark.parametrize("command", [*chosen("help"), *INLINE])
+def test_stage_verb_and_options_exist(command):
+    words = command.split("collectivesft ", 1)[1].partition(" -- ")[0].split()
+    group = typer.main.get_group(cli.app)
+    if words[0].isupper() or words[0].startswith("-"):  # STAGE VERB, --help
+        return
+    stage = group.get_command(None, words[0])
+    assert stage is not None, f"no stage {words[0]!r}"
+    if len(words) == 1 or not re.match(r"[a-z]", words[1]):
+        return
+    verb = stage.commands.get(words[1])
+    assert verb is not None, f"no verb {words[1]!r} in stage {words[0]}"
+    known = {"--help"} | {name for p in verb.params for name in (*p.opts, *p.secondary_opts)}
+    used = {word.partition("=")[0] for word in words[2:] if word.startswith("--")}
+    assert used <= known, f"no such option: {', '.join(sorted(used - known))}"
+
+
+@pytest.mark.parametrize("command", chosen("make"))
+def test_make_knows_its_target(command):
+    clean = re.sub(r"^(?:[A-Z_]+=\S+ )*make", "make --dry-run", command)
+    done = run(clean, ROOT)
+    assert done.returncode == 0, done.stderr
+    for name in re.findall(r"CONFIG=(\S+)", command):
+        if name != "config/ward.yaml":  # of docs/extend.md
+            assert (ROOT / name).is_file()
+
+
+def test_the_two_commands_of_the_readme():
+    first = next(
+        content for _, language, content in fences(ROOT / "README.md") if language == "bash"
+    )
+    assert [line.split("#")[0].strip() for line in first.splitlines()] == ["make demo", "make test"]
+
+
+@pytest.mark.parametrize("command", chosen("real"))
+def test_a_command_runs_as_it_stands(command, copy):
+    if command.endswith("--help"):
+        command = command.replace("collectivesft", "python -m collectivesft", 1)
+    elif "curated read" in command and not (copy / "my/ward_qa/manifest.json").is_file():
+        earlier = next(c for c in chosen("real") if "raw fetch" in c)
+        assert run(earlier, copy).returncode == 0
+    done = run(command, copy)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_worked_dataset_reads_what_the_guide_says(copy):
+    import polars as pl
+
+    for command in [c for c in commands(ROOT / "docs/extend.md") if c.startswith("collectivesft")]:
+        done = run(command, copy)
+        assert done.returncode == 0, done.stderr
+    kept = pl.read_parquet(copy / "my/read.parquet")
+    assert kept["id"].to_list() == ["ward_qa:1", "ward_qa:2"]
+    first = kept["messages"][0].to_list()
+    assert first[0] == {"role": "user", "content": "心内科患者问：阿司匹林应该饭前还是饭后吃？"}
+    assert pl.read_parquet(copy / "my/dropped.parquet")["reason"].to_list() == ["empty_question"]
+    ledger = json.loads((copy / "my/ledger.json").read_text("utf-8"))["datasets"]["ward_qa"]
+    assert (ledger["rows_in"], ledger["kept"]) == (3, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", chosen("plan"))
+def test_the_workflow_plans_what_a_command_asks_for(command, copy):
+    """A dry run; config/config.yaml is the default of a bare snakemake."""
+    words = shlex.split(command)
+    if words[0] == "workflow/run":
+        words = ["snakemake", "--configfile", *words[1:]]
+    dry = [word for word in words if word not in ("-n", "--dry-run")]
+    done = run(shlex.join([*dry, "--dry-run", "--quiet"]), copy)
+    assert done.returncode == 0, done.stderr
+    assert "total" in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_the_worked_experiment_is_planned_with_its_dataset_and_model(copy):
+    done = run("snakemake --configfile config/ward.yaml --cores 1 --dry-run", copy)
+    assert done.returncode == 0, done.stderr
+    whole = done.stdout + done.stderr
+    assert "results/ward/2_curated/ward_qa/read.parquet" in whole
+    assert "config/models/ward-random.yaml" in whole
+    assert "results/ward/3_sft/ward/model" in whole
+    names = yaml.safe_load((copy / "config/ward.yaml").read_text("utf-8"))["datasets"]
+    assert f"{len(names)}" in re.search(r"curated_read +(\d+)", whole)[1]
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_links_between_files_lead_somewhere(path):
+    text = re.sub(r"^(`{3,}).*?^\1$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"https?:|mailto:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists() or there.name in GUIDES, target
+        if anchor and there.suffix == ".md":
+            heads = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.M)
+            slugs = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+            assert anchor in slugs, target
