@@ -1,4 +1,4 @@
-"""CMExam, the Chinese national medical licensing examination: an open stand-in, asked as CMB asks."""
+"""CMExam, the Chinese national medical licensing examination, asked in CMB's protocol."""
 
 import re
 from collections.abc import Iterator

@@ -1,6 +1,5 @@
 """MedBench: it keeps its answers, so a run ends with a file to upload and no score of ours."""
 
-import os
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -69,7 +68,11 @@ def _question(row: Row) -> str:
 
 def _shared(questions: list[str]) -> str:
     """The whole lines that all questions of a task begin with: its instruction and examples."""
-    common = os.path.commonprefix(questions) if len(questions) > 1 else ""
+    # The first and last in their order have least in common.
+    first, last = (min(questions), max(questions)) if len(questions) > 1 else ("", "")
+    pairs = enumerate(zip(first, last, strict=False))
+    end = next((i for i, (one, other) in pairs if one != other), min(len(first), len(last)))
+    common = first[:end]
     return common[: common.rfind("\n") + 1]
 
 

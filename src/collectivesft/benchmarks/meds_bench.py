@@ -32,29 +32,44 @@ _FOLDERS = {
 }
 CATEGORIES = {label: label for label, _ in _FOLDERS.values()}
 _METRICS = {"task123": "first_word", "task42": "overlap", "task100": "overlap"}
-_FILES = """
-MCQA/task122_medmcqa_test_set.json MCQA/task123_pubmedqa_test_set.json
-MCQA/task57_medqa_question_answering_en.jsonl MCQA/task58_medqa_question_answering_zh.jsonl
-MCQA/task59_igakuqa_question_answering.jsonl MCQA/task60_frenchmedmcqa_question_answering.jsonl
-MCQA/task61_rumedbench_question_answering.jsonl MCQA/task129_headqa_question_answering.jsonl
-Information_extraction/task1_participant_extraction.json
-Information_extraction/task2_intervention_extraction.json
-Information_extraction/task3_outcome_extraction.json
-Information_extraction/task29_drug_dose_extraction.json
-Information_extraction/task74_pmc_patient_case_report_basic_information_extraction.json
-Explanation/task18_test_healthfact_sentence_generation.json
-Explanation/task46_do_entity_explanation.json Explanation/task50_biolord_explanation.json
-NER/task125_test_bc4chem_named_enetity_recognition.json
-NER/task126_test_bc5chem_named_enetity_recognition.json
-NER/task127_test_bc5disease_named_enetity_recognition.json
-NER/task128_test_species800_named_enetity_recognition.json
-Diagnosis/task130_DDXPlus_text_classification_test.json
-Treatment_planning/task131_SEER_text_classification_test.json
-Text_classification/task106_hoc_text_classification.json
-Fact_verication/task12_pubmedqa_classification.json
-Fact_verication/task16_test_healthfact_classification.json
-Fact_verication/task100_ebms_answer_vertification.json
-""".split()
+_NAMES = {
+    "MCQA": (
+        "task122_medmcqa_test_set.json",
+        "task123_pubmedqa_test_set.json",
+        "task57_medqa_question_answering_en.jsonl",
+        "task58_medqa_question_answering_zh.jsonl",
+        "task59_igakuqa_question_answering.jsonl",
+        "task60_frenchmedmcqa_question_answering.jsonl",
+        "task61_rumedbench_question_answering.jsonl",
+        "task129_headqa_question_answering.jsonl",
+    ),
+    "Information_extraction": (
+        "task1_participant_extraction.json",
+        "task2_intervention_extraction.json",
+        "task3_outcome_extraction.json",
+        "task29_drug_dose_extraction.json",
+        "task74_pmc_patient_case_report_basic_information_extraction.json",
+    ),
+    "Explanation": (
+        "task18_test_healthfact_sentence_generation.json",
+        "task46_do_entity_explanation.json",
+        "task50_biolord_explanation.json",
+    ),
+    "NER": (
+        "task125_test_bc4chem_named_enetity_recognition.json",
+        "task126_test_bc5chem_named_enetity_recognition.json",
+        "task127_test_bc5disease_named_enetity_recognition.json",
+        "task128_test_species800_named_enetity_recognition.json",
+    ),
+    "Diagnosis": ("task130_DDXPlus_text_classification_test.json",),
+    "Treatment_planning": ("task131_SEER_text_classification_test.json",),
+    "Text_classification": ("task106_hoc_text_classification.json",),
+    "Fact_verication": (
+        "task12_pubmedqa_classification.json",
+        "task16_test_healthfact_classification.json",
+        "task100_ebms_answer_vertification.json",
+    ),
+}
 
 SOURCE = Source(
     name="meds_bench",
@@ -62,7 +77,11 @@ SOURCE = Source(
     homepage="https://huggingface.co/datasets/Henrychur/MedS-Bench",
     licence="CC BY-SA (GitHub; none stated on the Hub); its parts have their own",
     citation="wu2024medsins",
-    files=tuple(RawFile(name, (Hub(_REPO, _REVISION, name),)) for name in _FILES),
+    files=tuple(
+        RawFile(f"{folder}/{name}", (Hub(_REPO, _REVISION, f"{folder}/{name}"),))
+        for folder, names in _NAMES.items()
+        for name in names
+    ),
     notes=(
         "Eight of the paper's eleven task types are in these files (Rationale, six files whose "
         "names are unknown here, can be placed by hand).",

@@ -89,6 +89,8 @@ def _members(part: Part, key: str) -> Iterator[tuple[str, int, Any]]:
         more = buffer.peek() != "}"
         while more:
             name = buffer.value(1)
+            if not isinstance(name, str):
+                raise _not_json(part, 1, "a member without a name")
             buffer.expect(":", 1, "a colon")
             if name != key:
                 yield name, 1, buffer.value(1)

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.errors import InputError, UserError
+from collectivesft.errors import UserError
 from collectivesft.progress import Reporter
 from collectivesft.scores import decode
 from collectivesft.scores import model as models
 from collectivesft.scores.journal import Journal
 from collectivesft.scores.model import LanguageModel
-from collectivesft.scores.prompts import Prompt, few_shot, lead_of, render, turns
+from collectivesft.scores.prompts import Prompt, asked_kind, few_shot, lead_of, render, turns
 from collectivesft.scores.sampling import choose
 from collectivesft.scores.settled import settled
 
@@ -61,7 +61,8 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
     (null or prompt_too_long: not even the question alone fits, so nothing was asked), limit and
     sample_seed. No prompt is ever cut. Which letters an answer means
     is for `scores score` to say: another way of reading needs no model. On a CPU the rows are
-    the same at any batch size, in any order of items, and after an interruption.
+    the same at any batch size, in any order of items, and after an interruption. Free text is
+    asked alike, without lead, and written to its end: nothing settles it.
 
     Args:
         folder: the model.
@@ -69,13 +70,12 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
 
     Raises:
         UserError: a model that cannot be loaded, or does not suit the options.
-        InputError: ``items`` has no test questions with options.
+        InputError: ``items`` has no test questions with options or in free text.
     """
     all_items = list(load_items(items))
     asked = choose(all_items, options.limit, options.sample_seed)
-    if not asked or any(item.kind != "choice" for item in asked):
-        raise InputError(items, "no test questions with options", "Name a choice benchmark's items")
-    lead_of(options.method, options.style, options.template)  # refuse before a model is read
+    kind = asked_kind(items, asked)
+    lead_of(options.method, options.style, options.template, kind)  # refuse before a model is read
     checksum = models.digest(folder)
     model = models.load(folder, options.threads)
     questions = _questions(model, asked, all_items, options)
@@ -96,7 +96,7 @@ def _question(
     model: LanguageModel, item: Item, examples: Sequence[Item], options: Options
 ) -> _Question:
     """The item with as many examples as fit: the least related, which stand last, go first."""
-    lead = lead_of(options.method, options.style, options.template)
+    lead = lead_of(options.method, options.style, options.template, item.kind)
     for shots in range(len(examples), -1, -1):
         conversation = turns(item, examples[:shots], options.style, options.preset)
         prompt = render(model.tokenizer, conversation, options.template, lead)
