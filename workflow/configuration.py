@@ -50,6 +50,9 @@ def check(config: dict, root: Path) -> None:
     _check_names([headline["protocol"]], protocols, "headline.protocol")
     for name, settings in config["evaluation"].items():
         _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
+        _check_kind(config, name)
+    if config["evaluation"][headline["benchmark"]]["kind"] != "choice":
+        raise ConfigurationError("headline.benchmark: only one of kind choice has accuracies")
     bases = {_check_experiment(config, root, name) for name in config["experiments"]}
     if both := sorted(bases & set(config["experiments"])):
         raise ConfigurationError(
@@ -63,6 +66,18 @@ def check(config: dict, root: Path) -> None:
         _expand(settings.get("folder"), "raw.folder" if key == "raw" else f"sources.{key}.folder")
         if key.startswith("benchmarks/") and settings.get("missing", "error") != "error":
             raise ConfigurationError(f"sources.{key}.missing: a benchmark cannot be left out")
+
+
+def _check_kind(config: dict, name: str) -> None:
+    """Free text is written; letters alone have likelihoods."""
+    settings = config["evaluation"][name]
+    free = settings["kind"] in ("text", "upload")
+    for protocol in settings["protocols"] if free else []:
+        if config["protocols"][protocol]["method"] != "generate":
+            raise ConfigurationError(
+                f"evaluation.{name}.protocols: {protocol!r} compares letters, which free text has "
+                "not; take one with method: generate"
+            )
 
 
 def _check_experiment(config: dict, root: Path, name: str) -> str:

@@ -1,6 +1,7 @@
 """Predictions and the items that they answer, one for one."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,9 @@ def match(
         problem = f"{len(missing)} of {len(asked)} items are missing, {missing[0]} first"
         raise InputError(predictions, problem, AGAIN)
     return [(item, found[id]) for id, item in asked.items()]
+
+
+def unscored(items: Iterable[Item]) -> dict[str, int]:
+    """How many items are never asked, by reason."""
+    reasons = (item.meta.get("unscored", "") for item in items if item.split == "unscored")
+    return dict(sorted(Counter(reasons).items()))

@@ -12,7 +12,7 @@ from collectivesft.files import atomic_path, write_json, write_jsonl
 from collectivesft.scores.answer_key import identify
 from collectivesft.scores.compare import against
 from collectivesft.scores.counts import count
-from collectivesft.scores.matching import AGAIN, load, match
+from collectivesft.scores.matching import AGAIN, load, match, unscored
 from collectivesft.scores.reading import judge
 from collectivesft.scores.statistics import DIGITS, Summary, summarise
 
@@ -64,6 +64,7 @@ def score(
         "kind": "choice",
         "method": rows[0]["method"],
         "items": len(rows),
+        "unscored": unscored(all_items),
         "key": identify(all_items),
         "macro": summary.macro,
         "micro": summary.micro,
