@@ -198,21 +198,25 @@ def base_texts(wildcards):
 
 def score_files(wildcards):
     """Scores of every model on every benchmark by every protocol."""
-    return [
-        f"{SCORES}/{model}/{benchmark}.{protocol}.scores.json"
-        for benchmark in CHOICE
-        for protocol in EVALUATION[benchmark]["protocols"]
-        for model in MODELS
-    ] + [
-        f"{SCORES}/{model}/{benchmark}.cases.scores.json"
-        for benchmark in CLINICAL
-        for model in MODELS
-    ] + [
-        f"{SCORES}/{model}/{benchmark}.{protocol}.text.scores.json"
-        for benchmark in TEXT
-        for protocol in EVALUATION[benchmark]["protocols"]
-        for model in MODELS
-    ]
+    return (
+        [
+            f"{SCORES}/{model}/{benchmark}.{protocol}.scores.json"
+            for benchmark in CHOICE
+            for protocol in EVALUATION[benchmark]["protocols"]
+            for model in MODELS
+        ]
+        + [
+            f"{SCORES}/{model}/{benchmark}.cases.scores.json"
+            for benchmark in CLINICAL
+            for model in MODELS
+        ]
+        + [
+            f"{SCORES}/{model}/{benchmark}.{protocol}.text.scores.json"
+            for benchmark in TEXT
+            for protocol in EVALUATION[benchmark]["protocols"]
+            for model in MODELS
+        ]
+    )
 
 
 def headline_scores(wildcards):
