@@ -108,6 +108,12 @@ class TestMedsBench:
         assert found["task130-test-1"].references == ["Bronchitis."]
         assert found["task130-test-1"].meta["output"] == "The diagnosis result is Bronchitis."
 
+    @pytest.mark.parametrize(("said", "reference"), [(True, "True"), ([False], "False"), (3, "3")])
+    def test_outputs_that_are_no_texts_are_written_out(self, tmp_path, said, reference):
+        data = task(["True or False?"], [instance(1, "age: 61", said)])
+        found = items("meds_bench", tmp_path, task117=data)
+        assert next(i for i in found if i.meta["task"] == "task117").references == [reference]
+
     def test_the_first_definition_is_the_instruction(self, tmp_path):
         found = {item.id: item for item in items("meds_bench", tmp_path)}
         said = meds_bench.prompt(found["task122-test-1"], "answer_only", "corrected")

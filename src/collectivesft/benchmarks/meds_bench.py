@@ -133,9 +133,10 @@ def _instruction(part: Part, head: dict[str, Any]) -> str:
 
 
 def _texts(row: Row, key: str) -> list[str]:
-    """One text or a list of texts, without empty ones."""
+    """One text or a list of texts, without empty ones; true and false are written out."""
     value = row.get(key)
     values = value if isinstance(value, list) else [value]
+    values = [str(one) if isinstance(one, bool) else one for one in values]
     return [text for text in (row.as_text(key, one) for one in values) if text]
 
 
