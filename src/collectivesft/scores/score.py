@@ -71,7 +71,7 @@ def score(
         **_by_group(summary, official, rows[0]["benchmark"]),
         "official": {"macro": official.macro["value"], "micro": official.micro["value"]},
         "differ": sum(row["corrected_right"] != row["official_right"] for row in judged),
-        **_apart([item for item, _ in pairs], judged),
+        **_apart(judged),
         **count([row for _, row in pairs], judged),
         "against": against(base, judged, predictions) if base else None,
     }
@@ -108,12 +108,11 @@ def _right(judged: Sequence[dict], reading: str) -> list[bool]:
     return [row[f"{reading}_right"] for row in judged]
 
 
-def _apart(items: Sequence[Item], judged: Sequence[dict]) -> dict[str, Any]:
+def _apart(judged: Sequence[dict]) -> dict[str, Any]:
     """Accuracy of each group that is reported apart, and the averages without them all."""
-    name = getattr(benchmarks.get(items[0].benchmark), "apart", lambda item: "")
     groups: dict[str, list[dict]] = {}
-    for item, row in zip(items, judged, strict=True):
-        groups.setdefault(name(item), []).append(row)
+    for row in judged:
+        groups.setdefault(row["apart"], []).append(row)
     rest = groups.pop("", [])
     apart = [
         {"group": group, "items": len(rows)}

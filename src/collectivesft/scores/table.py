@@ -7,7 +7,7 @@ from typing import Any
 
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, read_json, write_text
-from collectivesft.scores import text_table
+from collectivesft.scores import answers_table, text_table
 
 COLUMNS = (
     "model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro",
@@ -49,6 +49,9 @@ def write_tables(
     if texts := [row for _, row in found if row["kind"] == "text"]:
         lines = _markdown_table(text_table.HEADS, text_table.rows(texts), text_table.WORDS)
         parts.append(f"{text_table.NOTE}\n\n{lines}")
+    if went := answers_table.rows(choice):
+        lines = _markdown_table(answers_table.HEADS, went, answers_table.WORDS)
+        parts.append(f"{answers_table.NOTE}\n\n{lines}")
     write_text(markdown, "\n".join(parts))
     write_text(latex, _latex(rows))
 
