@@ -128,6 +128,14 @@ def check_results(clone: Path, call) -> None:
     assert "| tiny-random | meds_bench | write | all | 11 |" in (clone / "t.md").read_text("utf-8")
 
 
+def test_scoring_of_free_text_runs_no_model_and_is_done_again_after_an_edit():
+    from test_scores_rules import code_of
+
+    assert {"score_text", "text_metrics", "text_statistics"} <= code_of("scores_score_text")
+    for rule in ("scores_score_text", "scores_upload"):
+        assert not code_of(rule) & {"model", "predict", "answer_cases", "journal"}
+
+
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [

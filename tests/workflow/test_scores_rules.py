@@ -53,13 +53,9 @@ def test_an_edit_of_reading_or_scoring_asks_no_model_again(rule):
 def test_an_edit_of_reading_or_scoring_scores_again():
     assert {"extraction", "reading", "score", "statistics"} <= code_of("scores_score")
     assert {"score_cases", "overlap"} <= code_of("scores_score_cases")
-    assert {"score_text", "text_metrics", "text_statistics"} <= code_of("scores_score_text")
 
 
-@pytest.mark.parametrize(
-    "rule",
-    ["scores_score", "scores_score_cases", "scores_submit", "scores_score_text", "scores_upload"],
-)
+@pytest.mark.parametrize("rule", ["scores_score", "scores_score_cases", "scores_submit"])
 def test_scoring_runs_no_model(rule):
     assert not code_of(rule) & {"model", "predict", "answer_cases", "journal"}
 

@@ -58,16 +58,16 @@ CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
 CLINICAL = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "clinical"]
 TEXT = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "text"]
 # Files for leaderboards, which take answers to the whole benchmark only.
-WHOLE = "cmb" in CHOICE and EVALUATION["cmb"]["limit"] is None and not config["demo"]
-SUBMISSIONS = [
-    f"{SCORES}/{HEADLINE}/cmb.{protocol}.submission.json"
-    for protocol in (EVALUATION["cmb"]["protocols"] if WHOLE else [])
-]
-SUBMISSIONS += [
+UPLOADS = [
     f"{SCORES}/{HEADLINE}/{benchmark}.{protocol}.upload.zip"
     for benchmark in BENCHMARKS
     if EVALUATION[benchmark]["kind"] == "upload" and EVALUATION[benchmark]["limit"] is None
     for protocol in EVALUATION[benchmark]["protocols"]
+]
+WHOLE = "cmb" in CHOICE and EVALUATION["cmb"]["limit"] is None and not config["demo"]
+SUBMISSIONS = UPLOADS + [
+    f"{SCORES}/{HEADLINE}/cmb.{protocol}.submission.json"
+    for protocol in (EVALUATION["cmb"]["protocols"] if WHOLE else [])
 ]
 FIGURE_NAMES = ["mixture", "curation", "loss", "accuracy"]
 

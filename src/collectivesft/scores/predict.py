@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.errors import UserError
+from collectivesft.errors import InputError, UserError
 from collectivesft.progress import Reporter
 from collectivesft.scores import decode
 from collectivesft.scores import model as models
 from collectivesft.scores.journal import Journal
 from collectivesft.scores.model import LanguageModel
-from collectivesft.scores.prompts import Prompt, asked_kind, few_shot, lead_of, render, turns
+from collectivesft.scores.prompts import Prompt, few_shot, lead_of, render, turns
 from collectivesft.scores.sampling import choose
 from collectivesft.scores.settled import settled
 
@@ -61,8 +61,7 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
     (null or prompt_too_long: not even the question alone fits, so nothing was asked), limit and
     sample_seed. No prompt is ever cut. Which letters an answer means
     is for `scores score` to say: another way of reading needs no model. On a CPU the rows are
-    the same at any batch size, in any order of items, and after an interruption. Free text is
-    asked alike, without lead, and written to its end: nothing settles it.
+    the same at any batch size, in any order of items, and after an interruption.
 
     Args:
         folder: the model.
@@ -70,11 +69,14 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
 
     Raises:
         UserError: a model that cannot be loaded, or does not suit the options.
-        InputError: ``items`` has no test questions with options or in free text.
+        InputError: ``items`` has no test questions with options.
     """
     all_items = list(load_items(items))
     asked = choose(all_items, options.limit, options.sample_seed)
-    kind = asked_kind(items, asked)
+    if {item.kind for item in asked} not in ({"choice"}, {"text"}):
+        remedy = "Name the items of a benchmark of choices or of free text"
+        raise InputError(items, "no test questions with options or in free text", remedy)
+    kind = asked[0].kind
     lead_of(options.method, options.style, options.template, kind)  # refuse before a model is read
     checksum = models.digest(folder)
     model = models.load(folder, options.threads)

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item
-from collectivesft.errors import InputError, UserError
+from collectivesft.errors import UserError
 
 Template = Literal["chat", "plain", "cmb"]
 
@@ -106,19 +105,6 @@ def render(
     messages = [{"role": role, "content": content} for role, content in conversation]
     text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     return Prompt(text + lead, lead)
-
-
-def asked_kind(items: Path, asked: Sequence[Item]) -> str:
-    """The kind of all questions, choice or text; ``items`` is the file that they are from.
-
-    Raises:
-        InputError: none, or some of another kind.
-    """
-    kinds = {item.kind for item in asked}
-    if kinds not in ({"choice"}, {"text"}):
-        remedy = "Name the items of a benchmark of choices or of free text"
-        raise InputError(items, "no test questions with options or in free text", remedy)
-    return kinds.pop()
 
 
 def lead_of(method: str, style: str, template: Template, kind: str = "choice") -> str:
