@@ -48,6 +48,7 @@ def check(config: dict, root: Path) -> None:
     _check_names(config["benchmarks"], config["evaluation"], "evaluation")
     protocols = config["evaluation"][headline["benchmark"]]["protocols"]
     _check_names([headline["protocol"]], protocols, "headline.protocol")
+    _check_kinds(config)
     for name, settings in config["evaluation"].items():
         _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
     bases = {_check_experiment(config, root, name) for name in config["experiments"]}
@@ -95,6 +96,20 @@ def _check_schema(value: dict, root: Path, schema: str, where: str) -> None:
         key = unknown if key == where else f"{key}.{unknown}"
         raise ConfigurationError(f"unknown key {key}{_hint(unknown, known)}")
     raise ConfigurationError(f"{key}: {error.message}")
+
+
+def _check_kinds(config: dict) -> None:
+    """Letters alone have accuracies and likelihoods; free text is written."""
+    if config["evaluation"][config["headline"]["benchmark"]]["kind"] != "choice":
+        raise ConfigurationError("headline.benchmark: only one of kind choice has accuracies")
+    letters = [name for name, how in config["protocols"].items() if how["method"] != "generate"]
+    for name, settings in config["evaluation"].items():
+        wrong = [one for one in settings["protocols"] if one in letters]
+        if wrong and settings["kind"] in ("text", "upload"):
+            raise ConfigurationError(
+                f"evaluation.{name}.protocols: {wrong[0]!r} compares letters, which free text has "
+                "not; take one with method: generate"
+            )
 
 
 def _check_names(names: list[str], known, key: str) -> None:

@@ -77,6 +77,8 @@ def test_scores_by_hand(files, tmp_path):
     # CMB's reading: 1 and 6 are right; CA is another string than AC.
     assert scores["official"] == {"macro": round((0 + 0.25 + 1) / 3, 6), "micro": round(2 / 6, 6)}
     assert (scores["differ"], scores["unparsed"]) == (2, 1)
+    assert (scores["official_unparsed"], scores["letters_differ"]) == (1, 2)
+    assert scores["unscored"] == {}
     assert (scores["stopped"], scores["endless"], scores["too_long"]) == (5, 0, 1)
     assert (scores["empty"], scores["refused"], scores["fewer_shots"]) == (0, 0, 1)
     # Single answers that were read: B wrongly for D, all others as the key.
@@ -117,6 +119,8 @@ def test_politics_and_questions_without_context_are_reported_apart(files, tmp_pa
         ("no_context", 1, 1.0, 0.0), ("politics", 1, 1.0, 1.0),
     ]  # fmt: skip
     assert scores["items"] == 6
+    flags = {row["id"]: row["apart"] for row in read(tmp_path / "answers.jsonl")}
+    assert flags == dict.fromkeys("1345", "") | {"2": "no_context", "6": "politics"}
     others = scores["without_apart"]
     assert (others["items"], others["micro"]["value"], others["macro"]["value"]) == (4, 0.5, 0.5)
 
@@ -184,6 +188,7 @@ def test_answers_show_what_was_written_read_and_judged(files, tmp_path):
         "id": "2", "model": "m", "category": "护理考试", "subcategory": "护士", "prompt": "2?",
         "raw": "CT正常，选B", "likelihood": None, "error": None, "official": "C", "corrected": "B",
         "answer": "B", "official_right": False, "corrected_right": True, "refused": False,
+        "apart": "",
     }  # fmt: skip
     assert answers[2]["error"] == "prompt_too_long"
 

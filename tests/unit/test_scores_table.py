@@ -62,6 +62,21 @@ def test_rates_are_percent_with_two_digits(tmp_path):
     assert latex.startswith("\\begin{tabular}{lllrrrrrrr}\n\\toprule\nModel & ")
 
 
+def test_how_answers_went_stands_below(tmp_path):
+    group = {"group": "politics", "items": 40, "value": 0.5, "low": 0.35, "high": 0.65}
+    counts = {"endless": 2, "empty": 1, "too_long": 0, "refused": 4, "official_unparsed": 6}
+    more = {"apart": [group], "key": {"date": "2024-02-21"}, "letter_bias": 0.125}
+    more |= {"letters_differ": 7, "unscored": {"no answer": 3}}
+    went = scores(tmp_path / "a.json", **counts, **more)
+    markdown = written(tmp_path, went)[1]
+    assert (
+        "| demo_1 | cmb | answer | politics 50.0 (35.0 to 65.0) of 40 | 2024-02-21 | 1.50 | 3.00 "
+        "| 2.00 | 7 | 0.125 | 2 | 1 | 0 | 3 |"
+    ) in markdown
+    none = scores(tmp_path / "b.json", **counts, **more | {"letter_bias": None, "apart": []})
+    assert "| demo_1 | cmb | answer | - | 2024-02-21 |" in written(tmp_path, none)[1]
+
+
 def test_the_paired_test_against_the_base_model_stands_in_the_table(tmp_path):
     tuned = scores(tmp_path / "a.json", against={"corrected": {"p": 0.000123456}})
     table, markdown, _ = written(tmp_path, tuned)

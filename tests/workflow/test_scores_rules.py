@@ -22,6 +22,13 @@ READING = (
     "show",
     "statistics",
     "table",
+    "matching",
+    "score_text",
+    "subsequence",
+    "text_metrics",
+    "text_statistics",
+    "text_table",
+    "upload",
 )
 
 

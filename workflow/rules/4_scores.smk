@@ -191,6 +191,61 @@ rule scores_score_cases:
         " --model {wildcards.model} --out {output.scores} 2> {log}"
 
 
+rule scores_score_text:
+    input:
+        predictions=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.predictions.jsonl",
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        base=base_texts,
+        code=benchmark_code("scores/score_text.py"),
+    output:
+        scores=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.text.scores.json",
+        csv=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.text.tasks.csv",
+        answers=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.text.answers.jsonl",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.text.score.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.text.score.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        base=lambda wildcards, input: f"--base {input.base}" if input.base else "",
+    shell:
+        "python -m collectivesft scores score-text --predictions {input.predictions}"
+        " --items {input.item_file} --model {wildcards.model} --protocol {wildcards.protocol}"
+        " --out {output.scores} --csv {output.csv} --answers {output.answers} {params.base}"
+        " 2> {log}"
+
+
+rule scores_upload:
+    input:
+        predictions=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.predictions.jsonl",
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=benchmark_code("scores/upload.py"),
+    output:
+        upload=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.upload.zip",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.upload.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.{{protocol}}.upload.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m collectivesft scores upload --predictions {input.predictions}"
+        " --items {input.item_file} --out {output.upload} 2> {log}"
+
+
 rule scores_table:
     input:
         scores=score_files,

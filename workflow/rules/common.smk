@@ -56,9 +56,16 @@ BASES = sorted({recipe["base"] for recipe in RECIPES.values()})
 MODELS = BASES + EXPERIMENTS
 CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
 CLINICAL = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "clinical"]
-# Files for the leaderboard, which takes answers to the whole benchmark only.
+TEXT = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "text"]
+# Files for leaderboards, which take answers to the whole benchmark only.
+UPLOADS = [
+    f"{SCORES}/{HEADLINE}/{benchmark}.{protocol}.upload.zip"
+    for benchmark in BENCHMARKS
+    if EVALUATION[benchmark]["kind"] == "upload" and EVALUATION[benchmark]["limit"] is None
+    for protocol in EVALUATION[benchmark]["protocols"]
+]
 WHOLE = "cmb" in CHOICE and EVALUATION["cmb"]["limit"] is None and not config["demo"]
-SUBMISSIONS = [
+SUBMISSIONS = UPLOADS + [
     f"{SCORES}/{HEADLINE}/cmb.{protocol}.submission.json"
     for protocol in (EVALUATION["cmb"]["protocols"] if WHOLE else [])
 ]
@@ -203,18 +210,33 @@ def base_answers(wildcards):
     return f"{SCORES}/{base}/{wildcards.benchmark}.{wildcards.protocol}.answers.jsonl"
 
 
+def base_texts(wildcards):
+    """The same for answers in free text."""
+    found = base_answers(wildcards)
+    return found and found.removesuffix(".answers.jsonl") + ".text.answers.jsonl"
+
+
 def score_files(wildcards):
     """Scores of every model on every benchmark by every protocol."""
-    return [
-        f"{SCORES}/{model}/{benchmark}.{protocol}.scores.json"
-        for benchmark in CHOICE
-        for protocol in EVALUATION[benchmark]["protocols"]
-        for model in MODELS
-    ] + [
-        f"{SCORES}/{model}/{benchmark}.cases.scores.json"
-        for benchmark in CLINICAL
-        for model in MODELS
-    ]
+    return (
+        [
+            f"{SCORES}/{model}/{benchmark}.{protocol}.scores.json"
+            for benchmark in CHOICE
+            for protocol in EVALUATION[benchmark]["protocols"]
+            for model in MODELS
+        ]
+        + [
+            f"{SCORES}/{model}/{benchmark}.cases.scores.json"
+            for benchmark in CLINICAL
+            for model in MODELS
+        ]
+        + [
+            f"{SCORES}/{model}/{benchmark}.{protocol}.text.scores.json"
+            for benchmark in TEXT
+            for protocol in EVALUATION[benchmark]["protocols"]
+            for model in MODELS
+        ]
+    )
 
 
 def headline_scores(wildcards):

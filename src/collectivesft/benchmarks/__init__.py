@@ -1,10 +1,12 @@
 """One file per benchmark: its items, prompt, extraction and score.
 
-To add a benchmark, add a file with ``SOURCE``, ``items(raw)`` and, for questions with options,
-``prompt(item, style, preset)``, ``target(item, style)`` and ``CATEGORIES``; nothing else lists the
-names. Where there is more to say, ``KEY_DATES`` dates answer keys by their digest, ``apart(item)``
-names the group of a question that is reported apart, and ``submission(item, letters)`` is a
-record of the leaderboard's file. Files whose name begins with an underscore are shared helpers.
+To add a benchmark, add a file with ``SOURCE``, ``items(raw)`` and, for questions with options and
+for free text, ``prompt(item, style, preset)``, ``target(item, style)`` and ``CATEGORIES``; nothing
+else lists the names (docs/extend-benchmark.md is a walk-through). Where there is more to say,
+``KEY_DATES`` dates answer keys by their digest, ``apart(item)`` names the group of a question that
+is reported apart, and ``submission(item, answer)`` is a record of the leaderboard's file; for free
+text ``UPLOAD`` names that file's format (jsonl or csv). Files whose name begins with an underscore
+are shared helpers.
 """
 
 import importlib

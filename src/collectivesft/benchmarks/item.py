@@ -9,31 +9,37 @@ from typing import Any, Literal
 from collectivesft.errors import InputError
 from collectivesft.files import read_jsonl
 
-Kind = Literal["choice", "clinical"]
+Kind = Literal["choice", "clinical", "text"]
+Split = Literal["val", "test", "unscored"]
 
 
 @dataclass(slots=True)
 class Item:
-    """One question with options, or one clinical case with several questions.
+    """One question with options, one clinical case with several questions, or one free-text task.
 
     Attributes:
         id: unique within the benchmark, as its authors write it.
         benchmark: name of the benchmark's file.
-        split: val (source of few-shot examples) or test (scored).
-        kind: choice (options and letters) or clinical (free text, several turns).
+        split: val (source of few-shot examples), test (scored), or unscored (never asked: it has
+            no usable answer, ``meta["unscored"]`` says why; training data must not hold it either).
+        kind: choice (options and letters), clinical (free text, several turns) or text (free text).
         category, subcategory: as the benchmark's authors group their averages.
-        question: the question; for a case its description.
+        question: the question; for a case its description, for text what is the item's own,
+            without the instruction that a whole task shares.
         options: letter to text, in the order shown; empty for a case.
         answer: gold letters, sorted, such as "A" or "ACD"; "" where it is not published.
         multiple: whether several letters may be right.
         explanation: the authors' explanation, where there is one.
         turns: for a case, ``{"question", "reference"}`` in order.
+        metric: for text, how answers are judged: a name in scores/text_metrics.py; "" where the
+            benchmark keeps its answers.
+        references: for text, the outputs that are accepted; none where they are not published.
         meta: facts that the prompt or the report needs (exam_type, exam_class, question_type).
     """
 
     id: str
     benchmark: str
-    split: Literal["val", "test"]
+    split: Split
     kind: Kind
     category: str
     subcategory: str
@@ -43,6 +49,8 @@ class Item:
     multiple: bool = False
     explanation: str = ""
     turns: list[dict[str, str]] = field(default_factory=list)
+    metric: str = ""
+    references: list[str] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
 
     def texts(self) -> Iterator[str]:

@@ -48,18 +48,75 @@ def array_rows(part: Part) -> Iterator[Row]:
     """
     with part.open() as handle:
         buffer = _Buffer(part, handle)
-        buffer.expect("[", 1, "a JSON array")
         number = 0
-        more = buffer.peek() != "]"
-        while more:
-            number += 1
-            yield Row(part, number, buffer.value(number))
-            more = buffer.peek() == ","
-            if more:
-                buffer.expect(",", number, "a comma")
-        buffer.expect("]", number + 1, "a comma or the array's end")
+        for number, value in _items(buffer):
+            yield Row(part, number, value)
         if buffer.peek():
             raise _not_json(part, number + 1, "text after the array's end")
+
+
+def member_rows(part: Part, key: str) -> Iterator[Row]:
+    """Items of the array that a JSON object holds under ``key``, decoded one by one.
+
+    Raises:
+        InputError: not a JSON object, cut short, not UTF-8, or without such an array.
+    """
+    found = False
+    for name, number, value in _members(part, key):
+        if name == key:
+            found = True
+            if number:
+                yield Row(part, number, value)
+    if not found:
+        raise InputError(part.label, f"no {key} in it", REMEDY)
+
+
+def members(part: Part, without: str) -> dict[str, Any]:
+    """What a JSON object holds besides the big array under ``without``.
+
+    Raises:
+        InputError: as ``member_rows``.
+    """
+    return {name: value for name, number, value in _members(part, without) if name != without}
+
+
+def _members(part: Part, key: str) -> Iterator[tuple[str, int, Any]]:
+    """Name, number and value: each member of an object once, but each item of the array ``key``,
+    after one number 0 that says that the array is there."""
+    with part.open() as handle:
+        buffer = _Buffer(part, handle)
+        buffer.expect("{", 1, "a JSON object")
+        more = buffer.peek() != "}"
+        while more:
+            name = buffer.value(1)
+            if not isinstance(name, str):
+                raise _not_json(part, 1, "a member without a name")
+            buffer.expect(":", 1, "a colon")
+            if name != key:
+                yield name, 1, buffer.value(1)
+            else:
+                yield name, 0, None
+                yield from ((name, number, value) for number, value in _items(buffer))
+            more = buffer.peek() == ","
+            if more:
+                buffer.expect(",", 1, "a comma")
+        buffer.expect("}", 1, "a comma or the object's end")
+        if buffer.peek():
+            raise _not_json(part, 1, "text after the object's end")
+
+
+def _items(buffer: "_Buffer") -> Iterator[tuple[int, Any]]:
+    """Items of the array that comes next, numbered from 1."""
+    buffer.expect("[", 1, "a JSON array")
+    number = 0
+    more = buffer.peek() != "]"
+    while more:
+        number += 1
+        yield number, buffer.value(number)
+        more = buffer.peek() == ","
+        if more:
+            buffer.expect(",", number, "a comma")
+    buffer.expect("]", number + 1, "a comma or the array's end")
 
 
 class _Buffer:

@@ -8,13 +8,18 @@ from collectivesft.benchmarks.item import Item
 
 
 def identify(items: Iterable[Item]) -> dict[str, str | None]:
-    """``{"sha256": of ids and letters of all test items, "date": of the key, or None}``.
+    """``{"sha256": of ids and answers of all test items, "date": of the key, or None}``.
 
     The digest does not depend on the order of items, or of an answer's letters. Keys change:
     29 answers of CMB's were wrong until 2024-02-21, so a score belongs to the key it was made by.
     """
     tests = [item for item in items if item.split == "test"]
-    lines = sorted(f"{item.id}\t{''.join(sorted(set(item.answer)))}\n" for item in tests)
+    lines = sorted(f"{item.id}\t{_answer(item)}\n" for item in tests)
     digest = hashlib.sha256("".join(lines).encode()).hexdigest()
     dates = getattr(benchmarks.get(tests[0].benchmark), "KEY_DATES", {}) if tests else {}
     return {"sha256": digest, "date": dates.get(digest)}
+
+
+def _answer(item: Item) -> str:
+    """Sorted letters, or the references of free text."""
+    return "\x1f".join(item.references) or "".join(sorted(set(item.answer)))

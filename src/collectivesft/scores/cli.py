@@ -197,6 +197,47 @@ def score_cases(
     run(answers, model, out)
 
 
+@app.command("score-text")
+def score_text(
+    predictions: Annotated[Path, typer.Option(help="JSON Lines that `scores predict` wrote.")],
+    items: Items,
+    model: Name,
+    protocol: Annotated[str, typer.Option(help="The protocol's name in results.")],
+    out: Out,
+    csv: Annotated[Path, typer.Option(help="CSV of the tasks to write.")],
+    answers: Annotated[Path, typer.Option(help="JSON Lines of the judged answers to write.")],
+    base: Annotated[
+        Path | None, typer.Option(help="The base model's judged answers, to compare with.")
+    ] = None,
+) -> None:
+    """Score a model's answers in free text, each task by its own metric, with 95 % intervals.
+
+    Example: collectivesft scores score-text --predictions meds_bench.predictions.jsonl
+    --items meds_bench.items.jsonl --model demo --protocol write --out scores.json --csv tasks.csv
+    --answers answers.jsonl
+    """
+    from collectivesft.scores.score_text import score_text as run
+
+    run(predictions, items, model, protocol, out, csv, answers, base)
+
+
+@app.command()
+def upload(
+    predictions: Annotated[Path, typer.Option(help="JSON Lines that `scores predict` wrote.")],
+    items: Items,
+    out: Out,
+) -> None:
+    """Write the zip that a benchmark which keeps its answers takes, and check it.
+
+    Example: collectivesft scores upload --predictions medbench.predictions.jsonl
+    --items medbench.items.jsonl --out medbench.upload.zip
+    """
+    from collectivesft.scores.upload import upload as run
+
+    empty = run(predictions, items, out)
+    typer.echo(f"{out}: complete; {empty} answers are empty.")
+
+
 @app.command()
 def table(
     scores: Annotated[list[Path], typer.Option(help="Scores of one model; give it repeatedly.")],

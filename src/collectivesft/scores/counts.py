@@ -12,7 +12,8 @@ def count(rows: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]]) -> d
 
     stopped: ended within the limit. settled: ended early, since nothing more could change the
     reading. endless: neither. empty: nothing written although asked.
-    unparsed: no letter in the corrected reading; refused: of these, the model declined.
+    unparsed: no letter in the corrected reading, official_unparsed: in CMB's own; refused: no
+    letter, since the model declined. letters_differ: the readings have not the same letters.
     too_long: not asked, since not even the question alone fits. fewer_shots: asked with fewer
     solved examples than the protocol's, so that the question fits.
 
@@ -31,6 +32,8 @@ def count(rows: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]]) -> d
             for row in rows
         ),
         "unparsed": sum(not row["corrected"] for row in judged),
+        "official_unparsed": sum(not row["official"] for row in judged),
+        "letters_differ": sum(row["corrected"] != row["official"] for row in judged),
         "refused": sum(row["refused"] for row in judged),
         "too_long": too_long,
         "fewer_shots": sum(row["shots_dropped"] > 0 for row in rows),

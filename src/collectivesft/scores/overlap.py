@@ -4,6 +4,8 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from collectivesft.scores.subsequence import longest_common
+
 ORDER = 4
 
 
@@ -44,20 +46,4 @@ def rouge_l(answer: str, reference: str) -> float:
     answer, reference = characters(answer), characters(reference)
     if not answer or not reference:
         return 0.0
-    return 2 * _common(answer, reference) / (len(answer) + len(reference))
-
-
-def _common(one: str, other: str) -> int:
-    """Length of the longest common subsequence, a row of the table in one big integer.
-
-    Bit-parallel after Hyyro 2004: zeros of ``row`` mark the steps of the usual table's row.
-    """
-    places: dict[str, int] = {}
-    for index, character in enumerate(one):
-        places[character] = places.get(character, 0) | 1 << index
-    full = (1 << len(one)) - 1
-    row = full
-    for character in other:
-        match = row & places.get(character, 0)
-        row = ((row + match) | (row - match)) & full
-    return len(one) - row.bit_count()
+    return 2 * longest_common(answer, reference) / (len(answer) + len(reference))

@@ -73,9 +73,11 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
     """
     all_items = list(load_items(items))
     asked = choose(all_items, options.limit, options.sample_seed)
-    if not asked or any(item.kind != "choice" for item in asked):
-        raise InputError(items, "no test questions with options", "Name a choice benchmark's items")
-    lead_of(options.method, options.style, options.template)  # refuse before a model is read
+    if {item.kind for item in asked} not in ({"choice"}, {"text"}):
+        remedy = "Name the items of a benchmark of choices or of free text"
+        raise InputError(items, "no test questions with options or in free text", remedy)
+    kind = asked[0].kind
+    lead_of(options.method, options.style, options.template, kind)  # refuse before a model is read
     checksum = models.digest(folder)
     model = models.load(folder, options.threads)
     questions = _questions(model, asked, all_items, options)
@@ -96,7 +98,7 @@ def _question(
     model: LanguageModel, item: Item, examples: Sequence[Item], options: Options
 ) -> _Question:
     """The item with as many examples as fit: the least related, which stand last, go first."""
-    lead = lead_of(options.method, options.style, options.template)
+    lead = lead_of(options.method, options.style, options.template, item.kind)
     for shots in range(len(examples), -1, -1):
         conversation = turns(item, examples[:shots], options.style, options.preset)
         prompt = render(model.tokenizer, conversation, options.template, lead)

@@ -33,10 +33,15 @@ class Prompt:
 def few_shot(item: Item, pool: Sequence[Item], shots: int) -> list[Item]:
     """The ``shots`` val items shown before ``item``: of its sub-category, then of its category,
     then any, each in file order. (CMB draws them at random, without a seed, for each item anew.)
+    A task in free text is explained by its own examples alone, as many as there are.
 
     Raises:
         UserError: fewer val items than shots.
     """
+    if not shots:
+        return []
+    if item.kind == "text":
+        return [other for other in pool if other.subcategory == item.subcategory][:shots]
     if shots > len(pool):
         raise UserError(
             f"{shots} shots asked for, but {item.benchmark} has only {len(pool)} val items. "
@@ -102,15 +107,20 @@ def render(
     return Prompt(text + lead, lead)
 
 
-def lead_of(method: str, style: str, template: Template) -> str:
+def lead_of(method: str, style: str, template: Template, kind: str = "choice") -> str:
     """The words that an answer is made to begin with.
 
     The likelihood method needs LEAD, so that a letter comes next. So does plain text that asks
-    for the letters alone: without a template nothing else says that an answer is due.
+    for the letters alone: without a template nothing else says that an answer is due. Free text
+    begins afresh.
 
     Raises:
-        UserError: likelihood with cot, which leaves no place for the reasoning.
+        UserError: likelihood with cot, which leaves no place for the reasoning, or of free text.
     """
+    if kind == "text":
+        if method == "likelihood":
+            raise UserError("Free text has no letters to compare. Use method: generate.")
+        return ""
     if method == "likelihood":
         if style == "cot":
             raise UserError(

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item
 from collectivesft.scores import extraction, patterns
 
@@ -13,14 +14,16 @@ def judge(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
     ``corrected_right`` compares the corrected reading with the key as sets of letters,
     ``official_right`` CMB's own reading with the key as published, letter by letter and in
     order, as CMB's score.py does. ``refused`` says that no letter was read and why: the model
-    declined.
+    declined. ``apart`` flags a question that is reported apart (CMB: politics, no_context).
     """
+    group = getattr(benchmarks.get(item.benchmark), "apart", None)
     official, corrected = letters(prediction)
     return {
         "id": item.id,
         "model": prediction["model"],
         "category": item.category,
         "subcategory": item.subcategory,
+        "apart": group(item) if group else "",
         **{key: prediction[key] for key in ("prompt", "raw", "likelihood", "error")},
         "official": official,
         "corrected": corrected,

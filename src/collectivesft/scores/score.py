@@ -8,20 +8,17 @@ from typing import Any
 from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError
-from collectivesft.files import atomic_path, read_jsonl, write_json, write_jsonl
+from collectivesft.files import atomic_path, write_json, write_jsonl
 from collectivesft.scores.answer_key import identify
 from collectivesft.scores.compare import against
 from collectivesft.scores.counts import count
+from collectivesft.scores.matching import AGAIN, load, match, unscored
 from collectivesft.scores.reading import judge
-from collectivesft.scores.sampling import choose
 from collectivesft.scores.statistics import DIGITS, Summary, summarise
 
 _READINGS = ("corrected", "official")
-_AGAIN = "Delete the predictions and run `collectivesft scores predict` again"
 _NEEDED = {
-    "id", "benchmark", "model", "multiple", "options", "prompt", "lead", "raw", "likelihood",
-    "answer", "stopped", "method", "error", "limit", "sample_seed", "shots_dropped",
-    "settled",
+    "multiple", "options", "lead", "likelihood", "answer", "stopped", "shots_dropped", "settled",
 }  # fmt: skip
 
 
@@ -55,9 +52,9 @@ def score(
     Raises:
         InputError: predictions that do not belong to these items, one for one.
     """
-    rows = _rows(predictions, model)
+    rows = load(predictions, model, _NEEDED)
     all_items = list(load_items(items))
-    pairs = _matched(predictions, rows, all_items)
+    pairs = _keyed(predictions, rows, all_items)
     judged = [judge(row, item) for item, row in pairs]
     summary, official = (summarise(_groups(judged), _right(judged, by)) for by in _READINGS)
     scores = {
@@ -67,13 +64,14 @@ def score(
         "kind": "choice",
         "method": rows[0]["method"],
         "items": len(rows),
+        "unscored": unscored(all_items),
         "key": identify(all_items),
         "macro": summary.macro,
         "micro": summary.micro,
         **_by_group(summary, official, rows[0]["benchmark"]),
         "official": {"macro": official.macro["value"], "micro": official.micro["value"]},
         "differ": sum(row["corrected_right"] != row["official_right"] for row in judged),
-        **_apart([item for item, _ in pairs], judged),
+        **_apart(judged),
         **count([row for _, row in pairs], judged),
         "against": against(base, judged, predictions) if base else None,
     }
@@ -83,50 +81,23 @@ def score(
     return scores
 
 
-def _rows(predictions: Path, model: str) -> list[dict[str, Any]]:
-    """The predictions, with all that scoring needs, each of the same model and protocol."""
-    rows: list[dict[str, Any]] = []
-    for number, row in read_jsonl(predictions):
-        if not isinstance(row, dict) or _NEEDED - set(row):
-            raise InputError(predictions, "not a prediction", _AGAIN, row=number)
-        if row["model"] != model:
-            problem = f"a prediction of {row['model']}, not of {model}"
-            raise InputError(predictions, problem, "Name the model that made them", row=number)
-        for key in ("benchmark", "method", "limit", "sample_seed"):
-            if rows and row[key] != rows[0][key]:
-                raise InputError(predictions, f"{key} changes", _AGAIN, row=number)
-        rows.append(row)
-    if not rows:
-        raise InputError(predictions, "no predictions", _AGAIN)
-    return rows
-
-
-def _matched(
+def _keyed(
     predictions: Path, rows: Sequence[dict], items: Sequence[Item]
 ) -> list[tuple[Item, dict[str, Any]]]:
-    """Items that were to be asked, in their order, each with its row; exactly these are there.
+    """Items that were to be asked, each with its row, by the key that they were asked with.
 
     Raises:
-        InputError: an id that is missing, unknown or there twice, or another key than the item's.
+        InputError: as ``match``, an item without a key, or another key than the item's.
     """
-    asked = {item.id: item for item in choose(items, rows[0]["limit"], rows[0]["sample_seed"])}
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        id, item = row["id"], asked.get(row["id"])
-        if item is None or item.benchmark != row["benchmark"]:
-            raise InputError(predictions, "unknown item, not asked by this protocol", _AGAIN, id)
-        if id in found:
-            raise InputError(predictions, "item predicted twice", _AGAIN, id)
+    pairs = match(predictions, rows, items)
+    for item, row in pairs:
         if not item.answer:
-            raise InputError(predictions, "item without a key", "Fetch the benchmark's key", id)
+            problem = "item without a key"
+            raise InputError(predictions, problem, "Fetch the benchmark's key", item.id)
         if item.answer != row["answer"]:
-            raise InputError(predictions, f"key {row['answer']} is now {item.answer}", _AGAIN, id)
-        found[id] = row
-    missing = [id for id in asked if id not in found]
-    if missing:
-        problem = f"{len(missing)} of {len(asked)} items are missing, {missing[0]} first"
-        raise InputError(predictions, problem, _AGAIN)
-    return [(item, found[id]) for id, item in asked.items()]
+            problem = f"key {row['answer']} is now {item.answer}"
+            raise InputError(predictions, problem, AGAIN, item.id)
+    return pairs
 
 
 def _groups(judged: Sequence[dict]) -> list[tuple[str, str]]:
@@ -137,12 +108,11 @@ def _right(judged: Sequence[dict], reading: str) -> list[bool]:
     return [row[f"{reading}_right"] for row in judged]
 
 
-def _apart(items: Sequence[Item], judged: Sequence[dict]) -> dict[str, Any]:
+def _apart(judged: Sequence[dict]) -> dict[str, Any]:
     """Accuracy of each group that is reported apart, and the averages without them all."""
-    name = getattr(benchmarks.get(items[0].benchmark), "apart", lambda item: "")
     groups: dict[str, list[dict]] = {}
-    for item, row in zip(items, judged, strict=True):
-        groups.setdefault(name(item), []).append(row)
+    for row in judged:
+        groups.setdefault(row["apart"], []).append(row)
     rest = groups.pop("", [])
     apart = [
         {"group": group, "items": len(rows)}

@@ -7,7 +7,7 @@ to it.
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection
 
 # Signs of quotation and emphasis: nothing that a reading could need.
 _MARKS = str.maketrans("", "", "*\"'“”‘’「」『』`$")
@@ -30,13 +30,14 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFKC", re.sub("[℃℉]", "°", text)).translate(_MARKS)
 
 
-def settled(text: str, lead: str, options: Iterable[str]) -> bool:
+def settled(text: str, lead: str, options: Collection[str]) -> bool:
     """Whether both readings of ``lead + text`` stay the same whatever the model writes next.
 
     CMB's first statement must have ended. The corrected reading is settled by letters of
-    ``options`` right after the lead, or by the beginning of another question.
+    ``options`` right after the lead, or by the beginning of another question. Free text, which has
+    no options, is never settled.
     """
-    if not _STATEMENT.search(lead + text):
+    if not options or not _STATEMENT.search(lead + text):
         return False
     plain = normal(lead + text)
     another = ANOTHER.search(plain)

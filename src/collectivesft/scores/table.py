@@ -7,6 +7,7 @@ from typing import Any
 
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, read_json, write_text
+from collectivesft.scores import answers_table, text_table
 
 COLUMNS = (
     "model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro",
@@ -24,11 +25,11 @@ def write_tables(
 
     All rates are percent with two digits, unparsed too; differ counts the items that are right by
     one reading only, p is of the exact McNemar test against the base model ("" for a base model).
-    Clinical scores and, for CMB, a few
-    published ones stand in the Markdown only.
+    Clinical scores, those of free text and, for CMB, a few published ones stand in the Markdown
+    only.
 
     Args:
-        scores: files of `scores score` and `scores score-cases`.
+        scores: files of `scores score`, `scores score-cases` and `scores score-text`.
         leaderboard: CSV with columns model, category, accuracy.
 
     Raises:
@@ -45,13 +46,19 @@ def write_tables(
         parts.append(_published_section(leaderboard))
     if clinical:
         parts.append(_clinical_section(clinical))
+    if texts := [row for _, row in found if row["kind"] == "text"]:
+        lines = _markdown_table(text_table.HEADS, text_table.rows(texts), text_table.WORDS)
+        parts.append(f"{text_table.NOTE}\n\n{lines}")
+    if went := answers_table.rows(choice):
+        lines = _markdown_table(answers_table.HEADS, went, answers_table.WORDS)
+        parts.append(f"{answers_table.NOTE}\n\n{lines}")
     write_text(markdown, "\n".join(parts))
     write_text(latex, _latex(rows))
 
 
 def _read(path: Path) -> dict[str, Any]:
     row = read_json(path)
-    if not isinstance(row, dict) or row.get("kind") not in ("choice", "clinical"):
+    if not isinstance(row, dict) or row.get("kind") not in ("choice", "clinical", "text"):
         raise InputError(path, "not a scores file", "Name files that `scores score` wrote")
     return row
 
