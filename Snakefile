@@ -23,6 +23,7 @@ localrules:
     raw_fetch_model,
     curated_ledger,
     curated_card,
+    scores_judge,
     scores_table,
     figures_mixture,
     figures_curation,

@@ -160,7 +160,7 @@ def test_scores_of_cases(tmp_path):
     del scores["rouge"]
     assert scores == {
         "model": "m", "benchmark": "cmb_clin", "kind": "clinical", "cases": 2, "answers": 3,
-        "empty": 1,
+        "empty": 1, "judged": None,
     }  # fmt: skip
 
 

@@ -31,6 +31,7 @@ os.environ.update(
         Path.cwd(),
         [workflow.basedir, config["cache"], *configuration.folders(config)],
         config["threads"],
+        configuration.keys(config),
     )
 )
 
@@ -236,6 +237,37 @@ def protocol_options(wildcards):
     return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in options.items())
 
 
+def engine_options(wildcards):
+    """Options that name the server which runs the model, if the job does not do so itself."""
+    engine = config["engine"]
+    if engine["kind"] == "transformers":
+        return ""
+    names = ("url", "serve", "key_env", "concurrency", "timeout", "send")
+    return server_options({name: engine[name] for name in names}) + (
+        "" if engine["extensions"] else " --no-extensions"
+    )
+
+
+def server_options(settings):
+    """Settings of a server as options; those that are null are left out."""
+    given = {key: value for key, value in settings.items() if value is not None}
+    return " ".join(
+        f"--{key.replace('_', '-')} {shlex.quote(str(value))}" for key, value in given.items()
+    )
+
+
+def judge_options(wildcards):
+    """Options of `scores judge`."""
+    return server_options(config["clinical"]["judge"] or {})
+
+
+def judged_cases(wildcards):
+    """The judge's grades of a model's answers to cases; none without a judge."""
+    if not config["clinical"]["judge"]:
+        return []
+    return f"{SCORES}/{wildcards.model}/{wildcards.benchmark}.cases.grades.jsonl"
+
+
 def limit_option(wildcards):
     """The option that takes only some of a benchmark's items, or nothing."""
     limit = EVALUATION[wildcards.benchmark]["limit"]
@@ -254,5 +286,5 @@ def launch(wildcards):
 
 
 def one_gpu(wildcards):
-    """What a model that answers asks for: it runs on the first GPU alone."""
-    return 1 if config["device"] == "cuda" else 0
+    """What a model that answers asks for: the first GPU, none where a server elsewhere has it."""
+    return 1 if config["device"] == "cuda" and not config["engine"]["url"] else 0

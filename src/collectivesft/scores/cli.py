@@ -17,6 +17,9 @@ Limit = Annotated[
 ]
 SampleSeed = Annotated[int, typer.Option(help="Seed of the choice that --limit makes.")]
 MaxNewTokens = Annotated[int, typer.Option(min=1, help="Most tokens of one answer.")]
+CaseAnswers = Annotated[
+    Path, typer.Option("--answers", help="JSON Lines that `scores answer-cases` wrote.")
+]
 Url = Annotated[
     str | None,
     typer.Option(help="OpenAI-compatible server to ask, such as http://127.0.0.1:8000/v1."),
@@ -221,11 +224,46 @@ def answer_cases(
         run(model, name, items, out, max_new_tokens, limit, sample_seed, threads, asked)
 
 
+@app.command()
+def judge(
+    answers: CaseAnswers,
+    items: Items,
+    cache: Annotated[Path, typer.Option(help="JSON Lines of replies; grows, never paid twice.")],
+    out: Out,
+    url: Annotated[str, typer.Option(help="OpenAI-compatible chat server, up to /v1.")],
+    model: Annotated[str, typer.Option(help="The judge's name on the server.")],
+    key_env: KeyEnv = None,
+    concurrency: Concurrency = 8,
+    timeout: Timeout = 120,
+    input_price: Annotated[float, typer.Option(min=0, help="Of a million tokens read.")] = 0,
+    output_price: Annotated[float, typer.Option(min=0, help="Of a million tokens written.")] = 0,
+) -> None:
+    """Let a chat model grade answers to clinical cases: fluency, relevance, completeness,
+    proficiency, 1 to 5 each.
+
+    Example: collectivesft scores judge --answers cases.answers.jsonl
+    --items cmb_clin.items.jsonl --cache judge.jsonl --out cases.grades.jsonl
+    --url https://api.openai.com/v1 --model gpt-4o --key-env OPENAI_API_KEY
+    """
+    from collectivesft.scores.judge import Judge
+    from collectivesft.scores.judge import judge as run
+
+    by = Judge(url, model, key_env, concurrency, timeout, input_price, output_price)
+    done = run(answers, items, cache, out, by)
+    typer.echo(
+        f"{out}: {done['asked']} graded now, {done['kept']} before; "
+        f"{done['unparsed']} replies without grades."
+    )
+
+
 @app.command("score-cases")
 def score_cases(
-    answers: Annotated[Path, typer.Option(help="JSON Lines that `scores answer-cases` wrote.")],
+    answers: CaseAnswers,
     model: Name,
     out: Out,
+    grades: Annotated[
+        Path | None, typer.Option(help="JSON Lines that `scores judge` wrote of these answers.")
+    ] = None,
 ) -> None:
     """Compare a model's answers to clinical cases with the references: BLEU-4 and ROUGE-L.
 
@@ -234,7 +272,7 @@ def score_cases(
     """
     from collectivesft.scores.score_cases import score_cases as run
 
-    run(answers, model, out)
+    run(answers, model, out, grades)
 
 
 @app.command()
