@@ -242,23 +242,23 @@ def engine_options(wildcards):
     engine = config["engine"]
     if engine["kind"] == "transformers":
         return ""
-    names = ("url", "serve", "key_env", "concurrency", "timeout", "send")
-    return server_options({name: engine[name] for name in names}) + (
-        "" if engine["extensions"] else " --no-extensions"
-    )
+    options = server_options(engine, "url serve key_env concurrency timeout send")
+    return options if engine["extensions"] else f"{options} --no-extensions"
 
 
-def server_options(settings):
-    """Settings of a server as options; those that are null are left out."""
-    given = {key: value for key, value in settings.items() if value is not None}
+def server_options(settings, names):
+    """Settings of a server as options, by name; those that are null are left out."""
+    given = [(name, settings[name]) for name in names.split() if settings[name] is not None]
     return " ".join(
-        f"--{key.replace('_', '-')} {shlex.quote(str(value))}" for key, value in given.items()
+        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given
     )
 
 
 def judge_options(wildcards):
-    """Options of `scores judge`."""
-    return server_options(config["clinical"]["judge"] or {})
+    """Options of `scores judge`; its rule is asked for only where there is a judge."""
+    names = "url model key_env concurrency timeout input_price output_price"
+    judge = config["clinical"]["judge"]
+    return server_options(judge, names) if judge else ""
 
 
 def judged_cases(wildcards):
