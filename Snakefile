@@ -25,6 +25,7 @@ localrules:
     curated_card,
     scores_compare,
     scores_agree,
+    scores_judge,
     scores_table,
     paper_values,
     paper_build,

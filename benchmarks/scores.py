@@ -1,129 +1,267 @@
 """Time our protocols against the official way (transformers' generate) on the same prompts.
 
-CPU seconds a question, in one process on one model: only the ratios carry over to other machines.
+    PYTHONPATH=src python benchmarks/scores.py --model FOLDER --items cmmlu_medical.items.jsonl
+        [--stopping FOLDER] [--questions 32] [--official 3] [--end 。]
 
-    python benchmarks/scores.py --model FOLDER --items cmb.items.jsonl [--questions 6]
+CPU seconds a question, on one thread, in one process, on one model: only the ratios carry over to
+other machines. The official way is CMB's: greedy, padded batches of 1 and of 3, up to 512 new
+tokens, nothing shared between questions. It is asked the first ``--official`` questions (a model
+that does not stop takes a minute a question), ours all of them, in batches of 16.
 
-Writes benchmarks/results/scores.md. The official way is CMB's: answer-only prompts, padded
-batches of 1 and of 3, up to 512 new tokens.
+``--model`` is a base model, which goes on after its answer until the limit. ``--stopping`` is a
+tuned one, which ends its answer; without one, ``--end`` names texts whose tokens end an answer of
+the base model. Writes benchmarks/results/scores.md and scores.json.
 """
 
 import argparse
+import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.files import write_text
+from collectivesft.files import write_json, write_text
 from collectivesft.scores import decode
 from collectivesft.scores import model as models
-from collectivesft.scores.prompts import few_shot, render, turns
+from collectivesft.scores.model import LanguageModel
+from collectivesft.scores.questions import Options, Question, letter_tokens, prepare
 from collectivesft.scores.sampling import choose
 from collectivesft.scores.settled import settled
 
-RESULTS = Path(__file__).parent / "results/scores.md"
+RESULTS = Path(__file__).parent / "results"
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class Work:
+    """A model with the questions that it is asked, and the most tokens of an answer."""
+
+    model: LanguageModel
+    questions: Sequence[Question]
+    limit: int
+
+    def ids(self) -> list[list[int]]:
+        """The prompts as tokens."""
+        return [q.ids for q in self.questions]
+
+    def first(self, count: int) -> "Work":
+        """The same with fewer questions."""
+        return replace(self, questions=self.questions[:count])
 
 
 def main() -> None:
-    """Measure, print and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--items", type=Path, required=True)
-    parser.add_argument("--questions", type=int, default=6)
-    parser.add_argument("--shots", type=int, default=3)
-    parser.add_argument("--max-new-tokens", type=int, default=512)
-    options = parser.parse_args()
-    model = models.load(options.model, threads=1)
+    """Measure, print and write the tables."""
+    options = parse()
     items = list(load_items(options.items))
     asked = choose(items, options.questions, seed=42)
-    pool = [item for item in items if item.split == "val"]
-    shots = few_shot(asked[0], pool, options.shots)  # the same for all: one shared prefix
-    prompts = [encode(model, item, shots) for item in asked]
-    rows = list(measure(model, asked, prompts, options.max_new_tokens))
-    text = table(options, model, prompts, rows)
+    parts = [part("does not stop", options.model, asked, items, options)]
+    if options.stopping:
+        parts.append(part("stops", options.stopping, asked, items, options))
+    elif options.end:
+        name = f"is made to stop at {' '.join(options.end)!r}"
+        parts.append(part(name, options.model, asked, items, options, options.end))
+    measured = {"machine": machine(), "options": described(options), "parts": parts}
+    write_json(RESULTS / "scores.json", measured)
+    text = table(measured)
+    write_text(RESULTS / "scores.md", text)
     print(text)
-    write_text(RESULTS, text)
 
 
-def encode(model: models.LanguageModel, item: Item, shots: list[Item]) -> list[int]:
-    """Token ids of a plain prompt that ends with the lead."""
-    conversation = turns(item, shots, "answer_only", "corrected")
-    text = render(model.tokenizer, conversation, "plain", "答案是").text
-    return models.encode(model, text, "plain")
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--stopping", type=Path)
+    parser.add_argument("--end", nargs="*", default=[])
+    parser.add_argument("--items", type=Path, required=True)
+    parser.add_argument("--questions", type=int, default=32)
+    parser.add_argument("--official", type=int, default=3)
+    parser.add_argument("--shots", type=int, default=1)
+    parser.add_argument("--max-new-tokens", type=int, default=512)
+    return parser.parse_args()
 
 
-def measure(model, items: list[Item], prompts: list[list[int]], limit: int):
-    """Name and CPU seconds of each way to ask all questions."""
-    yield "official: generate, batch 1", seconds(lambda: official(model, prompts, 1, limit))
-    yield "official: generate, batch 3", seconds(lambda: official(model, prompts, 3, limit))
-    yield "ours: generate to the end", seconds(lambda: ours(model, items, prompts, limit, False))
-    yield "ours: generate until settled", seconds(lambda: ours(model, items, prompts, limit, True))
-    yield "ours: likelihood", seconds(lambda: likelihood(model, prompts))
-    yield "bare forward passes", seconds(lambda: bare(model, prompts))
+def described(options: argparse.Namespace) -> dict[str, Any]:
+    """The options without the folders of this machine."""
+    names = ("questions", "official", "shots", "max_new_tokens", "end")
+    return {name: getattr(options, name) for name in names}
 
 
-def seconds(work: Callable[[], None]) -> float:
-    start = time.process_time()
-    work()
-    return time.process_time() - start
+def machine() -> dict[str, Any]:
+    import torch
+    import transformers
+
+    return {
+        "processor": platform.machine(),
+        "threads": 1,
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
 
 
-def official(model, prompts: list[list[int]], size: int, limit: int) -> None:
+def part(
+    name: str,
+    folder: Path,
+    asked: Sequence[Item],
+    items: Sequence[Item],
+    options: argparse.Namespace,
+    ends: Sequence[str] = (),
+) -> dict[str, Any]:
+    """All ways with one model: CPU seconds a question, and tokens written a question."""
+    model = models.load(folder, threads=1)
+    stops = {token for end in ends for token in one_token(model, end)}
+    model = replace(model, stops=tuple(sorted({*model.stops, *stops})))
+    how = Options(template="plain", shots=options.shots, max_new_tokens=options.max_new_tokens)
+    work = Work(model, prepare(model, asked, items, how), options.max_new_tokens)
+    few = work.first(options.official)
+    rows = []
+    for way, own, run in ways(work, few):
+        start, before = time.process_time(), time.perf_counter()
+        tokens = run(own)
+        seconds, wall = time.process_time() - start, time.perf_counter() - before
+        count = len(own.questions)
+        rows.append(
+            {
+                "way": way,
+                "questions": count,
+                "cpu_s": seconds / count,
+                "wall_s": wall / count,
+                "tokens": tokens / count,
+            }
+        )
+        print(f"{name}: {way}: {seconds / count:.3f} CPU s a question", flush=True)
+    lengths = [len(ids) for ids in work.ids()]
+    return {
+        "model": name,
+        "parameters": sum(p.numel() for p in model.network.parameters()),
+        "prompt_tokens": sum(lengths) / len(lengths),
+        "longest": max(lengths),
+        "rows": rows,
+    }
+
+
+def one_token(model: LanguageModel, end: str) -> list[int]:
+    """The token of an ending."""
+    ids = model.tokenizer(end, add_special_tokens=False)["input_ids"]
+    if len(ids) != 1:
+        raise SystemExit(f"error: {end!r} is {len(ids)} tokens; name an ending of one")
+    return ids
+
+
+def ways(work: Work, few: Work) -> Iterator[tuple[str, Work, Callable[[Work], int]]]:
+    """Name, questions and function of each way; a function returns the tokens it wrote."""
+    yield "bare forward passes, whole prompts", work, bare
+    yield "ours: likelihood", work, likelihood
+    yield "ours: answer until settled", work, lambda own: ours(own, early=True)
+    yield "official: generate, batch 3", few, lambda own: official(own, 3)
+    yield "official: generate, batch 1", few, lambda own: official(own, 1)
+    yield "ours: answer to the end", few, lambda own: ours(own, early=False)
+
+
+def official(work: Work, size: int) -> int:
     """As CMB's worker: batches padded on the left, transformers' generate."""
     import torch
 
+    prompts, written = work.ids(), 0
     for start in range(0, len(prompts), size):
         batch = prompts[start : start + size]
         width = max(map(len, batch))
         ids = torch.tensor([[0] * (width - len(row)) + row for row in batch])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch])
-        model.network.generate(
-            input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=limit,
-            eos_token_id=list(model.stops) or None, pad_token_id=0,
+        out = work.model.network.generate(
+            input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=work.limit,
+            eos_token_id=list(work.model.stops) or None, pad_token_id=0,
         )  # fmt: skip
+        written += out.shape[0] * (out.shape[1] - width)
+    return written
 
 
-def ours(model, items: list[Item], prompts: list[list[int]], limit: int, early: bool) -> None:
-    def done(index: int, tokens: list[int]) -> bool:
-        return settled(models.text_of(model, tokens), "答案是", items[index].options)
-
-    prefix = decode.read_prefix(model, prompts)
-    decode.generate(model, prefix, prompts, limit, done if early else None)
-
-
-def likelihood(model, prompts: list[list[int]]) -> None:
-    prefix = decode.read_prefix(model, prompts)
-    for prompt in prompts:
-        decode.log_probabilities(model, prefix, prompt, [0, 1, 2, 3])
+def groups(work: Work) -> Iterator[list[int]]:
+    """Places of questions of one sub-category, whose examples are the same, longest first."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for place, q in enumerate(work.questions):
+        found.setdefault((q.item.category, q.item.subcategory), []).append(place)
+    for places in found.values():
+        yield sorted(places, key=lambda place: -len(work.questions[place].ids))
 
 
-def bare(model, prompts: list[list[int]]) -> None:
-    """One whole forward pass a prompt, no prefix shared."""
+def ours(work: Work, early: bool) -> int:
+    written = 0
+    for places in groups(work):
+        prefix = decode.read_prefix(work.model, [work.questions[i].ids for i in places])
+        for start in range(0, len(places), BATCH):
+            batch = [work.questions[i] for i in places[start : start + BATCH]]
+
+            def done(index: int, tokens: list[int], batch: list[Question] = batch) -> bool:
+                q = batch[index]
+                return settled(models.text_of(work.model, tokens), q.prompt.lead, q.item.options)
+
+            ids = [q.ids for q in batch]
+            found = decode.generate(work.model, prefix, ids, work.limit, done if early else None)
+            written += sum(len(one.tokens) for one in found)
+    return written
+
+
+def likelihood(work: Work) -> int:
+    how = Options(template="plain", method="likelihood")
+    letters = letter_tokens(work.model, work.questions, how)
+    for places in groups(work):
+        prefix = decode.read_prefix(work.model, [work.questions[i].ids for i in places])
+        for q in (work.questions[i] for i in places):
+            wanted = [letters[letter] for letter in q.item.options]
+            decode.log_probabilities(work.model, prefix, q.ids, wanted)
+    return 0
+
+
+def bare(work: Work) -> int:
+    """One whole forward pass a prompt, alone and without padding, no prefix shared."""
     import torch
 
     with torch.inference_mode():
-        for prompt in prompts:
-            model.network(torch.tensor([prompt]), logits_to_keep=1, use_cache=False)
+        for prompt in work.ids():
+            work.model.network(torch.tensor([prompt]), logits_to_keep=1, use_cache=False)
+    return 0
 
 
-def table(options, model, prompts: list[list[int]], rows: list[tuple[str, float]]) -> str:
+def table(measured: dict[str, Any]) -> str:
     """The Markdown that is written."""
-    base = rows[0][1]
-    shared, longest = decode.common_prefix(prompts), max(map(len, prompts))
-    parameters = sum(p.numel() for p in model.network.parameters())
+    options = measured["options"]
     lines = [
         "# Scoring: CPU seconds a question",
         "",
-        f"{len(prompts)} questions of {benchmarks.get('cmb').SOURCE.title}'s layout, prompts up to "
-        f"{longest} tokens of which {shared} are shared, {options.shots} examples, up to "
-        f"{options.max_new_tokens} new tokens; {parameters:,} parameters, one CPU thread.",
-        "",
-        "| way | s a question | against official, batch 1 |",
-        "| --- | ---: | ---: |",
+        f"CMMLU's medical questions with {options['shots']} solved example before each, plain "
+        f"prompts; up to {options['max_new_tokens']} new tokens. One thread, torch "
+        f"{measured['machine']['torch']}, transformers {measured['machine']['transformers']}. "
+        "`benchmarks/scores.py` says what each way does; the official one was asked the first "
+        f"{options['official']} of the {options['questions']} questions only.",
     ]
-    for name, value in rows:
-        lines.append(f"| {name} | {value / len(prompts):.3f} | {base / value:.1f} x |")
+    for one in measured["parts"]:
+        by = {row["way"]: row["cpu_s"] for row in one["rows"]}
+        alone, three = by["official: generate, batch 1"], by["official: generate, batch 3"]
+        forward = by["bare forward passes, whole prompts"]
+        lines += [
+            "",
+            f"## A model that {one['model']}",
+            "",
+            f"{one['parameters']:,} parameters; prompts of {one['prompt_tokens']:.0f} tokens, at "
+            f"most {one['longest']}.",
+            "",
+            "| way | questions | tokens written | CPU s | official, batch 1 | official, batch 3 "
+            "| bare forward passes |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        ]
+        for row in one["rows"]:
+            value = row["cpu_s"]
+            lines.append(
+                f"| {row['way']} | {row['questions']} | {row['tokens']:.0f} | {value:.3f} "
+                f"| {alone / value:.1f} x | {three / value:.1f} x | {value / forward:.2f} |"
+            )
+    lines += [
+        "",
+        "The columns with x say how often faster than the official way; the last one is the time "
+        "in bare forward passes.",
+    ]
     return "\n".join([*lines, ""])
 
 

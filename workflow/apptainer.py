@@ -27,7 +27,11 @@ MOUNTED = (Path("/tmp"), Path("/var/tmp"))
 
 
 def variables(
-    environ: Mapping[str, str], work: Path, folders: Iterable[str], threads: int
+    environ: Mapping[str, str],
+    work: Path,
+    folders: Iterable[str],
+    threads: int,
+    keys: Iterable[str] = (),
 ) -> dict[str, str]:
     """Variables to set before Apptainer is called.
 
@@ -36,12 +40,14 @@ def variables(
         work: the working folder, which Apptainer binds itself.
         folders: further folders that commands read or write, absolute or below ``work``.
         threads: CPU threads of a model's job.
+        keys: names of variables that hold keys of servers.
 
     Returns:
         ``APPTAINER_CLEANENV``, ``APPTAINERENV_*`` for what passes all the same,
         ``APPTAINER_BIND``, and ``APPTAINER_NV`` where a GPU is.
     """
-    kept = {f"APPTAINERENV_{name}": value for name, value in environ.items() if _passes(name)}
+    passed = [name for name in environ if _passes(name) or name in set(keys)]
+    kept = {f"APPTAINERENV_{name}": environ[name] for name in passed}
     kept |= {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": str(threads)}
     # HOME is the working folder: what programs keep there goes where git does not look.
     kept["APPTAINERENV_XDG_CONFIG_HOME"] = str(work / ".cache/config")

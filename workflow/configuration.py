@@ -51,6 +51,7 @@ def check(config: dict, root: Path) -> None:
     _check_kinds(config)
     for name, settings in config["evaluation"].items():
         _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
+    _check_engine(config)
     bases = {_check_experiment(config, root, name) for name in config["experiments"]}
     if both := sorted(bases & set(config["experiments"])):
         raise ConfigurationError(
@@ -64,6 +65,25 @@ def check(config: dict, root: Path) -> None:
         _expand(settings.get("folder"), "raw.folder" if key == "raw" else f"sources.{key}.folder")
         if key.startswith("benchmarks/") and settings.get("missing", "error") != "error":
             raise ConfigurationError(f"sources.{key}.missing: a benchmark cannot be left out")
+
+
+def _check_engine(config: dict) -> None:
+    """A server is named, or started, where one is asked; keys are where they are said to be."""
+    engine, judge = config["engine"], config["clinical"]["judge"]
+    given = [key for key in ("url", "serve") if engine[key]]
+    if engine["kind"] == "openai" and len(given) != 1:
+        raise ConfigurationError("engine: kind openai needs one of url and serve")
+    if engine["kind"] == "transformers" and given:
+        raise ConfigurationError(f"engine.{given[0]}: only kind openai asks a server")
+    if judge and not judge["url"]:
+        raise ConfigurationError("clinical.judge.url: an address is needed")
+
+
+def keys(config: dict) -> list[str]:
+    """Names of the environment variables that hold keys of servers that this run asks."""
+    judge = config["clinical"]["judge"] or {}
+    asked = [config["engine"]] if config["engine"]["kind"] == "openai" else []
+    return sorted({one["key_env"] for one in [*asked, judge] if one.get("key_env")})
 
 
 def _check_experiment(config: dict, root: Path, name: str) -> str:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -69,7 +69,25 @@ def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
         yield from _apptainer(config, root)
     if "slurm" in ways:
         yield from _slurm()
+    yield from _servers(config)
     yield from _sources(config, root)
+
+
+def _servers(config: dict) -> Iterator[Row]:
+    """Servers that are asked, and the variables of their keys; no key is shown."""
+    for name in configuration.keys(config):
+        found = bool(os.environ.get(name))
+        remedy = "" if found else "Set it to the server's key"
+        yield Row(f"variable {name}", "ok" if found else "missing", "set" * found, remedy)
+    judge = config["clinical"]["judge"] or {}
+    for server in (config["engine"], judge):
+        if server.get("url"):
+            parts = urlsplit(server["url"])
+            row = _reach(
+                f"{parts.hostname}:{parts.port or (80 if parts.scheme == 'http' else 443)}"
+            )
+            remedy = "Start the server, or correct its address"
+            yield replace(row, remedy=remedy) if row.state == "missing" else row
 
 
 def _python() -> Iterator[Row]:

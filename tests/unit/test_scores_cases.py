@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import sacrebleu
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_scores_predict import rows, tiny_model, write_items
 
@@ -109,6 +110,24 @@ def test_bleu_by_hand():
     assert bleu(["甲甲"], ["甲乙"]) == pytest.approx((1 / 2 * 1 / 2) ** 0.25)
 
 
+LETTERS = st.text("甲乙丙丁", min_size=1, max_size=80)
+# Of an answer with fewer than four characters sacrebleu counts the missing orders otherwise.
+LONG = st.text("甲乙丙丁", min_size=4, max_size=80)
+PAIRS = st.lists(st.tuples(LONG, LETTERS), min_size=1, max_size=5)
+
+
+@settings(deadline=None)
+@given(PAIRS)
+@example([("患者发热", "患者发热三天，咳嗽。"), ("建议做CT检查", "建议行CT检查")])
+def test_bleu_is_that_of_sacrebleu_over_characters(pairs):
+    """With add-one smoothing of the precisions above one character; its values are percent."""
+    found = bleu([a for a, _ in pairs], [r for _, r in pairs])
+    metric = sacrebleu.BLEU(tokenize="none", smooth_method="add-k", smooth_value=1, force=True)
+    spaced = [[" ".join(text) for text in side] for side in zip(*pairs, strict=True)]
+    wanted = metric.corpus_score(spaced[0], [spaced[1]]).score / 100
+    assert found == pytest.approx(wanted, abs=1e-9)
+
+
 def test_bleu_of_nothing_is_nothing():
     assert bleu([""], ["甲"]) == 0
     assert bleu(["乙"], ["甲"]) == 0
@@ -119,9 +138,6 @@ def test_rouge_by_hand():
     assert rouge_l("甲乙 丙丁", "甲丙戊") == pytest.approx(2 * (2 / 4) * (2 / 3) / (2 / 4 + 2 / 3))
     assert rouge_l("甲", "甲") == 1
     assert rouge_l("", "甲") == rouge_l("甲", " ") == 0
-
-
-LETTERS = st.text("甲乙丙丁", min_size=1, max_size=80)
 
 
 @given(LETTERS, LETTERS)
@@ -160,7 +176,7 @@ def test_scores_of_cases(tmp_path):
     del scores["rouge"]
     assert scores == {
         "model": "m", "benchmark": "cmb_clin", "kind": "clinical", "cases": 2, "answers": 3,
-        "empty": 1,
+        "empty": 1, "judged": None,
     }  # fmt: skip
 
 

@@ -108,6 +108,7 @@ def test_rows_stand_in_the_order_of_the_items_and_hold_what_scoring_needs(model,
         "id", "benchmark", "model", "category", "subcategory", "question_type", "multiple",
         "options", "prompt", "lead", "raw", "stopped", "answer", "method", "likelihood",
         "prompt_tokens", "error", "limit", "sample_seed", "shots", "shots_dropped", "settled",
+        "engine",
     }  # fmt: skip
     assert found[0]["options"] == ["A", "B", "C", "D"]
     assert found[0]["prompt"].startswith("<|user|>以下是中国医师考试中科目0考试的一道多项选择题，")

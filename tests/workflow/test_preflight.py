@@ -46,6 +46,19 @@ def test_the_tiny_run_lacks_nothing(states):
     assert set(found) == {"Python", "Snakemake", "disk"}
 
 
+def test_keys_and_servers_that_are_missing_are_named(states, monkeypatch):
+    monkeypatch.setenv("VLLM_KEY", "sk-secret")
+    monkeypatch.delenv("https_proxy", raising=False)
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    engine = {"kind": "openai", "url": "http://127.0.0.1:9/v1", "key_env": "VLLM_KEY"}
+    found = states("tiny", engine=engine)
+    assert found["variable VLLM_KEY"].state == "ok"
+    assert "sk-secret" not in str(found)
+    assert found["127.0.0.1:9"].remedy == "Start the server, or correct its address"
+    monkeypatch.delenv("VLLM_KEY")
+    assert states("tiny", engine=engine)["variable VLLM_KEY"].state == "missing"
+
+
 def test_a_full_disk_is_told_with_numbers(states, preflight, monkeypatch):
     from collections import namedtuple
 

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 RULES = (ROOT / "workflow/rules/4_scores.smk").read_text(encoding="utf-8")
@@ -55,7 +56,9 @@ def test_an_edit_of_reading_or_scoring_scores_again():
     assert {"score_cases", "overlap"} <= code_of("scores_score_cases")
 
 
-@pytest.mark.parametrize("rule", ["scores_score", "scores_score_cases", "scores_submit"])
+@pytest.mark.parametrize(
+    "rule", ["scores_score", "scores_score_cases", "scores_submit", "scores_judge"]
+)
 def test_scoring_runs_no_model(rule):
     assert not code_of(rule) & {"model", "predict", "answer_cases", "journal"}
 
@@ -97,3 +100,96 @@ def test_a_model_that_answers_asks_for_one_gpu_however_many_train(snakemake, dev
     whole = result.stdout + result.stderr
     block = next(b for b in re.split(r"\n(?=rule )", whole) if b.startswith("rule scores_predict:"))
     assert re.findall(r"\bgpu=(\d)", block) == [str(gpus)]
+
+
+JUDGE = {
+    "url": "http://127.0.0.1:8001/v1", "model": "gpt", "key_env": "JUDGE_KEY", "concurrency": 2,
+    "timeout": 60, "input_price": 2.5, "output_price": 10,
+}  # fmt: skip
+
+
+def test_a_server_and_a_judge_by_configuration(clone, snakemake):
+    """The model is started by a command; keys are named, never shown."""
+    serve = "vllm serve {model} --served-model-name {name} --port {port}"
+    change = {
+        "engine": {"kind": "openai", "serve": serve, "key_env": "VLLM_KEY", "extensions": False},
+        "clinical": {"judge": JUDGE},
+    }
+    (clone / "mine.yaml").write_text(yaml.safe_dump(change), encoding="utf-8")
+    folder = "results/paper/4_scores/collective"
+    targets = [f"{folder}/cmb.answer.predictions.jsonl", f"{folder}/cmb_clin.cases.scores.json"]
+    keys = {"VLLM_KEY": "sk-secret-1", "JUDGE_KEY": "sk-secret-2"}
+    result = snakemake("-np", *targets, "--configfile", "mine.yaml", **keys)
+    assert result.returncode == 0, result.stderr
+    whole = result.stdout + result.stderr
+    server = f"--serve '{serve}' --key-env VLLM_KEY --concurrency 32 --timeout 600 --send text"
+    asking = {line for line in whole.splitlines() if f"{server} --no-extensions 2>" in line}
+    assert len(asking) == 2  # predict and answer-cases
+    assert (
+        "--cache .cache/judge/collective.cmb_clin.jsonl --out"
+        f" {folder}/cmb_clin.cases.grades.jsonl --url http://127.0.0.1:8001/v1 --model gpt"
+        " --key-env JUDGE_KEY --concurrency 2 --timeout 60 --input-price 2.5 --output-price 10"
+    ) in whole
+    assert f"--grades {folder}/cmb_clin.cases.grades.jsonl" in whole
+    assert "sk-secret" not in whole
+
+
+def load(name: str):
+    """A module of the folder workflow/."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"workflow/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("engine", "judge", "message"),
+    [
+        ({"kind": "openai"}, None, "engine: kind openai needs one of url and serve"),
+        (
+            {"kind": "openai", "url": "http://a/v1", "serve": "b"},
+            None,
+            "engine: kind openai needs one of url and serve",
+        ),
+        ({"url": "http://a/v1"}, None, "engine.url: only kind openai asks a server"),
+        ({"kind": "openai", "url": "a:8000"}, None, "engine.url: 'a:8000' does not match"),
+        ({"url": "http://me:secret@a/v1"}, None, "engine.url: "),
+        ({"key_env": "sk-1 2"}, None, "engine.key_env: 'sk-1 2' does not match"),
+        ({"api_key": "x"}, None, "unknown key engine.api_key"),
+        ({}, {"model": "m"}, "clinical.judge: 'concurrency' is a required property"),
+        ({}, JUDGE | {"url": None}, "clinical.judge.url: an address is needed"),
+        ({}, JUDGE | {"prices": 1}, "unknown key clinical.judge.prices"),
+    ],
+)
+def test_a_wrong_engine_or_judge_is_told(engine, judge, message):
+    configuration = load("configuration")
+    config = configuration.read_yaml(ROOT / "config/config.yaml")
+    config["engine"] |= engine
+    config["clinical"]["judge"] = judge
+    with pytest.raises(configuration.ConfigurationError) as error:
+        configuration.check(config, ROOT)
+    assert str(error.value).startswith(message)
+
+
+def test_keys_of_servers_pass_into_images():
+    configuration, apptainer = load("configuration"), load("apptainer")
+    config = configuration.read_yaml(ROOT / "config/config.yaml")
+    assert configuration.keys(config) == []
+    config["engine"] |= {"kind": "openai", "url": "http://a/v1", "key_env": "VLLM_KEY"}
+    config["clinical"]["judge"] = JUDGE
+    names = configuration.keys(config)
+    assert names == ["JUDGE_KEY", "VLLM_KEY"]
+    environ = {"VLLM_KEY": "1", "JUDGE_KEY": "2", "OTHER_KEY": "3"}
+    found = apptainer.variables(environ, ROOT, [], 1, names)
+    assert (found["APPTAINERENV_VLLM_KEY"], found["APPTAINERENV_JUDGE_KEY"]) == ("1", "2")
+    assert "APPTAINERENV_OTHER_KEY" not in found
+
+
+def test_a_server_elsewhere_needs_no_gpu_here(clone, snakemake):
+    engine = {"engine": {"kind": "openai", "url": "http://node:8000/v1"}, "device": "cuda"}
+    (clone / "mine.yaml").write_text(yaml.safe_dump(engine), encoding="utf-8")
+    target = "results/paper/4_scores/collective/cmb.answer.predictions.jsonl"
+    result = snakemake("-n", target, "--configfile", "mine.yaml")
+    whole = result.stdout + result.stderr
+    block = next(b for b in re.split(r"\n(?=rule )", whole) if b.startswith("rule scores_predict:"))
+    assert re.findall(r"\bgpu=(\d)", block) == ["0"]

@@ -26,10 +26,11 @@ rule scores_predict:
     params:
         options=protocol_options,
         threads=config["threads"],
+        engine=engine_options,
     shell:
         "python -m collectivesft scores predict --model {input.model} --name {wildcards.model}"
         " --items {input.item_file} --out {output.predictions} {params.options}"
-        " --threads {params.threads} 2> {log}"
+        " --threads {params.threads} {params.engine} 2> {log}"
 
 
 rule scores_score:
@@ -162,15 +163,48 @@ rule scores_answer_cases:
         tokens=config["clinical"]["max_new_tokens"],
         limit=limit_option,
         threads=config["threads"],
+        engine=engine_options,
     shell:
         "python -m collectivesft scores answer-cases --model {input.model}"
         " --name {wildcards.model} --items {input.item_file} --out {output.answers}"
-        " --max-new-tokens {params.tokens} {params.limit} --threads {params.threads} 2> {log}"
+        " --max-new-tokens {params.tokens} {params.limit} --threads {params.threads}"
+        " {params.engine} 2> {log}"
+
+
+# Grades cost money: what a judge has said is kept in the cache of downloads, so that no run pays
+# for it again.
+rule scores_judge:
+    input:
+        answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=code("scores/judge.py"),
+    output:
+        grades=f"{SCORES}/{{model}}/{{benchmark}}.cases.grades.jsonl",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.judge.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.judge.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=720,
+    params:
+        cache=f"{CACHE}/judge/{{model}}.{{benchmark}}.jsonl",
+        judge=judge_options,
+    shell:
+        "python -m collectivesft scores judge --answers {input.answers}"
+        " --items {input.item_file} --cache {params.cache} --out {output.grades} {params.judge}"
+        " 2> {log}"
 
 
 rule scores_score_cases:
     input:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
+        grades=judged_cases,
         code=code("scores/score_cases.py"),
     output:
         scores=f"{SCORES}/{{model}}/{{benchmark}}.cases.scores.json",
@@ -186,9 +220,11 @@ rule scores_score_cases:
     resources:
         mem_mb=1000,
         runtime=30,
+    params:
+        grades=lambda wildcards, input: f"--grades {input.grades}" if input.grades else "",
     shell:
         "python -m collectivesft scores score-cases --answers {input.answers}"
-        " --model {wildcards.model} --out {output.scores} 2> {log}"
+        " --model {wildcards.model} --out {output.scores} {params.grades} 2> {log}"
 
 
 rule scores_score_text:

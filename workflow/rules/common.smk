@@ -31,6 +31,7 @@ os.environ.update(
         Path.cwd(),
         [workflow.basedir, config["cache"], *configuration.folders(config)],
         config["threads"],
+        configuration.keys(config),
     )
 )
 
@@ -297,6 +298,37 @@ def protocol_options(wildcards):
     return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in options.items())
 
 
+def engine_options(wildcards):
+    """Options that name the server which runs the model, if the job does not do so itself."""
+    engine = config["engine"]
+    if engine["kind"] == "transformers":
+        return ""
+    options = server_options(engine, "url serve key_env concurrency timeout send")
+    return options if engine["extensions"] else f"{options} --no-extensions"
+
+
+def server_options(settings, names):
+    """Settings of a server as options, by name; those that are null are left out."""
+    given = [(name, settings[name]) for name in names.split() if settings[name] is not None]
+    return " ".join(
+        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given
+    )
+
+
+def judge_options(wildcards):
+    """Options of `scores judge`; its rule is asked for only where there is a judge."""
+    names = "url model key_env concurrency timeout input_price output_price"
+    judge = config["clinical"]["judge"]
+    return server_options(judge, names) if judge else ""
+
+
+def judged_cases(wildcards):
+    """The judge's grades of a model's answers to cases; none without a judge."""
+    if not config["clinical"]["judge"]:
+        return []
+    return f"{SCORES}/{wildcards.model}/{wildcards.benchmark}.cases.grades.jsonl"
+
+
 def limit_option(wildcards):
     """The option that takes only some of a benchmark's items, or nothing."""
     limit = EVALUATION[wildcards.benchmark]["limit"]
@@ -315,8 +347,8 @@ def launch(wildcards):
 
 
 def one_gpu(wildcards):
-    """What a model that answers asks for: it runs on the first GPU alone."""
-    return 1 if config["device"] == "cuda" else 0
+    """What a model that answers asks for: the first GPU, none where a server elsewhere has it."""
+    return 1 if config["device"] == "cuda" and not config["engine"]["url"] else 0
 
 
 def options(files):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,10 @@ from collectivesft.scores.journal import Journal
 from collectivesft.scores.model import LanguageModel
 from collectivesft.scores.prompts import render
 from collectivesft.scores.sampling import choose
+from collectivesft.scores.served import Completions, Server
+
+# What writes an answer to a prompt (text and tokens): the answer, and whether it ended in time.
+Write = Callable[[str, list[int]], tuple[str, bool]]
 
 
 def answer_cases(
@@ -28,37 +32,76 @@ def answer_cases(
     limit: int | None,
     sample_seed: int,
     threads: int,
+    server: Server | None = None,
 ) -> None:
-    """Write one row for each question of each case, one case at a time, in the order of the file.
+    """Write one row for each question of each case, in the order of the file.
 
     A row holds id, benchmark, model (``name``), turn (from 1), prompt, question, reference,
     answer, stopped (it ended within the limit) and error (null, or prompt_too_long: then nothing
     was asked and the answer is empty). Earlier answers are part of the next prompt. The
     tokenizer's chat template is used. A killed run goes on after the last finished case.
 
+    Args:
+        server: asks this server, several cases at once, in place of loading the model.
+
     Raises:
-        UserError: a model that cannot be loaded, or has no chat template.
+        UserError: a model that cannot be loaded, or has no chat template; a server that refuses.
         InputError: ``items`` has no test cases.
     """
     cases = choose(list(load_items(items)), limit, sample_seed)
     if not cases or any(item.kind != "clinical" for item in cases):
         raise InputError(items, "no clinical test cases", "Name a clinical benchmark's items")
-    header = _header(models.digest(folder), name, cases, max_new_tokens, threads)
-    model = models.load(folder, threads)
+    facts = {"threads": threads, **models.versions()} if server is None else server.facts()
+    header = _header(models.digest(folder), name, cases, max_new_tokens, facts)
+    model = models.load_tokenizer(folder) if server else models.load(folder, threads)
     total = sum(len(case.turns) for case in cases)
     with Journal(out, header) as journal, Reporter("answers", total) as reporter:
-        finished = list(journal.done)
-        reporter.advance(sum(len(record["rows"]) for record in finished))
-        for case in cases[len(finished) :]:
-            record = {"id": case.id, "rows": _answer_case(model, name, case, max_new_tokens)}
-            journal.append(record)
-            finished.append(record)
-            reporter.advance(len(record["rows"]))
-        journal.finish(row for record in finished for row in record["rows"])
+        done = {record["id"]: record["rows"] for record in journal.done}
+        reporter.advance(sum(map(len, done.values())))
+        waiting = [case for case in cases if case.id not in done]
+        answered = _served if server else _alone
+        for id, rows in answered(model, name, waiting, max_new_tokens, server):
+            journal.append({"id": id, "rows": rows})
+            done[id] = rows
+            reporter.advance(len(rows))
+        journal.finish(row for case in cases for row in done[case.id])
+
+
+def _alone(
+    model: LanguageModel, name: str, cases: Sequence[Item], limit: int, _: None
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Id and rows of each case, one after the other."""
+
+    def write(text: str, ids: list[int]) -> tuple[str, bool]:
+        written = decode.generate(model, decode.Prefix((), None), [ids], limit)[0]
+        return models.text_of(model, written.tokens), written.stopped
+
+    for case in cases:
+        yield case.id, _answer_case(model, name, case, limit, write)
+
+
+def _served(
+    model: LanguageModel, name: str, cases: Sequence[Item], limit: int, server: Server
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Id and rows of each case, as a server gets them done."""
+    if not cases:
+        return
+    with server.open() as endpoint:
+        endpoint.check_serves(server.model)
+        asking = Completions(endpoint, server, model, "chat")
+
+        def write(text: str, ids: list[int]) -> tuple[str, bool]:
+            return asking.write(text, ids, limit)
+
+        def answer(number: int) -> list[dict[str, Any]]:
+            return _answer_case(model, name, cases[number], limit, write)
+
+        for number, rows in endpoint.together(answer, range(len(cases)), server.concurrency):
+            yield cases[number].id, rows
 
 
 def _header(
-    checksum: str, name: str, cases: Sequence[Item], max_new_tokens: int, threads: int
+    checksum: str, name: str, cases: Sequence[Item], max_new_tokens: int, more: dict[str, Any]
 ) -> dict[str, Any]:
     facts = json.dumps([asdict(case) for case in cases], ensure_ascii=False)
     return {
@@ -66,13 +109,12 @@ def _header(
         "name": name,
         "cases": hashlib.sha256(facts.encode()).hexdigest(),
         "max_new_tokens": max_new_tokens,
-        "threads": threads,
-        **models.versions(),
+        **more,
     }
 
 
 def _answer_case(
-    model: LanguageModel, name: str, case: Item, max_new_tokens: int
+    model: LanguageModel, name: str, case: Item, max_new_tokens: int, write: Write
 ) -> list[dict[str, Any]]:
     conversation = benchmarks.get(case.benchmark).messages
     answers: list[str] = []
@@ -81,10 +123,8 @@ def _answer_case(
         prompt = render(model.tokenizer, conversation(case, answers), "chat", "")
         ids = models.encode(model, prompt.text, "chat")
         fits = models.fits(model, len(ids), max_new_tokens)
-        written = decode.Written()
-        if fits:
-            written = decode.generate(model, decode.Prefix((), None), [ids], max_new_tokens)[0]
-        answers.append(answer := models.text_of(model, written.tokens))
+        answer, stopped = write(prompt.text, ids) if fits else ("", False)
+        answers.append(answer)
         rows.append(
             {
                 "id": case.id,
@@ -95,7 +135,7 @@ def _answer_case(
                 "question": turn["question"],
                 "reference": turn["reference"],
                 "answer": answer,
-                "stopped": written.stopped,
+                "stopped": stopped,
                 "error": None if fits else "prompt_too_long",
             }
         )

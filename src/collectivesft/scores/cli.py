@@ -17,6 +17,29 @@ Limit = Annotated[
 ]
 SampleSeed = Annotated[int, typer.Option(help="Seed of the choice that --limit makes.")]
 MaxNewTokens = Annotated[int, typer.Option(min=1, help="Most tokens of one answer.")]
+CaseAnswers = Annotated[
+    Path, typer.Option("--answers", help="JSON Lines that `scores answer-cases` wrote.")
+]
+Url = Annotated[
+    str | None,
+    typer.Option(help="OpenAI-compatible server to ask, such as http://127.0.0.1:8000/v1."),
+]
+Serve = Annotated[
+    str | None,
+    typer.Option(help="Command that starts one: {model}, {name} and {port} are filled in."),
+]
+ServedName = Annotated[
+    str | None, typer.Option(help="The model's name on the server; --name if not given.")
+]
+KeyEnv = Annotated[str | None, typer.Option(help="Environment variable with the server's key.")]
+Concurrency = Annotated[int, typer.Option(min=1, help="Requests at once.")]
+Timeout = Annotated[float, typer.Option(min=1, help="Longest silence of the server, seconds.")]
+Send = Annotated[
+    Literal["text", "tokens"], typer.Option(help="What the server gets: the prompt, or its ids.")
+]
+Extensions = Annotated[
+    bool, typer.Option(help="Send fields beyond OpenAI's own, which vLLM and SGLang know.")
+]
 
 
 @app.callback()
@@ -56,14 +79,25 @@ def predict(
     limit: Limit = None,
     sample_seed: SampleSeed = 42,
     threads: Threads = 1,
+    url: Url = None,
+    serve: Serve = None,
+    served_name: ServedName = None,
+    key_env: KeyEnv = None,
+    concurrency: Concurrency = 32,
+    timeout: Timeout = 600,
+    send: Send = "text",
+    extensions: Extensions = True,
 ) -> None:
     """Let a model answer a benchmark's questions; a killed run goes on where it stopped.
+
+    transformers loads the model here, unless --url or --serve names a server that has it.
 
     Example: collectivesft scores predict --model model --name demo --items cmb.items.jsonl
     --out cmb.predictions.jsonl --max-new-tokens 16 --threads 2
     """
-    from collectivesft.scores.predict import Options
     from collectivesft.scores.predict import predict as run
+    from collectivesft.scores.questions import Options
+    from collectivesft.scores.serve import connected
 
     options = Options(
         method=method,
@@ -78,7 +112,16 @@ def predict(
         sample_seed=sample_seed,
         threads=threads,
     )
-    run(model, name, items, out, options)
+    server = {
+        "model": served_name,
+        "key_env": key_env,
+        "concurrency": concurrency,
+        "timeout_s": timeout,
+        "prompt": send,
+        "extensions": extensions,
+    }
+    with connected(model, name, url, serve, server) as asked:
+        run(model, name, items, out, options, asked)
 
 
 @app.command()
@@ -170,6 +213,14 @@ def answer_cases(
     limit: Limit = None,
     sample_seed: SampleSeed = 42,
     threads: Threads = 1,
+    url: Url = None,
+    serve: Serve = None,
+    served_name: ServedName = None,
+    key_env: KeyEnv = None,
+    concurrency: Concurrency = 32,
+    timeout: Timeout = 600,
+    send: Send = "text",
+    extensions: Extensions = True,
 ) -> None:
     """Let a model answer clinical cases, turn by turn; a killed run goes on where it stopped.
 
@@ -177,15 +228,60 @@ def answer_cases(
     --items cmb_clin.items.jsonl --out cases.answers.jsonl --limit 2
     """
     from collectivesft.scores.answer_cases import answer_cases as run
+    from collectivesft.scores.serve import connected
 
-    run(model, name, items, out, max_new_tokens, limit, sample_seed, threads)
+    server = {
+        "model": served_name,
+        "key_env": key_env,
+        "concurrency": concurrency,
+        "timeout_s": timeout,
+        "prompt": send,
+        "extensions": extensions,
+    }
+    with connected(model, name, url, serve, server) as asked:
+        run(model, name, items, out, max_new_tokens, limit, sample_seed, threads, asked)
+
+
+@app.command()
+def judge(
+    answers: CaseAnswers,
+    items: Items,
+    cache: Annotated[Path, typer.Option(help="JSON Lines of replies; grows, never paid twice.")],
+    out: Out,
+    url: Annotated[str, typer.Option(help="OpenAI-compatible chat server, up to /v1.")],
+    model: Annotated[str, typer.Option(help="The judge's name on the server.")],
+    key_env: KeyEnv = None,
+    concurrency: Concurrency = 8,
+    timeout: Timeout = 120,
+    input_price: Annotated[float, typer.Option(min=0, help="Of a million tokens read.")] = 0,
+    output_price: Annotated[float, typer.Option(min=0, help="Of a million tokens written.")] = 0,
+) -> None:
+    """Let a chat model grade answers to clinical cases: fluency, relevance, completeness,
+    proficiency, 1 to 5 each.
+
+    Example: collectivesft scores judge --answers cases.answers.jsonl
+    --items cmb_clin.items.jsonl --cache judge.jsonl --out cases.grades.jsonl
+    --url https://api.openai.com/v1 --model gpt-4o --key-env OPENAI_API_KEY
+    """
+    from collectivesft.scores.judge import Judge
+    from collectivesft.scores.judge import judge as run
+
+    by = Judge(url, model, key_env, concurrency, timeout, input_price, output_price)
+    done = run(answers, items, cache, out, by)
+    typer.echo(
+        f"{out}: {done['asked']} graded now, {done['kept']} before; "
+        f"{done['unparsed']} replies without grades."
+    )
 
 
 @app.command("score-cases")
 def score_cases(
-    answers: Annotated[Path, typer.Option(help="JSON Lines that `scores answer-cases` wrote.")],
+    answers: CaseAnswers,
     model: Name,
     out: Out,
+    grades: Annotated[
+        Path | None, typer.Option(help="JSON Lines that `scores judge` wrote of these answers.")
+    ] = None,
 ) -> None:
     """Compare a model's answers to clinical cases with the references: BLEU-4 and ROUGE-L.
 
@@ -194,7 +290,7 @@ def score_cases(
     """
     from collectivesft.scores.score_cases import score_cases as run
 
-    run(answers, model, out)
+    run(answers, model, out, grades)
 
 
 @app.command("score-text")

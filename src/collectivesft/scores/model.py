@@ -17,7 +17,8 @@ class LanguageModel:
     """A loaded model.
 
     Attributes:
-        network: transformers' model in evaluation mode, float32 on a CPU, bfloat16 on a GPU.
+        network: transformers' model in evaluation mode, float32 on a CPU, bfloat16 on a GPU; None
+            where a server has it.
         tokenizer: its tokenizer.
         stops: ids of the tokens that end an answer.
         longest: most tokens of prompt and answer together, None if the model names no limit.
@@ -94,7 +95,22 @@ def load(folder: Path, threads: int) -> LanguageModel:
     network.eval().to("cuda" if cuda else "cpu")
     stops = _stops(network, tokenizer)
     _greedy(network)
-    return LanguageModel(network, tokenizer, stops, _longest(network, tokenizer))
+    return LanguageModel(network, tokenizer, stops, _longest(network.config, tokenizer))
+
+
+def load_tokenizer(folder: Path) -> LanguageModel:
+    """What prompts need of a model that a server runs: its tokenizer and longest text.
+
+    Raises:
+        UserError: transformers cannot load it.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    register()
+    with _explained(folder):
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+    return LanguageModel(None, tokenizer, (), _longest(config, tokenizer))
 
 
 @contextlib.contextmanager
@@ -124,8 +140,8 @@ def _greedy(network: Any) -> None:
     network.generation_config = GenerationConfig()
 
 
-def _longest(network: Any, tokenizer: Any) -> int | None:
-    limit = getattr(network.config.get_text_config(), "max_position_embeddings", None)
+def _longest(config: Any, tokenizer: Any) -> int | None:
+    limit = getattr(config.get_text_config(), "max_position_embeddings", None)
     if limit is None and tokenizer.model_max_length < 1_000_000_000:
         limit = tokenizer.model_max_length  # transformers writes 1e30 for no limit
     return limit

@@ -3,52 +3,34 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.errors import InputError, UserError
+from collectivesft.benchmarks.item import load_items
+from collectivesft.errors import InputError
 from collectivesft.progress import Reporter
-from collectivesft.scores import decode
+from collectivesft.scores import decode, served
 from collectivesft.scores import model as models
 from collectivesft.scores.journal import Journal
 from collectivesft.scores.model import LanguageModel
-from collectivesft.scores.prompts import Prompt, few_shot, lead_of, render, turns
+from collectivesft.scores.prompts import lead_of
+from collectivesft.scores.questions import Options, Question, letter_tokens, prepare, room
 from collectivesft.scores.sampling import choose
+from collectivesft.scores.served import Server
 from collectivesft.scores.settled import settled
 
 TOO_LONG = "prompt_too_long"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a model is asked; the command line explains each."""
-
-    method: Literal["generate", "likelihood"] = "generate"
-    style: Literal["answer_only", "cot"] = "answer_only"
-    shots: int = 0
-    template: Literal["chat", "plain", "cmb"] = "chat"
-    preset: Literal["official", "corrected"] = "corrected"
-    stop: Literal["settled", "end"] = "settled"
-    max_new_tokens: int = 512
-    batch_size: int = 16
-    limit: int | None = None
-    sample_seed: int = 42
-    threads: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """An item with its prompt; ``ids`` are the prompt's tokens, ``shots`` the examples in it."""
-
-    item: Item
-    prompt: Prompt
-    ids: list[int]
-    shots: int
-
-
-def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -> None:
+def predict(
+    folder: Path,
+    name: str,
+    items: Path,
+    out: Path,
+    options: Options,
+    server: Server | None = None,
+) -> None:
     """Write one row for each test item that is asked, in the order of the file.
 
     A row holds id, benchmark, model (``name``), category, subcategory, question_type, multiple,
@@ -58,17 +40,20 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
     would have written, its letters are the same), answer (the key),
     method, likelihood (natural log probability by letter, or null), prompt_tokens, shots (solved
     examples shown), shots_dropped (left out, least related first, so that the prompt fits), error
-    (null or prompt_too_long: not even the question alone fits, so nothing was asked), limit and
-    sample_seed. No prompt is ever cut. Which letters an answer means
-    is for `scores score` to say: another way of reading needs no model. On a CPU the rows are
-    the same at any batch size, in any order of items, and after an interruption.
+    (null or prompt_too_long: not even the question alone fits, so nothing was asked), limit,
+    sample_seed and engine (transformers or openai). No prompt is ever cut. Which letters an
+    answer means is for `scores score` to say: another way of reading needs no model. On a CPU the
+    rows are the same at any batch size, in any order of items, and after an interruption.
 
     Args:
         folder: the model.
         items: JSON Lines of benchmark items.
+        server: asks this server, which must serve the folder's model, in place of loading it;
+            prompts are made with the folder's tokenizer all the same.
 
     Raises:
-        UserError: a model that cannot be loaded, or does not suit the options.
+        UserError: a model that cannot be loaded, or does not suit the options; a server that
+            refuses.
         InputError: ``items`` has no test questions with options.
     """
     all_items = list(load_items(items))
@@ -79,55 +64,40 @@ def predict(folder: Path, name: str, items: Path, out: Path, options: Options) -
     kind = asked[0].kind
     lead_of(options.method, options.style, options.template, kind)  # refuse before a model is read
     checksum = models.digest(folder)
-    model = models.load(folder, options.threads)
-    questions = _questions(model, asked, all_items, options)
-    with Journal(out, _header(checksum, name, questions, options)) as journal:
-        answers = _answer_all(model, questions, options, journal)
-        rows = (_row(name, q, answers.get(i), options) for i, q in enumerate(questions))
+    model = models.load_tokenizer(folder) if server else models.load(folder, options.threads)
+    questions = prepare(model, asked, all_items, options)
+    with Journal(out, _header(checksum, name, questions, options, server)) as journal:
+        if server:
+            answers = served.answer_all(model, questions, options, server, journal)
+        else:
+            answers = _answer_all(model, questions, options, journal)
+        engine = "openai" if server else "transformers"
+        rows = (_row(name, q, answers.get(i), options, engine) for i, q in enumerate(questions))
         journal.finish(rows)
 
 
-def _questions(
-    model: LanguageModel, asked: Sequence[Item], all_items: Sequence[Item], options: Options
-) -> list[_Question]:
-    pool = [item for item in all_items if item.split == "val"]
-    return [_question(model, item, few_shot(item, pool, options.shots), options) for item in asked]
-
-
-def _question(
-    model: LanguageModel, item: Item, examples: Sequence[Item], options: Options
-) -> _Question:
-    """The item with as many examples as fit: the least related, which stand last, go first."""
-    lead = lead_of(options.method, options.style, options.template, item.kind)
-    for shots in range(len(examples), -1, -1):
-        conversation = turns(item, examples[:shots], options.style, options.preset)
-        prompt = render(model.tokenizer, conversation, options.template, lead)
-        ids = models.encode(model, prompt.text, options.template)
-        if models.fits(model, len(ids), _room(options)):
-            break
-    return _Question(item, prompt, ids, shots)
-
-
-def _room(options: Options) -> int:
-    """Tokens that an answer may take."""
-    return options.max_new_tokens if options.method == "generate" else 0
-
-
 def _header(
-    checksum: str, name: str, questions: Sequence[_Question], options: Options
+    checksum: str,
+    name: str,
+    questions: Sequence[Question],
+    options: Options,
+    server: Server | None,
 ) -> dict[str, Any]:
     """What the answers depend on: a journal with another header is of no use."""
     digest = hashlib.sha256()
     for q in questions:
         facts = [asdict(q.item), q.prompt.text, q.prompt.lead, q.ids]
         digest.update(json.dumps(facts, ensure_ascii=False).encode() + b"\n")
-    questions_digest = digest.hexdigest()
-    facts = {"model": checksum, "name": name, "questions": questions_digest}
-    return {**facts, "options": asdict(options), **models.versions()}
+    facts = {"model": checksum, "name": name, "questions": digest.hexdigest()}
+    asked = asdict(options)
+    if server is None:
+        return {**facts, "options": asked, **models.versions()}
+    del asked["batch_size"], asked["threads"]  # a server batches by itself
+    return {**facts, "options": asked, **server.facts()}
 
 
 def _groups(
-    model: LanguageModel, questions: Sequence[_Question], options: Options
+    model: LanguageModel, questions: Sequence[Question], options: Options
 ) -> list[list[int]]:
     """Indexes of questions that fit, by what they begin with, longest prompts first.
 
@@ -135,7 +105,7 @@ def _groups(
     """
     groups: dict[tuple[str, str] | None, list[int]] = {}
     for index, q in enumerate(questions):
-        if models.fits(model, len(q.ids), _room(options)):
+        if models.fits(model, len(q.ids), room(options)):
             key = (q.item.category, q.item.subcategory) if options.shots else None
             groups.setdefault(key, []).append(index)
     for group in groups.values():
@@ -144,11 +114,11 @@ def _groups(
 
 
 def _answer_all(
-    model: LanguageModel, questions: Sequence[_Question], options: Options, journal: Journal
+    model: LanguageModel, questions: Sequence[Question], options: Options, journal: Journal
 ) -> dict[int, dict[str, Any]]:
     """Answers by index of the question; those of too long prompts are left out."""
     groups = _groups(model, questions, options)
-    tokens = _letter_tokens(model, questions, options) if options.method == "likelihood" else {}
+    tokens = letter_tokens(model, questions, options) if options.method == "likelihood" else {}
     answers: dict[int, dict[str, Any]] = {}
     waiting = iter(journal.done)
     with Reporter("questions", sum(map(len, groups))) as reporter:
@@ -170,7 +140,7 @@ def _answer_all(
 def _answer_batch(
     model: LanguageModel,
     prefix: decode.Prefix,
-    batch: Sequence[_Question],
+    batch: Sequence[Question],
     tokens: dict[str, int],
     options: Options,
 ) -> list[dict[str, Any]]:
@@ -195,7 +165,7 @@ def _answer_batch(
 
 
 def _likelihood(
-    model: LanguageModel, prefix: decode.Prefix, q: _Question, tokens: dict[str, int]
+    model: LanguageModel, prefix: decode.Prefix, q: Question, tokens: dict[str, int]
 ) -> dict[str, Any]:
     wanted = [tokens[letter] for letter in q.item.options]
     values = (round(v, 6) for v in decode.log_probabilities(model, prefix, q.ids, wanted))
@@ -203,29 +173,9 @@ def _likelihood(
     return {"raw": "", "stopped": True, "settled": False, "likelihood": found}
 
 
-def _letter_tokens(
-    model: LanguageModel, questions: Sequence[_Question], options: Options
-) -> dict[str, int]:
-    """The token of each letter as it follows a prompt.
-
-    Raises:
-        UserError: the tokenizer makes no token of its own of a letter at that place.
-    """
-    first = questions[0]
-    letters = sorted({letter for q in questions for letter in q.item.options})
-    tokens: dict[str, int] = {}
-    for letter in letters:
-        ids = models.encode(model, first.prompt.text + letter, options.template)
-        if ids[:-1] != first.ids or ids[-1] in tokens.values():
-            raise UserError(
-                f"{model.tokenizer.name_or_path}: the tokenizer has no token of its own for "
-                f"{letter} after {first.prompt.lead!r}. Use a protocol with method: generate."
-            )
-        tokens[letter] = ids[-1]
-    return tokens
-
-
-def _row(name: str, q: _Question, answer: dict[str, Any] | None, options: Options) -> dict:
+def _row(
+    name: str, q: Question, answer: dict[str, Any] | None, options: Options, engine: str
+) -> dict[str, Any]:
     item = q.item
     nothing = {"raw": "", "stopped": False, "settled": False, "likelihood": None}
     answer = answer or {**nothing, "error": TOO_LONG}
@@ -247,6 +197,7 @@ def _row(name: str, q: _Question, answer: dict[str, Any] | None, options: Option
         "method": options.method,
         "limit": options.limit,
         "sample_seed": options.sample_seed,
+        "engine": engine,
         "error": None,
         **answer,
     }

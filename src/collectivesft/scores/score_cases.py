@@ -1,26 +1,36 @@
-"""Clinical cases: how far a model's answers overlap with the references."""
+"""Clinical cases: how far a model's answers overlap with the references, and a judge's grades."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import InputError
 from collectivesft.files import read_jsonl, write_json
+from collectivesft.scores.answers import read_answers
 from collectivesft.scores.overlap import bleu, rouge_l
+from collectivesft.scores.rubric import ASPECTS
+from collectivesft.scores.statistics import DIGITS
 
-_NEEDED = {"id", "benchmark", "model", "turn", "reference", "answer"}
-_AGAIN = "Delete the answers and run `collectivesft scores answer-cases` again"
+_AGAIN = "Delete the grades and run `collectivesft scores judge` again"
 
 
-def score_cases(answers: Path, model: str, out: Path) -> dict[str, Any]:
+def score_cases(answers: Path, model: str, out: Path, grades: Path | None = None) -> dict[str, Any]:
     """Write how far answers overlap with the references, over characters without whitespace.
 
     ``bleu`` is corpus-level BLEU-4, ``rouge`` the mean F1 of ROUGE-L, both fractions with six
     digits; ``empty`` counts answers without a character. Overlap is no judgement of quality.
+    ``judged`` holds a judge's grades, null without them: the judge's name, the mean of each aspect
+    over the answers whose grades could be read (null where none could) and ``average``, the mean
+    of the four; ``graded`` and ``unparsed`` count answers, ``cost`` is in the currency of the
+    prices.
+
+    Args:
+        grades: JSON Lines that `scores judge` wrote of the same answers.
 
     Raises:
-        InputError: no answers, answers of another model, or one there twice.
+        InputError: no answers, answers of another model, one there twice; grades of others.
     """
-    rows = _rows(answers, model)
+    rows = read_answers(answers, model)
     found, wanted = [r["answer"] for r in rows], [r["reference"] for r in rows]
     rouges = [rouge_l(a, r) for a, r in zip(found, wanted, strict=True)]
     scores = {
@@ -32,24 +42,29 @@ def score_cases(answers: Path, model: str, out: Path) -> dict[str, Any]:
         "bleu": round(bleu(found, wanted), 6),
         "rouge": round(sum(rouges) / len(rouges), 6),
         "empty": sum(not answer.strip() for answer in found),
+        "judged": _judged(grades, rows) if grades else None,
     }
     write_json(out, scores)
     return scores
 
 
-def _rows(answers: Path, model: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    seen: set[tuple[str, int]] = set()
-    for number, row in read_jsonl(answers):
-        if not isinstance(row, dict) or _NEEDED - set(row):
-            raise InputError(answers, "not an answer to a case", _AGAIN, row=number)
-        if row["model"] != model:
-            problem = f"an answer of {row['model']}, not of {model}"
-            raise InputError(answers, problem, "Name the model that made them", row=number)
-        if (row["id"], row["turn"]) in seen:
-            raise InputError(answers, f"turn {row['turn']} of {row['id']} twice", _AGAIN, number)
-        seen.add((row["id"], row["turn"]))
-        rows.append(row)
-    if not rows:
-        raise InputError(answers, "no answers", _AGAIN)
-    return rows
+def _judged(grades: Path, answers: Sequence[dict]) -> dict[str, Any]:
+    rows = [row for _, row in read_jsonl(grades)]
+    if [(r["id"], r["turn"], r["model"]) for r in rows] != [
+        (r["id"], r["turn"], r["model"]) for r in answers
+    ]:
+        raise InputError(grades, "grades of other answers", _AGAIN)
+    known = [row["grades"] for row in rows if row["grades"]]
+    means = {
+        aspect: round(sum(one[aspect] for one in known) / len(known), DIGITS) if known else None
+        for aspect in ASPECTS
+    }
+    values = [sum(one.values()) / len(ASPECTS) for one in known]
+    return {
+        "judge": rows[0]["judge"],
+        **means,
+        "average": round(sum(values) / len(values), DIGITS) if values else None,
+        "graded": len(known),
+        "unparsed": len(rows) - len(known),
+        "cost": round(sum(row["cost"] for row in rows), 6),
+    }

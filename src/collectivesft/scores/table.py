@@ -8,6 +8,7 @@ from typing import Any
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, read_json, write_text
 from collectivesft.scores import answers_table, text_table
+from collectivesft.scores.rubric import ASPECTS
 
 COLUMNS = (
     "model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro",
@@ -136,7 +137,24 @@ def _clinical_section(rows: Sequence[dict[str, Any]]) -> str:
         for r in rows
     ]  # fmt: skip
     note = "Clinical cases: overlap with the references over characters, no judgement of quality."
-    return f"{note}\n\n{_markdown_table(heads, cells, 2)}"
+    return f"{note}\n\n{_markdown_table(heads, cells, 2)}{_judged_section(rows)}"
+
+
+def _judged_section(rows: Sequence[dict[str, Any]]) -> str:
+    """A judge's grades; "" where nobody judged."""
+    judged = [(row, row["judged"]) for row in rows if row.get("judged")]
+    if not judged:
+        return ""
+    heads = ("Model", "Benchmark", "Judge", *(a.capitalize() for a in ASPECTS), "Average",
+             "Graded", "Unparsed", "Cost")  # fmt: skip
+    cells = [
+        [row["model"], row["benchmark"], by["judge"]]
+        + ["" if by[key] is None else f"{by[key]:.2f}" for key in (*ASPECTS, "average")]
+        + [str(by["graded"]), str(by["unparsed"]), f"{by['cost']:.4f}"]
+        for row, by in judged
+    ]
+    note = "Clinical cases: grades of a judge, 1 to 5, over the answers whose grades could be read."
+    return f"\n{note}\n\n{_markdown_table(heads, cells, 3)}"
 
 
 def published(leaderboard: Path) -> list[tuple[str, str]]:
