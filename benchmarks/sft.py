@@ -151,7 +151,9 @@ def write_peers(folder: Path, talks: list, tokens: Any, shown: list[int]) -> Non
     tags = {"role_tag": "role", "content_tag": "content"}
     tags |= {"user_tag": "user", "assistant_tag": "assistant", "system_tag": "system"}
     info = {"file_name": "mixture.json", "formatting": "sharegpt", "tags": tags}
-    write_json(folder / "dataset_info.json", {"mixture": info | {"columns": {"messages": "messages"}}})
+    write_json(
+        folder / "dataset_info.json", {"mixture": info | {"columns": {"messages": "messages"}}}
+    )
     spans = [slice(int(tokens.offsets[i]), int(tokens.offsets[i + 1])) for i in shown]
     ids = [
         {"input_ids": tokens.ids[span].tolist(), "assistant_masks": tokens.mask[span].tolist()}
@@ -248,7 +250,7 @@ def main() -> None:
     from collectivesft.sft.base import count_parameters
 
     facts |= {"parameters": count_parameters(options.work / "base"), "machine": machine()}
-    pythons = {way: sys.executable for way in WAYS}
+    pythons = dict.fromkeys(WAYS, sys.executable)
     facts["releases"] = releases(sys.executable)
     for way in WAYS[:2]:
         if options.llamafactory:

@@ -1,10 +1,12 @@
 """Reading and writing files so that a killed job leaves nothing that looks finished."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -62,6 +64,34 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         raise
     finally:
         _remove(folder)
+
+
+def keep_folder(source: Path, out: Path) -> None:
+    """Give a folder's files a second place by ``place``, if nobody has yet.
+
+    Several processes may do so at once, with the same content: the first one's stays.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
+        made = Path(name) / out.name
+        made.mkdir()
+        for path in source.iterdir():
+            place(path, made / path.name)
+        try:
+            os.rename(made, out)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+
+def place(source: Path, target: Path) -> None:
+    """Give a file, which nobody changes, a second name; a copy where that cannot be."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP):
+            raise
+        shutil.copy(source, target)
 
 
 def _sync(path: Path) -> None:

@@ -40,6 +40,8 @@ def tokenize(
     base: Base,
     recipe: Recipe,
     out: Out,
+    threads: Annotated[int, typer.Option(min=1, help="Processes; the bytes stay the same.")] = 1,
+    cache: Annotated[Path | None, typer.Option(help="Folder of tokens made before.")] = None,
 ) -> None:
     """Turn a mixture into tokens, once, with a mask of what carries loss.
 
@@ -48,7 +50,7 @@ def tokenize(
     """
     from collectivesft.sft.tokens import tokenize as run
 
-    run(train, validation, base, recipe, out)
+    run(train, validation, base, recipe, out, threads, cache)
 
 
 @app.command()
