@@ -28,7 +28,7 @@ import yaml
 from collectivesft.files import write_json, write_text
 
 HERE = Path(__file__).parent
-EXAMPLES, BATCH, CUTOFF, RATE = 96, 16, 1024, 1e-3
+BATCH, CUTOFF, RATE = 16, 1024, 1e-3
 WAYS = (
     "llamafactory padded",
     "llamafactory neat packing",
@@ -50,12 +50,12 @@ PIECES = r"[bcdfghklmnprst](?:an|er|[aeiou])|[\s\S]"
 MARKS = "user assistant system \n"
 
 
-def conversations() -> list[list[tuple[str, str]]]:
+def conversations(count: int) -> list[list[tuple[str, str]]]:
     """Examples of the sets in their published proportions; none is cut, as trainers cut apart."""
     shares, chance = data.counts(5_200_000), random.Random(3)
     makers = {name: data.Maker(name, n, ["头痛"]) for n, name in enumerate(sorted(shares))}
     found: list[list[tuple[str, str]]] = []
-    while len(found) < EXAMPLES:
+    while len(found) < count:
         (name,) = chance.choices(list(shares), list(shares.values()))
         talk = next(makers[name].rows(1)).messages
         if sum(len(re.findall(PIECES, text)) + 20 for _, text in talk) <= CUTOFF:
@@ -90,7 +90,7 @@ def write_base(folder: Path, texts: list[str]) -> None:
     write_json(folder / "base.json", {"chat_template": "chatml", "lora_targets": None})
 
 
-def prepare(folder: Path) -> dict[str, Any]:
+def prepare(folder: Path, examples: int) -> dict[str, Any]:
     """Everything that the ways read; the facts of the examples.
 
     Peers read the examples in the order of this package's plan, so that padded batches and its
@@ -99,7 +99,7 @@ def prepare(folder: Path) -> dict[str, Any]:
     from collectivesft.sft.plan import order
     from collectivesft.sft.tokens import Tokens, tokenize
 
-    talks = conversations()
+    talks = conversations(examples)
     folder.mkdir(parents=True)
     write_base(folder / "base", [MARKS, *(text for talk in talks for _, text in talk)])
     training = {
@@ -113,10 +113,10 @@ def prepare(folder: Path) -> dict[str, Any]:
         ("train", talks), ("validation", []))]  # fmt: skip
     tokenize(*parts, folder / "base", folder / "recipe.yaml", folder / "tokens")
     tokens = Tokens.load(folder / "tokens", "train")
-    shown = order(42, 0, EXAMPLES).tolist()
+    shown = order(42, 0, examples).tolist()
     write_peers(folder, [talks[i] for i in shown], tokens, shown)
     lengths = [int(tokens.lengths[i]) for i in shown]
-    batches = [lengths[n : n + BATCH] for n in range(0, EXAMPLES, BATCH)]
+    batches = [lengths[n : n + BATCH] for n in range(0, examples, BATCH)]
     padded = sum(max(batch) * len(batch) for batch in batches)
     settings = {
         "learning_rate": RATE, "batch": BATCH, "steps": len(batches),
@@ -124,7 +124,7 @@ def prepare(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
     write_json(folder / "settings.json", settings)
     return {
-        "examples": EXAMPLES,
+        "examples": examples,
         "tokens": sum(lengths),
         "loss_tokens": int(tokens.mask.sum()),
         "longest": max(lengths),
@@ -199,21 +199,22 @@ def table(facts: dict, rows: list[dict]) -> str:
     lines = [
         "# Fine-tuning: useful tokens a CPU second",
         "",
-        f"{facts['examples']} made-up examples with the mixture's lengths: {facts['tokens']:,} tokens, "
-        f"{facts['loss_tokens']:,} with loss, the longest {facts['longest']:,}; in padded batches of "
-        f"{BATCH}, {facts['padding']:.0%} would be padding. Llama of {facts['parameters']:,} random "
-        f"weights, float32, full fine-tuning, one epoch of {EXAMPLES // BATCH} steps, one thread of "
-        f"{facts['machine']}. Best of {len(rows[0]['cpu_s'])}, alternating; {facts['releases']}.",
+        f"{facts['examples']} made-up examples with the mixture's lengths: {facts['tokens']:,} tokens,"
+        f" {facts['loss_tokens']:,} with loss, the longest {facts['longest']:,}; in padded batches of"
+        f" {BATCH}, {facts['padding']:.0%} would be padding. Llama of {facts['parameters']:,} random"
+        f" weights, float32, full fine-tuning, one epoch in {len(rows[-1]['losses'])} steps, one"
+        f" thread of {facts['machine']}. Best of {len(rows[0]['cpu_s'])}, alternating;"
+        f" {facts['releases']}.",
         "",
-        "| way | useful tokens/s | against padded | CPU s of each run | peak MB | mean loss | last loss |",
+        "| way | useful tokens/s | against padded | CPU s of each run | peak MB | mean loss | last |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
         ratio = f"{row['tokens_per_s'] / base:.2f}" if base else ""
         seconds = " / ".join(f"{value:.1f}" for value in row["cpu_s"])
         lines.append(
-            f"| {row['way']} | {row['tokens_per_s']:.0f} | {ratio} | {seconds} | "
-            f"{row['peak_mb']:,} | {row['mean_loss']:.4f} | {row['losses'][-1]:.4f} |"
+            f"| {row['way']} | {row['tokens_per_s']:.0f} | {ratio} | {seconds} "
+            f"| {row['peak_mb']:,} | {row['mean_loss']:.4f} | {row['losses'][-1]:.4f} |"
         )
     return "\n".join([*lines, ""])
 
@@ -243,10 +244,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, required=True, help="folder to make")
     parser.add_argument("--llamafactory", help="Python interpreter that has it")
+    parser.add_argument("--examples", type=int, default=96)
     parser.add_argument("--repetitions", type=int, default=2)
     parser.add_argument("--way", action="append", choices=WAYS, help="of all ways only this")
     options = parser.parse_args()
-    facts = prepare(options.work)
+    facts = prepare(options.work, options.examples)
     from collectivesft.sft.base import count_parameters
 
     facts |= {"parameters": count_parameters(options.work / "base"), "machine": machine()}
