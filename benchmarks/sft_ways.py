@@ -56,6 +56,7 @@ def ours(folder: Path, settings: dict, watch: Watch) -> None:
 
     from collectivesft.sft import attention
     from collectivesft.sft.checkpoint import Checkpoints
+    from collectivesft.sft.costs import Costs
     from collectivesft.sft.interrupt import Request
     from collectivesft.sft.loop import Run
     from collectivesft.sft.parallel import World
@@ -69,7 +70,8 @@ def ours(folder: Path, settings: dict, watch: Watch) -> None:
     model = load(folder / "base", training, world)
     assert model.config._attn_implementation == attention.NAME
     saved = Checkpoints(folder / "checkpoints", "benchmark", world)
-    run = Run(model, training, *parts, saved, world, Request())
+    costs = Costs(folder / "checkpoints/costs.json", "benchmark", world, training)
+    run = Run(model, training, *parts, saved, world, Request(), costs)
     watch.start()
     run.run()
     watch.stop()

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -42,7 +43,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _remove(partial)
         if isinstance(error, OSError) and error.errno in FULL_DISK and not error.filename:
             error.filename = str(path)
+        elif (number := _foreign_number(error)) in FULL_DISK:
+            raise OSError(number, os.strerror(number), str(path)) from error
         raise
+
+
+def _foreign_number(error: BaseException) -> int | None:
+    """The system's error number in an error of a library in Rust (safetensors), which is text."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found and not isinstance(error, OSError) else None
 
 
 @contextlib.contextmanager

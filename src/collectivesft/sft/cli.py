@@ -62,6 +62,8 @@ def train(
     history: Annotated[Path, typer.Option(help="JSON Lines file for the loss at each step.")],
     out: Out,
     threads: Annotated[int, typer.Option(help="CPU threads; part of the result on a CPU.")] = 2,
+    costs: Annotated[Path | None, typer.Option(help="JSON file: time, operations, energy.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard.")] = None,
 ) -> None:
     """Train, going on from the last checkpoint where there is one.
 
@@ -71,7 +73,7 @@ def train(
     """
     from collectivesft.sft.train import train as run
 
-    run(tokens, base, recipe, checkpoints, history, out, threads)
+    run(tokens, base, recipe, checkpoints, history, out, threads, costs, tensorboard)
 
 
 @app.command()
