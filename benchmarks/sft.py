@@ -199,14 +199,14 @@ def table(facts: dict, rows: list[dict]) -> str:
     lines = [
         "# Fine-tuning: useful tokens a CPU second",
         "",
-        f"{facts['examples']} made-up examples with the mixture's lengths: {facts['tokens']:,} tokens,"
-        f" {facts['loss_tokens']:,} with loss, the longest {facts['longest']:,}; in padded batches of"
-        f" {BATCH}, {facts['padding']:.0%} would be padding. Llama of {facts['parameters']:,} random"
-        f" weights, float32, full fine-tuning, one epoch in {len(rows[-1]['losses'])} steps, one"
-        f" thread of {facts['machine']}. Best of {len(rows[0]['cpu_s'])}, alternating;"
-        f" {facts['releases']}.",
+        f"{facts['examples']} made-up examples with the mixture's lengths: {facts['tokens']:,}"
+        f" tokens, {facts['loss_tokens']:,} with loss, the longest {facts['longest']:,}; in padded"
+        f" batches of {BATCH}, {facts['padding']:.0%} would be padding. Llama of"
+        f" {facts['parameters']:,} random weights, float32, full fine-tuning, one epoch in"
+        f" {len(rows[-1]['losses'])} steps, one thread of {facts['machine']}. Best of"
+        f" {len(rows[0]['cpu_s'])}, alternating; {facts['releases']}.",
         "",
-        "| way | useful tokens/s | against padded | CPU s of each run | peak MB | mean loss | last |",
+        "| way | useful tokens/s | against padded | CPU s of each | peak MB | mean loss | last |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
@@ -262,16 +262,16 @@ def main() -> None:
             del pythons[way]
     if options.llamafactory:
         facts["releases"] += "; " + releases(options.llamafactory)
-    runs = []
+    runs: list[dict] = []
     for number in range(options.repetitions):
         for way in options.way or pythons:
             runs.append(measure(way, pythons[way], options.work))
             print(number, way, f"{runs[-1]['cpu_s']:.1f} CPU s", file=sys.stderr)
-    rows = summary(facts, runs)
-    print(table(facts, rows))
-    if not options.way:
-        write_json(HERE / "results/sft.json", {"facts": facts, "rows": rows})
-        write_text(HERE / "results/sft.md", table(facts, rows))
+        rows = summary(facts, runs)
+        print(table(facts, rows))
+        if not options.way:
+            write_json(HERE / "results/sft.json", {"facts": facts, "rows": rows})
+            write_text(HERE / "results/sft.md", table(facts, rows))
 
 
 if __name__ == "__main__":

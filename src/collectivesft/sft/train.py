@@ -113,6 +113,13 @@ def load(base: Path, training: Training, world: World) -> Any:
     model = AutoModelForCausalLM.from_pretrained(
         base, dtype=dtype, attn_implementation=name, device_map=world.device
     )
+    return prepare(model, training, world, read_json(base / FACTS)["lora_targets"])
+
+
+def prepare(model: Any, training: Training, world: World, targets: list[str] | None) -> Any:
+    """A loaded model with what training needs: shards or adapters, on ``targets``."""
+    import torch
+
     model.train()
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
@@ -127,7 +134,7 @@ def load(base: Path, training: Training, world: World) -> Any:
         r=training.lora.r,
         lora_alpha=training.lora.alpha,
         lora_dropout=training.lora.dropout,
-        target_modules=read_json(base / FACTS)["lora_targets"] or "all-linear",
+        target_modules=targets or "all-linear",
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)
