@@ -1,10 +1,13 @@
 """Reading and writing files so that a killed job leaves nothing that looks finished."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,7 +43,15 @@ def atomic_path(path: Path) -> Iterator[Path]:
         _remove(partial)
         if isinstance(error, OSError) and error.errno in FULL_DISK and not error.filename:
             error.filename = str(path)
+        elif (number := _foreign_number(error)) in FULL_DISK:
+            raise OSError(number, os.strerror(number), str(path)) from error
         raise
+
+
+def _foreign_number(error: BaseException) -> int | None:
+    """The system's error number in an error of a library in Rust (safetensors), which is text."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found and not isinstance(error, OSError) else None
 
 
 @contextlib.contextmanager
@@ -62,6 +73,34 @@ def scratch_folder(path: Path) -> Iterator[Path]:
         raise
     finally:
         _remove(folder)
+
+
+def keep_folder(source: Path, out: Path) -> None:
+    """Give a folder's files a second place by ``place``, if nobody has yet.
+
+    Several processes may do so at once, with the same content: the first one's stays.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
+        made = Path(name) / out.name
+        made.mkdir()
+        for path in source.iterdir():
+            place(path, made / path.name)
+        try:
+            os.rename(made, out)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+
+def place(source: Path, target: Path) -> None:
+    """Give a file, which nobody changes, a second name; a copy where that cannot be."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP):
+            raise
+        shutil.copy(source, target)
 
 
 def _sync(path: Path) -> None:

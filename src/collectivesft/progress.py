@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import TypeVar
 
 from rich.progress import (
@@ -32,6 +33,7 @@ class Reporter:
 
     def __init__(self, label: str, total: int | None = None):
         self.label, self.total, self.done = label, total, 0
+        self._skipped = 0
         self._start = self._last_line = time.monotonic()
         self._bar: Progress | None = None
 
@@ -58,11 +60,25 @@ class Reporter:
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._line(status)
 
+    def skip(self, count: int, status: str = "") -> None:
+        """Report ``count`` units that an earlier run did: they say nothing about the speed."""
+        self._skipped += count
+        self.advance(count, status)
+
+    def _left(self, seconds: float) -> str:
+        """Time that is left at this run's mean speed, where it can be known."""
+        taken = self.done - self._skipped
+        if not self.total or not taken or self.done >= self.total:
+            return ""
+        left = seconds / taken * (self.total - self.done)
+        return f", {timedelta(seconds=round(left))} left"
+
     def _line(self, status: str = "") -> None:
         self._last_line = time.monotonic()
         of = "" if self.total is None else f"/{self.total}"
         seconds = self._last_line - self._start
-        line = f"{self.label}: {self.done}{of} in {seconds:.0f} s {status}".rstrip() + "\n"
+        line = f"{self.label}: {self.done}{of} in {seconds:.0f} s{self._left(seconds)} {status}"
+        line = line.rstrip() + "\n"
         sys.stderr.write(line)
         sys.stderr.flush()
         terminal = os.environ.get(TERMINAL, "")

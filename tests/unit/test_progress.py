@@ -43,3 +43,16 @@ def test_work_goes_on_where_the_terminal_cannot_be_opened(kind, tmp_path, monkey
         with progress.Reporter("answers", 2) as reporter:
             reporter.advance(2)
     assert "answers: 2/2" in capsys.readouterr().err
+
+
+def test_lines_tell_the_time_that_is_left_at_the_speed_of_this_run(monkeypatch, capsys):
+    times = iter([0.0, 30.0, 30.0, 60.0, 60.0, 90.0, 90.0, 90.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(times))
+    with progress.Reporter("train", 100) as reporter:
+        reporter.skip(40, "from the last checkpoint")
+        reporter.advance(20, "loss 2.000")
+        reporter.advance(40)
+    assert capsys.readouterr().err.splitlines()[:2] == [
+        "train: 40/100 in 30 s from the last checkpoint",
+        "train: 60/100 in 60 s, 0:02:00 left loss 2.000",
+    ]

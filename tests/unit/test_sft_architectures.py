@@ -11,6 +11,7 @@ from collectivesft.scores import model as scoring
 from collectivesft.sft import pangu_weights
 from collectivesft.sft.architectures import packable, register
 from collectivesft.sft.base import make_base
+from collectivesft.sft.costs import Costs
 from collectivesft.sft.interrupt import Request
 from collectivesft.sft.loop import Run
 from collectivesft.sft.merge import merge
@@ -110,7 +111,9 @@ def test_examples_are_not_packed_where_positions_do_not_part_them(workshop, tmp_
     for kind, packed in (("cpmant", False), ("gpt2", True)):
         base = workshop.base(kind)
         tokens = Tokens.load(workshop.tokens(base), "train")
-        run = Run(load(base), training, tokens, tokens, None, World(0, 1, "cpu"), Request())
+        world = World(0, 1, "cpu")
+        costs = Costs(tmp_path / "costs.json", "mine", world, training)
+        run = Run(load(base), training, tokens, tokens, None, world, Request(), costs)
         assert any(len(batch) > 1 for batch in run.plan.step(0)) == packed
 
 

@@ -1,9 +1,11 @@
 """Packed examples do not see each other, and the loss is that of examples on their own."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from collectivesft.sft import attention
+from collectivesft.sft import attention, fused
 from collectivesft.sft.architectures import register
 from collectivesft.sft.batch import boundaries, loss_sum, make_batch
 from collectivesft.sft.tokens import Tokens
@@ -145,6 +147,57 @@ def test_loss_equals_that_of_a_padded_batch_with_labels_of_minus_100(made):
         packed = loss_sum(model, batch) / len(batch.labels)
     assert len(batch.labels) == int((labels[:, 1:] != -100).sum())
     assert packed.item() == pytest.approx(padded.item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3", "gpt2", "pangu_alpha"])
+@pytest.mark.parametrize("frozen", [False, True], ids=["trained", "frozen"])
+def test_loss_in_the_output_layer_is_the_same(workshop, monkeypatch, name, frozen):
+    """Its sum and all gradients, in several pieces, and the layer is as before."""
+    import torch
+
+    monkeypatch.setattr(fused, "loss_in_head", partial(fused.loss_in_head, piece=4000))
+
+    base, tokens = make(workshop, name)
+    model = load(base, dtype=torch.float32, attn_implementation="sdpa")
+    head = model.get_output_embeddings()
+    assert fused.fusable(model)
+    head.weight.requires_grad_(not frozen)
+    batch, found = make_batch(tokens, ALL), []
+    for fuse in (False, True):
+        model.zero_grad()
+        loss = loss_sum(model, batch, fuse)
+        loss.backward()
+        grads = [p.grad.flatten() for p in model.parameters() if p.grad is not None]
+        found.append((loss.item(), torch.cat(grads)))
+    (plain, plain_gradients), (inside, gradients) = found
+    assert inside == pytest.approx(plain, rel=1e-6)
+    scale = plain_gradients.abs().max().item()
+    torch.testing.assert_close(gradients, plain_gradients, rtol=1e-4, atol=1e-5 * scale)
+    assert logits(model, batch).shape == (len(batch.ids[0]), head.weight.shape[0])
+
+
+def test_loss_in_the_output_layer_is_the_same_in_half_precision(workshop):
+    import torch
+
+    base, tokens = make(workshop, "llama")
+    model, batch, found = load(base, dtype=torch.float32), make_batch(tokens, ALL), []
+    for fuse in (False, True):
+        model.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = loss_sum(model, batch, fuse)
+        (loss / len(batch.labels)).backward()
+        found.append((loss, model.get_output_embeddings().weight.grad))
+    (plain, wanted), (inside, gradient) = found
+    assert inside.dtype == gradient.dtype == torch.float32
+    assert inside.item() == pytest.approx(plain.item(), rel=1e-3)
+    assert (gradient - wanted).norm() < 0.01 * wanted.norm()
+
+
+def test_a_model_that_changes_its_logits_keeps_the_plain_loss(workshop):
+    base, _ = make(workshop, "gemma3")
+    model = load(base)
+    model.config.final_logit_softcapping = 30.0
+    assert not fused.fusable(model)
 
 
 def test_what_carries_no_loss_is_not_learned(workshop):

@@ -1,7 +1,12 @@
 """A checkpoint is whole or absent, and brings back the exact state of a training."""
 
+import os
+import shutil
+import subprocess
+
 import pytest
 
+from collectivesft.errors import explain_os_error
 from collectivesft.files import read_json
 from collectivesft.sft import checkpoint
 from collectivesft.sft.checkpoint import Checkpoints, load_trainable
@@ -125,3 +130,32 @@ def test_weights_of_another_model_are_refused():
     model, _ = setting()
     with pytest.raises(ValueError, match="not those of this model"):
         load_trainable(model, {"1.weight": torch.zeros(2, 4)})
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk on which one checkpoint fits, and not the second."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("only root can mount a small file system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=420k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_says_what_to_do(job, small_disk):
+    """The message is one line; with room, the training goes on from what was saved."""
+    whole, made = job("whole", save_steps=2, epochs=2).run(), job(save_steps=2, epochs=2)
+    (made.folder / "checkpoints").symlink_to(small_disk)
+    with pytest.raises(OSError) as caught:
+        made.run()
+    message = explain_os_error(caught.value)
+    assert message and "no space left on the disk" in message
+    assert f"{made.folder}/checkpoints/" in message
+    assert made.checkpoints == ["step-00000002"]
+    assert not (made.folder / "trained").exists()
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    assert made.run().result == whole.result

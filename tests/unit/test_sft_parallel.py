@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectivesft.errors import InputError
+from collectivesft.files import read_json
 from collectivesft.sft.interrupt import REQUEUE
 from collectivesft.sft.parallel import deal
 from collectivesft.sft.recipe import read_experiment
@@ -68,11 +70,23 @@ def test_what_is_large_is_sharded_by_itself(workshop, method, strategy):
     assert read_experiment(workshop.recipe(method=method)).training.strategy == strategy
 
 
-def start(job, processes: int = 2, **environment: str) -> subprocess.Popen:
-    """``sft train`` under torchrun."""
-    launch = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    command = [*launch, "-m", "collectivesft", "sft", "train", *job.options, "--threads", "1"]
-    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"} | environment
+def start(job, launch: list[str] | int = 2) -> subprocess.Popen:
+    """``sft train`` under torchrun: so many processes on this node, or as ``launch`` says."""
+    if isinstance(launch, int):
+        launch = ["--standalone", f"--nproc-per-node={launch}"]
+    command = [
+        "-m",
+        "torch.distributed.run",
+        *launch,
+        "-m",
+        "collectivesft",
+        "sft",
+        "train",
+        *job.options,
+        "--threads",
+        "1",
+    ]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
         [sys.executable, *command], env=env, stderr=subprocess.PIPE, text=True, cwd=job.folder
     )
@@ -107,6 +121,25 @@ def test_two_processes_train_as_one_does(job, settings):
     for key, value in mine.items():
         assert value.dtype == theirs[key].dtype
         torch.testing.assert_close(value, theirs[key], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [SETTINGS["fsdp"], SETTINGS["adapters"]], ids=["fsdp", "ddp"])
+def test_two_nodes_train_as_one_does(job, settings):
+    """One torchrun a node, which find each other as in an allocation of a scheduler."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    common = settings | {"epochs": 3, "tokens_per_batch": 96, "save_steps": 2}
+    one, two = job("one", **common).run(), job("two", **common)
+    place = ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=7"]
+    launch = ["--nnodes=2", "--nproc-per-node=1", *place]
+    nodes = [start(two, launch), start(two, launch)]
+    messages = [node.communicate(timeout=300)[1] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0], messages
+    assert losses(two) == pytest.approx(losses(one), rel=2e-5)
+    assert sum("train: 9/9" in text for text in messages) == 1  # the first process alone reports
+    assert read_json(two.folder / "checkpoints/costs.json")["processes"] == 2
 
 
 @pytest.mark.slow

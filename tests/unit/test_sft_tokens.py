@@ -1,6 +1,7 @@
 """Examples become tokens once; what is cut or left out is counted."""
 
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -113,3 +114,69 @@ def test_texts_longer_than_the_tokenizers_limit_leave_no_warning(make, caplog):
     finally:
         logging.getLogger("transformers").propagate = False
     assert caplog.messages == []
+
+
+@pytest.fixture
+def grouped(conversations, tmp_path):
+    """A mixture of several row groups."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from collectivesft.example import Example, arrow_schema
+
+    path = tmp_path / "grouped.parquet"
+    many = [conversations[n % 7] for n in range(30)]
+    rows = [Example(f"set:{n}", "set", "qa", "zh", m).to_row() for n, m in enumerate(many)]
+    pq.write_table(pa.Table.from_pylist(rows, arrow_schema()), path, row_group_size=4)
+    return path
+
+
+def test_processes_do_not_change_the_bytes(workshop, grouped, tmp_path):
+    base, recipe = workshop.base(), workshop.recipe(cutoff=64)
+    for threads in (1, 2):
+        tokenize(grouped, grouped, base, recipe, tmp_path / str(threads), threads)
+    assert digests(tmp_path / "1") == digests(tmp_path / "2")
+    tokens = Tokens.load(tmp_path / "2", "train")
+    assert len(tokens) + read_json(tmp_path / "2/tokens.json")["train"]["without_loss"] == 30
+
+
+def test_tokens_of_the_same_content_are_made_once(workshop, grouped, tmp_path, monkeypatch):
+    from collectivesft.sft import tokens as module
+
+    base, cache = workshop.base(), tmp_path / "cache"
+    for name, rate in (("one", 1e-3), ("two", 1e-4)):
+        recipe = workshop.recipe(learning_rate=rate)
+        tokenize(grouped, grouped, base, recipe, tmp_path / name, cache=cache)
+        monkeypatch.setattr(module, "_part", None)  # what is made again fails
+    assert digests(tmp_path / "one") == digests(tmp_path / "two")
+    assert len(list(cache.iterdir())) == 1
+    with pytest.raises(TypeError):
+        recipe = workshop.recipe(cutoff=100)
+        tokenize(grouped, grouped, base, recipe, tmp_path / "three", cache=cache)
+
+
+@pytest.mark.parametrize("change", ["tokenizer.json", "base.json", "examples"])
+def test_what_decides_the_tokens_decides_where_they_are_kept(
+    workshop, grouped, tmp_path, conversations, change
+):
+    base = tmp_path / "base"
+    shutil.copytree(workshop.base(), base)
+    recipe, cache = workshop.recipe(), tmp_path / "cache"
+    tokenize(grouped, grouped, base, recipe, tmp_path / "one", cache=cache)
+    if change == "examples":
+        grouped = workshop.mixture(conversations[:3])
+    else:
+        (base / change).write_text((base / change).read_text() + " ")
+    tokenize(grouped, grouped, base, recipe, tmp_path / "two", cache=cache)
+    assert len(list(cache.iterdir())) == 2
+
+
+def test_an_older_result_is_replaced_by_the_one_that_was_kept(workshop, grouped, tmp_path):
+    base, recipe, out = workshop.base(), workshop.recipe(), tmp_path / "out"
+    tokenize(grouped, grouped, base, recipe, out, cache=tmp_path / "cache")
+    wanted = digests(out)
+    shutil.rmtree(out)
+    out.mkdir()
+    (out / "old").write_text("")
+    tokenize(grouped, grouped, base, recipe, out, cache=tmp_path / "cache")
+    assert digests(out) == wanted

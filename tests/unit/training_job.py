@@ -39,7 +39,7 @@ class Job:
 
     @property
     def checkpoints(self) -> list[str]:
-        return sorted(path.name for path in (self.folder / "checkpoints").iterdir())
+        return sorted(path.name for path in (self.folder / "checkpoints").glob("*step-*"))
 
     @property
     def history(self) -> list[dict]:

@@ -47,9 +47,12 @@ rule sft_tokenize:
     resources:
         mem_mb=8000,
         runtime=240,
+    params:
+        cache=f"{CACHE}/tokens",
     shell:
         "python -m collectivesft sft tokenize --train {input.train} --validation {input.validation}"
-        " --base {input.base} --recipe {input.recipe} --out {output.tokens} 2> {log}"
+        " --base {input.base} --recipe {input.recipe} --out {output.tokens}"
+        " --threads {threads} --cache {params.cache} 2> {log}"
 
 
 rule sft_train:

@@ -1,14 +1,12 @@
 """A base model as one plain folder: safetensors, tokenizer with chat template, what it is."""
 
-import errno
 import math
-import os
 import shutil
 from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import InputError
-from collectivesft.files import atomic_path, read_json, sha256, share, write_json
+from collectivesft.files import atomic_path, place, read_json, sha256, share, write_json
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sft import chat, internlm2, pangu_weights
 from collectivesft.sft.architectures import register
@@ -139,13 +137,9 @@ def _place(source: Path, target: Path) -> None:
     """A copy of a file; weights, which are never written to, get a second name where possible."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.suffix == ".safetensors":
-        try:
-            os.link(source, target)
-            return
-        except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP):
-                raise
-    shutil.copy(source, target)
+        place(source, target)
+    else:
+        shutil.copy(source, target)
 
 
 def convert_gguf(path: Path, folder: Path) -> None:

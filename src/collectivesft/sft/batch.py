@@ -5,12 +5,13 @@ model that does not take its attention from there builds its mask from the posit
 start again at 0 with each example (``find_packed_sequence_indices`` in transformers).
 """
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from collectivesft.sft import attention
+from collectivesft.sft import attention, fused
 from collectivesft.sft.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -62,21 +63,32 @@ def make_batch(tokens: Tokens, examples: list[int], device: str = "cpu") -> Batc
     return Batch(*(torch.from_numpy(array).to(device) for array in arrays), max(lengths))
 
 
-def loss_sum(model: Any, batch: Batch) -> "torch.Tensor":
+def loss_sum(model: Any, batch: Batch, fuse: bool | None = None) -> "torch.Tensor":
     """Sum of the cross-entropy over the labels of a batch, in float32.
 
     Logits are computed at the places that carry loss only: with a vocabulary of a quarter of a
     million tokens the output layer is most of a small model's work and memory.
+
+    Args:
+        fuse: whether the loss is computed inside the output layer (``sft.fused``); None: on a
+            GPU, where the model allows it.
     """
     import torch
 
-    output = model(
-        input_ids=batch.ids,
-        position_ids=batch.positions,
-        use_cache=False,
-        logits_to_keep=batch.predictors,
-        **boundaries(model, batch),
-    )
+    inner = getattr(model, "get_base_model", lambda: model)()
+    if fuse is None:
+        fuse = batch.ids.is_cuda and fused.fusable(inner)
+    fuse = fuse and len(batch.labels) > 0
+    with fused.loss_in_head(inner, batch.labels) if fuse else contextlib.nullcontext():
+        output = model(
+            input_ids=batch.ids,
+            position_ids=batch.positions,
+            use_cache=False,
+            logits_to_keep=batch.predictors,
+            **boundaries(model, batch),
+        )
+    if fuse:
+        return output.logits.float()
     logits = output.logits[0].float()
     return torch.nn.functional.cross_entropy(logits, batch.labels, reduction="sum")
 

@@ -40,6 +40,8 @@ def tokenize(
     base: Base,
     recipe: Recipe,
     out: Out,
+    threads: Annotated[int, typer.Option(min=1, help="Processes; the bytes stay the same.")] = 1,
+    cache: Annotated[Path | None, typer.Option(help="Folder of tokens made before.")] = None,
 ) -> None:
     """Turn a mixture into tokens, once, with a mask of what carries loss.
 
@@ -48,7 +50,7 @@ def tokenize(
     """
     from collectivesft.sft.tokens import tokenize as run
 
-    run(train, validation, base, recipe, out)
+    run(train, validation, base, recipe, out, threads, cache)
 
 
 @app.command()
@@ -60,6 +62,8 @@ def train(
     history: Annotated[Path, typer.Option(help="JSON Lines file for the loss at each step.")],
     out: Out,
     threads: Annotated[int, typer.Option(help="CPU threads; part of the result on a CPU.")] = 2,
+    costs: Annotated[Path | None, typer.Option(help="JSON file: time, operations, energy.")] = None,
+    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard.")] = None,
 ) -> None:
     """Train, going on from the last checkpoint where there is one.
 
@@ -69,7 +73,7 @@ def train(
     """
     from collectivesft.sft.train import train as run
 
-    run(tokens, base, recipe, checkpoints, history, out, threads)
+    run(tokens, base, recipe, checkpoints, history, out, threads, costs, tensorboard)
 
 
 @app.command()

@@ -9,13 +9,16 @@ import contextlib
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import UserError
 from collectivesft.progress import Reporter
 from collectivesft.sft.architectures import packable
 from collectivesft.sft.batch import Batch, loss_sum, make_batch
+from collectivesft.sft.board import Board
 from collectivesft.sft.checkpoint import Checkpoints, trainable
+from collectivesft.sft.costs import Costs, Work
 from collectivesft.sft.interrupt import Interrupted, Request
 from collectivesft.sft.parallel import World, deal
 from collectivesft.sft.plan import Plan, evaluation_batches
@@ -39,6 +42,8 @@ class Run:
     checkpoints: Checkpoints
     world: World
     request: Request
+    costs: Costs
+    tensorboard: Path | None = None
 
     def __post_init__(self) -> None:
         import torch
@@ -47,6 +52,8 @@ class Run:
         inner = getattr(self.model, "get_base_model", lambda: self.model)()
         self.plan = Plan(self.train_tokens.lengths, self.training, not packable(inner))
         self.history: list[dict] = []
+        self.board: Board | None = None
+        self.work = Work(inner, self.training)
         self.parameters = list(trainable(self.model).values())
         self.optimizer = torch.optim.AdamW(
             self.parameters,
@@ -65,9 +72,14 @@ class Run:
         """
         done, self.history = self.checkpoints.restore(self.model, self.optimizer)
         shown = Reporter("train", self.plan.steps) if self.world.first else None
-        with shown or contextlib.nullcontext():
+        self.costs.start()
+        with contextlib.ExitStack() as stack:
             if shown:
-                shown.advance(done, "from the last checkpoint" if done else "")
+                stack.enter_context(shown)
+                shown.skip(done, "from the last checkpoint" if done else "")
+            if self.tensorboard and self.world.first:
+                self.board = Board(self.tensorboard, done)
+                stack.callback(self.board.close)
             for number in range(done, self.plan.steps):
                 status = self._step(number)
                 last = number + 1 == self.plan.steps
@@ -75,9 +87,12 @@ class Run:
                     value = self.evaluate()
                     self._check(number, "validation loss", value)
                     self._note(number, eval_loss=round(value, 6))
+                    if self.board:
+                        self.board.draw(self.history[-1])
                 stop = any(self.world.sum(self.request.made)) and not last
                 if last or stop or (number + 1) % self.training.save_steps == 0:
                     self.checkpoints.save(number + 1, self.model, self.optimizer, self.history)
+                    self.costs.save()
                 if shown:
                     shown.advance(1, status)
                 if stop:
@@ -86,19 +101,23 @@ class Run:
     def _step(self, number: int) -> str:
         """One optimiser step; says how it went."""
         started, before = time.monotonic(), self._tokens()
-        loss, tokens = self._gradients(number)
-        loss, tokens = self.world.sum(loss, tokens)
+        loss, tokens, flop = self.world.sum(*self._gradients(number))
         self._check(number, "loss", loss)
         self.world.sum_gradients(self.parameters)
         self._update(number, loss, before + int(tokens))
-        speed = tokens / (time.monotonic() - started)
-        return f"loss {loss:.3f}, {speed:,.0f} tokens/s"
+        self.costs.step(tokens, flop)
+        seconds = time.monotonic() - started
+        speed, used = tokens / seconds, self.costs.utilisation(flop, seconds)
+        if self.board:
+            self.board.draw(self.history[-1], tokens_per_s=speed, **({"mfu": used} if used else {}))
+        shown = f", {used:.0%} MFU" if used else ""
+        return f"loss {loss:.3f}, {speed:,.0f} tokens/s{shown}"
 
     def _tokens(self) -> int:
         return self.history[-1]["tokens"] if self.history else 0
 
-    def _gradients(self, number: int) -> tuple[float, int]:
-        """This process's part of a step: of its mean loss over all labels, and of its tokens."""
+    def _gradients(self, number: int) -> tuple[float, int, float]:
+        """This process's part of a step: mean loss over all labels, tokens and operations."""
         import torch
 
         # Dropout: another in each process, the same after a kill.
@@ -108,13 +127,16 @@ class Run:
         labels = sum(self._labels(group) for group in groups)
         mine = deal(groups, self.train_tokens.lengths, self.world.size)[self.world.rank]
         scale = self.world.size if self.world.sharded else 1  # undoes the averaging of gradients
-        total, tokens = 0.0, 0
+        total, tokens, flop = 0.0, 0, 0.0
         for group in mine:
-            loss = self._loss(make_batch(self.train_tokens, group, self.world.device))
+            batch = make_batch(self.train_tokens, group, self.world.device)
+            loss = self._loss(batch)
             (loss * scale / labels).backward()
-            total += loss.item()
-            tokens += sum(int(self.train_tokens.lengths[i]) for i in group)
-        return total / labels, tokens
+            total = total + loss.detach().double()  # read once a step: a GPU would wait each time
+            lengths = [int(self.train_tokens.lengths[i]) for i in group]
+            tokens += sum(lengths)
+            flop += self.work(lengths, len(batch.labels))
+        return float(total) / labels, tokens, flop
 
     def _update(self, number: int, loss: float, tokens: int) -> None:
         """Clip the gradients, let the optimiser take its step, note it."""

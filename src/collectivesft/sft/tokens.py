@@ -1,20 +1,23 @@
 """An experiment's examples as tokens: made once, in flat arrays that training maps into memory."""
 
-from collections.abc import Iterator
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from collectivesft.errors import InputError
-from collectivesft.files import atomic_path, dump_json, read_json, sha256
-from collectivesft.progress import track
-from collectivesft.sft import chat
+from collectivesft.files import atomic_path, dump_json, keep_folder, place, read_json, sha256
+from collectivesft.parallel import ordered_map
+from collectivesft.progress import Reporter
+from collectivesft.sft import chat, token_files
 from collectivesft.sft.architectures import register
 from collectivesft.sft.base import FACTS
 from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import read_experiment
+from collectivesft.sft.token_files import Chunk, Writer
 
 PARTS = ("train", "validation")
 
@@ -42,83 +45,102 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
-    @property
+    @cached_property
     def lengths(self) -> np.ndarray:
-        """(examples,) tokens of each example."""
+        """(examples,) tokens of each example; every step asks for some, so they are kept."""
         return np.diff(self.offsets)
 
 
-def tokenize(train: Path, validation: Path, base: Path, recipe: Path, out: Path) -> dict[str, Any]:
+def tokenize(
+    train: Path,
+    validation: Path,
+    base: Path,
+    recipe: Path,
+    out: Path,
+    threads: int = 1,
+    cache: Path | None = None,
+) -> dict[str, Any]:
     """Write the tokens of both parts and ``tokens.json`` with their counts.
+
+    Args:
+        threads: processes; the bytes do not depend on their number.
+        cache: folder of tokens made before, by content: experiments that differ in their
+            training alone share them. None: made anew.
 
     Raises:
         InputError: no training example is left.
     """
+    cutoff = read_experiment(recipe).training.cutoff
+    kept = cache / _key((train, validation), base, cutoff) if cache else None
+    if kept and kept.is_dir():
+        with atomic_path(out) as folder:
+            folder.mkdir()
+            for path in kept.iterdir():
+                place(path, folder / path.name)
+        return read_json(out / "tokens.json")
+    counts: dict[str, Any] = {"cutoff": cutoff}
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        for part, path in zip(PARTS, (train, validation), strict=True):
+            counts[part] = _part(part, path, base, cutoff, folder, threads)
+        if not counts["train"]["examples"]:
+            raise InputError(train, "no example is left to train on", "Raise training.cutoff")
+        counts["sha256"] = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+        (folder / "tokens.json").write_text(dump_json(counts), encoding="utf-8")
+    if kept:
+        keep_folder(out, kept)
+    return counts
+
+
+def _key(parts: tuple[Path, ...], base: Path, cutoff: int) -> str:
+    """Digest of all that decides the tokens: examples, tokenizer, template, cutoff, this code."""
+    names = ("tokenizer.json", "tokenizer_config.json", FACTS)
+    files = [
+        *parts,
+        *(base / name for name in names),
+        *map(Path, (__file__, chat.__file__, token_files.__file__)),
+    ]
+    facts = [sha256(path) for path in files if path.exists()]
+    template = chat.training_template(read_json(base / FACTS)["chat_template"])
+    return hashlib.sha256(dump_json([*facts, template, cutoff]).encode()).hexdigest()
+
+
+def _part(
+    part: str, path: Path, base: Path, cutoff: int, folder: Path, threads: int
+) -> dict[str, int]:
+    """Tokens of one file of examples; its counts."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        groups = range(file.num_row_groups)
+    work = partial(_chunk, path, base, cutoff)
+    with Writer(folder, part) as writer, Reporter(f"tokenize {part}") as reporter:
+        for chunk in ordered_map(work, groups, threads):
+            writer.add(chunk)
+            reporter.advance(chunk.seen)
+    return writer.counts
+
+
+def _chunk(path: Path, base: Path, cutoff: int, group: int) -> Chunk:
+    """Tokens of the examples of one row group."""
+    import pyarrow.parquet as pq
+
+    tokenizer, template = _tokenizer(base)
+    chunk = Chunk(cutoff)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(1024, row_groups=[group], columns=["messages"]):
+            for messages in batch.column("messages").to_pylist():
+                turns = [(message["role"], message["content"]) for message in messages]
+                chunk.add(*chat.encode(tokenizer, turns, template))
+    return chunk
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(base: Path) -> tuple[Any, str]:
+    """A base's tokenizer and training template; loaded once in each process."""
     from transformers import AutoTokenizer
 
     quiet()
     register()
-    cutoff = read_experiment(recipe).training.cutoff
-    tokenizer = AutoTokenizer.from_pretrained(base)
     template = chat.training_template(read_json(base / FACTS)["chat_template"])
-    counts: dict[str, Any] = {"cutoff": cutoff}
-    with atomic_path(out) as partial:
-        partial.mkdir()
-        for part, path in zip(PARTS, (train, validation), strict=True):
-            writer = _Writer(cutoff)
-            for example in track(_conversations(path), f"tokenize {part}"):
-                writer.add(*chat.encode(tokenizer, example, template))
-            counts[part] = writer.save(partial, part)
-        if not counts["train"]["examples"]:
-            raise InputError(train, "no example is left to train on", "Raise training.cutoff")
-        counts["sha256"] = {path.name: sha256(path) for path in sorted(partial.iterdir())}
-        (partial / "tokens.json").write_text(dump_json(counts), encoding="utf-8")
-    return counts
-
-
-def _conversations(path: Path) -> Iterator[list[tuple[str, str]]]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(1024, columns=["messages"]):
-            for messages in batch.column("messages").to_pylist():
-                yield [(message["role"], message["content"]) for message in messages]
-
-
-class _Writer:
-    """Collects examples, cut at ``cutoff``; those with nothing to learn from are left out."""
-
-    def __init__(self, cutoff: int):
-        self._cutoff = cutoff
-        self._ids: list[np.ndarray] = []
-        self._masks: list[np.ndarray] = []
-        self._truncated = self._without_loss = 0
-
-    def add(self, ids: list[int], mask: list[int]) -> None:
-        truncated = len(ids) > self._cutoff
-        kept = np.array(mask[: self._cutoff], dtype=np.uint8)
-        kept[:1] = 0  # nothing predicts the first token
-        if not kept.any():
-            self._without_loss += 1
-            return
-        self._truncated += truncated
-        self._ids.append(np.array(ids[: self._cutoff], dtype=np.int32))
-        self._masks.append(kept)
-
-    def save(self, folder: Path, part: str) -> dict[str, int]:
-        lengths = [len(ids) for ids in self._ids]
-        arrays = {
-            "ids": np.concatenate([np.empty(0, np.int32), *self._ids]),
-            "mask": np.concatenate([np.empty(0, np.uint8), *self._masks]),
-            "offsets": np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
-        }
-        for name, array in arrays.items():
-            np.save(folder / f"{part}.{name}.npy", array, allow_pickle=False)
-        return {
-            "examples": len(lengths),
-            "tokens": int(arrays["offsets"][-1]),
-            "loss_tokens": int(arrays["mask"].sum()),
-            "longest": max(lengths, default=0),
-            "truncated": int(self._truncated),
-            "without_loss": self._without_loss,
-        }
+    return AutoTokenizer.from_pretrained(base), template

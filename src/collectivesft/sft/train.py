@@ -5,17 +5,20 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import UserError
-from collectivesft.files import atomic_path, dump_json, read_json, share, write_jsonl
+from collectivesft.files import atomic_path, dump_json, read_json, share, write_json, write_jsonl
 from collectivesft.sft import attention
 from collectivesft.sft.architectures import register
 from collectivesft.sft.base import FACTS
 from collectivesft.sft.checkpoint import Checkpoints
+from collectivesft.sft.costs import Costs
 from collectivesft.sft.interrupt import listening
 from collectivesft.sft.loop import Run
 from collectivesft.sft.parallel import World, joined
 from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import Experiment, Training, read_experiment
 from collectivesft.sft.tokens import Tokens
+
+COSTS = "costs.json"
 
 
 def train(
@@ -26,6 +29,8 @@ def train(
     history: Path,
     out: Path,
     threads: int,
+    costs: Path | None = None,
+    tensorboard: Path | None = None,
 ) -> None:
     """Train and write the trained weights and the history.
 
@@ -37,6 +42,8 @@ def train(
             ``eval_loss`` in place of the last two where the validation part was read.
         out: folder: an adapter (lora) or the whole model (full).
         threads: CPU threads; on a CPU the weights depend on their number, in the last bits.
+        costs: JSON file for the time, operations and energy of all tries, ``sft.costs``.
+        tensorboard: folder for the curves; needs the package of that name.
 
     Raises:
         Interrupted: a stop was asked for (SIGTERM, SIGUSR1); the state is saved.
@@ -53,7 +60,8 @@ def train(
         saved = Checkpoints(checkpoints, mark, world)
         parts = [Tokens.load(tokens, part) for part in ("train", "validation")]
         model = load(base, training, world)
-        run = Run(model, training, *parts, saved, world, request)
+        spent = Costs(checkpoints / COSTS, mark, world, training)
+        run = Run(model, training, *parts, saved, world, request, spent, tensorboard)
         try:
             run.run()
         except torch.OutOfMemoryError as error:
@@ -63,6 +71,9 @@ def train(
         save(model, world, out)
         if world.first:
             write_jsonl(history, run.history)
+        total = spent.save()
+        if world.first and costs:
+            write_json(costs, total)
 
 
 def save(model: Any, world: World, out: Path) -> None:
@@ -102,6 +113,13 @@ def load(base: Path, training: Training, world: World) -> Any:
     model = AutoModelForCausalLM.from_pretrained(
         base, dtype=dtype, attn_implementation=name, device_map=world.device
     )
+    return prepare(model, training, world, read_json(base / FACTS)["lora_targets"])
+
+
+def prepare(model: Any, training: Training, world: World, targets: list[str] | None) -> Any:
+    """A loaded model with what training needs: shards or adapters, on ``targets``."""
+    import torch
+
     model.train()
     if training.gradient_checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
@@ -116,7 +134,7 @@ def load(base: Path, training: Training, world: World) -> Any:
         r=training.lora.r,
         lora_alpha=training.lora.alpha,
         lora_dropout=training.lora.dropout,
-        target_modules=read_json(base / FACTS)["lora_targets"] or "all-linear",
+        target_modules=targets or "all-linear",
         task_type="CAUSAL_LM",
     )
     adapted = get_peft_model(model, config)
