@@ -83,6 +83,7 @@ def curate(size: int, folder: Path, threads: int) -> dict:
     if not (folder / "planted.jsonl").exists():
         data.make(folder, size)
     rows, steps = sum(data.counts(size).values()), {}
+    steps["read"] = total(read(name, folder) for name in data.SHAPES)
     steps["clean"] = total(clean(name, folder, threads) for name in data.SHAPES)
     names = [option for n in data.SHAPES for option in ("--examples", folder / f"{n}.clean")]
     more = ("--threads", threads)
@@ -102,9 +103,15 @@ def curate(size: int, folder: Path, threads: int) -> dict:
     return {"rows": rows, "threads": threads, "steps": steps, "found": found(folder)}
 
 
+def read(name: str, folder: Path) -> dict[str, float]:
+    """Read one set's raw files."""
+    source = ("--dataset", name, "--manifest", folder / "raw" / name / "manifest.json")
+    return run("read", *source, *outputs(folder, f"{name}.read"))
+
+
 def clean(name: str, folder: Path, threads: int) -> dict[str, float]:
     """Clean one set."""
-    source = ("--examples", folder / f"{name}.read.parquet")
+    source = ("--examples", folder / f"{name}.read")
     return run("clean", *source, *outputs(folder, f"{name}.clean"), "--threads", threads)
 
 
