@@ -86,9 +86,11 @@ def _text(path: Path, encoding: str = "utf-8") -> Iterator[TextIO]:
 
 @contextmanager
 def _member(archive: zipfile.ZipFile, name: str) -> Iterator[TextIO]:
-    with archive.open(name, "w", force_zip64=True) as raw:
-        with io.TextIOWrapper(raw, encoding="utf-8", newline="") as handle:
-            yield handle
+    with (
+        archive.open(name, "w", force_zip64=True) as raw,
+        io.TextIOWrapper(raw, encoding="utf-8", newline="") as handle,
+    ):
+        yield handle
 
 
 @contextmanager
@@ -137,23 +139,30 @@ def _headqa(rows: Iterable[Example], files: Path) -> None:
 
 def _cmedqa2(rows: Iterable[Example], files: Path) -> None:
     asked = 0
-    with _zip(files / "answer.zip") as answers, _zip(files / "question.zip") as questions:
-        with _member(answers, "answer.csv") as said, _member(questions, "question.csv") as wanted:
-            tables = csv.writer(said), csv.writer(wanted)
-            tables[0].writerow(["ans_id", "question_id", "content"])
-            tables[1].writerow(["question_id", "content"])
-            for asked, example in enumerate(rows, start=1):
-                (_, question), (_, answer) = example.messages
-                tables[0].writerow([asked - 1, asked - 1, answer])
-                tables[1].writerow([asked - 1, question])
+    with (
+        _zip(files / "answer.zip") as answers,
+        _zip(files / "question.zip") as questions,
+        _member(answers, "answer.csv") as said,
+        _member(questions, "question.csv") as wanted,
+    ):
+        said.write("ans_id,question_id,content\n")
+        wanted.write("question_id,content\n")
+        for asked, example in enumerate(rows, start=1):
+            (_, question), (_, answer) = example.messages
+            csv.writer(said).writerow([asked - 1, asked - 1, answer])
+            csv.writer(wanted).writerow([asked - 1, question])
+    _candidates(asked, files / "train_candidates.zip")
+
+
+def _candidates(questions: int, path: Path) -> None:
+    """The right answer of each question and others at random, as upstream lists them."""
     chance = random.Random(3)
-    with _zip(files / "train_candidates.zip") as archive:
-        with _member(archive, "train_candidates.txt") as handle:
-            handle.write("question_id,ans_id,cnt,label\n")
-            for n in range(asked):
-                others = (chance.randrange(asked) for _ in range(CANDIDATES - 1))
-                handle.write(f"{n},{n},0,1\n")
-                handle.writelines(f"{n},{other},0,0\n" for other in others if other != n)
+    with _zip(path) as archive, _member(archive, "train_candidates.txt") as handle:
+        handle.write("question_id,ans_id,cnt,label\n")
+        for n in range(questions):
+            others = (chance.randrange(questions) for _ in range(CANDIDATES - 1))
+            handle.write(f"{n},{n},0,1\n")
+            handle.writelines(f"{n},{other},0,0\n" for other in others if other != n)
 
 
 def _cmeddialogue(rows: Iterable[Example], files: Path) -> None:

@@ -63,7 +63,7 @@ def _table() -> np.ndarray:
             if character.isdecimal():
                 table[code] = _DIGIT
             between = f"a{character}a"
-            if code in joining or not same and regular_characters(between) != between:
+            if code in joining or (not same and regular_characters(between) != between):
                 table[code] |= _ALTERED
     for character in "&<@\ufffd":
         table[ord(character)] |= _ALTERED
