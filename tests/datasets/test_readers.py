@@ -1,6 +1,8 @@
 """Every reader on small files in upstream's format: golden output, bad rows, bad files."""
 
 import copy
+import csv
+import io
 import json
 import os
 import tempfile
@@ -14,8 +16,10 @@ from promises import check, read, real, reasons
 from upstream import PACK, ROWS, array, csv_text, parquet, raw_folder, zipped
 
 from collectivesft import datasets
+from collectivesft.datasets import cmedqa2
 from collectivesft.errors import InputError, UserError
 from collectivesft.example import Drop, Example
+from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -369,3 +373,29 @@ def test_real_cmmlu(tmp_path: Path):
     manifest = tmp_path / "manifest.json"
     fetch_source("datasets/cmmlu_medical", manifest, folder=real("cmmlu-medical"))
     assert reasons(read("cmmlu_medical", RawFolder.load(manifest))) == ["kept"] * 45
+
+
+CELL = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12
+) | st.sampled_from(
+    ["", " a ", 'a"b', '"', "a,b", "行\n行", "a\r\nb", "\u3000头痛\u3000", "\x1fa\x85"]
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["1", "2", "3", " 1", "07"]), CELL), max_size=6),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_answers_are_the_same_by_table_and_by_row(rows, quoting, end):
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, quoting=quoting, lineterminator=end)
+    writer.writerows([("ans_id", "question_id", "content"), *((n, "1", t) for n, t in rows)])
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "answer.csv"
+        path.write_bytes(stream.getvalue().encode())
+        part, wanted = Part(path, path.name), {"1", "3", "07"}
+        assert cmedqa2._contents(part, "ans_id", wanted) == cmedqa2._contents_by_row(
+            part, "ans_id", wanted
+        )

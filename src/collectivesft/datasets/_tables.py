@@ -95,7 +95,8 @@ def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
         kinds = dict.fromkeys(columns, pa.string())
         convert = csv.ConvertOptions(column_types=kinds, include_columns=list(columns))
         try:
-            for batch in csv.open_csv(handle, read_options=read, convert_options=convert):
+            parse = csv.ParseOptions(newlines_in_values=True)
+            for batch in csv.open_csv(handle, read, parse, convert):
                 found = [compute.utf8_trim_whitespace(batch.column(name)) for name in columns]
                 yield pa.table(found, names=list(columns))
         except KeyError as error:  # no such column
