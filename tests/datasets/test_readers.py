@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import check, read, real, reasons
-from upstream import PACK, ROWS, array, csv_text, parquet, raw_folder, zipped
+from upstream import PACK, ROWS, array, csv_text, jsonl, parquet, raw_folder, zipped
 
 from collectivesft import datasets
 from collectivesft.datasets import cmedqa2
@@ -178,6 +178,22 @@ def test_json_item_in_another_encoding_is_named(tmp_path: Path):
     data = array(ROWS["cmb"]).replace("不在选项".encode(), "不在选项".encode("gb18030"))
     with pytest.raises(InputError, match=r"merge\.json, row 3: not UTF-8"):
         read("cmb", raw_folder(tmp_path, {"CMB-train-merge.json": data}))
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "row"),
+    [
+        ("cmid", '[{"originalText": "头'.encode()[:-1], 1),
+        ("nlpec", jsonl(ROWS["nlpec"]) + '{"questionText": "头'.encode()[:-1], 4),
+        ("cmeddialogue", "department,title,ask,answer\na,b,c,头痛".encode("gb18030")[:-1], 2),
+    ],
+)
+def test_a_file_cut_within_a_character_is_not_called_another_encoding(
+    name: str, data: bytes, row: int, tmp_path: Path
+):
+    file = next(iter(PACK[name](ROWS[name])))
+    with pytest.raises(InputError, match=f"row {row}: cut short.*Fetch the file again"):
+        read(name, raw_folder(tmp_path, {file: data}))
 
 
 @pytest.mark.parametrize("name", ["cmb", "cmid", "discmed", "nlpec", "mlecqa", "medicaldialogue"])
