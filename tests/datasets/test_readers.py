@@ -6,9 +6,12 @@ import io
 import json
 import os
 import tempfile
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -320,13 +323,15 @@ def damaged(draw, name: str):
     return draw(VALUES)
 
 
-def survive(name: str, contents: dict[str, bytes]) -> None:
+def survive(name: str, contents: dict[str, bytes], row: bool = True) -> None:
+    """What is wrong is a drop, or an error that names the file (and the row)."""
     with tempfile.TemporaryDirectory() as folder:
         raw = raw_folder(Path(folder), contents)
         try:
             results = read(name, raw)
         except InputError as error:
-            assert str(raw.manifest.parent) in str(error.path) and error.row is not None
+            assert str(raw.manifest.parent) in str(error.path)
+            assert error.row is not None or not row
             return
         for result in results:
             check(result, name)
@@ -362,6 +367,62 @@ def test_any_parquet_row(texts: list, cop: int | None):
     keys = ("id", "question", "opa", "opb", "opc", "opd")
     row = {**ROWS["medmcqa"][0], **dict(zip(keys, texts, strict=True)), "cop": cop}
     survive("medmcqa", PACK["medmcqa"]([ROWS["medmcqa"][0], row]))
+
+
+COLUMNS = st.one_of(
+    st.just(pa.array([None, None], kind))
+    for kind in (pa.null(), pa.string(), pa.int8(), pa.list_(pa.string()))
+) | st.sampled_from(
+    [
+        pa.array([1, 2**63 - 1]),
+        pa.array([0.5, float("nan")]),
+        pa.array([True, False]),
+        pa.array([b"\xff", b"a"]),
+        pa.array([["a"], []]),
+        pa.array([[["a"]], None]),
+        pa.array([{"contexts": None}, {"contexts": ["a", None]}]),
+        pa.array([{"contexts": [["a"]]}, {"contexts": []}]),
+        pa.array([{"text": "a"}, None]),
+        pa.array(["a" * 100_000, "\0"]),
+        pa.array(["a", "b"]).dictionary_encode(),
+        pa.array([1, 2]).cast(pa.timestamp("s")),
+    ]
+)
+
+
+@pytest.mark.parametrize("name", ["medmcqa", "pubmedqa"])
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_parquet_column(name: str, data: st.DataObject):
+    table = pa.Table.from_pylist(ROWS[name][:2])
+    place = data.draw(st.integers(0, table.num_columns - 1))
+    table = table.set_column(place, table.column_names[place], data.draw(COLUMNS))
+    stream = io.BytesIO()
+    pq.write_table(table, stream)
+    survive(name, {next(iter(PACK[name](ROWS[name][:1]))): stream.getvalue()})
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_file_cut_anywhere(name: str, data: st.DataObject):
+    contents = PACK[name](ROWS[name])
+    file = data.draw(st.sampled_from(sorted(contents)))
+    contents[file] = contents[file][: data.draw(st.integers(0, len(contents[file]) - 1))]
+    survive(name, contents, row=file.endswith((".json", ".jsonl")) and len(contents[file]) > 0)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    tail=st.binary(max_size=40) | st.text(max_size=30).map(str.encode),
+    member=st.sampled_from(["question.csv", "answer.csv", "train_candidates.txt"]),
+)
+def test_any_bytes_in_any_table_of_cmedqa2(tail: bytes, member: str):
+    archive = f"{member.partition('.')[0]}.zip"
+    contents = PACK["cmedqa2"](ROWS["cmedqa2"])
+    with zipfile.ZipFile(io.BytesIO(contents[archive])) as whole:
+        contents[archive] = zipped({member: whole.read(member) + tail})
+    survive("cmedqa2", contents)
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def checksum_for(sums: dict[Path, str], listed_in: Path, path: Path) -> str:
     digest = sums.get(_key(path))
     if digest is None:
         remedy = (
-            "Add it with sha256sum, its path counted from the folder of that list, or leave out the "
+            "Add it with sha256sum, its path counted from that list's folder, or leave out the "
             f"checksums; listed are {len(sums)} files"
         )
         raise InputError(path, f"not listed in {listed_in}", remedy)
