@@ -20,7 +20,7 @@ from collectivesft.curated.read import read_dataset
 from collectivesft.files import sha256, write_json
 
 RESULTS = Path(__file__).parent / "results"
-OFFICIAL_UP_TO = 16_000
+OFFICIAL_UP_TO = 100_000
 CANDIDATES = 50  # lines of train_candidates.txt for each question, as its 110 MB have
 
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import raw_files
 
 from collectivesft import datasets
 from collectivesft.benchmarks.item import Item, dump_item
-from collectivesft.curated.ledger import StepLedger
-from collectivesft.curated.store import write_results
 from collectivesft.example import Example
 from collectivesft.files import atomic_path
 
@@ -126,7 +125,7 @@ class Maker:
     def rows(self, count: int) -> Iterator[Example]:
         """So many examples."""
         for n in range(count):
-            example = self._row(f"{self.name}:{n}")
+            example = self._row(raw_files.id_of(self.name, n))
             if len(self._recent) < 500:
                 self._recent.append(example)
             elif self._random.random() < 0.05:
@@ -186,8 +185,9 @@ class Maker:
     def _exam(self) -> tuple[list[tuple[str, str]], dict]:
         shape, words = self.shape, self.words
         question = self._dirty(words.text(shape.language, shape.question))
-        options = {letter: words.text(shape.language, shape.answer) for letter in "ABCDE"}
-        answer = self._random.choice("ABCDE")
+        letters = "ABCD" if self.name == "medmcqa" else "ABCDE"
+        options = {letter: words.text(shape.language, shape.answer) for letter in letters}
+        answer = self._random.choice(letters)
         shown = "\n".join(f"{letter}. {text}" for letter, text in options.items())
         messages = [("user", f"{question}\n{shown}"), ("assistant", f"答案是{answer}。")]
         meta = {"answer": answer, "file": f"{self.name}.json", "options": options}
@@ -217,15 +217,14 @@ def trigram_similarity(first: list[tuple[str, str]], second: list[tuple[str, str
 
 
 def make(folder: Path, total: int, seed: int = 42) -> None:
-    """Write ``NAME.read.parquet`` for each set, ``items.jsonl`` and ``planted.jsonl``."""
+    """Write each set's raw files into ``raw/NAME``, ``items.jsonl`` and ``planted.jsonl``."""
     folder.mkdir(parents=True, exist_ok=True)
     questions = items(folder / "items.jsonl")
     noted = folder / "planted.jsonl"
     with atomic_path(noted) as partial, open(partial, "w", encoding="utf-8") as handle:
         for number, (name, rows) in enumerate(counts(total).items()):
             maker = Maker(name, seed + number, questions)
-            watched = StepLedger("read").watch(maker.rows(rows))
-            write_results(watched, folder / f"{name}.read.parquet", folder / f"{name}.none")
+            raw_files.write(name, maker.rows(rows), folder / "raw" / name)
             handle.writelines(json.dumps(each) + "\n" for each in maker.planted)
 
 

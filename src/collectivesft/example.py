@@ -10,6 +10,8 @@ Language = Literal["zh", "en"]
 
 STYLES: tuple[str, ...] = ("mcqa", "qa", "dialogue", "ner")
 LANGUAGES: tuple[str, ...] = ("zh", "en")
+# One encoder for all rows: `json.dumps` makes one at each call.
+_dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 ROLES: tuple[str, ...] = ("system", "user", "assistant")
 
 
@@ -41,7 +43,7 @@ class Example:
             "style": self.style,
             "language": self.language,
             "messages": [{"role": role, "content": content} for role, content in self.messages],
-            "meta": json.dumps(self.meta, ensure_ascii=False, sort_keys=True),
+            "meta": _dump(self.meta),
         }
 
 

@@ -9,6 +9,7 @@ question; two are written here, as many as the cleaning leaves.
 """
 
 from dataclasses import replace
+from functools import cache
 from string import Formatter
 from typing import Literal
 
@@ -34,8 +35,14 @@ def fill(template: str, **fields: str) -> str:
 
     The paper's code does the same where a fact is not known (MedMCQA's topic, NLPEC's subject).
     """
-    lines = [line for line in template.split("\n") if all(fields[name] for name in names(line))]
+    lines = [line for line, asked in _lines(template) if all(fields[name] for name in asked)]
     return "\n".join(line.format(**fields) for line in lines).strip("\n")
+
+
+@cache
+def _lines(template: str) -> list[tuple[str, list[str]]]:
+    """Its lines with the names of their fields: a template is filled for each row of a set."""
+    return [(line, names(line)) for line in template.split("\n")]
 
 
 def names(template: str) -> list[str]:

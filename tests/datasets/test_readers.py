@@ -1,21 +1,28 @@
 """Every reader on small files in upstream's format: golden output, bad rows, bad files."""
 
 import copy
+import csv
+import io
 import json
 import os
 import tempfile
+import zipfile
 from dataclasses import asdict
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import check, read, real, reasons
-from upstream import PACK, ROWS, array, csv_text, parquet, raw_folder, zipped
+from upstream import PACK, ROWS, array, csv_text, jsonl, parquet, raw_folder, zipped
 
 from collectivesft import datasets
+from collectivesft.datasets import cmedqa2
 from collectivesft.errors import InputError, UserError
 from collectivesft.example import Drop, Example
+from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -176,6 +183,22 @@ def test_json_item_in_another_encoding_is_named(tmp_path: Path):
         read("cmb", raw_folder(tmp_path, {"CMB-train-merge.json": data}))
 
 
+@pytest.mark.parametrize(
+    ("name", "data", "row"),
+    [
+        ("cmid", '[{"originalText": "头'.encode()[:-1], 1),
+        ("nlpec", jsonl(ROWS["nlpec"]) + '{"questionText": "头'.encode()[:-1], 4),
+        ("cmeddialogue", "department,title,ask,answer\na,b,c,头痛".encode("gb18030")[:-1], 2),
+    ],
+)
+def test_a_file_cut_within_a_character_is_not_called_another_encoding(
+    name: str, data: bytes, row: int, tmp_path: Path
+):
+    file = next(iter(PACK[name](ROWS[name])))
+    with pytest.raises(InputError, match=f"row {row}: cut short.*Fetch the file again"):
+        read(name, raw_folder(tmp_path, {file: data}))
+
+
 @pytest.mark.parametrize("name", ["cmb", "cmid", "discmed", "nlpec", "mlecqa", "medicaldialogue"])
 def test_html_in_place_of_json(name: str, tmp_path: Path):
     file = next(iter(PACK[name](ROWS[name])))
@@ -300,13 +323,15 @@ def damaged(draw, name: str):
     return draw(VALUES)
 
 
-def survive(name: str, contents: dict[str, bytes]) -> None:
+def survive(name: str, contents: dict[str, bytes], row: bool = True) -> None:
+    """What is wrong is a drop, or an error that names the file (and the row)."""
     with tempfile.TemporaryDirectory() as folder:
         raw = raw_folder(Path(folder), contents)
         try:
             results = read(name, raw)
         except InputError as error:
-            assert str(raw.manifest.parent) in str(error.path) and error.row is not None
+            assert str(raw.manifest.parent) in str(error.path)
+            assert error.row is not None or not row
             return
         for result in results:
             check(result, name)
@@ -344,6 +369,62 @@ def test_any_parquet_row(texts: list, cop: int | None):
     survive("medmcqa", PACK["medmcqa"]([ROWS["medmcqa"][0], row]))
 
 
+COLUMNS = st.one_of(
+    st.just(pa.array([None, None], kind))
+    for kind in (pa.null(), pa.string(), pa.int8(), pa.list_(pa.string()))
+) | st.sampled_from(
+    [
+        pa.array([1, 2**63 - 1]),
+        pa.array([0.5, float("nan")]),
+        pa.array([True, False]),
+        pa.array([b"\xff", b"a"]),
+        pa.array([["a"], []]),
+        pa.array([[["a"]], None]),
+        pa.array([{"contexts": None}, {"contexts": ["a", None]}]),
+        pa.array([{"contexts": [["a"]]}, {"contexts": []}]),
+        pa.array([{"text": "a"}, None]),
+        pa.array(["a" * 100_000, "\0"]),
+        pa.array(["a", "b"]).dictionary_encode(),
+        pa.array([1, 2]).cast(pa.timestamp("s")),
+    ]
+)
+
+
+@pytest.mark.parametrize("name", ["medmcqa", "pubmedqa"])
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_parquet_column(name: str, data: st.DataObject):
+    table = pa.Table.from_pylist(ROWS[name][:2])
+    place = data.draw(st.integers(0, table.num_columns - 1))
+    table = table.set_column(place, table.column_names[place], data.draw(COLUMNS))
+    stream = io.BytesIO()
+    pq.write_table(table, stream)
+    survive(name, {next(iter(PACK[name](ROWS[name][:1]))): stream.getvalue()})
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_file_cut_anywhere(name: str, data: st.DataObject):
+    contents = PACK[name](ROWS[name])
+    file = data.draw(st.sampled_from(sorted(contents)))
+    contents[file] = contents[file][: data.draw(st.integers(0, len(contents[file]) - 1))]
+    survive(name, contents, row=file.endswith((".json", ".jsonl")) and len(contents[file]) > 0)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    tail=st.binary(max_size=40) | st.text(max_size=30).map(str.encode),
+    member=st.sampled_from(["question.csv", "answer.csv", "train_candidates.txt"]),
+)
+def test_any_bytes_in_any_table_of_cmedqa2(tail: bytes, member: str):
+    archive = f"{member.partition('.')[0]}.zip"
+    contents = PACK["cmedqa2"](ROWS["cmedqa2"])
+    with zipfile.ZipFile(io.BytesIO(contents[archive])) as whole:
+        contents[archive] = zipped({member: whole.read(member) + tail})
+    survive("cmedqa2", contents)
+
+
 @pytest.mark.parametrize(
     ("name", "file", "rows"),
     [
@@ -369,3 +450,29 @@ def test_real_cmmlu(tmp_path: Path):
     manifest = tmp_path / "manifest.json"
     fetch_source("datasets/cmmlu_medical", manifest, folder=real("cmmlu-medical"))
     assert reasons(read("cmmlu_medical", RawFolder.load(manifest))) == ["kept"] * 45
+
+
+CELL = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12
+) | st.sampled_from(
+    ["", " a ", 'a"b', '"', "a,b", "行\n行", "a\r\nb", "\u3000头痛\u3000", "\x1fa\x85"]
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["1", "2", "3", " 1", "07"]), CELL), max_size=6),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_answers_are_the_same_by_table_and_by_row(rows, quoting, end):
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, quoting=quoting, lineterminator=end)
+    writer.writerows([("ans_id", "question_id", "content"), *((n, "1", t) for n, t in rows)])
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "answer.csv"
+        path.write_bytes(stream.getvalue().encode())
+        part, wanted = Part(path, path.name), {"1", "3", "07"}
+        assert cmedqa2._contents(part, "ans_id", wanted) == cmedqa2._contents_by_row(
+            part, "ans_id", wanted
+        )

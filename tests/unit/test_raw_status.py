@@ -159,13 +159,16 @@ class TestFacts:
 
 
 class TestText:
-    def test_every_source_at_100_columns(self, tmp_path):
+    @pytest.mark.parametrize("width", [80, 100, 120])
+    def test_every_source_at_usual_widths(self, tmp_path, width):
         rows = status.table_rows(tmp_path)
-        text = status.text(rows)
+        text = status.text(rows, width)
         lines = text.splitlines()
-        assert max(map(len, lines)) <= 100
+        assert max(map(len, lines)) <= width
         assert all(line == line.rstrip() for line in lines) and text.isascii()
-        assert lines[0].split() == " ".join(status.HEADER).split()
+        assert lines[0].endswith("to do") and lines[0].startswith("source")
+        for _, where, licence, *_ in rows:
+            assert f"{where}; {licence}" in " ".join(text.split())
         for name in catalogue.names():
             first = next(line for line in lines if line.startswith(f"  {name.split('/')[1]} "))
             assert first.split()[-1] in " ".join(status.LEGEND)

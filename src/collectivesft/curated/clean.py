@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -80,9 +80,10 @@ def clean_group(part: tuple[Path, int, int], shortest: int, longest: int) -> lis
 
 def clean_batch(batch: pa.RecordBatch, shortest: int, longest: int) -> Cleaned:
     """Clean a batch; only rows that may need it become examples, the others pass as they are."""
-    rows = np.flatnonzero(_suspect(batch, shortest, longest))
-    counts = StepLedger("clean")
-    results = list(clean(examples_of(batch.take(pa.array(rows))), counts, shortest, longest))
+    suspect, dirty = _suspect(batch, shortest, longest)
+    rows, counts = np.flatnonzero(suspect), StepLedger("clean")
+    examples = examples_of(batch.take(pa.array(rows)))
+    results = list(clean(examples, counts, shortest, longest, dirty))
     order = np.arange(len(batch))
     cleaned = [result for result in results if isinstance(result, Example)]
     stays = np.array([isinstance(result, Example) for result in results], dtype=bool)
@@ -94,8 +95,10 @@ def clean_batch(batch: pa.RecordBatch, shortest: int, longest: int) -> Cleaned:
     return Cleaned(both.take(pa.array(order)) if len(rows) else batch, drops, changed)
 
 
-def _suspect(batch: pa.RecordBatch, shortest: int, longest: int) -> np.ndarray:
-    """Rows that may be altered or dropped: bool by row."""
+def _suspect(
+    batch: pa.RecordBatch, shortest: int, longest: int
+) -> tuple[np.ndarray, Collection[str]]:
+    """Rows that may be altered or dropped: bool by row; and the texts that cleaning may alter."""
     texts, starts = turns(batch)
     rows = np.repeat(np.arange(len(batch)), np.diff(starts)).tolist()
     lengths = np.array([len(text) for text in texts], dtype=np.int64)
@@ -109,12 +112,13 @@ def _suspect(batch: pa.RecordBatch, shortest: int, longest: int) -> np.ndarray:
         texts += facts
         rows += [row] * len(facts)
     short = np.array([len(text) < max(shortest, 1) for text in texts], dtype=bool)
-    suspect[np.array(rows, dtype=np.int64)[short | needs_cleaning(texts)]] = True
+    needs = needs_cleaning(texts)
+    suspect[np.array(rows, dtype=np.int64)[short | needs]] = True
     free = np.array([style != "mcqa" for style in styles], dtype=bool)
     for row, example in _bare(batch, np.flatnonzero(free & ~suspect).tolist()):
         altered = quality.language_of(example) != example.language
         suspect[row] = altered or quality.fault(example) is not None
-    return suspect
+    return suspect, {texts[i] for i in np.flatnonzero(needs).tolist()}
 
 
 def _bare(batch: pa.RecordBatch, rows: list[int]) -> Iterator[tuple[int, Example]]:
@@ -129,11 +133,19 @@ def _bare(batch: pa.RecordBatch, rows: list[int]) -> Iterator[tuple[int, Example
 
 
 def clean(
-    examples: Iterable[Example], counts: StepLedger, shortest: int, longest: int
+    examples: Iterable[Example],
+    counts: StepLedger,
+    shortest: int,
+    longest: int,
+    dirty: Collection[str] | None = None,
 ) -> Iterator[Example | Drop]:
-    """Yield each example cleaned, or a Drop; alterations are counted in ``counts``."""
+    """Yield each example cleaned, or a Drop; alterations are counted in ``counts``.
+
+    Args:
+        dirty: the only texts that cleaning may alter; None where that is not known.
+    """
     for example in examples:
-        cleaned, done = clean_example(example)
+        cleaned, done = clean_example(example, dirty)
         reason = fault(cleaned, shortest, longest)
         if reason:
             yield Drop(example.id, reason, conversation(example.messages)[:500])
@@ -142,14 +154,20 @@ def clean(
         yield cleaned
 
 
-def clean_example(example: Example) -> tuple[Example, set[str]]:
-    """The example with every text cleaned, and what was done to it."""
+def clean_example(
+    example: Example, dirty: Collection[str] | None = None
+) -> tuple[Example, set[str]]:
+    """The example with every text cleaned (see ``clean``), and what was done to it."""
     done: set[str] = set()
-    messages = [(role, _text(content, done)) for role, content in example.messages]
+
+    def cleaned_text(text: str) -> str:
+        return _text(text, done) if dirty is None or text in dirty else text
+
+    messages = [(role, cleaned_text(content)) for role, content in example.messages]
     meta = dict(example.meta)
     if example.style == "mcqa":
-        meta["question"] = _text(meta["question"], done)
-        meta["options"] = {name: _text(text, done) for name, text in meta["options"].items()}
+        meta["question"] = cleaned_text(meta["question"])
+        meta["options"] = {name: cleaned_text(text) for name, text in meta["options"].items()}
     cleaned = Example(example.id, example.dataset, example.style, example.language, messages, meta)
     cleaned.language = quality.language_of(cleaned)
     if cleaned.language != example.language:

@@ -47,7 +47,9 @@ class StepLedger:
 
     def entry(self, dataset: str) -> Entry:
         """The counts of a dataset; made where there is none yet."""
-        return self.entries.setdefault(dataset, Entry())
+        if dataset not in self.entries:
+            self.entries[dataset] = Entry()
+        return self.entries[dataset]
 
     def add(self, result: Example | Drop) -> None:
         """Count one result."""

@@ -52,12 +52,19 @@ def _table() -> np.ndarray:
     """uint16 for each code point."""
     table = np.full(0x110000, _ALTERED, dtype=np.uint16)
     joining = followers()
-    for code in range(ASSIGNED):
-        character = chr(code)
-        table[code] = _DIGIT if character.isdecimal() else 0
-        # Between letters, so that it is not taken for space at the ends.
-        if regular_characters(f"a{character}a") != f"a{character}a" or code in joining:
-            table[code] |= _ALTERED
+    table[:ASSIGNED] = 0
+    # Most blocks of 256 are told to be regular at once.
+    for block in (range(first, first + 256) for first in range(0, ASSIGNED, 256)):
+        # Between letters, so that none joins its neighbour or is taken for space at the ends.
+        joined = f"a{'a'.join(map(chr, block))}a"
+        same = regular_characters(joined) == joined
+        for code in block:
+            character = chr(code)
+            if character.isdecimal():
+                table[code] = _DIGIT
+            between = f"a{character}a"
+            if code in joining or (not same and regular_characters(between) != between):
+                table[code] |= _ALTERED
     for character in "&<@\ufffd":
         table[ord(character)] |= _ALTERED
     table[0x80:0x100] |= _HIGH

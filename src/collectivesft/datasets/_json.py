@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from collectivesft.datasets._rows import REMEDY, Row
-from collectivesft.datasets._tables import lines
+from collectivesft.datasets._tables import lines, undecodable
 from collectivesft.errors import InputError
 from collectivesft.raw.archive import Part
 from collectivesft.raw.verify import recognise
@@ -131,7 +131,7 @@ class _Buffer:
 
     def _grow(self) -> None:
         if self._fault is not None:
-            raise self._not_utf8(self._fault)
+            raise undecodable(self._part, self._number, self._fault, "UTF-8")
         block = self._handle.read(BLOCK)
         self._ended = not block
         try:
@@ -141,11 +141,6 @@ class _Buffer:
             more = error.object[: error.start].decode("utf-8-sig")
             self._fault, self._ended = error, False
         self._text, self._at = self._text[self._at :] + more, 0
-
-    def _not_utf8(self, error: UnicodeDecodeError) -> InputError:
-        problem = f"not UTF-8 (byte {error.object[error.start]:#04x})"
-        remedy = "Fetch the file again, or convert it to UTF-8"
-        return InputError(self._part.label, problem, remedy, row=self._number)
 
     def peek(self) -> str:
         """The next character that is not space; "" at the end."""

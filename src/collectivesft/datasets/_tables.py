@@ -29,9 +29,20 @@ def lines(part: Part, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
             try:
                 yield number, raw.decode(encoding)
             except UnicodeDecodeError as error:
-                problem = f"not {encoding} (byte {raw[error.start]:#04x} in column {error.start})"
-                remedy = f"Convert the file to {encoding}, or fetch it again"
-                raise InputError(part.label, problem, remedy, row=number) from error
+                where = f" in column {error.start}"
+                raise undecodable(part, number, error, encoding, where) from error
+
+
+def undecodable(
+    part: Part, row: int, error: UnicodeDecodeError, encoding: str, where: str = ""
+) -> InputError:
+    """Another encoding, or a file that ends within a character."""
+    if error.reason in ("unexpected end of data", "incomplete multibyte sequence"):
+        problem, remedy = "cut short: it ends within a character", "Fetch the file again"
+    else:
+        problem = f"not {encoding} (byte {error.object[error.start]:#04x}{where})"
+        remedy = f"Convert the file to {encoding}, or fetch it again"
+    return InputError(part.label, problem, remedy, row=row)
 
 
 def guess_chinese(part: Part) -> str:
@@ -95,7 +106,8 @@ def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
         kinds = dict.fromkeys(columns, pa.string())
         convert = csv.ConvertOptions(column_types=kinds, include_columns=list(columns))
         try:
-            for batch in csv.open_csv(handle, read_options=read, convert_options=convert):
+            parse = csv.ParseOptions(newlines_in_values=True)
+            for batch in csv.open_csv(handle, read, parse, convert):
                 found = [compute.utf8_trim_whitespace(batch.column(name)) for name in columns]
                 yield pa.table(found, names=list(columns))
         except KeyError as error:  # no such column

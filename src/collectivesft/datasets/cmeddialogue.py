@@ -38,6 +38,7 @@ SOURCE = Source(
     notes=(
         "The files are GB18030; UTF-8 copies (with or without a byte-order mark) are read too.",
         "The README calls the column `question`; in the files it is `ask`.",
+        "Elsewhere, reshaped and not fetched: ticoAg/Chinese-medical-dialogue on the Hub.",
     ),
 )
 

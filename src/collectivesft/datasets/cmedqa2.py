@@ -35,6 +35,7 @@ SOURCE = Source(
         "The paper's model card counts questions; its released script writes one row for each "
         "right answer (about 188,000). By default one row a question, its first right answer.",
         "Candidates come as question_id,pos_ans_id,neg_ans_id or question_id,ans_id,cnt,label.",
+        "Elsewhere, in another form and not fetched: fzkuji/cMedQA2 on the Hub (unpacked tables).",
     ),
 )
 
@@ -151,6 +152,22 @@ def _first_right(
 
 
 def _contents(part: Part, key: str, wanted: set[str]) -> dict[str, str]:
+    """The answers that are wanted, by their numbers; the last where one stands twice."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    numbers, contents = pa.array(sorted(wanted), pa.string()), {}
+    try:
+        for table in csv_columns(part, (key, "content")):
+            table = table.filter(compute.is_in(table.column(key), numbers))
+            names, texts = (column.to_pylist() for column in table.columns)
+            contents.update(zip(names, map(str.strip, texts), strict=True))
+    except pa.ArrowInvalid:
+        return _contents_by_row(part, key, wanted)
+    return contents
+
+
+def _contents_by_row(part: Part, key: str, wanted: set[str]) -> dict[str, str]:
     contents = {}
     for row in csv_rows(part, (key, "content")):
         if row.value is not None and row.text(key) in wanted:

@@ -32,6 +32,7 @@ SOURCE = Source(
     notes=(
         "Intent labels carry quotes of their own (\"'病症'\"), which are taken off.",
         "An entity is originalText[start_pos:end_pos].",
+        "The rows are as others report them; the file has not been counted here.",
     ),
 )
 

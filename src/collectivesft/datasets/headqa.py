@@ -34,6 +34,7 @@ SOURCE = Source(
         "The Hub repository is a script that today's libraries refuse; its archive is read.",
         "ra, the right answer, is text that matches an answer's aid, counted from 1.",
         "Questions about a picture are dropped (needs_image).",
+        "Elsewhere, in another form and not fetched: EleutherAI/headqa on the Hub.",
     ),
 )
 

@@ -26,6 +26,8 @@ SOURCE = Source(
         "a signed-in browser: then place the file by hand.",
         "A list of dialogues, each a list of texts that begin with 病人： or 医生：.",
         "One example a dialogue; the paper's script writes one row for each pair of turns.",
+        "Like it but not shown to be the same, so not fetched: wangrongsheng/MedDialog-1.1M and "
+        "ticoAg/Medical-Dialogue-System on the Hub.",
     ),
 )
 

@@ -29,6 +29,7 @@ SOURCE = Source(
         "medqa out of the configuration's datasets.",
         "The Hub repository is a script that today's libraries refuse; its archive is read, or "
         "else the authors' on Google Drive.",
+        "Elsewhere, unpacked and not fetched: katielink/med_qa on the Hub.",
     ),
 )
 

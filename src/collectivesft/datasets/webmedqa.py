@@ -37,6 +37,7 @@ SOURCE = Source(
         "The paper's model card counts nearly all 253,050 rows, yet its script keeps only those "
         "labelled 1, about 50,600. So by default here: the others are dropped as not_labelled.",
         "Dates that the site appended to answers (2015-05-1012:30) are taken off.",
+        "Elsewhere, in another form and not fetched: zirui3/webMedQA-instructions on the Hub.",
     ),
 )
 

@@ -101,3 +101,22 @@ def status(
     from collectivesft.raw.status import print_table
 
     print_table(root, lock)
+
+
+@app.command()
+def sources(
+    into: Annotated[
+        Path | None,
+        typer.Option(help="Markdown file whose marked part is made anew; none: print it."),
+    ] = None,
+) -> None:
+    """Show as Markdown what every source's own file declares, and the readers' options.
+
+    Example: collectivesft raw sources --into docs/data.md
+    """
+    from collectivesft.raw import overview
+
+    if into is None:
+        typer.echo(overview.markdown(), nl=False)
+    else:
+        overview.write_into(into)

@@ -72,7 +72,10 @@ def checksum_for(sums: dict[Path, str], listed_in: Path, path: Path) -> str:
     """
     digest = sums.get(_key(path))
     if digest is None:
-        remedy = f"Add it with sha256sum, or leave out the checksums; listed are {len(sums)} files"
+        remedy = (
+            "Add it with sha256sum, its path counted from that list's folder, or leave out the "
+            f"checksums; listed are {len(sums)} files"
+        )
         raise InputError(path, f"not listed in {listed_in}", remedy)
     return digest
 

@@ -1,6 +1,5 @@
 """A table of all sources: what they are, how to get them, what is there, and what to do."""
 
-import io
 import shutil
 import sys
 import textwrap
@@ -149,40 +148,36 @@ def _bytes(size: int) -> str:
 
 
 def text(rows: list[tuple[str, ...]], width: int = WIDTH) -> str:
-    """The table and what its last column means, wrapped to ``width``; no colours, no lines."""
-    from rich.console import Console
-    from rich.table import Table
+    """The table and what its last column means, wrapped to ``width``; no colours, no frames.
 
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in HEADER:
-        table.add_column(
-            name,
-            justify="right" if name in ("rows", "size") else "left",
-            no_wrap=name not in ("where", "licence", "access"),
-            overflow="fold",
-            min_width={"where": 16, "licence": 12}.get(name),
-            max_width=6 if name == "access" else None,
-        )
-    kind = ""
-    for name, where, *others in rows:
-        before, kind = kind, name.partition("/")[0]
-        if kind != before:
-            table.add_row(f"{kind}:")
-        table.add_row("  " + name.partition("/")[2], _broken(where), *others)
-    stream = io.StringIO()
-    Console(file=stream, width=width, color_system=None).print(table)
-    lines = [line.rstrip() for line in stream.getvalue().splitlines()]
-    used = {row[-1] for row in rows}
-    for word, meaning in LEGEND.items():
-        if word in used:
-            lines += textwrap.wrap(f"{word}: {meaning}", width, subsequent_indent="  ")
+    Place and licence are as long as they are, so they have a line of their own below each source.
+    """
+    named = [dict(zip(HEADER, row, strict=True)) for row in rows]
+    wide = {name: max(len(row[name]) for row in [*named, _HEAD]) for name in _COLUMNS}
+    wide["source"] = 2 + max(len(row["source"].partition("/")[2]) for row in named)
+    lines, kind = [_line(_HEAD, wide)], ""
+    for row in named:
+        before, (kind, _, short) = kind, row["source"].partition("/")
+        lines += [f"{kind}:"] if kind != before else []
+        lines.append(_line({**row, "source": f"  {short}"}, wide))
+        below = f"{row['where']}; {row['licence']}"
+        lines += textwrap.wrap(below, width, initial_indent=_DEEP, subsequent_indent=_DEEP)
+    for word in (word for word in LEGEND if any(row["to do"] == word for row in named)):
+        lines += textwrap.wrap(f"{word}: {LEGEND[word]}", width, subsequent_indent="  ")
     return "\n".join(lines)
 
 
-def _broken(where: str) -> str:
-    """Long addresses begin a new line at their last slash, not within a word."""
-    head, slash, tail = where.rpartition("/")
-    return f"{head}/\n{tail}" if slash and len(where) > 20 else where
+_COLUMNS = ("source", "access", "rows", "size", "here", "verified", "to do")
+_HEAD = {name: name for name in HEADER}
+_DEEP = " " * 4
+
+
+def _line(row: dict[str, str], wide: dict[str, int]) -> str:
+    cells = [
+        row[name].rjust(wide[name]) if name in ("rows", "size") else row[name].ljust(wide[name])
+        for name in _COLUMNS
+    ]
+    return "  ".join(cells).rstrip()
 
 
 def print_table(root: Path | None, lock: Path | None = None) -> None:
