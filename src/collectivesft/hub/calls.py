@@ -80,7 +80,7 @@ def _understand(error: BaseException) -> Problem | None:
                 return Problem("the Hub's answer was cut off or no JSON. Run again.", passing=True)
             case HFValidationError():
                 return Problem(
-                    f"{_line(cause)}. Correct hub.repo in the configuration.", passing=False
+                    f"{_line(cause)}. Correct hub.repo_id in the configuration.", passing=False
                 )
         cause = cause.__cause__
     if isinstance(error, OSError) and error.errno is None:
@@ -93,7 +93,7 @@ def _answered(error) -> Problem:
     if status in (401, 403):
         remedy = "Log in with `hf auth login`, or set HF_TOKEN to a token with write access"
     elif status == 404:
-        remedy = "Check hub.repo in the configuration and that the token may see it"
+        remedy = "Check hub.repo_id in the configuration and that the token may see it"
     else:
         remedy = "Run again; what was uploaded is kept"
     text = f"the Hub answered {status} ({_line(error)}). {remedy}."
