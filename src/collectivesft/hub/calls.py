@@ -89,11 +89,15 @@ def _understand(error: BaseException) -> Problem | None:
 
 
 def _answered(error) -> Problem:
+    from huggingface_hub.errors import GatedRepoError
+
     status = error.response.status_code if error.response is not None else 0
-    if status in (401, 403):
-        remedy = "Log in with `hf auth login`, or set HF_TOKEN to a token with write access"
+    if isinstance(error, GatedRepoError):
+        remedy = "Ask for access on its page, then set HF_TOKEN to a token of that account"
+    elif status in (401, 403):
+        remedy = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write there"
     elif status == 404:
-        remedy = "Check hub.repo_id in the configuration and that the token may see it"
+        remedy = "Check its name (hub.repo_id in the configuration), and that the token may see it"
     else:
         remedy = "Run again; what was uploaded is kept"
     text = f"the Hub answered {status} ({_line(error)}). {remedy}."

@@ -20,6 +20,7 @@ def publish(
     manifest: Path,
     receipt: Path | None,
     extras: Sequence[Path] = (),
+    beside: Path | None = None,
     dry_run: bool = False,
 ) -> dict:
     """Publish what the manifest lists; write and return the receipt.
@@ -29,8 +30,8 @@ def publish(
     Args:
         repo: ``owner/name`` on the Hub.
         tag: name for the commit; an existing tag must already name the same content.
-        model: folder with the files that the manifest lists under ``model.files``. What it lists
-            under ``files`` lies beside the manifest.
+        model: folder with the files that the manifest lists under ``model.files``.
+        beside: folder with what it lists under ``files``; by default ``files`` beside it.
         extras: files of measurements, which the manifest cannot list: they differ from run to run.
         receipt: JSON ``{"repo", "commit", "tag", "files": {path: sha256}}``; None: not written.
         dry_run: print what would change, send nothing.
@@ -39,7 +40,7 @@ def publish(
         UserError: a file differs from the manifest, the Hub refused, or the tag is taken.
     """
     plain_log()
-    files = {**_files(model, manifest), "README.md": card, "manifest.json": manifest}
+    files = _files(model, beside or manifest.parent / "files", card, manifest)
     files |= {path.name: path for path in extras}
     target = remote.Target(repo, tag, private, owned=_OWNED)
     if dry_run:
@@ -61,13 +62,14 @@ def _show(target: remote.Target, files: dict[str, Path]) -> dict:
     return {"repo": target.repo, "tag": target.tag, "sent": list(found.sent)}
 
 
-def _files(model: Path, manifest: Path) -> dict[str, Path]:
+def _files(model: Path, beside: Path, card: Path, manifest: Path) -> dict[str, Path]:
     """Name on the Hub to local path of the listed files, each checked against the manifest."""
     content = read_json(manifest)
-    listed = {name: (model, facts) for name, facts in content["model"]["files"].items()}
-    beside = content.get("files", {})
-    listed |= {name: (manifest.parent, facts) for name, facts in beside.items()}
-    for name, (folder, facts) in listed.items():
-        if sha256(folder / name) != facts["sha256"]:
-            raise UserError(f"{folder / name}: differs from {manifest}. Run `hub release` again.")
-    return {name: folder / name for name, (folder, _) in listed.items()}
+    listed = content["model"]["files"] | content.get("files", {})
+    places = {name: model / name for name in content["model"]["files"]}
+    places |= {name: beside / name for name in content.get("files", {})}
+    places["README.md"] = card
+    for name, facts in listed.items():
+        if sha256(places[name]) != facts["sha256"]:
+            raise UserError(f"{places[name]}: differs from {manifest}. Run `hub release` again.")
+    return places | {"manifest.json": manifest}

@@ -129,7 +129,9 @@ def _plan(api: Any, target: Target, files: dict[str, Path]) -> Plan:
     found = _compare(_tree(api, target, tagged or info.sha), target, files)
     if tagged and (found["added"] or found["changed"]):
         remedy = "Choose another hub.tag in the configuration"
-        raise UserError(f"{target.repo}: the tag {target.tag} names other content already. {remedy}.")
+        raise UserError(
+            f"{target.repo}: the tag {target.tag} names other content already. {remedy}."
+        )
     return Plan(info.sha, tagged, **({**found, "removed": ()} if tagged else found))
 
 
