@@ -30,7 +30,10 @@ localrules:
     figures_accuracy,
     paper_values,
     paper_build,
+    publish,
+    publish_data,
     hub_publish,
+    hub_push_data,
 
 
 report: "workflow/report/workflow.rst"

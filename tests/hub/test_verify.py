@@ -173,16 +173,21 @@ def test_published_fetched_and_asked_with_a_real_model(release, tmp_path):
     answers.record(model, tmp_path / "answer.json", new_tokens=4)
     release.describe(answer=read_json(tmp_path / "answer.json"))
 
-    python = f"{sys.executable} -m collectivesft"
-    names = {"receipt": release.receipt, "manifest": release.paths["manifest"]}
-    options = " ".join(f"--{name} {path}" for name, path in names.items())
+    names = [("--receipt", release.receipt), ("--manifest", release.paths["manifest"])]
+    options = [str(text) for pair in names for text in pair]
+    calls = [
+        release.options,
+        ["hub", "verify", "demo/model@v1", *options],
+        ["ask", "头痛怎么办？", "--model", "demo/model", "--new-tokens", "3"],
+    ]
+    # In one process, as each would load torch anew.
     script = (
-        f"{python} {' '.join(release.options)} && {python} hub verify demo/model@v1 {options}"
-        f" && {python} ask 头痛怎么办？ --model demo/model --new-tokens 3"
+        f"from collectivesft.cli import app\nfor call in {calls}: app(call, standalone_mode=False)"
     )
-    command = [*python.split(), "hub", "loopback", "--root", tmp_path / "hub", "--"]
+    python = [sys.executable, "-m", "collectivesft"]
+    command = [*python, "hub", "loopback", "--root", tmp_path / "hub", "--"]
     done = subprocess.run(
-        [*command, "sh", "-c", script],
+        [*command, sys.executable, "-c", script],
         env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "HF_TOKEN": "hf_mine"},
         capture_output=True,
         text=True,

@@ -93,7 +93,6 @@ rule hub_release:
 rule hub_provenance:
     input:
         manifest=f"{HUB}/{{experiment}}/manifest.json",
-        card=f"{HUB}/{{experiment}}/README.md",
         workflow="Snakefile",
         code=code("hub/provenance.py"),
     output:
@@ -115,8 +114,8 @@ rule hub_provenance:
         logs=LOGS,
         images=image_options(),
     shell:
-        "python -m collectivesft hub provenance --manifest {input.manifest} --card {input.card}"
-        " --logs {params.logs} --workflow {input.workflow} {params.images} --measurements {output.measurements}"
+        "python -m collectivesft hub provenance --manifest {input.manifest} --logs {params.logs}"
+        " --workflow {input.workflow} {params.images} --measurements {output.measurements}"
         " --crate {output.crate} 2> {log}"
 
 
@@ -181,3 +180,64 @@ rule hub_verify:
     shell:
         "python -m collectivesft hub verify {params.version} --receipt {input.receipt}"
         " --manifest {input.manifest} --report {output.report} {params.base} 2> {log}"
+
+
+# The mixture's rows that may be passed on, as a dataset repository: snakemake publish_data
+rule publish_data:
+    input:
+        f"{HUB}/{HEADLINE}/published-data.json",
+
+
+rule hub_data:
+    input:
+        train=f"{CURATED}/mixtures/{HEADLINE}/train.parquet",
+        validation=f"{CURATED}/mixtures/{HEADLINE}/validation.parquet",
+        predictions=headline_predictions,
+        code=code("hub/data.py", *SOURCE_FILES, *BENCHMARK_FILES),
+    output:
+        folder=directory(f"{HUB}/{HEADLINE}/data"),
+    log:
+        f"{LOGS}/7_hub/data.log",
+    benchmark:
+        f"{LOGS}/7_hub/data.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        repo=f"{config['hub']['repo_id']}-data",
+        predictions=lambda wildcards, input: [f"--predictions {p}" for p in input.predictions],
+    shell:
+        "python -m collectivesft hub data --repo {params.repo} --train {input.train}"
+        " --validation {input.validation} {params.predictions} --out {output.folder} 2> {log}"
+
+
+rule hub_push_data:
+    input:
+        folder=f"{HUB}/{HEADLINE}/data",
+        code=code("hub/data.py"),
+    output:
+        receipt=f"{HUB}/{HEADLINE}/published-data.json",
+    log:
+        f"{LOGS}/7_hub/push-data.log",
+    benchmark:
+        f"{LOGS}/7_hub/push-data.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        repo=f"{config['hub']['repo_id']}-data",
+        tag=config["hub"]["tag"],
+        private="--private" if config["hub"]["private"] else "--public",
+    shell:
+        "python -m collectivesft hub push-data --repo {params.repo} --tag {params.tag}"
+        " {params.private} --folder {input.folder} --receipt {output.receipt} 2> {log}"

@@ -218,6 +218,13 @@ def release_scores(wildcards):
     return [path for path in score_files(wildcards) if path.split("/")[-2] in pair]
 
 
+def headline_predictions(wildcards):
+    """What the headline's experiment and its base answered, for the dataset repository."""
+    return [
+        path.replace(".scores.json", ".predictions.jsonl") for path in headline_scores(wildcards)
+    ]
+
+
 LOCKS = [f"envs/{name}.lock" for name in ("data", MODEL_ENV, "paper")]
 # What says where things lie on one machine is no part of what a release was made from.
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers")

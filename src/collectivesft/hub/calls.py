@@ -13,6 +13,7 @@ from collectivesft.errors import UserError
 Result = TypeVar("Result")
 TRIES = 4
 FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 600.0
 _SEE = "For more information check"  # a page about the status in general
 _QUERY = re.compile(r"(https?://[^\s?']+)\?[^\s')]*")
 
@@ -32,10 +33,12 @@ class Problem:
     Attributes:
         text: what and what to do, for a person.
         passing: it may go away by itself.
+        wait: seconds that the Hub asks to wait first.
     """
 
     text: str
     passing: bool
+    wait: float = 0.0
 
 
 def with_retries(call: Callable[[], Result], what: str) -> Result:
@@ -55,7 +58,7 @@ def with_retries(call: Callable[[], Result], what: str) -> Result:
                 raise
             if attempt == TRIES or not problem.passing:
                 raise UserError(f"{what}: {problem.text}") from error
-        time.sleep(FIRST_WAIT_S * 2 ** (attempt - 1))
+        time.sleep(max(FIRST_WAIT_S * 2 ** (attempt - 1), problem.wait))
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -101,7 +104,13 @@ def _answered(error) -> Problem:
     else:
         remedy = "Run again; what was uploaded is kept"
     text = f"the Hub answered {status} ({_line(error)}). {remedy}."
-    return Problem(text, passing=status >= 500 or status in (412, 429))
+    return Problem(text, passing=status >= 500 or status in (412, 429), wait=_asked_wait(error))
+
+
+def _asked_wait(error) -> float:
+    """Seconds in the answer's Retry-After (RFC 9110, 10.2.3); 0 without one, or for a date."""
+    value = error.response.headers.get("retry-after", "") if error.response is not None else ""
+    return min(float(value), LONGEST_WAIT_S) if value.isdigit() else 0.0
 
 
 def _line(error: BaseException) -> str:

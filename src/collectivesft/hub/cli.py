@@ -80,7 +80,6 @@ def release(
 @app.command()
 def provenance(
     manifest: Manifest,
-    card: Annotated[Path, typer.Option(help="The model card.")],
     logs: Annotated[Path, typer.Option(help="Folder of the run's logs.")],
     workflow: Annotated[Path, typer.Option(help="The Snakefile.")],
     measurements: Annotated[Path, typer.Option(help="JSON to write: times, memory, machine.")],
@@ -89,12 +88,12 @@ def provenance(
 ) -> None:
     """Write what the run took, and the run as a Workflow Run Crate.
 
-    Example: collectivesft hub provenance --manifest manifest.json --card README.md --logs logs
-    --workflow Snakefile --measurements measurements.json --crate ro-crate-metadata.json
+    Example: collectivesft hub provenance --manifest manifest.json --logs logs --workflow Snakefile
+    --measurements measurements.json --crate ro-crate-metadata.json
     """
     from collectivesft.hub.provenance import provenance as write
 
-    write(manifest, card, logs, image or (), workflow, measurements, crate)
+    write(manifest, logs, image or (), workflow, measurements, crate)
 
 
 @app.command()
@@ -121,6 +120,44 @@ def push(
     from collectivesft.hub.publish import publish
 
     publish(repo, tag, private, model, card, manifest, receipt, extra or (), files, dry_run)
+
+
+@app.command()
+def data(
+    repo: Annotated[str, typer.Option(help="owner/name on the Hub, for the card.")],
+    train: Annotated[Path, typer.Option(help="Parquet file of a mixture.")],
+    validation: Annotated[Path, typer.Option(help="Its held-out part.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    predictions: Annotated[list[Path] | None, typer.Option(help="Predictions, JSON Lines.")] = None,
+) -> None:
+    """Write a dataset repository's folder: the rows whose licence allows to pass them on.
+
+    Example: collectivesft hub data --repo me/data --train train.parquet
+    --validation validation.parquet --out data
+    """
+    from collectivesft.hub.data import build
+
+    build(repo, train, validation, predictions or (), out)
+
+
+@app.command()
+def push_data(
+    repo: Annotated[str, typer.Option(help="owner/name on the Hub.")],
+    tag: Annotated[str, typer.Option(help="Name for this version.")],
+    folder: Annotated[Path, typer.Option(help="Folder that `hub data` wrote.")],
+    receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
+    private: Annotated[bool, typer.Option("--private/--public")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
+) -> None:
+    """Push data or predictions as a dataset repository, in one commit, and tag it.
+
+    Example: collectivesft hub push-data --repo me/data --tag v1 --folder data --dry-run
+    """
+    from collectivesft.hub.data import push_data as push
+    from collectivesft.hub.remote import Target
+
+    owned = ("data/", "predictions/")
+    push(Target(repo, tag, private, "dataset", owned), folder, receipt, dry_run)
 
 
 @app.command()

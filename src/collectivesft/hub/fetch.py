@@ -5,6 +5,7 @@ The client compares sizes only: a damaged body of the right size would pass unno
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,9 @@ def _again(version: Version, names: Sequence[str], cache: Path | None) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
+    place = {"revision": version.commit, "cache_dir": cache, "force_download": True}
     for name in names:
-        call = lambda name=name: hf_hub_download(
-            version.repo, name, revision=version.commit, cache_dir=cache, force_download=True
-        )
+        call = partial(hf_hub_download, version.repo, name, **place)
         try:
             with_retries(call, f"{version}: download")
         except UserError as error:

@@ -17,7 +17,7 @@ from collectivesft.errors import UserError
 from collectivesft.files import read_json, sha256, write_json, write_text
 
 COMMIT = "COLLECTIVESFT_COMMIT"  # set by whoever knows the clone
-REPOSITORY = "https://arxiv.org/abs/2407.19705"
+AUTHORS = "The CollectiveSFT release contributors"
 _SUFFIX = ".benchmark.tsv"
 _PROFILES = (
     "https://w3id.org/ro/wfrun/process/0.5",
@@ -29,7 +29,6 @@ _TERMS = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
 
 def provenance(
     manifest: Path,
-    card: Path,
     logs: Path,
     images: Sequence[Path],
     workflow: Path,
@@ -39,7 +38,7 @@ def provenance(
     """Write ``measurements.json`` and ``ro-crate-metadata.json``.
 
     Args:
-        manifest, card: of the release.
+        manifest: of the release.
         logs: folder of the run's logs, with a benchmark file of each job.
         images: Apptainer images that the run may have used.
         workflow: the Snakefile; it is published beside the crate.
@@ -49,9 +48,8 @@ def provenance(
     """
     measured = measure(logs, images)
     write_json(measurements, measured)
-    write_text(
-        crate, crate_text(read_json(manifest), measured, manifest, card, workflow, measurements)
-    )
+    beside = [manifest, measurements]
+    write_text(crate, crate_text(read_json(manifest), measured, beside, workflow))
 
 
 def measure(logs: Path, images: Sequence[Path]) -> dict[str, Any]:
@@ -121,15 +119,14 @@ def _processor() -> str | None:
 
 
 def crate_text(
-    content: dict[str, Any],
-    measured: dict[str, Any],
-    manifest: Path,
-    card: Path,
-    workflow: Path,
-    measurements: Path,
+    content: dict[str, Any], measured: dict[str, Any], beside: Sequence[Path], workflow: Path
 ) -> str:
-    """The crate's ``ro-crate-metadata.json``; its root is the repository of the release."""
-    from rocrate.model.contextentity import ContextEntity
+    """The crate's ``ro-crate-metadata.json``; its root is the repository of the release.
+
+    Args:
+        content: the manifest's; ``measured``: of the run.
+        beside: files that the manifest does not list.
+    """
     from rocrate.rocrate import ROCrate
 
     crate = ROCrate(version="1.1")
@@ -142,36 +139,40 @@ def crate_text(
     main = crate.add_workflow(
         workflow, workflow.name, main=True, lang="snakemake", properties={"name": "CollectiveSFT"}
     )
-    main["url"] = REPOSITORY
-    raw = [
-        crate.add(ContextEntity(crate, f"#{source}/{file['path']}", _raw(file)))
-        for source, files in content["raw"].items()
-        for file in files
-    ]
-    outputs = [
-        crate.add_file(dest_path=name, properties=_file(facts)) for name, facts in _all(content)
-    ]
-    outputs += [
-        crate.add_file(p, p.name, properties=_file(_facts(p))) for p in (manifest, measurements)
-    ]
-    agent = crate.add(
-        ContextEntity(crate, "#run", {"@type": "Organization", "name": "The run's host"})
-    )
-    crate.root_dataset["author"] = agent
-    action = crate.add_action(
-        main, "#run-action", object=raw, result=outputs, properties=_times(content, measured)
-    )
-    action["agent"] = agent
-    crate.root_dataset["mentions"] = action
+    listed = sorted((content["model"]["files"] | content.get("files", {})).items())
+    listed += [(path.name, _facts(path)) for path in beside]
+    outputs = [crate.add_file(dest_path=name, properties=_file(facts)) for name, facts in listed]
+    _action(crate, main, content, measured, outputs)
     return _rendered(crate)
 
 
-def _profile(crate: Any, address: str) -> Any:
+def _action(
+    crate: Any, main: Any, content: dict[str, Any], measured: dict[str, Any], outputs: list[Any]
+) -> None:
+    """The run itself: what went in, what came out, when."""
+    raw = [
+        _entity(crate, f"#{source}/{file['path']}", _raw(file))
+        for source, files in content["raw"].items()
+        for file in files
+    ]
+    agent = _entity(crate, "#authors", {"@type": "Organization", "name": AUTHORS})
+    crate.root_dataset["author"] = agent
+    times = _times(content, measured)
+    action = crate.add_action(main, "#run", object=raw, result=outputs, properties=times)
+    action["agent"] = agent
+    crate.root_dataset["mentions"] = action
+
+
+def _entity(crate: Any, identifier: str, about: dict[str, Any]) -> Any:
     from rocrate.model.contextentity import ContextEntity
 
+    return crate.add(ContextEntity(crate, identifier, about))
+
+
+def _profile(crate: Any, address: str) -> Any:
     words = address.split("/")
     about = {"@type": "CreativeWork", "name": words[-2], "version": words[-1]}
-    return crate.add(ContextEntity(crate, address, about))
+    return _entity(crate, address, about)
 
 
 def _raw(file: dict[str, Any]) -> dict[str, Any]:
@@ -186,10 +187,6 @@ def _file(facts: dict[str, Any]) -> dict[str, Any]:
 
 def _facts(path: Path) -> dict[str, Any]:
     return {"size": path.stat().st_size, "sha256": sha256(path)}
-
-
-def _all(content: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    return sorted((content["model"]["files"] | content.get("files", {})).items())
 
 
 def _times(content: dict[str, Any], measured: dict[str, Any]) -> dict[str, Any]:

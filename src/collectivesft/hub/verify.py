@@ -59,7 +59,8 @@ def _hashes(
         wanted |= published["files"]
     if manifest is not None:
         wanted |= fetch.listed(manifest) | {MANIFEST: sha256(manifest)}
-    fetch.check(version, folder, wanted, cache) if wanted else None
+    if wanted:
+        fetch.check(version, folder, wanted, cache)
     if not (folder / MANIFEST).is_file():
         raise UserError(f"{version}: holds no {MANIFEST}. It is no release of this package.")
     own = fetch.listed(folder / MANIFEST)
