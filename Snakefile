@@ -30,7 +30,10 @@ localrules:
     paper_values,
     paper_build,
     paper_pages,
+    publish,
+    publish_data,
     hub_publish,
+    hub_push_data,
 
 
 report: "workflow/report/workflow.rst"

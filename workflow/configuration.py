@@ -7,6 +7,7 @@ clone, so that a name without a file behind it is found at once.
 import difflib
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -160,6 +161,19 @@ def _expand(folder: str | None, key: str) -> str | None:
         variable = expanded[expanded.index("$") :].split("/")[0]
         raise ConfigurationError(f"{key}: set the environment variable {variable} to a folder")
     return expanded
+
+
+def commit(root: Path) -> str:
+    """The clone's commit, ``+changes`` where files differ from it; empty without git."""
+    git = ["git", "-C", str(root)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)
+        dirty = subprocess.run([*git, "diff", "--quiet", "HEAD"], capture_output=True)
+    except FileNotFoundError:
+        return ""
+    if head.returncode:
+        return ""
+    return head.stdout.strip() + ("+changes" if dirty.returncode else "")
 
 
 def folders(config: dict) -> list[str]:

@@ -29,11 +29,11 @@ class StageGroup(TyperGroup):
     """Lists all stages without importing them; imports the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(STAGES)
+        return [*STAGES, *super().list_commands(ctx)]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in STAGES:
-            return None
+            return super().get_command(ctx, name)
         module = importlib.import_module(f"collectivesft.{name}.cli")
         # Not get_command, which would offer each stage to install the shell's completion.
         command = typer.main.get_group(module.app)
@@ -59,6 +59,23 @@ def _root(
     version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True),
 ) -> None:
     """CollectiveSFT, stage by stage: collectivesft STAGE VERB --help explains each."""
+
+
+@app.command()
+def ask(
+    question: str = typer.Argument(help="What to ask."),
+    model: str = typer.Option(None, help="A folder, or owner/name[@revision] on the Hub."),
+    new_tokens: int = typer.Option(512, min=1, help="Most tokens of the answer."),
+    base: str = typer.Option(None, help="The base model, for a release of an adapter alone."),
+) -> None:
+    """Ask a published model one question; the answer comes as it is written.
+
+    Example: collectivesft ask "高血压患者日常饮食应注意什么？" --model me/model@v1
+    """
+    from collectivesft.hub.ask import MODEL
+    from collectivesft.hub.ask import ask as run
+
+    run(question, model or MODEL, new_tokens, base)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,10 @@ class Fault:
         status: answered in place of the server's own answer.
         cut: the connection breaks ``before`` the server has read the request's body, or ``after``
             it has done what was asked.
-        stall: the request waits for ``release``; ``reached`` says that it does.
+        stall: the request waits for ``release``; ``reached`` says that it does. With cut ``after``
+            it is done first, and only the answer waits.
+        flip: the answer's body has its size, but other bytes.
+        headers: of the answer that ``status`` makes.
     """
 
     method: str
@@ -38,6 +42,8 @@ class Fault:
     status: int | None = None
     cut: str | None = None
     stall: bool = False
+    flip: bool = False
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     reached: threading.Event = field(default_factory=threading.Event)
     release: threading.Event = field(default_factory=threading.Event)
 
@@ -51,6 +57,8 @@ class Hub:
         self.store, self.url = Store(root), ""
         self.faults: list[Fault] = []
         self.seen: list[str] = []
+        self.number: dict[int, Fault] = {}  # what goes wrong with the n-th request from now on
+        self.loopback: Any = None
 
     def fault(self, method: str, path: str, times: int = 1, **what) -> Fault:
         """Let the next matching requests go wrong; returns the last fault."""
@@ -92,10 +100,14 @@ class Hub:
                 (f for f in self.faults if line.startswith(f.method) and re.search(f.path, line)),
                 None,
             )
+            if self.number:
+                fault = self.number.pop(0, fault)
+                self.number = {n - 1: later for n, later in self.number.items()}
             if fault is None:
                 await inner(scope, receive, send)
                 return
-            self.faults.remove(fault)
+            if fault in self.faults:
+                self.faults.remove(fault)
             await _go_wrong(fault, inner, scope, receive, send)
 
         return app
@@ -103,23 +115,35 @@ class Hub:
 
 async def _go_wrong(fault: Fault, inner, scope, receive, send) -> None:
     connection = send.__self__.transport  # uvicorn's
-    if fault.stall:
+
+    async def swallow(_) -> None:
+        pass
+
+    async def flipped(message) -> None:
+        body = bytes(byte ^ 1 for byte in message.get("body", b""))
+        await send(message | ({"body": body} if "body" in message else {}))
+
+    if fault.stall and fault.cut == "after":
+        await inner(scope, receive, swallow)
+        fault.reached.set()
+        while not fault.release.is_set():
+            await asyncio.sleep(0.005)
+        connection.abort()
+    elif fault.flip:
+        await inner(scope | {"extensions": {}}, receive, flipped)
+    elif fault.stall:
         fault.reached.set()
         while not fault.release.is_set():
             await asyncio.sleep(0.005)
         await inner(scope, receive, send)
     elif fault.status is not None:
-        headers = [(b"content-type", b"text/html")]  # a gateway's page, not the Hub's answer
+        headers = [(b"content-type", b"text/html"), *fault.headers]  # a gateway's page
         await send({"type": "http.response.start", "status": fault.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"<html>out of order</html>"})
     elif fault.cut == "before":
         await receive()
         connection.abort()
     else:
-
-        async def swallow(_) -> None:
-            pass
-
         await inner(scope, receive, swallow)
         connection.abort()
 
@@ -158,11 +182,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def hub(server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick) -> Iterator[Hub]:
     """An empty loopback Hub; this process's huggingface_hub talks to it with its token."""
-    from collectivesft.hub.loopback import application
+    from collectivesft.hub.loopback import Loopback, serving
 
     made = Hub(tmp_path / "hub")
     made.url = server.url
-    server.application = made.application(application(made.store.root, TOKEN))
+    made.loopback = Loopback(made.store, TOKEN)
+    server.application = made.application(serving(made.loopback))
     _point_client(monkeypatch, made.url, tmp_path / "home")
     yield made
     for fault in made.faults:
@@ -208,14 +233,14 @@ class Release:
     def receipt(self) -> Path:
         return self.folder / "published.json"
 
-    def describe(self) -> "Release":
+    def describe(self, **more) -> "Release":
         """Write the manifest anew, from the files as they are."""
         model = self.paths["model"]
         files = {
             path.name: {"size": path.stat().st_size, "sha256": sha256(path)}
             for path in sorted(model.iterdir())
         }
-        write_json(self.paths["manifest"], {"model": {"files": files}})
+        write_json(self.paths["manifest"], {"model": {"files": files}, **more})
         return self
 
     def change(self, **files: str | None) -> "Release":
@@ -228,13 +253,13 @@ class Release:
                 path.write_text(content)
         return self.describe()
 
-    def publish(self) -> dict:
+    def publish(self, dry_run: bool = False) -> dict:
         from collectivesft.hub.publish import publish
 
         paths = self.paths
         return publish(
             self.repo, self.tag, self.private, paths["model"], paths["card"], paths["manifest"],
-            self.receipt,
+            self.receipt, dry_run=dry_run,
         )  # fmt: skip
 
     @property
@@ -242,7 +267,7 @@ class Release:
         """The same for the command line."""
         paths = {**self.paths, "receipt": self.receipt}
         pairs = [text for key, path in paths.items() for text in (f"--{key}", str(path))]
-        return ["hub", "publish", "--repo", self.repo, "--tag", self.tag, *pairs]
+        return ["hub", "push", "--repo", self.repo, "--tag", self.tag, *pairs]
 
     @property
     def content(self) -> dict[str, bytes]:
@@ -272,8 +297,8 @@ def start(hub: Hub, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]
 
     running = []
 
-    def run(*arguments: object, token: str = TOKEN) -> subprocess.Popen:
-        env = client_environment(hub.url, token, tmp_path / "home")
+    def run(*arguments: object, token: str = TOKEN, env: dict | None = None) -> subprocess.Popen:
+        env = client_environment(hub.url, token, tmp_path / "home") | (env or {})
         env |= {"PYTHONPATH": str(ROOT / "src")}
         command = [sys.executable, "-m", "collectivesft", *map(str, arguments)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}

@@ -48,7 +48,7 @@ PASSING = {
 LASTING = {
     "wrong token": (answered(401), "hf auth login"),
     "no right": (answered(403), "hf auth login"),
-    "no repository": (answered(404), "Check hub.repo"),
+    "no repository": (answered(404), "Check its name"),
     "bad request": (answered(400), "Run again"),
     "upload refused": (wrapped(RuntimeError("upload"), answered(403)), "hf auth login"),
 }

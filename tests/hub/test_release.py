@@ -240,7 +240,7 @@ class TestCard:
         assert "rank" not in folder("full").release().text
 
     def test_question_names_the_repository(self, folder):
-        assert 'pipeline("text-generation", "me/Model-7B")' in folder().release().text
+        assert 'pipeline("text-generation", "me/Model-7B", revision=' in folder().release().text
 
 
 class TestManifest:
@@ -310,6 +310,7 @@ def test_nothing_says_where_it_was_made(folder, tmp_path):
 
 def test_command_line_writes_the_same(folder):
     made, other = folder().release(), folder("other")
+    assert made.manifest["files"].keys() == {"README.md"}
     inputs = other.inputs
     options = ["--run", "paper", "--repo", "me/Model-7B", "--experiment", "mine"]
     for name in ("model", "recipe", "base_recipe", "ledger", "mixture", "data_card",

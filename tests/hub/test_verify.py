@@ -10,6 +10,8 @@ import pytest
 
 from collectivesft.errors import UserError
 from collectivesft.files import read_json, write_json
+from collectivesft.hub import answer as answers
+from collectivesft.hub import ask, fetch
 from collectivesft.hub import verify as module
 from collectivesft.hub.verify import verify
 
@@ -19,13 +21,15 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def published(hub, release, monkeypatch):
     """A published release whose model is not asked anything, as it is none."""
-    monkeypatch.setattr(module, "ask", lambda folder, question, new_tokens: f"{question} 好。")
+    said = {"question": "问？", "answer": "好。", "note": "as recorded"}
+    monkeypatch.setattr(module, "_ask", lambda version, folder, base: said)
     release.publish()
     return release
 
 
 def check(release) -> dict:
-    return verify(release.receipt, release.paths["manifest"], release.folder / "verified.json")
+    report = release.folder / "verified.json"
+    return verify(f"{release.repo}@v1", release.paths["manifest"], release.receipt, report)
 
 
 def refused(release) -> str:
@@ -41,7 +45,7 @@ def test_report_says_what_was_compared_and_answered(published):
     report = check(published)
     receipt = read_json(published.receipt)
     assert report == read_json(published.folder / "verified.json")
-    assert report == receipt | {"question": module.QUESTION, "answer": f"{module.QUESTION} 好。"}
+    assert report == receipt | {"question": "问？", "answer": "好。", "note": "as recorded"}
     assert set(report["files"]) == set(published.content)
 
 
@@ -95,7 +99,7 @@ def test_a_tag_that_was_moved_to_other_content_is_found(hub, published):
     record = hub.record()
     record["tags"]["v1"] = record["refs"]["main"]
     hub.store.save("models", published.repo, record)
-    assert refused(published).startswith("demo/model@v1: config.json differ")
+    assert "The tag was moved: do not use it" in refused(published)
 
 
 def test_a_manifest_of_another_release_is_found(published):
@@ -110,7 +114,7 @@ def test_a_private_repository_is_not_found_without_the_token(published, monkeypa
     monkeypatch.delenv("HF_TOKEN")
     text = refused(published)
     assert "the Hub answered 404" in text
-    assert "Check hub.repo in the configuration and that the token may see it" in text
+    assert "Check its name (hub.repo_id in the configuration), and that the token may" in text
 
 
 def test_a_public_repository_needs_no_token(hub, release, published, monkeypatch):
@@ -149,7 +153,8 @@ def test_an_error_that_goes_away_is_passed_over(hub, published, method, path, wh
 @pytest.mark.parametrize("what", [{"status": 503}, {"cut": "before"}], ids=str)
 def test_an_error_that_stays_is_one_message(hub, published, method, path, what):
     hub.fault(method, path, times=200, **what)
-    assert refused(published).startswith("demo/model: download: the Hub ")
+    text = refused(published)
+    assert text.startswith("demo/model@v1: ") and ": the Hub " in text
 
 
 def test_published_fetched_and_asked_with_a_real_model(release, tmp_path):
@@ -165,18 +170,24 @@ def test_published_fetched_and_asked_with_a_real_model(release, tmp_path):
     tokenizer = byte_tokenizer()
     tokenizer.chat_template = plain_template("chatml")
     tokenizer.save_pretrained(model)
-    release.describe()
+    answers.record(model, tmp_path / "answer.json", new_tokens=4)
+    release.describe(answer=read_json(tmp_path / "answer.json"))
 
-    python = f"{sys.executable} -m collectivesft"
-    names = {"receipt": release.receipt, "manifest": release.paths["manifest"]}
-    options = " ".join(f"--{name} {path}" for name, path in names.items())
-    report = release.folder / "verified.json"
+    names = [("--receipt", release.receipt), ("--manifest", release.paths["manifest"])]
+    options = [str(text) for pair in names for text in pair]
+    calls = [
+        release.options,
+        ["hub", "verify", "demo/model@v1", *options],
+        ["ask", "头痛怎么办？", "--model", "demo/model", "--new-tokens", "3"],
+    ]
+    # In one process, as each would load torch anew.
     script = (
-        f"{python} {' '.join(release.options)} && {python} hub verify {options} --report {report}"
+        f"from collectivesft.cli import app\nfor call in {calls}: app(call, standalone_mode=False)"
     )
-    command = [*python.split(), "hub", "loopback", "--root", tmp_path / "hub", "--"]
+    python = [sys.executable, "-m", "collectivesft"]
+    command = [*python, "hub", "loopback", "--root", tmp_path / "hub", "--"]
     done = subprocess.run(
-        [*command, "sh", "-c", f"{script} && {python} hub show --report {report}"],
+        [*command, sys.executable, "-c", script],
         env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "HF_TOKEN": "hf_mine"},
         capture_output=True,
         text=True,
@@ -184,10 +195,85 @@ def test_published_fetched_and_asked_with_a_real_model(release, tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    commit = read_json(release.receipt)["commit"]
+    head = f"model: demo/model@v1 (commit {commit[:12]})"
+    assert done.stderr.splitlines() == [head, ask.DISCLAIMER, ""]
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("demo/model@v1 (commit ")
+    assert lines[0] == f"demo/model@v1 (commit {commit[:12]})"
     assert f"  all {len(release.content)} files have the bytes that were published" in lines
-    assert f"  asked:    {module.QUESTION}" in lines
+    assert f"  asked:    {answers.QUESTION}" in lines
+    assert "  answer:   as recorded" in lines
     server = tmp_path / "hub/server/models/demo/model/repository.json"
-    assert read_json(server)["tags"] == {"v1": read_json(release.receipt)["commit"]}
+    assert read_json(server)["tags"] == {"v1": commit}
+
+
+def test_a_body_damaged_on_the_way_is_fetched_again(hub, published):
+    """Right size, wrong bytes, once: the client does not notice, the check does."""
+    hub.fault("GET", r"/resolve/.*/model\.safetensors", flip=True)
+    assert check(published)["note"] == "as recorded"
+    assert hub.faults == []
+    assert hub.asked("GET", r"/resolve/.*/model\.safetensors") == 2
+
+
+def test_a_body_damaged_each_time_is_one_message(hub, published):
+    hub.fault("GET", r"/resolve/.*/model\.safetensors", times=9, flip=True)
+    assert "model.safetensors differ from what was published" in refused(published)
+
+
+def test_weights_that_the_manifest_does_not_list_are_found(hub, published):
+    from huggingface_hub import HfApi
+
+    place = {"path_in_repo": "model-2.safetensors", "repo_id": published.repo}
+    HfApi().upload_file(path_or_fileobj=b"strange", **place)
+    HfApi().delete_tag(published.repo, tag="v1")
+    HfApi().create_tag(published.repo, tag="v1")
+    with pytest.raises(UserError, match=r"model-2\.safetensors: weights not in the manifest"):
+        verify("demo/model@v1", published.paths["manifest"])
+
+
+def test_without_a_copy_the_manifest_of_the_repository_is_the_measure(hub, published):
+    found = verify("demo/model@v1")
+    wanted = read_json(published.receipt)["files"]
+    assert found["files"] == {k: v for k, v in wanted.items() if k != "README.md"}
+
+
+def test_a_version_without_a_manifest_is_no_release(hub, published):
+    from huggingface_hub import HfApi
+
+    HfApi().delete_file("manifest.json", published.repo)
+    with pytest.raises(UserError, match=r"demo/model@main: holds no manifest\.json"):
+        verify("demo/model@main")
+
+
+def test_the_newest_version_is_taken_by_its_numbers(hub, published):
+    for tag in ("v1.9.0", "v1.10.0", "nightly"):
+        published.tag = tag
+        published.publish()
+    assert fetch.pin("demo/model").revision == "v1.10.0"
+
+
+RECORDED = {"tokens": [5, 6, 7], "margins": [3.0, 0.1, 2.0]}
+
+
+def test_an_answer_may_part_only_at_a_near_tie():
+    assert answers.compare(RECORDED, [5, 6, 7]) is None
+    assert "token 2 of 3, a near tie (0.1 logits)" in answers.compare(RECORDED, [5, 9, 9])
+    for other in ([9, 6, 7], [5, 6, 9], [5, 6]):
+        with pytest.raises(UserError, match="which was no near tie"):
+            answers.compare(RECORDED, other)
+
+
+def test_a_folder_without_safetensors_is_not_loaded(tmp_path):
+    from collectivesft.sft.random_model import byte_tokenizer
+
+    byte_tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
+    with pytest.raises(UserError, match="no weights in safetensors"):
+        answers.load(tmp_path)
+
+
+def test_the_default_model_is_what_the_configuration_publishes():
+    import yaml
+
+    hub = yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))["hub"]
+    assert "{repo_id}@{tag}".format(**hub) == ask.MODEL

@@ -5,7 +5,7 @@ import yaml
 
 WRONG = {
     "a typo at the top": ({"dataset": ["cmb"]}, "unknown key dataset; did you mean 'datasets'?"),
-    "a typo below": ({"hub": {"rep": "a/b"}}, "unknown key hub.rep; did you mean 'repo'?"),
+    "a typo below": ({"hub": {"repo": "a/b"}}, "unknown key hub.repo; did you mean 'repo_id'?"),
     "an unknown dataset": (
         {"datasets": ["cmd"]},
         "datasets: unknown name 'cmd'; did you mean 'cmid'?",

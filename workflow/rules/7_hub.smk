@@ -1,5 +1,33 @@
 # Stage 7: what goes to the Hub. The release folder is part of every run; the upload is an
-# explicit target (`make publish-demo`, or the rule hub_publish with a token for the real Hub).
+# explicit target (`make publish-demo`, or `snakemake publish` with a token for the real Hub).
+
+
+# Push, fetch back, compare: snakemake publish --config hub='{repo_id: me/model}'
+rule publish:
+    input:
+        f"{HUB}/{HEADLINE}/verified.json",
+
+
+rule hub_answer:
+    input:
+        model=f"{SFT}/{{experiment}}/model",
+        code=code("hub/answer.py"),
+    output:
+        answer=f"{HUB}/{{experiment}}/answer.json",
+    log:
+        f"{LOGS}/7_hub/{{experiment}}/answer.log",
+    benchmark:
+        f"{LOGS}/7_hub/{{experiment}}/answer.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    shell:
+        "python -m collectivesft hub answer --model {input.model} --out {output.answer} 2> {log}"
 
 
 rule hub_release:
@@ -16,7 +44,12 @@ rule hub_release:
         table=f"{SCORES}/table.csv",
         scores=release_scores,
         manifests=expand(f"{RAW}/datasets/{{dataset}}/manifest.json", dataset=DATASETS),
+        answer=f"{HUB}/{{experiment}}/answer.json",
+        trained=f"{SFT}/{{experiment}}/trained",
+        train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
+        validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
         lock=f"envs/{MODEL_ENV}.lock",
+        locks=LOCKS,
         code=code("hub/release.py", *SOURCE_FILES),
     output:
         card=f"{HUB}/{{experiment}}/README.md",
@@ -26,6 +59,7 @@ rule hub_release:
             category="Release",
             labels={"result": "Manifest of {experiment} (JSON)"},
         ),
+        files=directory(f"{HUB}/{{experiment}}/files"),
     log:
         f"{LOGS}/7_hub/{{experiment}}/release.log",
     benchmark:
@@ -42,7 +76,11 @@ rule hub_release:
         scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
         manifests=lambda wildcards, input: [f"--raw {path}" for path in input.manifests],
         run=config["run"],
-        repo=config["hub"]["repo"],
+        locks=lambda wildcards, input: [f"--locks {path}" for path in input.locks],
+        repo=config["hub"]["repo_id"],
+        tag=config["hub"]["tag"],
+        weights=config["hub"]["weights"],
+        settings=release_settings(),
         demo="--demo" if config["demo"] else "--no-demo",
     shell:
         "python -m collectivesft hub release --run {params.run} --repo {params.repo} {params.demo}"
@@ -50,7 +88,40 @@ rule hub_release:
         " --base-recipe {input.base_recipe} --ledger {input.ledger} --mixture {input.stats}"
         " --data-card {input.data_card} --contamination {input.contamination}"
         " --history {input.history} --table {input.table} {params.scores} {params.manifests}"
+        " --answer {input.answer} --trained {input.trained} --base {input.base}"
+        " --other {input.train} --other {input.validation} {params.locks} --tag {params.tag}"
+        " --weights {params.weights} --settings {params.settings:q} --files {output.files}"
         " --lock {input.lock} --card {output.card} --manifest {output.manifest} 2> {log}"
+
+
+# What the run took, and the run as an RO-Crate: they hold times, so no part of `rule all`.
+rule hub_provenance:
+    input:
+        manifest=f"{HUB}/{{experiment}}/manifest.json",
+        workflow="Snakefile",
+        code=code("hub/provenance.py"),
+    output:
+        measurements=f"{HUB}/{{experiment}}/measurements.json",
+        crate=f"{HUB}/{{experiment}}/ro-crate-metadata.json",
+    log:
+        f"{LOGS}/7_hub/{{experiment}}/provenance.log",
+    benchmark:
+        f"{LOGS}/7_hub/{{experiment}}/provenance.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        logs=LOGS,
+        images=image_options(),
+    shell:
+        "python -m collectivesft hub provenance --manifest {input.manifest} --logs {params.logs}"
+        " --workflow {input.workflow} {params.images} --measurements {output.measurements}"
+        " --crate {output.crate} 2> {log}"
 
 
 rule hub_publish:
@@ -58,6 +129,10 @@ rule hub_publish:
         model=f"{SFT}/{HEADLINE}/model",
         card=f"{HUB}/{HEADLINE}/README.md",
         manifest=f"{HUB}/{HEADLINE}/manifest.json",
+        files=f"{HUB}/{HEADLINE}/files",
+        measurements=f"{HUB}/{HEADLINE}/measurements.json",
+        crate=f"{HUB}/{HEADLINE}/ro-crate-metadata.json",
+        workflow="Snakefile",
         code=code("hub/publish.py"),
     output:
         receipt=f"{HUB}/{HEADLINE}/published.json",
@@ -74,12 +149,14 @@ rule hub_publish:
         mem_mb=4000,
         runtime=240,
     params:
-        repo=config["hub"]["repo"],
+        repo=config["hub"]["repo_id"],
         tag=config["hub"]["tag"],
         private="--private" if config["hub"]["private"] else "--public",
     shell:
-        "python -m collectivesft hub publish --repo {params.repo} --tag {params.tag} {params.private}"
+        "python -m collectivesft hub push --repo {params.repo} --tag {params.tag} {params.private}"
         " --model {input.model} --card {input.card} --manifest {input.manifest}"
+        " --files {input.files} --extra {input.measurements} --extra {input.crate}"
+        " --extra {input.workflow}"
         " --receipt {output.receipt} 2> {log}"
 
 
@@ -102,6 +179,70 @@ rule hub_verify:
     resources:
         mem_mb=8000,
         runtime=120,
+    params:
+        version="{repo_id}@{tag}".format(**config["hub"]),
+        base=f"--base {base_dir_of(HEADLINE)}" if config["hub"]["weights"] == "adapter" else "",
     shell:
-        "python -m collectivesft hub verify --receipt {input.receipt} --manifest {input.manifest}"
-        " --report {output.report} 2> {log}"
+        "python -m collectivesft hub verify {params.version} --receipt {input.receipt}"
+        " --manifest {input.manifest} --report {output.report} {params.base} 2> {log}"
+
+
+# The mixture's rows that may be passed on, as a dataset repository: snakemake publish_data
+rule publish_data:
+    input:
+        f"{HUB}/{HEADLINE}/published-data.json",
+
+
+rule hub_data:
+    input:
+        train=f"{CURATED}/mixtures/{HEADLINE}/train.parquet",
+        validation=f"{CURATED}/mixtures/{HEADLINE}/validation.parquet",
+        predictions=headline_predictions,
+        code=code("hub/data.py", *SOURCE_FILES, *BENCHMARK_FILES),
+    output:
+        folder=directory(f"{HUB}/{HEADLINE}/data"),
+    log:
+        f"{LOGS}/7_hub/data.log",
+    benchmark:
+        f"{LOGS}/7_hub/data.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        repo=f"{config['hub']['repo_id']}-data",
+        predictions=lambda wildcards, input: [f"--predictions {p}" for p in input.predictions],
+    shell:
+        "python -m collectivesft hub data --repo {params.repo} --train {input.train}"
+        " --validation {input.validation} {params.predictions} --out {output.folder} 2> {log}"
+
+
+rule hub_push_data:
+    input:
+        folder=f"{HUB}/{HEADLINE}/data",
+        code=code("hub/data.py"),
+    output:
+        receipt=f"{HUB}/{HEADLINE}/published-data.json",
+    log:
+        f"{LOGS}/7_hub/push-data.log",
+    benchmark:
+        f"{LOGS}/7_hub/push-data.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        repo=f"{config['hub']['repo_id']}-data",
+        tag=config["hub"]["tag"],
+        private="--private" if config["hub"]["private"] else "--public",
+    shell:
+        "python -m collectivesft hub push-data --repo {params.repo} --tag {params.tag}"
+        " {params.private} --folder {input.folder} --receipt {output.receipt} 2> {log}"

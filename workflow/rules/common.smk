@@ -1,6 +1,7 @@
 # Checks the configuration before anything runs, names the folders, and holds every helper:
 # this is the only rule file with functions.
 
+import json
 import os
 import shlex
 import sys
@@ -23,6 +24,9 @@ except configuration.ConfigurationError as error:
 
 # Every command runs this clone's code, whatever else is installed where it runs.
 shell.prefix(f"export PYTHONPATH={workflow.basedir}/src PYTHONNOUSERSITE=1; set -euo pipefail; ")
+
+# For the provenance of a release; the environment, as a parameter would rerun rules at each commit.
+os.environ["COLLECTIVESFT_COMMIT"] = configuration.commit(Path(workflow.basedir))
 
 # Inside an image a command sees the working folder alone, and what this adds.
 os.environ.update(
@@ -191,9 +195,14 @@ def curated_examples(wildcards):
     return f"{CURATED}/{curation_of(wildcards)}/decontaminate.parquet"
 
 
+def base_dir_of(experiment):
+    """Folder of the base model of an experiment, by name."""
+    return f"{CACHE}/models/{RECIPES[experiment]['base']}"
+
+
 def base_dir(wildcards):
     """Folder of the base model of an experiment."""
-    return f"{CACHE}/models/{RECIPES[wildcards.experiment]['base']}"
+    return base_dir_of(wildcards.experiment)
 
 
 def model_dir(wildcards):
@@ -269,6 +278,30 @@ def release_scores(wildcards):
     """Scores of an experiment's model and of its base, for the model card."""
     pair = (RECIPES[wildcards.experiment]["base"], wildcards.experiment)
     return [path for path in score_files(wildcards) if path.split("/")[-2] in pair]
+
+
+def headline_predictions(wildcards):
+    """What the headline's experiment and its base answered, for the dataset repository."""
+    return [
+        path.replace(".scores.json", ".predictions.jsonl") for path in headline_scores(wildcards)
+    ]
+
+
+LOCKS = [f"envs/{name}.lock" for name in ("data", MODEL_ENV, "paper")]
+# What says where things lie on one machine is no part of what a release was made from.
+LOCAL_SETTINGS = ("raw", "sources", "cache", "containers")
+
+
+def release_settings():
+    """The configuration as JSON, for the manifest of a release."""
+    kept = {key: value for key, value in config.items() if key not in LOCAL_SETTINGS}
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+
+
+def image_options():
+    """Options of `hub provenance` for the local images that the run may have used."""
+    paths = [image(name) for name in ("data", MODEL_ENV, "paper")]
+    return " ".join(f"--image {shlex.quote(path)}" for path in paths if Path(path).is_file())
 
 
 def base_recipe(wildcards):

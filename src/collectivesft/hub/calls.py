@@ -13,6 +13,7 @@ from collectivesft.errors import UserError
 Result = TypeVar("Result")
 TRIES = 4
 FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 600.0
 _SEE = "For more information check"  # a page about the status in general
 _QUERY = re.compile(r"(https?://[^\s?']+)\?[^\s')]*")
 
@@ -32,10 +33,12 @@ class Problem:
     Attributes:
         text: what and what to do, for a person.
         passing: it may go away by itself.
+        wait: seconds that the Hub asks to wait first.
     """
 
     text: str
     passing: bool
+    wait: float = 0.0
 
 
 def with_retries(call: Callable[[], Result], what: str) -> Result:
@@ -55,7 +58,7 @@ def with_retries(call: Callable[[], Result], what: str) -> Result:
                 raise
             if attempt == TRIES or not problem.passing:
                 raise UserError(f"{what}: {problem.text}") from error
-        time.sleep(FIRST_WAIT_S * 2 ** (attempt - 1))
+        time.sleep(max(FIRST_WAIT_S * 2 ** (attempt - 1), problem.wait))
     raise AssertionError("unreachable: the last attempt returns or raises")
 
 
@@ -80,7 +83,7 @@ def _understand(error: BaseException) -> Problem | None:
                 return Problem("the Hub's answer was cut off or no JSON. Run again.", passing=True)
             case HFValidationError():
                 return Problem(
-                    f"{_line(cause)}. Correct hub.repo in the configuration.", passing=False
+                    f"{_line(cause)}. Correct hub.repo_id in the configuration.", passing=False
                 )
         cause = cause.__cause__
     if isinstance(error, OSError) and error.errno is None:
@@ -89,15 +92,25 @@ def _understand(error: BaseException) -> Problem | None:
 
 
 def _answered(error) -> Problem:
+    from huggingface_hub.errors import GatedRepoError
+
     status = error.response.status_code if error.response is not None else 0
-    if status in (401, 403):
-        remedy = "Log in with `hf auth login`, or set HF_TOKEN to a token with write access"
+    if isinstance(error, GatedRepoError):
+        remedy = "Ask for access on its page, then set HF_TOKEN to a token of that account"
+    elif status in (401, 403):
+        remedy = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write there"
     elif status == 404:
-        remedy = "Check hub.repo in the configuration and that the token may see it"
+        remedy = "Check its name (hub.repo_id in the configuration), and that the token may see it"
     else:
         remedy = "Run again; what was uploaded is kept"
     text = f"the Hub answered {status} ({_line(error)}). {remedy}."
-    return Problem(text, passing=status >= 500 or status in (412, 429))
+    return Problem(text, passing=status >= 500 or status in (412, 429), wait=_asked_wait(error))
+
+
+def _asked_wait(error) -> float:
+    """Seconds in the answer's Retry-After (RFC 9110, 10.2.3); 0 without one, or for a date."""
+    value = error.response.headers.get("retry-after", "") if error.response is not None else ""
+    return min(float(value), LONGEST_WAIT_S) if value.isdigit() else 0.0
 
 
 def _line(error: BaseException) -> str:

@@ -8,13 +8,19 @@ TRAINING_SHOWN = ("method", "learning_rate", "schedule", "warmup_ratio", "exampl
                   "epochs", "cutoff", "precision", "seed")  # fmt: skip
 
 
-def render(manifest: dict[str, Any], data_card: str, table: list[dict[str, str]]) -> str:
+def render(
+    manifest: dict[str, Any],
+    data_card: str,
+    table: list[dict[str, str]],
+    costs: dict[str, Any] | None = None,
+) -> str:
     """The card's text with its YAML head.
 
     Args:
         manifest: of the release.
         data_card: Markdown of the mixture's data card; its headings move one level down.
         table: rows of the run's table of scores.
+        costs: what training took, where it was measured: a flat mapping of words to values.
     """
     name = manifest["repo"].partition("/")[2]
     sections = [
@@ -23,12 +29,14 @@ def render(manifest: dict[str, Any], data_card: str, table: list[dict[str, str]]
         "## Scores",
         _scores(manifest, table),
         "## How to run it",
-        _usage(manifest["repo"]),
-        "## Limits",
+        usage(manifest),
+        "## Intended use and limits",
         _limits(manifest),
         "## Training",
         _training(manifest),
         data_card.replace("\n#", "\n##").replace("# ", "## ", 1).strip(),
+        "## Environmental cost",
+        _costs(costs),
         "## How this was made",
         _provenance(manifest),
         "## Citation",
@@ -53,7 +61,7 @@ def metadata(manifest: dict[str, Any]) -> str:
         library_name="transformers",
         pipeline_tag="text-generation",
         tags=["medical", "sft", "cmb", "chinese"] + (["demo"] if manifest["demo"] else []),
-        base_model=_hub_name(base),
+        base_model=hub_name(base),
         model_name=name,
         eval_results=results or None,
         **other,
@@ -62,7 +70,7 @@ def metadata(manifest: dict[str, Any]) -> str:
     return data.to_yaml()
 
 
-def _hub_name(base: dict[str, Any]) -> str | None:
+def hub_name(base: dict[str, Any]) -> str | None:
     """The base model's repository, from its source or its home page; None where it has none."""
     if base["source"].get("repo"):
         return base["source"]["repo"]
@@ -84,12 +92,25 @@ def _results(row: dict[str, Any], result) -> list[Any]:
         "dataset_name": f"{row['benchmark']} ({row['protocol']}, {row['items']} items)",
         "metric_type": "accuracy",
     }
-    values = {"accuracy, macro over categories": row["macro"]["value"]}
-    values |= {f"accuracy, {entry['label']}": entry["value"] for entry in row["categories"]}
+    values = {"accuracy, macro over categories": row["macro"]}
+    values |= {f"accuracy, {entry['label']}": entry for entry in row["categories"]}
     return [
-        result(**shared, metric_name=name, metric_value=round(100 * value, 2))
-        for name, value in values.items()
+        result(
+            **shared,
+            metric_name=name,
+            metric_value=round(100 * entry["value"], 2),
+            metric_args=_interval(entry),
+        )
+        for name, entry in values.items()
     ]
+
+
+def _interval(entry: dict[str, Any]) -> dict[str, float] | None:
+    """The 95 % interval of a value, in per cent, where the score file states one."""
+    if "low" not in entry:
+        return None
+    bounds = {"low": round(100 * entry["low"], 2), "high": round(100 * entry["high"], 2)}
+    return {"confidence": 0.95, **bounds}
 
 
 def _summary(manifest: dict[str, Any]) -> str:
@@ -129,21 +150,40 @@ def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:
     return "\n".join([*lines, "", note])
 
 
-def _usage(repo: str) -> str:
-    return f"""```python
+def usage(manifest: dict[str, Any]) -> str:
+    """How to check and run the model: the command line, transformers, vLLM."""
+    repo, tag = manifest["repo"], manifest.get("tag") or "main"
+    adapter = ""
+    if manifest.get("weights") == "adapter":
+        adapter = (
+            f"This repository holds a LoRA adapter (`adapter/`) of "
+            f"`{hub_name(manifest['base']) or manifest['base']['name']}`; name the base model by "
+            "`--base`, or load both with peft.\n\n"
+        )
+    return f"""{adapter}```bash
+collectivesft hub verify {repo}@{tag}     # every byte against manifest.json, and a known answer
+collectivesft ask "高血压患者日常饮食应注意什么？" --model {repo}@{tag}
+```
+
+```python
 from transformers import pipeline
 
-ask = pipeline("text-generation", "{repo}")
+ask = pipeline("text-generation", "{repo}", revision="{tag}")
 question = [{{"role": "user", "content": "高血压患者日常饮食应注意什么？"}}]
 print(ask(question, max_new_tokens=128)[0]["generated_text"][-1]["content"])
+```
+
+```bash
+vllm serve {repo} --revision {tag}     # as a service; not tried by this release's own checks
 ```"""
 
 
 def _limits(manifest: dict[str, Any]) -> str:
     licence = manifest["base"]["licence"]
     return (
-        "For research on training and evaluation. Its answers can be wrong and can harm: do not "
-        "use them to diagnose, treat or advise anybody. The scores are of exam questions.\n\n"
+        "For research on training and evaluation of language models. **Not medical advice**: its "
+        "answers can be wrong and can harm. Do not use them to diagnose, treat or advise anybody; "
+        "ask a physician. The scores are of exam questions and say little about care.\n\n"
         f"The base model's licence ({licence}) applies to the weights. Some training sets forbid "
         "commercial use or state no licence; see the table of sets."
     )
@@ -156,6 +196,14 @@ def _training(manifest: dict[str, Any]) -> str:
         rows.insert(1, f"| rank, alpha | {training['lora']['r']}, {training['lora']['alpha']} |")
     rows.append(f"| steps | {manifest['training']['steps']} |")
     return "\n".join(["| setting | value |", "|---|---|", *rows])
+
+
+def _costs(costs: dict[str, Any] | None) -> str:
+    if not costs:
+        return "Energy and emissions of the training were not measured."
+    plain = {k: v for k, v in costs.items() if isinstance(v, (str, int, float))}
+    rows = [f"| {key.replace('_', ' ')} | {value} |" for key, value in sorted(plain.items())]
+    return "\n".join(["| training took | |", "|---|---|", *rows])
 
 
 def _provenance(manifest: dict[str, Any]) -> str:

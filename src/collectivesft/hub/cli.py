@@ -8,13 +8,26 @@ import typer
 
 app = typer.Typer(no_args_is_help=True)
 
-Receipt = Annotated[Path, typer.Option(help="JSON file of what was published.")]
 Manifest = Annotated[Path, typer.Option(help="Manifest of the release.")]
 
 
 @app.callback()
 def _stage() -> None:
     """Publish a model to the Hugging Face Hub and verify what arrived."""
+
+
+@app.command()
+def answer(
+    model: Annotated[Path, typer.Option(help="Folder of the model.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+) -> None:
+    """Record the model's answer to the fixed question, to be compared after a download.
+
+    Example: collectivesft hub answer --model model --out answer.json
+    """
+    from collectivesft.hub.answer import record
+
+    record(model, out)
 
 
 @app.command()
@@ -37,8 +50,18 @@ def release(
     card: Annotated[Path, typer.Option(help="README.md to write.")],
     manifest: Annotated[Path, typer.Option(help="Manifest to write.")],
     demo: Annotated[bool, typer.Option(help="Mark the card as a demonstration.")] = False,
+    files: Annotated[Path | None, typer.Option(help="Folder to write: scores, adapter.")] = None,
+    answer: Annotated[Path | None, typer.Option(help="Answer that `hub answer` wrote.")] = None,
+    trained: Annotated[Path | None, typer.Option(help="Folder that `sft train` wrote.")] = None,
+    base: Annotated[Path | None, typer.Option(help="Folder of the base model.")] = None,
+    other: Annotated[list[Path] | None, typer.Option(help="Further results, by digest.")] = None,
+    locks: Annotated[list[Path] | None, typer.Option(help="Locks of all environments.")] = None,
+    costs: Annotated[Path | None, typer.Option(help="JSON: what training took.")] = None,
+    tag: Annotated[str, typer.Option(help="Version on the Hub.")] = "",
+    weights: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
+    settings: Annotated[str, typer.Option(help="The run's configuration as JSON.")] = "{}",
 ) -> None:
-    """Write the model card and the manifest of a release.
+    """Write the model card, the manifest of a release, and the files beside them.
 
     Example: collectivesft hub release --run demo --demo --repo me/model --experiment demo
     --model model --recipe demo.yaml --base-recipe gemma-3-270m.yaml --ledger ledger.json
@@ -47,50 +70,118 @@ def release(
     --raw raw/cmid/manifest.json --lock envs/model-cpu.lock --card README.md
     --manifest manifest.json
     """
+    import json
+
     from collectivesft.hub.release import Inputs
     from collectivesft.hub.release import release as write
 
     paths = (model, recipe, base_recipe, ledger, mixture, data_card, contamination, history)
-    inputs = Inputs(*paths, table, lock, tuple(scores), tuple(raw))
-    write(run, repo, demo, experiment, inputs, card, manifest)
+    more = (answer, trained, base, tuple(other or ()), tuple(locks or ()), costs)
+    inputs = Inputs(*paths, table, lock, tuple(scores), tuple(raw), *more)
+    content = json.loads(settings)
+    write(run, repo, demo, experiment, inputs, card, manifest, files, tag, weights, content)
 
 
 @app.command()
-def publish(
+def provenance(
+    manifest: Manifest,
+    logs: Annotated[Path, typer.Option(help="Folder of the run's logs.")],
+    workflow: Annotated[Path, typer.Option(help="The Snakefile.")],
+    measurements: Annotated[Path, typer.Option(help="JSON to write: times, memory, machine.")],
+    crate: Annotated[Path, typer.Option(help="ro-crate-metadata.json to write.")],
+    image: Annotated[list[Path] | None, typer.Option(help="Apptainer images.")] = None,
+) -> None:
+    """Write what the run took, and the run as a Workflow Run Crate.
+
+    Example: collectivesft hub provenance --manifest manifest.json --logs logs --workflow Snakefile
+    --measurements measurements.json --crate ro-crate-metadata.json
+    """
+    from collectivesft.hub.provenance import provenance as write
+
+    write(manifest, logs, image or (), workflow, measurements, crate)
+
+
+@app.command()
+def push(
     repo: Annotated[str, typer.Option(help="owner/name on the Hub.")],
     tag: Annotated[str, typer.Option(help="Name for this version.")],
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
     card: Annotated[Path, typer.Option(help="The model card.")],
     manifest: Manifest,
-    receipt: Receipt,
+    receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
+    files: Annotated[Path | None, typer.Option(help="Folder beside: scores, adapter.")] = None,
+    extra: Annotated[list[Path] | None, typer.Option(help="Measurements, RO-Crate.")] = None,
     private: Annotated[bool, typer.Option("--private/--public")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
 ) -> None:
     """Push a model with its card and manifest in one commit, and tag it.
 
-    The token comes from the environment variable HF_TOKEN or from `hf auth login`.
+    A second push of the same files sends nothing; a tag is never moved. The token comes from the
+    environment variable HF_TOKEN or from `hf auth login`.
 
-    Example: collectivesft hub publish --repo me/model --tag v1 --model model --card README.md
-    --manifest manifest.json --receipt published.json
+    Example: collectivesft hub push --repo me/model --tag v1 --model model --card README.md
+    --manifest manifest.json --dry-run
     """
-    from collectivesft.hub.publish import publish as push
+    from collectivesft.hub.publish import publish
 
-    push(repo, tag, private, model, card, manifest, receipt)
+    publish(repo, tag, private, model, card, manifest, receipt, extra or (), files, dry_run)
+
+
+@app.command()
+def data(
+    repo: Annotated[str, typer.Option(help="owner/name on the Hub, for the card.")],
+    train: Annotated[Path, typer.Option(help="Parquet file of a mixture.")],
+    validation: Annotated[Path, typer.Option(help="Its held-out part.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    predictions: Annotated[list[Path] | None, typer.Option(help="Predictions, JSON Lines.")] = None,
+) -> None:
+    """Write a dataset repository's folder: the rows whose licence allows to pass them on.
+
+    Example: collectivesft hub data --repo me/data --train train.parquet
+    --validation validation.parquet --out data
+    """
+    from collectivesft.hub.data import build
+
+    build(repo, train, validation, predictions or (), out)
+
+
+@app.command()
+def push_data(
+    repo: Annotated[str, typer.Option(help="owner/name on the Hub.")],
+    tag: Annotated[str, typer.Option(help="Name for this version.")],
+    folder: Annotated[Path, typer.Option(help="Folder that `hub data` wrote.")],
+    receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
+    private: Annotated[bool, typer.Option("--private/--public")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
+) -> None:
+    """Push data or predictions as a dataset repository, in one commit, and tag it.
+
+    Example: collectivesft hub push-data --repo me/data --tag v1 --folder data --dry-run
+    """
+    from collectivesft.hub.data import push_data as push
+    from collectivesft.hub.remote import Target
+
+    owned = ("data/", "predictions/")
+    push(Target(repo, tag, private, "dataset", owned), folder, receipt, dry_run)
 
 
 @app.command()
 def verify(
-    receipt: Receipt,
-    manifest: Manifest,
-    report: Annotated[Path, typer.Option(help="JSON file to write.")],
+    version: Annotated[str, typer.Argument(help="owner/name@tag")],
+    manifest: Annotated[Path | None, typer.Option(help="Your own copy of the manifest.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="What `hub push` wrote.")] = None,
+    report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    base: Annotated[str | None, typer.Option(help="Base model, for an adapter alone.")] = None,
 ) -> None:
-    """Download a published model into an empty cache, compare every byte, ask it a question.
+    """Download a version into an empty cache, compare every byte, compare its answer.
 
-    Example: collectivesft hub verify --receipt published.json --manifest manifest.json
-    --report verified.json
+    Example: collectivesft hub verify me/model@v1
     """
     from collectivesft.hub.verify import verify as check
 
-    check(receipt, manifest, report)
+    found = check(version, manifest, receipt, report, base)
+    if report is None:
+        _show(found)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -115,10 +206,15 @@ def show(report: Annotated[Path, typer.Option(help="Report of `hub verify`.")]) 
     """
     from collectivesft.files import read_json
 
-    content = read_json(report)
+    _show(read_json(report))
+
+
+def _show(content: dict) -> None:
     typer.echo(f"{content['repo']}@{content['tag']} (commit {content['commit'][:12]})")
     for path, digest in content["files"].items():
         typer.echo(f"  {digest[:16]}  {path}")
     typer.echo(f"  all {len(content['files'])} files have the bytes that were published")
-    typer.echo(f"  asked:    {content['question']}")
-    typer.echo(f"  answered: {content['answer'].strip()}")
+    if content["answer"] is not None:
+        typer.echo(f"  asked:    {content['question']}")
+        typer.echo(f"  answered: {content['answer'].strip()}")
+    typer.echo(f"  answer:   {content['note']}")

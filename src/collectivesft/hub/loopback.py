@@ -116,6 +116,8 @@ class Loopback:
 
     def __init__(self, store: Store, token: str):
         self.store, self.token = store, token
+        self.readers: set[str] = set()  # tokens that may only read
+        self.namespaces: set[str] | None = None  # where the token may write; None: anywhere
         self.routes = [
             ("GET", r"/api/whoami-v2", self.whoami),
             ("POST", r"/api/repos/create", self.create_repo),
@@ -123,6 +125,7 @@ class Loopback:
             ("POST", rf"/api/(?P<kind>models|datasets)/{_REPO}/preupload/{_REV}", self.preupload),
             ("POST", rf"/api/(?P<kind>models|datasets)/{_REPO}/commit/{_REV}", self.make_commit),
             ("POST", rf"/api/(?P<kind>models|datasets)/{_REPO}/tag/{_REV}", self.make_tag),
+            ("DELETE", rf"/api/(?P<kind>models|datasets)/{_REPO}/tag/{_REV}", self.delete_tag),
             (
                 "GET",
                 rf"/api/(?P<kind>models|datasets)/{_REPO}/tree/{_REV}(?:/(?P<path>.*))?",
@@ -158,12 +161,15 @@ class Loopback:
 
     def _authorise(self, request: Request, values: dict[str, str]) -> None:
         header = request.headers.get("authorization")
-        if header is not None and header != f"Bearer {self.token}":
+        known = {f"Bearer {token}" for token in (self.token, *self.readers)}
+        if header is not None and header not in known:
             message = "Invalid credentials in Authorization header"
             raise HubError(401, "InvalidToken", message)
         reads = request.method in ("GET", "HEAD") or "oid" in values  # an upload's own address
         if header is None and not reads:
             raise HubError(401, "InvalidToken", "A token with write access is needed")
+        if not reads and header != f"Bearer {self.token}":
+            raise HubError(403, "Forbidden", "This token may only read")
         if header is None and "repo" in values and request.method in ("GET", "HEAD"):
             kind = "datasets" if values.get("kind", "").startswith("datasets") else "models"
             if self.store.load(kind, values["repo"])["private"]:
@@ -179,6 +185,9 @@ class Loopback:
         body = await request.json()
         kind = f"{body.get('type') or 'model'}s"
         repo = f"{body.get('organization') or 'demo'}/{body['name']}"
+        if self.namespaces is not None and repo.split("/")[0] not in self.namespaces:
+            text = f"You may not create a repository in the namespace {repo.split('/')[0]}"
+            raise HubError(403, "Forbidden", text)
         private = bool(body.get("private")) or body.get("visibility") == "private"
         made = self.store.create(kind, repo, private)
         prefix = "datasets/" if kind == "datasets" else ""
@@ -279,6 +288,14 @@ class Loopback:
         self.store.save(kind, repo, record)
         return JSONResponse({})
 
+    async def delete_tag(self, request: Request, kind: str, repo: str, rev: str) -> Response:
+        """Take a tag away."""
+        record = self.store.load(kind, repo)
+        resolve(record, rev)
+        record["tags"].pop(rev, None)
+        self.store.save(kind, repo, record)
+        return JSONResponse({})
+
     async def info(self, request: Request, kind: str, repo: str, rev: str = "main") -> Response:
         """A repository at a revision, with its files."""
         record = self.store.load(kind, repo)
@@ -329,6 +346,8 @@ class Loopback:
     ) -> Response:
         """A file of a revision; ranges are answered by the file response."""
         record = self.store.load("datasets" if kind.startswith("datasets") else "models", repo)
+        if record.get("gated") and "authorization" not in request.headers:
+            raise HubError(401, "GatedRepo", f"Access to {repo} is restricted")
         commit = resolve(record, rev)
         entry = record["commits"][commit]["files"].get(path)
         headers = {"X-Repo-Commit": commit}
@@ -353,8 +372,12 @@ def _lfs(entry: dict[str, Any]) -> dict[str, Any]:
 
 def application(root: Path, token: str) -> Starlette:
     """The server as an ASGI application over the folder ``root``."""
-    loopback = Loopback(Store(root), token)
-    methods = ["GET", "HEAD", "POST", "PUT"]
+    return serving(Loopback(Store(root), token))
+
+
+def serving(loopback: Loopback) -> Starlette:
+    """The same for a loopback with settings of its own."""
+    methods = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 
     async def endpoint(request: Request) -> Response:
         return await loopback(request)

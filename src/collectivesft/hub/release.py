@@ -1,13 +1,17 @@
-"""What goes to the Hub beside the model: the card and the manifest of the run."""
+"""What goes to the Hub beside the model: the card, the manifest of the run, scores, an adapter."""
 
 import csv
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from collectivesft import __version__
-from collectivesft.files import read_json, read_jsonl, sha256, write_json, write_text
-from collectivesft.hub.card import render
+from collectivesft.errors import UserError
+from collectivesft.files import atomic_path, read_json, read_jsonl, sha256, write_json, write_text
+from collectivesft.hub.card import hub_name, render
+from collectivesft.hub.identity import code_digest
 from collectivesft.sft.recipe import read_experiment, read_model
 
 
@@ -27,25 +31,90 @@ class Inputs:
     lock: Path
     scores: tuple[Path, ...]
     raw: tuple[Path, ...]
+    answer: Path | None = None  # to the fixed question
+    trained: Path | None = None  # what training wrote: the adapter, where it was LoRA
+    base: Path | None = None  # folder of the base model
+    other: tuple[Path, ...] = ()  # further results whose digests the manifest holds
+    locks: tuple[Path, ...] = ()
+    costs: Path | None = None  # what training took, where it was measured
 
 
 def release(
-    run: str, repo: str, demo: bool, experiment: str, inputs: Inputs, card: Path, manifest: Path
+    run: str,
+    repo: str,
+    demo: bool,
+    experiment: str,
+    inputs: Inputs,
+    card: Path,
+    manifest: Path,
+    files: Path | None = None,
+    tag: str = "",
+    weights: str = "merged",
+    settings: dict[str, Any] | None = None,
 ) -> None:
-    """Write the model card and the manifest.
+    """Write the model card, the manifest, and the files that go beside them.
 
     Args:
-        repo: ``owner/name`` that the model will have on the Hub.
+        repo: ``owner/name`` that the model will have on the Hub; ``tag`` its version there.
         card: README.md to write.
         manifest: JSON to write: every file of the model and every raw file with its sha256, and
             the counts, scores and settings behind the model.
+        files: folder to write: scores, and the adapter where it is wanted.
+        weights: merged, adapter or both.
+        settings: the run's configuration, without what belongs to one machine.
+
+    Raises:
+        UserError: an adapter is wanted and there is none.
     """
     content = manifest_content(run, repo, demo, experiment, inputs)
-    write_json(manifest, content)
+    content |= {"tag": tag, "weights": weights, "config": settings or {}}
+    if weights == "adapter":
+        listed = content["model"]["files"]
+        content["model"]["files"] = {n: f for n, f in listed.items() if not _is_weights(n)}
+    listed = {}
+    if files is not None:
+        with atomic_path(files) as partial:
+            partial.mkdir()
+            _beside(partial, inputs, weights, content["base"])
+            listed = {name: _facts(partial / name) for name in _names(partial)}
     data_card = inputs.data_card.read_text(encoding="utf-8")
     with open(inputs.table, encoding="utf-8", newline="") as handle:
         table = list(csv.DictReader(handle))
-    write_text(card, render(content, data_card, table))
+    costs = read_json(inputs.costs) if inputs.costs else None
+    write_text(card, render(content, data_card, table, costs))
+    write_json(manifest, content | {"files": listed | {"README.md": _facts(card)}})
+
+
+def _beside(folder: Path, inputs: Inputs, weights: str, base: dict[str, Any]) -> None:
+    (folder / "scores").mkdir()
+    for path in (inputs.table, *inputs.scores):
+        name = path.name if path == inputs.table else _score_name(path)
+        shutil.copyfile(path, folder / "scores" / name)
+    if weights != "merged":
+        _copy_adapter(inputs.trained, folder / "adapter", base)
+
+
+def _copy_adapter(trained: Path | None, out: Path, base: dict[str, Any]) -> None:
+    """The adapter, which names its base by its page on the Hub and not by a folder of here."""
+    if trained is None or not (trained / "adapter_config.json").is_file():
+        remedy = "Set hub.weights to merged, or train with method lora"
+        raise UserError(f"{trained}: no adapter there, hub.weights asks for one. {remedy}.")
+    out.mkdir()
+    shutil.copyfile(trained / "adapter_model.safetensors", out / "adapter_model.safetensors")
+    settings = json.loads((trained / "adapter_config.json").read_text(encoding="utf-8"))
+    settings["base_model_name_or_path"] = hub_name(base) or base["name"]
+    settings["revision"] = base["source"].get("revision")
+    write_json(out / "adapter_config.json", settings)
+
+
+def _is_weights(name: str) -> bool:
+    return name.endswith((".safetensors", ".safetensors.index.json"))
+
+
+def _names(folder: Path) -> list[str]:
+    """Names of a folder's files, sorted; hidden ones are the workflow's own notes."""
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(p.relative_to(folder).as_posix() for p in found if not p.name.startswith("."))
 
 
 def manifest_content(
@@ -55,17 +124,18 @@ def manifest_content(
     recipe = read_experiment(inputs.recipe)
     sources = [read_json(path) for path in inputs.raw]
     history = [row for _, row in read_jsonl(inputs.history)]
-    # Hidden are the workflow's own notes.
-    found = (path for path in inputs.model.rglob("*") if path.is_file())
-    files = sorted(path for path in found if not path.name.startswith("."))
     return {
-        "package": {"name": "collectivesft", "version": __version__},
+        "package": {
+            "name": "collectivesft",
+            "version": __version__,
+            "code_sha256": code_digest(),
+        },
         "run": run,
         "demo": demo,
         "repo": repo,
         "experiment": {"name": experiment} | recipe.model_dump(exclude={"base"}),
-        "base": _base(inputs.base_recipe),
-        "model": {"files": {p.relative_to(inputs.model).as_posix(): _facts(p) for p in files}},
+        "base": _base(inputs.base_recipe) | _files("files", inputs.base),
+        "model": _files("files", inputs.model),
         "raw": {raw["source"]: raw["files"] for raw in sources},
         "left_out": {raw["source"]: raw["left_out"] for raw in sources if "left_out" in raw},
         "mixture": read_json(inputs.mixture),
@@ -74,7 +144,33 @@ def manifest_content(
         "training": {"steps": history[-1]["step"], "last": history[-1]},
         "scores": [read_json(path) for path in inputs.scores],
         "lock": {"file": inputs.lock.name, "sha256": sha256(inputs.lock)},
+        "locks": {path.name: sha256(path) for path in inputs.locks},
+        "results": _results(inputs),
+        "answer": read_json(inputs.answer) if inputs.answer else None,
     }
+
+
+def _files(key: str, folder: Path | None) -> dict[str, Any]:
+    if folder is None:
+        return {}
+    return {key: {name: _facts(folder / name) for name in _names(folder)}}
+
+
+_SINGLE = ("recipe", "base_recipe", "ledger", "mixture", "data_card", "contamination", "history",
+           "table")  # fmt: skip
+
+
+def _results(inputs: Inputs) -> dict[str, str]:
+    """What the release was made of, by its part in it, to sha256."""
+    paths = {name: getattr(inputs, name) for name in _SINGLE}
+    paths |= {f"scores/{_score_name(path)}": path for path in inputs.scores}
+    paths |= {f"raw/{read_json(path)['source']}": path for path in inputs.raw}
+    paths |= {path.name: path for path in inputs.other}
+    return {name: sha256(path) for name, path in paths.items()}
+
+
+def _score_name(path: Path) -> str:
+    return f"{read_json(path)['model']}.{path.name}"
 
 
 def _base(recipe: Path) -> dict[str, Any]:

@@ -2,76 +2,84 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from collectivesft.errors import UserError
 from collectivesft.files import read_json, sha256, write_json
-from collectivesft.hub.calls import with_retries
-from collectivesft.sft.quiet import quiet
+from collectivesft.hub import answer as answers
+from collectivesft.hub import fetch
+from collectivesft.hub.calls import plain_log
 
-QUESTION = "高血压患者日常饮食应注意什么？"
+MANIFEST = "manifest.json"
 
 
 def verify(
-    receipt: Path, manifest: Path, report: Path, question: str = QUESTION, new_tokens: int = 32
-) -> dict:
-    """Download the tagged revision, check each file's sha256, load it and ask one question.
-
-    The client compares sizes only, so a damaged body of the right size would pass unnoticed.
+    name: str,
+    manifest: Path | None = None,
+    receipt: Path | None = None,
+    report: Path | None = None,
+    base: str | None = None,
+) -> dict[str, Any]:
+    """Download a version, check each file's sha256, load it, compare its answer with the recorded.
 
     Args:
-        receipt: what ``hub publish`` wrote.
-        manifest: of the release, on this machine: what the model's files must be.
-        report: JSON ``{"repo", "tag", "commit", "files", "question", "answer"}``.
+        name: ``owner/name@tag``.
+        manifest: the reader's own copy: what the release must be. Without it, the one in the
+            repository is believed; its sha256 is in the report.
+        receipt: what ``hub push`` wrote: the commit that the tag must name, and every file.
+        report: JSON to write: repo, tag, commit, manifest's sha256, files, question, answer, note.
+        base: the base model, for a release of an adapter alone.
 
     Raises:
-        UserError: a file is missing or its bytes differ.
+        UserError: a file is missing or differs, the tag was moved, or the model answers otherwise.
     """
-    from huggingface_hub import snapshot_download
-
-    quiet()
-    published = read_json(receipt)
-    repo, tag = published["repo"], published["tag"]
+    plain_log()
+    version = fetch.pin(name)
     with tempfile.TemporaryDirectory(prefix="collectivesft-") as cache:
-        call = lambda: snapshot_download(repo, revision=tag, cache_dir=cache)  # noqa: E731
-        folder = Path(with_retries(call, f"{repo}: download"))
-        compare(folder, published["files"], f"{repo}@{tag}")
-        listed = read_json(manifest)["model"]["files"]
-        wanted = {name: facts["sha256"] for name, facts in listed.items()}
-        compare(folder, wanted, f"{repo}@{tag}")
-        answer = ask(folder, question, new_tokens)
-    result = {key: published[key] for key in ("repo", "tag", "commit", "files")}
-    result |= {"question": question, "answer": answer}
-    write_json(report, result)
+        folder = fetch.download(version, Path(cache))
+        hashes = _hashes(version, folder, manifest, receipt, Path(cache))
+        said = _ask(version, folder, base)
+    result = {"repo": version.repo, "tag": version.revision, "commit": version.commit}
+    result |= {"files": hashes, **said}
+    if report is not None:
+        write_json(report, result)
     return result
 
 
-def compare(folder: Path, hashes: dict[str, str], name: str) -> None:
-    """Check that each file is in the folder with the sha256 that was published.
+def _hashes(
+    version: fetch.Version, folder: Path, manifest: Path | None, receipt: Path | None, cache: Path
+) -> dict[str, str]:
+    """Name to sha256 of every file that was compared."""
+    wanted: dict[str, str] = {}
+    if receipt is not None:
+        published = read_json(receipt)
+        if published["commit"] != version.commit:
+            text = f"names commit {version.commit[:12]}, {published['commit'][:12]} was published"
+            raise UserError(f"{version}: {text}. The tag was moved: do not use it.")
+        wanted |= published["files"]
+    if manifest is not None:
+        wanted |= fetch.listed(manifest) | {MANIFEST: sha256(manifest)}
+    if wanted:
+        fetch.check(version, folder, wanted, cache)
+    if not (folder / MANIFEST).is_file():
+        raise UserError(f"{version}: holds no {MANIFEST}. It is no release of this package.")
+    own = fetch.listed(folder / MANIFEST)
+    fetch.check(version, folder, own, cache)
+    return dict(sorted({**own, **wanted, MANIFEST: sha256(folder / MANIFEST)}.items()))
 
-    Raises:
-        UserError: the files that are missing or differ.
-    """
-    wrong = [
-        path
-        for path, wanted in sorted(hashes.items())
-        if not (folder / path).is_file() or sha256(folder / path) != wanted
-    ]
-    if wrong:
-        remedy = "Delete the cached copy and download again; if it stays, publish again"
-        raise UserError(f"{name}: {', '.join(wrong)} differ from what was published. {remedy}.")
 
-
-def ask(folder: Path, question: str, new_tokens: int) -> str:
-    """The greedy answer of the model in ``folder`` to one question, by its own chat template."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder).eval()
-    messages = [{"role": "user", "content": question}]
-    inputs = tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-    )
-    with torch.inference_mode():
-        output = model.generate(**inputs, max_new_tokens=new_tokens, do_sample=False)
-    return tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+def _ask(version: fetch.Version, folder: Path, base: str | None) -> dict[str, Any]:
+    """The model's answer beside the recorded one, and what their difference means."""
+    recorded = read_json(folder / MANIFEST).get("answer")
+    if recorded is None:
+        return {"question": None, "answer": None, "note": "no answer was recorded"}
+    tokenizer, model = answers.load(folder, base)
+    ids, _ = answers.generate(tokenizer, model, recorded["question"], recorded["new_tokens"])
+    try:
+        note = answers.compare(recorded, ids)
+    except UserError as error:
+        raise UserError(
+            f"{version}: answers otherwise than when it was published: {error}"
+        ) from error
+    text = tokenizer.decode(ids, skip_special_tokens=True)
+    return {"question": recorded["question"], "answer": text, "note": note or "as recorded"}

@@ -1,0 +1,163 @@
+"""A mixture and predictions as a dataset repository: only rows that may be passed on."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from collectivesft import benchmarks, datasets
+from collectivesft.errors import UserError
+from collectivesft.files import atomic_path, read_jsonl, sha256, write_json, write_text
+from collectivesft.hub import remote
+from collectivesft.hub.calls import plain_log
+from collectivesft.hub.licences import Terms, terms
+
+SPLITS = ("train", "validation")
+_BATCH = 8192
+
+
+def push_data(
+    target: remote.Target, folder: Path, receipt: Path | None = None, dry_run: bool = False
+) -> dict[str, Any]:
+    """Push a folder that ``build`` wrote; write and return the receipt.
+
+    Raises:
+        UserError: the Hub refused, or the tag names other content.
+    """
+    from huggingface_hub import HfApi
+
+    plain_log()
+    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    files = {p.relative_to(folder).as_posix(): p for p in paths if not p.name.startswith(".")}
+    if dry_run:
+        remote.show(remote.plan(HfApi(), target, files).text(target, files))
+        return {}
+    commit = remote.push(target, files)
+    hashes = {name: sha256(path) for name, path in files.items()}
+    result = {"repo": target.repo, "commit": commit, "tag": target.tag, "files": hashes}
+    if receipt is not None:
+        write_json(receipt, result)
+    return result
+
+
+def build(
+    repo: str, train: Path, validation: Path, predictions: Sequence[Path], out: Path
+) -> dict[str, Any]:
+    """Write the folder of a dataset repository: Parquet files, predictions, card, counts.
+
+    Args:
+        train, validation: a mixture's parts.
+        predictions: JSON Lines files of ``scores predict``; none of a benchmark that may not be
+            passed on is taken.
+        out: folder to write; ``licences.json`` there says for each set what was done and why.
+
+    Raises:
+        UserError: a set's licence has not been decided about, or nothing may be passed on.
+    """
+    with atomic_path(out) as partial:
+        partial.mkdir()
+        counts = {
+            split: _filter(path, partial / f"data/{split}.parquet")
+            for split, path in zip(SPLITS, (train, validation), strict=True)
+        }
+        decided = _decisions(counts)
+        if not any(one["published"]["train"] for one in decided.values()):
+            raise UserError(f"{train}: none of its sets may be passed on. Nothing was written.")
+        taken = {path: _predictions(path, partial) for path in predictions}
+        found = {
+            "datasets": decided,
+            "predictions": {k: v for p in taken.values() for k, v in p.items()},
+        }
+        write_json(partial / "licences.json", found)
+        write_text(partial / "README.md", _card(repo, found))
+    return found
+
+
+def _terms(name: str) -> Terms:
+    return terms(name, datasets.get(name).SOURCE.licence)
+
+
+def _filter(source: Path, out: Path) -> Counter[tuple[str, bool]]:
+    """Copy the rows that may be passed on; count all by set and whether they were."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    counts: Counter[tuple[str, bool]] = Counter()
+    reader = pq.ParquetFile(source)
+    schema = reader.schema_arrow.remove_metadata()
+    with (
+        atomic_path(out) as partial,
+        pq.ParquetWriter(partial, schema, compression="zstd") as writer,
+    ):
+        for batch in reader.iter_batches(_BATCH):
+            names = Counter(batch["dataset"].to_pylist())
+            allowed = [name for name in names if _terms(name).allowed]
+            counts.update({(name, name in allowed): n for name, n in names.items()})
+            kept = batch.filter(pc.is_in(batch["dataset"], pa.array(allowed, pa.string())))
+            writer.write_batch(kept.cast(schema) if kept.schema != schema else kept)
+    return counts
+
+
+def _decisions(counts: dict[str, Counter[tuple[str, bool]]]) -> dict[str, Any]:
+    names = sorted({name for counter in counts.values() for name, _ in counter})
+    return {
+        name: {
+            "licence": datasets.get(name).SOURCE.licence,
+            "allowed": _terms(name).allowed,
+            "why": _terms(name).why,
+            "published": {split: counts[split][name, True] for split in SPLITS},
+            "left_out": {split: counts[split][name, False] for split in SPLITS},
+        }
+        for name in names
+    }
+
+
+def _predictions(path: Path, folder: Path) -> dict[str, Any]:
+    rows = [row for _, row in read_jsonl(path)]
+    if not rows:
+        raise UserError(f"{path}: no predictions. Name a file of `scores predict`.")
+    name = rows[0]["benchmark"]
+    decided = terms(name, benchmarks.get(name).SOURCE.licence)
+    target = f"predictions/{rows[0]['model']}.{path.name}"
+    if decided.allowed:
+        lines = (json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
+        write_text(folder / target, "".join(lines))
+    facts = {"benchmark": name, "rows": len(rows), "allowed": decided.allowed, "why": decided.why}
+    return {target: facts}
+
+
+def _card(repo: str, found: dict[str, Any]) -> str:
+    import yaml
+
+    splits = [{"split": split, "path": f"data/{split}.parquet"} for split in SPLITS]
+    head = {
+        "license": "other",
+        "license_name": "by-source",
+        "license_link": "licences.json",
+        "language": ["zh", "en"],
+        "task_categories": ["question-answering", "text-generation"],
+        "tags": ["medical", "sft", "chinese"],
+        "configs": [{"config_name": "default", "data_files": splits}],
+    }
+    rows = [
+        f"| {datasets.get(name).SOURCE.title} | {one['licence']} | "
+        f"{sum(one['published'].values()):,} | {sum(one['left_out'].values()):,} | {one['why']} |"
+        for name, one in found["datasets"].items()
+    ]
+    table = [
+        "| set | licence | rows here | rows left out | why |",
+        "|---|---|---:|---:|---|",
+        *rows,
+    ]
+    made = [f"- `{k}`: {v['rows']:,} rows. {v['why']}" for k, v in found["predictions"].items()]
+    text = [
+        f"# {repo.partition('/')[2]}",
+        "Training examples of the release package of CollectiveSFT (arXiv 2407.19705): the rows of "
+        "its mixture that may be passed on. Each row keeps the licence of the set that it is from. "
+        "Not medical advice; nobody has checked the answers.",
+        "\n".join(table),
+        *(["## Predictions", "\n".join(made)] if made else []),
+    ]
+    return f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n" + "\n\n".join(text) + "\n"

@@ -1,0 +1,126 @@
+"""Download one version of a repository and compare every byte with the release's manifest.
+
+The client compares sizes only: a damaged body of the right size would pass unnoticed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from collectivesft.errors import UserError
+from collectivesft.files import read_json, sha256
+from collectivesft.hub.calls import with_retries
+
+# What a release may hold: no code, no pickles.
+PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.model")
+_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".ckpt")
+
+
+@dataclass(frozen=True)
+class Version:
+    """A repository at a commit; ``revision`` is what was asked for (a tag, a branch, a commit)."""
+
+    repo: str
+    revision: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"{self.repo}@{self.revision}"
+
+
+def split(name: str) -> tuple[str, str | None]:
+    """``owner/name@revision`` as a pair; the revision is None where there is none."""
+    repo, _, revision = name.partition("@")
+    return repo, revision or None
+
+
+def pin(name: str) -> Version:
+    """The commit behind ``owner/name[@revision]``; without a revision, of the newest tag.
+
+    Raises:
+        UserError: no such repository or revision, or the Hub refused.
+    """
+    from huggingface_hub import HfApi
+
+    repo, revision = split(name)
+    api = HfApi()
+    revision = revision or _newest(api, repo)
+    call = lambda: api.model_info(repo, revision=revision)  # noqa: E731
+    return Version(repo, revision, with_retries(call, f"{repo}@{revision}: read").sha)
+
+
+def _newest(api: Any, repo: str) -> str:
+    """The newest tag by its numbers (v1.10.0 after v1.9.0); main where there is none."""
+    refs = with_retries(lambda: api.list_repo_refs(repo), f"{repo}: tags")
+    numbered = [(_numbers(ref.name), ref.name) for ref in refs.tags]
+    return max(numbered)[1] if numbered else "main"
+
+
+def _numbers(tag: str) -> list[int]:
+    return [int(part) for part in tag.lstrip("v").split(".") if part.isdigit()]
+
+
+def download(version: Version, cache: Path | None = None) -> Path:
+    """The files of a version, in ``cache`` or the client's own.
+
+    Raises:
+        UserError: the Hub refused, or it failed each time.
+    """
+    from huggingface_hub import snapshot_download
+
+    call = lambda: snapshot_download(  # noqa: E731
+        version.repo, revision=version.commit, cache_dir=cache, allow_patterns=list(PATTERNS)
+    )
+    return Path(with_retries(call, f"{version}: download"))
+
+
+def listed(manifest: Path) -> dict[str, str]:
+    """Name to sha256 of every file that a manifest lists."""
+    content = read_json(manifest)
+    both = content["model"]["files"] | content.get("files", {})
+    return {name: facts["sha256"] for name, facts in both.items()}
+
+
+def check(version: Version, folder: Path, hashes: dict[str, str], cache: Path | None) -> None:
+    """Compare a download with its manifest; what differs is downloaded once more.
+
+    Raises:
+        UserError: files that are missing, differ, or are weights that the manifest does not list.
+    """
+    if wrong := _wrong(folder, hashes):
+        _again(version, wrong, cache)
+        wrong = _wrong(folder, hashes)
+    if wrong:
+        remedy = "Delete the cached copy and download again; if it stays, publish again"
+        raise UserError(f"{version}: {', '.join(wrong)} differ from what was published. {remedy}.")
+    if strange := [n for n in _names(folder) if n.endswith(_WEIGHTS) and n not in hashes]:
+        remedy = "Do not load them; ask whoever published it"
+        raise UserError(f"{version}: {', '.join(strange)}: weights not in the manifest. {remedy}.")
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def _wrong(folder: Path, hashes: dict[str, str]) -> list[str]:
+    return [
+        name
+        for name, wanted in sorted(hashes.items())
+        if not (folder / name).is_file() or sha256(folder / name) != wanted
+    ]
+
+
+def _again(version: Version, names: Sequence[str], cache: Path | None) -> None:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    place = {"revision": version.commit, "cache_dir": cache, "force_download": True}
+    for name in names:
+        call = partial(hf_hub_download, version.repo, name, **place)
+        try:
+            with_retries(call, f"{version}: download")
+        except UserError as error:
+            if not isinstance(error.__cause__, EntryNotFoundError):
+                raise
