@@ -5,6 +5,7 @@ Sizes are lower bounds from the number of parameters, stated where they are comp
 """
 
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -68,7 +69,7 @@ def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     if "apptainer" in ways:
         yield from _apptainer(config, root)
     if "slurm" in ways:
-        yield from _slurm()
+        yield from _slurm(config)
     yield from _servers(config)
     yield from _sources(config, root)
 
@@ -132,8 +133,10 @@ def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     if config["device"] != "cuda":
         return
     _, method, size = max(_recipes(config, root), key=lambda r: GPU_BYTES[r[1]] * r[2])
-    needed = GPU_BYTES[method] * size / max(1, config["gpus"]) / GB
-    wanted = f"{config['gpus']} with {needed:,.0f} GB each before activations ({method})"
+    nodes, count = config["nodes"], max(1, config["gpus"])
+    needed = GPU_BYTES[method] * size / (nodes * count) / GB
+    wanted = f"{count} with {needed:,.0f} GB each before activations ({method})"
+    wanted += f", on each of {nodes} nodes" * (nodes > 1)
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     if not shutil.which(query[0]):
         state = "note" if "slurm" in ways else "missing"
@@ -144,9 +147,9 @@ def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
         return
     done = subprocess.run(query, capture_output=True, text=True, check=False)
     memory = [int(line) * 2**20 / GB for line in done.stdout.split()]
-    good = len(memory) >= config["gpus"] and min(memory, default=0) >= needed
+    good = len(memory) >= count and min(memory, default=0) >= needed
     found = f"{len(memory)} with {min(memory, default=0):,.0f} GB; wanted: {wanted}"
-    remedy = "" if good else "Set gpus:, take LoRA, or a smaller base model"
+    remedy = "" if good else "Set gpus: or nodes:, take LoRA, or a smaller base model"
     yield Row("GPUs", "ok" if good else "missing", found, remedy)
 
 
@@ -162,7 +165,7 @@ def _apptainer(config: dict, root: Path) -> Iterator[Row]:
         yield Row(f"image {name}", "ok" if there else "missing", image, remedy)
 
 
-def _slurm() -> Iterator[Row]:
+def _slurm(config: dict) -> Iterator[Row]:
     for command in ("sbatch", "squeue", "scancel", "scontrol"):
         found = shutil.which(command)
         remedy = "" if found else "Start on a machine that submits to Slurm"
@@ -173,6 +176,23 @@ def _slurm() -> Iterator[Row]:
         found = "; ".join(done.stdout.split("\n")[:4]).strip("; ") or "no answer"
         state = "ok" if done.returncode == 0 and done.stdout else "missing"
         yield Row("Slurm", state, found, "" if state == "ok" else "Ask whoever runs the cluster")
+        if config["device"] == "cuda" and state == "ok":
+            yield _gpu_nodes(config)
+
+
+def _gpu_nodes(config: dict) -> Row:
+    """Whether as many nodes as a training takes have the GPUs that it takes of each."""
+    command = ["timeout", "20", "sinfo", "--noheader", "--Node", "--format=%N %G"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    nodes = {
+        line.split()[0]: sum(map(int, re.findall(r"\bgpu(?::[\w.-]+)?:(\d+)", line)))
+        for line in done.stdout.splitlines()
+    }
+    count = sum(gpus >= max(1, config["gpus"]) for gpus in nodes.values())
+    good = count >= config["nodes"]
+    found = f"{count} of {len(nodes)} nodes have {config['gpus']} GPUs; {config['nodes']} wanted"
+    remedy = f"Set gpus: to what a node has (at most {max(nodes.values(), default=0)}) and nodes:"
+    return Row("nodes with GPUs", "ok" if good else "missing", found, remedy * (not good))
 
 
 def _sources(config: dict, root: Path) -> Iterator[Row]:
@@ -190,8 +210,11 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
             yield from _local(f"{kind}/{name}", root / place["folder"], place, source)
         elif source.access in PLACED:
             # Google Drive is tried; it may want a signed-in browser.
-            state = "note" if all(file.locations for file in source.files) else "missing"
+            tried = all(file.locations for file in source.files)
+            left_out = place["missing"] != "error"
+            state = "note" if tried or left_out else "missing"
             remedy = f"Place its files ({source.homepage}) and name the folder under sources:"
+            remedy += "; a set that cannot be had is left out" * left_out
             yield Row(f"{kind}/{name}", state, f"access: {source.access}", remedy)
         else:
             gated += [name] * (source.access == "gated")

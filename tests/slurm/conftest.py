@@ -1,4 +1,7 @@
-"""A Slurm to submit to: the machine's own, or one that tests/slurm/cluster starts for the tests."""
+"""A Slurm to submit to: the machine's own, or one that tests/slurm/cluster starts for the tests.
+
+Of two nodes with a GPU each, all pretended: this machine under two names, and null devices.
+"""
 
 import os
 import shutil
@@ -54,7 +57,10 @@ def slurm():
     if _answers():
         yield
         return
-    done = subprocess.run([CLUSTER, "start"], capture_output=True, text=True, check=False)
+    size = {"SLURM_TEST_NODES": "2", "SLURM_TEST_GPUS": "1"}
+    done = subprocess.run(
+        [CLUSTER, "start"], env=os.environ | size, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         pytest.skip(f"no Slurm here, and none could be started: {done.stderr.strip()}")
     yield
@@ -65,11 +71,13 @@ def slurm():
 def profile(tmp_path_factory) -> Callable[..., Path]:
     """The project's profile as a user would change it for a cluster of this size."""
 
-    def write(**changes) -> Path:
+    def write(grouped: bool = True, **changes) -> Path:
         text = (ROOT / "workflow/profiles/slurm/config.yaml").read_text(encoding="utf-8")
         settings = yaml.safe_load(text) | SETTINGS | changes
         settings["groups"] |= MORE_GROUPS
         settings["group-components"] |= {"read": 20, "answers": 20}
+        if not grouped:
+            del settings["groups"], settings["group-components"]
         settings["set-resources"] = {
             rule: {"mem_mb": "attempt * 1500", "runtime": "attempt * 10"}
             for rule in settings["set-resources"]
@@ -88,9 +96,38 @@ def small_place(new_place) -> Callable:
 
 
 @pytest.fixture(scope="session")
-def small_bare(new_place) -> str:
-    """The fingerprint of that flow without a cluster and without images."""
+def done_place(new_place):
+    """That flow, done without a cluster and without images."""
     place = new_place("bare-small", **SMALL)
     done = place.snakemake("--cores", "all")
     assert done.returncode == 0, done.stdout
-    return place.fingerprint()
+    return place
+
+
+@pytest.fixture(scope="session")
+def small_bare(done_place) -> str:
+    """Its fingerprint."""
+    return done_place.fingerprint()
+
+
+@pytest.fixture
+def trainable(done_place, new_place) -> Callable:
+    """A place in which all is done but the training, by a recipe with other settings.
+
+    Files keep their times, so that Snakemake sees no reason to make the tokens again.
+    """
+
+    def make(name: str, settings: dict, **changes):
+        place = new_place(name, **SMALL, **changes)
+        for folder in ("results/tiny/1_raw", "results/tiny/2_curated", ".cache"):
+            shutil.copytree(done_place.folder / folder, place.folder / folder)
+        tokens = "results/tiny/3_sft/tiny/tokens"
+        shutil.copytree(done_place.folder / tokens, place.folder / tokens)
+        path = place.folder / "config/experiments/tiny.yaml"
+        recipe, times = yaml.safe_load(path.read_text("utf-8")), path.stat()
+        recipe["training"] |= settings
+        path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+        return place
+
+    return make

@@ -45,7 +45,7 @@ def test_rule_names_everything_it_needs(name, directive):
 def test_rule_calls_one_command_of_its_own_stage(name):
     text = RULES[name]
     verb = r"([\w-]+|\{params.command\})"
-    commands = re.findall(rf"python -m (?:\{{params.launch\}})?collectivesft (\w+) {verb}", text)
+    commands = re.findall(rf"(?:python -m|\{{params.launch\}}) collectivesft (\w+) {verb}", text)
     assert len(commands) == 1
     assert name.split("_")[0] == commands[0][0]
     assert "2> {log}" in text

@@ -95,12 +95,27 @@ def test_the_paper_needs_hands_gpus_and_the_network(states, preflight, monkeypat
     monkeypatch.setattr(preflight.shutil, "which", lambda name: None)
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
     found = states("config")
-    assert found["datasets/nlpec"].state == "missing"
+    assert found["datasets/nlpec"].state == "note"
+    assert found["datasets/nlpec"].remedy.endswith("; a set that cannot be had is left out")
+    raw = {"folder": None, "checksums": None, "missing": "error"}
+    assert states("config", raw=raw)["datasets/nlpec"].state == "missing"
     assert found["datasets/medicaldialogue"].state == "note"
     assert found["GPUs"].state == "missing"
     # 7.7 billion parameters, 16 bytes each, over 8 GPUs.
     assert "8 with 15 GB each" in found["GPUs"].found
     assert "huggingface.co" in asked
+
+
+@pytest.mark.parametrize(
+    ("gpus", "nodes", "state"), [(8, 1, "ok"), (8, 2, "missing"), (4, 2, "ok"), (16, 1, "missing")]
+)
+def test_nodes_with_gpus_are_counted(preflight, monkeypatch, gpus, nodes, state):
+    told = "n1 gpu:h100:8(S:0-1)\nn2 gpu:4\nn3 (null)\n"
+    done = subprocess.CompletedProcess([], 0, told)
+    monkeypatch.setattr(preflight.subprocess, "run", lambda *_, **__: done)
+    row = preflight._gpu_nodes({"gpus": gpus, "nodes": nodes})
+    assert row.state == state
+    assert ("at most 8" in row.remedy) == (state == "missing")
 
 
 def test_exit_code_and_one_line_for_a_wrong_configuration(clone):

@@ -1,8 +1,9 @@
-"""The Slurm profile and the local rules name rules that exist: Snakemake itself would not say."""
+"""The profiles and the local rules name rules that exist: Snakemake itself would not say."""
 
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -11,26 +12,46 @@ RULES = {
     for path in (ROOT / "workflow/rules").glob("[0-9]_*.smk")
     for name in re.findall(r"^rule (\w+):", path.read_text(encoding="utf-8"), re.M)
 }
-PROFILE = yaml.safe_load((ROOT / "workflow/profiles/slurm/config.yaml").read_text("utf-8"))
+PROFILES = {
+    name: yaml.safe_load((ROOT / f"workflow/profiles/{name}/config.yaml").read_text("utf-8"))
+    for name in ("slurm", "lsf")
+}
 SNAKEFILE = (ROOT / "Snakefile").read_text(encoding="utf-8")
 LOCAL = set(re.findall(r"^    (\w+),$", SNAKEFILE.split("localrules:")[1].split("\n\n")[0], re.M))
 
 
-def test_every_name_is_a_rule():
-    assert PROFILE["groups"].keys() | PROFILE["set-resources"].keys() | LOCAL <= RULES
+@pytest.fixture(params=PROFILES)
+def profile(request):
+    return {"groups": {}} | PROFILES[request.param]
 
 
-def test_a_rule_that_runs_here_is_not_sent_away():
-    assert not LOCAL & (PROFILE["groups"].keys() | PROFILE["set-resources"].keys())
+def test_every_name_is_a_rule(profile):
+    assert profile["groups"].keys() | profile["set-resources"].keys() | LOCAL <= RULES
 
 
-def test_memory_and_time_grow_from_try_to_try():
-    everything = [PROFILE["default-resources"], *PROFILE["set-resources"].values()]
+def test_a_rule_that_runs_here_is_not_sent_away(profile):
+    assert not LOCAL & (profile["groups"].keys() | profile["set-resources"].keys())
+
+
+def test_memory_and_time_grow_from_try_to_try(profile):
+    everything = [profile["default-resources"], *profile["set-resources"].values()]
     for resources in everything:
         for key in ("mem_mb", "runtime"):
             assert re.fullmatch(r"attempt \* \d+", resources[key])
 
 
-def test_one_try_asks_for_no_more_than_a_node_has():
-    most = max(int(r["mem_mb"].split()[-1]) for r in PROFILE["set-resources"].values())
-    assert most * (PROFILE["retries"] + 1) <= PROFILE["resources"]["mem_mb"]
+def test_one_try_asks_for_no_more_than_a_node_has(profile):
+    most = max(int(r["mem_mb"].split()[-1]) for r in profile["set-resources"].values())
+    assert most * (profile["retries"] + 1) <= profile["resources"]["mem_mb"]
+
+
+def test_both_schedulers_are_asked_for_the_same():
+    """But for what only one of them has."""
+    slurm, lsf = (
+        {
+            rule: {key: resources[key] for key in ("mem_mb", "runtime")}
+            for rule, resources in each["set-resources"].items()
+        }
+        for each in PROFILES.values()
+    )
+    assert slurm == lsf

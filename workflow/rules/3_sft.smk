@@ -71,18 +71,24 @@ rule sft_train:
     conda:
         f"../../envs/{MODEL_ENV}.yaml"
     container:
-        image(MODEL_ENV)
-    threads: config["threads"]
+        None if NODES > 1 else image(MODEL_ENV)
+    threads: config["threads"] * max(1, GPUS)
     resources:
         mem_mb=12000,
         runtime=2880,
-        gpu=gpus,
+        gpu=GPUS * NODES,
+        nodes=several_nodes(NODES),
+        tasks=several_nodes(NODES),  # one launcher on each node
+        tasks_per_gpu=several_nodes(0),
+        mpi=several_nodes("srun"),  # the command calls srun itself
     params:
         checkpoints=f"{SFT}/{{experiment}}/checkpoints",
         threads=config["threads"],
         launch=launch,
+    # exec: a scheduler's request to stop reaches every process of a job. A shell in between would
+    # die of it, and the job would end before the training has saved itself.
     shell:
-        "python -m {params.launch}collectivesft sft train --tokens {input.tokens} --base {input.base}"
+        "exec {params.launch} collectivesft sft train --tokens {input.tokens} --base {input.base}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
         " --out {output.weights} --threads {params.threads} 2> {log}"
 

@@ -7,6 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.settings.types import DeploymentMethod
+
 sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
 import apptainer
 import configuration
@@ -368,15 +370,26 @@ def limit_option(wildcards):
     return f"--limit {limit}" if limit else ""
 
 
-def gpus(wildcards):
-    """GPUs that training asks for."""
-    return config["gpus"] if config["device"] == "cuda" else 0
+NODES = config["nodes"]
+GPUS = config["gpus"] if config["device"] == "cuda" else 0  # of a node
+# A training on several nodes starts its image on each of them: see workflow/torchrun.
+if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+    os.environ["COLLECTIVESFT_IMAGE"] = image(MODEL_ENV)
 
 
 def launch(wildcards):
-    """How training starts: alone, or by torchrun as one process for each GPU of the node."""
-    count = gpus(wildcards)
-    return f"torch.distributed.run --standalone --nproc-per-node {count} -m " if count > 1 else ""
+    """How training starts: alone, by torchrun as a process for each GPU, by that on each node."""
+    if NODES > 1:
+        script = os.path.relpath(Path(workflow.basedir, "workflow/torchrun"))
+        return f"{script} {NODES} {max(1, GPUS)} -m"
+    if GPUS > 1:
+        return f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS} -m"
+    return "python -m"
+
+
+def several_nodes(value):
+    """A resource that Slurm needs for a training on several nodes, and otherwise must not see."""
+    return value if NODES > 1 else None
 
 
 def one_gpu(wildcards):
