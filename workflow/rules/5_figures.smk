@@ -17,7 +17,7 @@ for figure, entry in FIGURE_TABLE.items():
                 f"{FIGURES}/{figure}.svg",
                 caption=f"../report/{figure}.rst",
                 category=entry["category"],
-                labels={"figure": entry["label"]},
+                labels={"result": entry["label"]},
             ),
         log:
             f"{LOGS}/5_figures/{figure}.log",

@@ -69,7 +69,7 @@ rule paper_build:
             f"{PAPER}/paper.pdf",
             caption="../report/paper.rst",
             category="Paper",
-            labels={"figure": "The paper"},
+            labels={"result": "The paper"},
         ),
         tables=directory(f"{PAPER}/tables"),
     log:
