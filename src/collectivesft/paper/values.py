@@ -192,9 +192,10 @@ def _scores(headline: results.Headline, files: Files) -> dict[str, Any]:
     )
     board = results.leaderboard_values(files.leaderboard)
     return {
-        "headline": results.headline_values(headline, rows, files.model.stem, files.recipe),
+        "headline": results.headline_values(headline, choice, files.model.stem, files.recipe),
         "benchmarks": [benchmarks.get(name).SOURCE.title for name in asked],
         "scores": [results.score_values(row) for row in choice],
+        "text": [results.text_values(row) for row in rows if row["kind"] == "text"],
         "clinical": [row for row in rows if row["kind"] == "clinical"],
         "experiments": experiments,
         "planned": results.planned_values(files.planned),
