@@ -228,6 +228,24 @@ def test_pdf_without_contamination_or_comparison_stays_grammatical(inputs, tmp_p
     assert "The answer key is" not in text
 
 
+def test_pdf_has_free_text_and_clinical_cases_where_they_were_scored(inputs, tmp_path):
+    more = {
+        "text": {"kind": "text", "benchmark": "cmb", "protocol": "answer", "model": "tiny",
+                 "items": 77, "macro": bounds(0.4321)},
+        "cases": {"kind": "clinical", "benchmark": "cmb_clin", "model": "tiny", "answers": 3,
+                  "bleu": 0.1, "rouge": 0.2, "judged": {"judge": "a judge", "average": 3.456}},
+    }  # fmt: skip
+    paths = [tmp_path / f"{name}.json" for name in more]
+    for path, content in zip(paths, more.values(), strict=True):
+        write_json(path, content)
+    inputs = dataclasses.replace(inputs, scores=[*inputs.scores, *paths])
+    pdf, tables = typeset(inputs, tmp_path)
+    text = words(pdf)
+    assert "Answers in free text" in text and "43.2 (38.2–48.2)" in text
+    assert "a judge gives tiny a mean grade of 3.46" in text and "No judge" not in text
+    assert "43.21,38.21,48.21" in (tables / "text.csv").read_text("utf-8")
+
+
 def test_pdf_is_tagged_embedded_and_linked(inputs, tmp_path):
     """PDF/UA-1 and PDF/A-2a as the compiler checks them; and what a reader uses of it."""
     reader = pypdf.PdfReader(typeset(inputs, tmp_path)[0])
@@ -275,6 +293,7 @@ def test_same_values_same_bytes(inputs, tmp_path):
     assert first.read_bytes() == second.read_bytes()
     names = sorted(path.name for path in tables.iterdir())
     kinds = ("ablations", "agreement", "categories", "clinical", "datasets", "drops", "scores")
+    kinds += ("text",)
     assert names == [f"{n}.{s}" for n in kinds for s in ("csv", "tex")]
     assert all((tables / n).read_bytes() == (again / n).read_bytes() for n in names)
     assert ",no,experiment,,,,,,,," in (tables / "ablations.csv").read_text("utf-8")

@@ -193,3 +193,26 @@ def test_broken_input_is_one_message_and_the_repair_goes_on(clone, change, hones
     os.utime(raw / "SHA256SUMS")
     repaired = run(clone, target)
     assert repaired.returncode == 0, repaired.stderr
+
+
+@pytest.mark.slow
+def test_another_experiment_is_compared_with_the_headline(results, place):
+    """The last test of the flow: it adds to the run that the others look at."""
+    experiments = place / "config/experiments"
+    recipe = yaml.safe_load((experiments / "tiny.yaml").read_text("utf-8"))
+    recipe["title"], recipe["mixture"] = "Half of it", recipe["mixture"] | {"fraction": 0.5}
+    recipe["training"]["max_steps"] = 2
+    (experiments / "tiny-half.yaml").write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    overlay = yaml.safe_load((place / "config/tiny.yaml").read_text("utf-8"))
+    overlay["experiments"].append("tiny-half")
+    (place / "config/tiny.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    paper = str((results / "6_paper/paper.pdf").relative_to(place))
+    done = run(place, paper)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with open(results / "5_figures/data_size.csv", encoding="utf-8", newline="") as handle:
+        series = {row["model"]: row["series"] for row in csv.DictReader(handle)}
+    assert series == {"tiny-random": "base", "tiny": "fraction", "tiny-half": "fraction"}
+    with open(results / "6_paper/tables/ablations.csv", encoding="utf-8", newline="") as handle:
+        rows = {row["experiment"]: row for row in csv.DictReader(handle) if row["run"] == "yes"}
+    assert set(rows) == {"Tiny", "tiny-random", "Half of it"}
+    assert rows["Half of it"]["p"] and not rows["Tiny"]["p"]

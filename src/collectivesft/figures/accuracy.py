@@ -130,7 +130,10 @@ def _words(first: dict, published: bool, date: str, demo: bool) -> str:
     words = f"Benchmark {first['benchmark']}, protocol {first['protocol']}. Whiskers: 95 %"
     words += " bootstrap intervals."
     if published:
-        words += f" Hollow: public leaderboard{f' of {date}' if date else ''}, not run here."
+        words += (
+            f" Hollow, below the dotted line: public leaderboard{f' of {date}' if date else ''},"
+        )
+        words += " not run here."
         words += f" {style.DEMO_WORDS}" if demo else ""
     return f"{words} Source: scores.json{', leaderboard' if published else ''}"
 
@@ -180,6 +183,9 @@ def _draw_models(axes, rows: list[dict], looks: dict) -> None:
             text, (1, y), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
             va="center", fontsize=8, annotation_clip=False,
         )  # fmt: skip
+    own = sum(row["role"] != "reference" for row in rows)
+    if own < len(rows):
+        axes.axhline(own - 0.5, color="#555555", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [_name(row) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_title("Macro average over categories")

@@ -108,9 +108,11 @@ def draw(rows: list[dict[str, Any]], out: Path, date: str = "", demo: bool = Fal
     """
     figure, axes = style.new(height=3.9)
     known = [row for row in rows if row["billions"] != ""]
-    order = {"headline": 0, "base": 1, "experiment": 2, "reference": 3}
-    known.sort(key=lambda row: (order[row["role"]], -row["accuracy"]))
-    texts = [_draw_point(axes, row) for row in known]
+    order = ("headline", "base", "experiment", "reference")
+    known.sort(key=lambda row: (order.index(row["role"]), -row["accuracy"]))
+    texts = [_draw_point(axes, row) for row in known if row["role"] != "experiment"]
+    for row in (row for row in known if row["role"] == "experiment"):  # all of the same size
+        axes.plot(row["billions"], row["accuracy"], "_", color=style.OTHER_COLOUR, markersize=9)
     axes.set_xscale("log")
     sizes = [row["billions"] for row in known]
     axes.set_xlim(min(sizes) / 2, max(sizes) * 3)
@@ -130,7 +132,7 @@ def _draw_point(axes, row: dict):
     if "" not in (row["low"], row["high"]):
         axes.plot((row["billions"],) * 2, (row["low"], row["high"]), color=colour, linewidth=1.3)
     face = "white" if row["role"] == "reference" else colour
-    marker = {"base": "o", "headline": "o", "experiment": "s", "reference": "D"}[row["role"]]
+    marker = "D" if row["role"] == "reference" else "o"
     axes.plot(
         row["billions"], row["accuracy"], marker, color=colour, markerfacecolor=face,
         markersize=5 if row["role"] == "reference" else 6.5, zorder=3,
@@ -147,6 +149,8 @@ def _draw_point(axes, row: dict):
 def _words(rows: list[dict], date: str, demo: bool) -> str:
     words = f"Own runs: benchmark {rows[0]['benchmark']}, protocol {rows[0]['protocol']}, with"
     words += " 95 % bootstrap intervals."
+    if any(row["role"] == "experiment" for row in rows):
+        words += " Ticks: the other experiments."
     published = [row for row in rows if row["role"] == "reference"]
     if published:
         sized = sum(row["billions"] != "" for row in published)

@@ -8,7 +8,7 @@ from typing import Any
 from collectivesft.figures import inputs, style
 from collectivesft.figures.labels import SUBCATEGORIES, short
 
-_NUMBERS = 8  # columns that have room for numbers
+_FEW = 8  # columns that have room for numbers of the usual size
 _INK = "#222222"
 
 
@@ -102,7 +102,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
                 colour = style.diverging(0 if value == "" else value / widest)
             else:
                 colour = style.sequential(0 if value == "" else (value - low) / (high - low))
-            _cell(axes, x, y, value, colour, role == "difference", len(columns) <= _NUMBERS)
+            _cell(axes, x, y, value, colour, role == "difference", len(columns))
     _set_axes(axes, lines, columns, cells)
     style.source_line(
         figure,
@@ -145,12 +145,12 @@ def _range(rows: list[dict]) -> tuple[float, float]:
     return (low, high) if high > low else (low, low + 10)
 
 
-def _cell(axes, x: int, y: int, value: Any, colour, signed: bool, numbers: bool) -> None:
+def _cell(axes, x: int, y: int, value: Any, colour, signed: bool, columns: int) -> None:
     axes.add_patch(style.rectangle(x, y, colour if value != "" else "white"))
-    if numbers:
-        text = "–" if value == "" else style.signed(value, 0) if signed else f"{value:.0f}"
-        ink = _INK if value == "" else style.ink_on(colour)
-        axes.text(x, y, text, ha="center", va="center_baseline", fontsize=7.5, color=ink)
+    text = "–" if value == "" else style.signed(value, 0) if signed else f"{value:.0f}"
+    ink = _INK if value == "" else style.ink_on(colour)
+    size = 7.5 if columns <= _FEW else 5.5
+    axes.text(x, y, text, ha="center", va="center_baseline", fontsize=size, color=ink)
 
 
 def _set_axes(axes, lines: list, columns: list, cells: dict) -> None:
@@ -159,11 +159,12 @@ def _set_axes(axes, lines: list, columns: list, cells: dict) -> None:
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
+    few = len(columns) <= _FEW
+    gap = "\n" if few else " "
     names = [
-        {"base": f"{model}\n(base)", "difference": "change\n(points)"}.get(role, model)
+        {"base": f"{model}{gap}(base)", "difference": f"change{gap}(points)"}.get(role, model)
         for model, role in columns
     ]
-    few = len(columns) <= _NUMBERS
     axes.xaxis.tick_top()
     axes.set_xticks(range(len(columns)), names, fontsize=8, rotation=0 if few else 60,
                     ha="center" if few else "left")  # fmt: skip

@@ -85,6 +85,12 @@ def score_values(row: dict[str, Any]) -> dict[str, Any]:
     return plain | {"benchmark": title, "official_macro": row["official"]["macro"]}
 
 
+def text_values(row: dict[str, Any]) -> dict[str, Any]:
+    """A line of the table of answers in free text."""
+    plain = {key: row[key] for key in ("model", "protocol", "items", "macro")}
+    return plain | {"benchmark": benchmarks.get(row["benchmark"]).SOURCE.title}
+
+
 def experiment_values(
     headline: Headline,
     rows: Sequence[dict[str, Any]],

@@ -28,6 +28,7 @@ def tables(values: dict[str, Any]) -> dict[str, Rows]:
         "drops": values["drops"],
         "scores": [_score(row) for row in values["scores"]],
         "categories": [_category(row) for row in values["headline"]["categories"]],
+        "text": [_text(row) for row in values["text"]],
         "clinical": [_clinical(row) for row in values["clinical"]],
         "ablations": [_experiment(row) for row in values["experiments"]]
         + [_planned(row) for row in values["planned"]],
@@ -66,6 +67,11 @@ def _category(row: dict[str, Any]) -> dict[str, Any]:
     head = {key: row[key] for key in ("category", "label", "items")}
     values = _interval("base", row["base"]) | _interval("tuned", row["tuned"])
     return head | values | {"change": _percent(row["change"])}
+
+
+def _text(row: dict[str, Any]) -> dict[str, Any]:
+    head = {key: row[key] for key in ("model", "benchmark", "protocol", "items")}
+    return head | _interval("macro", row["macro"])
 
 
 def _clinical(row: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from collectivesft.sft.recipe import read_experiment, read_model
 
 TITLE = "CollectiveSFT, rebuilt: does diverse medical fine-tuning lift a small model on CMB?"
 LEVEL = 0.95  # of all intervals that stage scores writes
+FULL = "snakemake --cores all --use-apptainer"  # how the whole study is run
 COUNTS = ("rows_in", "unusable", "duplicate", "contaminated", "kept")
 # The steps whose losses the manuscript counts under one heading.
 _UNUSABLE = ("read", "clean")
@@ -74,7 +75,7 @@ def collect(
         "run": run,
         "demo": demo,
         "version": __version__,
-        "command": f"make {run}" if demo else "snakemake --cores all --use-apptainer",
+        "command": f"workflow/run config/{run}.yaml" if demo else FULL,
         "level": LEVEL,
         "resamples": RESAMPLES,
         **_data(ledger, mixture, read_json(files.contamination)),
@@ -191,9 +192,10 @@ def _scores(headline: results.Headline, files: Files) -> dict[str, Any]:
     )
     board = results.leaderboard_values(files.leaderboard)
     return {
-        "headline": results.headline_values(headline, rows, files.model.stem, files.recipe),
+        "headline": results.headline_values(headline, choice, files.model.stem, files.recipe),
         "benchmarks": [benchmarks.get(name).SOURCE.title for name in asked],
         "scores": [results.score_values(row) for row in choice],
+        "text": [results.text_values(row) for row in rows if row["kind"] == "text"],
         "clinical": [row for row in rows if row["kind"] == "clinical"],
         "experiments": experiments,
         "planned": results.planned_values(files.planned),
