@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -131,6 +132,81 @@ def test_the_recorded_times_are_of_rules_that_exist(terminal):
         assert f"\nrule {row['rule']}:" in rules
         assert (ROOT / f"config/{row['run']}.yaml").is_file()
         assert float(row["seconds"]) > 0 and int(row["jobs"]) > 0
+
+
+TABLE = (
+    "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,unparsed,differ,p\n"
+    "tiny,cmb,answer,56,14.24,7.29,21.53,14.29,14.24,0.00,0,1\n"
+)
+
+
+def on_a_terminal(command: list[str], folder: Path, **environment: str) -> str:
+    """What a command writes to a terminal of 100 columns."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    known = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS")}
+    env = known | {"PYTHONPATH": str(ROOT / "src"), "TERM": "xterm-256color"} | environment
+    process = subprocess.Popen(command, cwd=folder, env=env, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    written = b""
+    while True:
+        try:
+            block = os.read(ours, 4096)
+        except OSError:  # Linux says so when the other side is closed
+            break
+        if not block:
+            break
+        written += block
+    os.close(ours)
+    assert process.wait() == 0, written
+    return written.decode()
+
+
+@pytest.fixture
+def ended(times, tmp_path) -> tuple[list[str], Path]:
+    """The command that a finished run ends with, and its folder."""
+    times(cmid=10, cmb=20, train=100)
+    table = tmp_path / "results/tiny/4_scores/table.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text(TABLE, encoding="utf-8")
+    (tmp_path / "started").touch()
+    os.utime(tmp_path / "started", (1, 1))
+    script, config = ROOT / "workflow/terminal.py", ROOT / "config/tiny.yaml"
+    return [sys.executable, str(script), "end", str(config), "started"], tmp_path
+
+
+def test_the_end_is_a_table_of_scores_of_stages_and_of_places(ended):
+    command, folder = ended
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "COLUMNS": "100"}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True)
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "tiny cmb answer 56 14.2 (7.3 to 21.5) 14.3 14.2 0.0" in lines
+    assert "raw 2 30 s files with their sha256 results/tiny/1_raw/" in lines
+    assert "sft 1 2 min the trained model results/tiny/3_sft/" in lines
+    assert lines[-1] == "report results/tiny/report.html"
+    assert "\x1b" not in done.stdout and "─" not in done.stdout
+
+
+def test_on_a_terminal_the_end_has_rules_and_no_colour_where_none_is_wanted(ended):
+    command, folder = ended
+    shown = on_a_terminal(command, folder)
+    assert "─" in shown and "\x1b[1m" in shown
+    plain = on_a_terminal(command, folder, NO_COLOR="1")
+    assert "─" in plain
+    assert not re.search(r"\x1b\[[\d;]*[34][0-8]", plain), "a colour"
+
+
+def test_nothing_was_done_leaves_the_stages_out(ended):
+    command, folder = ended
+    os.utime(folder / "started", (4_000_000_000,) * 2)
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True)
+    assert "job time" not in done.stdout and "14.2" in done.stdout
 
 
 ENGINE = """#!/bin/bash
