@@ -6,7 +6,7 @@ CONFIG ?= config/demo.yaml
 RUN := workflow/run
 SIZE ?= 100000
 
-.PHONY: help demo real publish-demo report raw-lock test test-all lint format lock containers check bundle bench clean
+.PHONY: help demo real publish-demo raw-lock test test-all lint format lock containers check bundle bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,7 @@ real: $(VENV) ## the same flow on real files in the folder COLLECTIVESFT_REAL_DA
 publish-demo: $(VENV) ## push the demo's model to a Hub on this machine, fetch it back, verify and use it
 	@workflow/publish-demo
 
+.PHONY: report
 report: $(VENV) ## what CONFIG's run made, as one HTML file that needs no network
 	@workflow/html $(CONFIG)
 

@@ -13,7 +13,7 @@ rule figures_mixture:
             f"{FIGURES}/mixture.svg",
             caption="../report/mixture.rst",
             category="Data",
-            labels={"result": "Composition of the mixture"},
+            labels={"figure": "Composition of the mixture"},
         ),
     log:
         f"{LOGS}/5_figures/mixture.log",
@@ -42,7 +42,7 @@ rule figures_curation:
             f"{FIGURES}/curation.svg",
             caption="../report/curation.rst",
             category="Data",
-            labels={"result": "Kept and dropped, by step"},
+            labels={"figure": "Kept and dropped, by step"},
         ),
     log:
         f"{LOGS}/5_figures/curation.log",
@@ -71,7 +71,7 @@ rule figures_loss:
             f"{FIGURES}/loss.svg",
             caption="../report/loss.rst",
             category="Training",
-            labels={"result": "Training loss"},
+            labels={"figure": "Training loss"},
         ),
     log:
         f"{LOGS}/5_figures/loss.log",
@@ -102,7 +102,7 @@ rule figures_accuracy:
             f"{FIGURES}/accuracy.svg",
             caption="../report/accuracy.rst",
             category="Scores",
-            labels={"result": "Accuracy by category"},
+            labels={"figure": "Accuracy by category"},
         ),
     log:
         f"{LOGS}/5_figures/accuracy.log",

@@ -62,25 +62,6 @@ SUBMISSIONS = [
     f"{SCORES}/{HEADLINE}/cmb.{protocol}.submission.json"
     for protocol in (EVALUATION["cmb"]["protocols"] if WHOLE else [])
 ]
-# Pages of the report, by category and title.
-PAGES = [
-    ("Scores/All models", f"{SCORES}/table.md"),
-    *(
-        (
-            f"Scores/Categories of {model} - {benchmark} - {protocol}",
-            f"{SCORES}/{model}/{benchmark}.{protocol}.categories.csv",
-        )
-        for benchmark in CHOICE
-        for protocol in EVALUATION[benchmark]["protocols"]
-        for model in MODELS
-    ),
-    *(
-        (f"Data/{title} of {experiment}", f"{CURATED}/mixtures/{experiment}/{name}.md")
-        for title, name in (("Ledger", "ledger"), ("Data card", "data-card"))
-        for experiment in EXPERIMENTS
-    ),
-    ("Release/Model card", f"{HUB}/{HEADLINE}/README.md"),
-]
 FIGURE_NAMES = ["mixture", "curation", "loss", "accuracy"]
 
 
@@ -135,6 +116,27 @@ def benchmark_code(module):
 
 SOURCE_FILES = [f"datasets/{name}.py" for name in DATASETS]
 BENCHMARK_FILES = [f"benchmarks/{name}.py" for name in BENCHMARKS]
+
+
+# Pages of the report, by category and title.
+PAGES = [
+    ("Scores/All models", f"{SCORES}/table.md"),
+    *(
+        (
+            f"Scores/Categories of {model} - {benchmark} - {protocol}",
+            f"{SCORES}/{model}/{benchmark}.{protocol}.categories.csv",
+        )
+        for benchmark in CHOICE
+        for protocol in EVALUATION[benchmark]["protocols"]
+        for model in MODELS
+    ),
+    *(
+        (f"Data/{title} of {experiment}", f"{CURATED}/mixtures/{experiment}/{name}.md")
+        for title, name in (("Ledger", "ledger"), ("Data card", "data-card"))
+        for experiment in EXPERIMENTS
+    ),
+    ("Release/Model card", f"{HUB}/{HEADLINE}/README.md"),
+]
 
 
 def image(name):
