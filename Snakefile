@@ -29,8 +29,8 @@ localrules:
     figures_loss,
     figures_accuracy,
     paper_values,
-    paper_build,
     paper_pages,
+    paper_build,
     hub_publish,
 
 
