@@ -6,7 +6,7 @@ CONFIG ?= config/demo.yaml
 RUN := workflow/run
 SIZE ?= 100000
 
-.PHONY: help demo real publish-demo report raw-lock test test-all lint format lock containers check bundle bench clean
+.PHONY: help demo real publish-demo raw-lock test test-all lint format lock containers check bundle bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,9 +24,6 @@ real: $(VENV) ## the same flow on real files in the folder COLLECTIVESFT_REAL_DA
 
 publish-demo: $(VENV) ## push the demo's model to a Hub on this machine, fetch it back, verify and use it
 	@workflow/publish-demo
-
-report: $(VENV) ## what CONFIG's run made, as one HTML file that needs no network
-	@workflow/html $(CONFIG)
 
 RAW := results/paper/1_raw
 raw-lock: $(VENV) ## record size and sha256 of the first real downloads (RAW=results/<run>/1_raw, ARGS="--accept datasets/<name>")
@@ -52,6 +49,10 @@ containers: ## build the Apptainer images that CONFIG needs (default config/demo
 
 check: ## what this machine lacks for CONFIG (WITH="apptainer slurm": run in that way)
 	@workflow/check $(CONFIG) $(WITH)
+
+.PHONY: report
+report: $(VENV) ## what CONFIG's run made, as one HTML file that needs no network
+	@workflow/html $(CONFIG)
 
 bundle: $(VENV) ## all that CONFIG needs on a machine without internet, as the folder OUT
 	@workflow/bundle $(CONFIG) $(or $(OUT),dist/bundle)

@@ -28,10 +28,10 @@ localrules:
     scores_judge,
     scores_table,
     paper_values,
-    paper_build,
     paper_pages,
     publish,
     publish_data,
+    paper_build,
     hub_publish,
     hub_push_data,
 

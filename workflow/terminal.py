@@ -5,7 +5,7 @@
     terminal.py record CONFIG PLAN          keep the run's times for clones that have none yet;
                                             PLAN of `snakemake -n --forceall`
 
-Colours and rules are for terminals; elsewhere, and with NO_COLOR, it is plain text.
+Colours and rules are for terminals; elsewhere it is plain text. NO_COLOR takes the colours away.
 """
 
 import csv

@@ -152,6 +152,27 @@ SOURCE_FILES = [f"datasets/{name}.py" for name in DATASETS]
 BENCHMARK_FILES = [f"benchmarks/{name}.py" for name in BENCHMARKS]
 
 
+# Pages of the report, by category and title.
+PAGES = [
+    ("Scores/All models", f"{SCORES}/table.md"),
+    *(
+        (
+            f"Scores/Categories of {model} - {benchmark} - {protocol}",
+            f"{SCORES}/{model}/{benchmark}.{protocol}.categories.csv",
+        )
+        for benchmark in CHOICE
+        for protocol in EVALUATION[benchmark]["protocols"]
+        for model in MODELS
+    ),
+    *(
+        (f"Data/{title} of {experiment}", f"{CURATED}/mixtures/{experiment}/{name}.md")
+        for title, name in (("Ledger", "ledger"), ("Data card", "data-card"))
+        for experiment in EXPERIMENTS
+    ),
+    ("Release/Model card", f"{HUB}/{HEADLINE}/README.md"),
+]
+
+
 def image(name):
     """The Apptainer image of an environment: a local file, or what config names instead."""
     return config["containers"].get(name) or f"containers/{name}.sif"
