@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft.benchmarks.item import dump_item
-from collectivesft.curated import contamination
+from collectivesft.curated import contamination, item_index
 from collectivesft.curated.contamination import decontaminate_file
 from collectivesft.curated.item_index import MINIMUM, NGRAM, ItemIndex
 from collectivesft.curated.shingles import tokens
@@ -103,6 +103,16 @@ class TestClinicalCase:
         alone = ItemIndex([item("3", self.ASKED[1])])
         assert alone.matches(example) == [] and len(tokens(part)) >= NGRAM
         assert matches(example, self.case()) == [("cmb_clin:3", 1.0)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_an_index_made_by_parts_is_the_same(monkeypatch, size):
+    items = [item("1", QUESTION), item("2", SHORT), item("3", QUESTION[10:40]), item("4", SHORT)]
+    rows = [[QUESTION, "A"], [SHORT, "青霉素"], ["无关的话" * 9, "是的"], [QUESTION[5:45], SHORT]]
+    whole = ItemIndex(items).search(rows)
+    assert [len(found) for found in whole.values()] == [2, 2, 4]
+    monkeypatch.setattr(item_index, "PART", size)
+    assert ItemIndex(iter(items)).search(rows) == whole
 
 
 CHINESE = st.text("患者男女性头痛发热咳嗽三天伴恶心呕吐查体血压心率", min_size=NGRAM, max_size=60)

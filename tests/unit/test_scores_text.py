@@ -41,6 +41,9 @@ RIGHT = [
     ("letter", "I do not know.", "D: x", False),
     ("first_word", "Maybe, the study says", "maybe", True),
     ("first_word", "yes.", "yes", True),
+    ("first_word", "**Yes**: it is", "yes", True),
+    ("first_word", "The answer is yes, so", "yes", True),
+    ("first_word", "There is yes and no", "yes", False),
     ("first_word", "Yesterday", "yes", False),
     ("first_word", "\n\n", "no", False),
     ("true_false", "The answer is true.", "True", True),
@@ -61,6 +64,12 @@ def test_right_or_wrong(name, answer, reference, right):
     metric = METRICS[name]([[reference]])
     assert metric.right(answer, [reference]) is right
     assert judge(name, answer, reference) == {"accuracy": float(right)}
+
+
+def test_the_last_word_that_is_stated_counts():
+    metric = METRICS["first_word"]([["yes"], ["no"], ["maybe"]])
+    assert metric.read("My answer is no. On reflection, the answer: maybe") == "maybe"
+    assert metric.read("Perhaps.") == "" == METRICS["first_word"]([]).read("yes")
 
 
 def test_any_accepted_output_is_right():

@@ -78,25 +78,6 @@ SUBMISSIONS = UPLOADS + [
 ]
 # Published scores, dated; nothing in it was run here.
 LEADERBOARD = "resources/leaderboard/cmb-exam-2024-03-16.csv"
-# Pages of the report, by category and title.
-PAGES = [
-    ("Scores/All models", f"{SCORES}/table.md"),
-    *(
-        (
-            f"Scores/Categories of {model} - {benchmark} - {protocol}",
-            f"{SCORES}/{model}/{benchmark}.{protocol}.categories.csv",
-        )
-        for benchmark in CHOICE
-        for protocol in EVALUATION[benchmark]["protocols"]
-        for model in MODELS
-    ),
-    *(
-        (f"Data/{title} of {experiment}", f"{CURATED}/mixtures/{experiment}/{name}.md")
-        for title, name in (("Ledger", "ledger"), ("Data card", "data-card"))
-        for experiment in EXPERIMENTS
-    ),
-    ("Release/Model card", f"{HUB}/{HEADLINE}/README.md"),
-]
 
 
 wildcard_constraints:

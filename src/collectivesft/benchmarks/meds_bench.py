@@ -76,7 +76,7 @@ SOURCE = Source(
     title="MedS-Bench",
     homepage="https://huggingface.co/datasets/Henrychur/MedS-Bench",
     licence="CC BY-SA (GitHub; none stated on the Hub); its parts have their own",
-    citation="wu2025meds",
+    citation="wu2024medsins",
     files=tuple(
         RawFile(f"{folder}/{name}", (Hub(_REPO, _REVISION, f"{folder}/{name}"),))
         for folder, names in _NAMES.items()

@@ -7,8 +7,9 @@ tell anything and are passed over.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from collectivesft.example import Example
 NGRAM = 8
 THRESHOLD = 0.5
 MINIMUM = 6
+# Texts that are folded at once.
+PART = 4096
 # Bits of an n-gram that a first look goes by: most n-grams stand in no item.
 _LOOK = 23
 Matches = list[tuple[str, float]]
@@ -31,19 +34,29 @@ class ItemIndex:
 
     def __init__(self, items: Iterable[Item]):
         self.benchmarks: Counter = Counter()
-        named = []
+        self._names: list[str] = []
+        self._short: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        unique: list[np.ndarray] = []
+        # By parts: while they are folded, texts take many times their size.
+        for part in _batched(self._texts(items), PART):
+            unique += self._take(part)
+        self._index(unique)
+
+    def _texts(self, items: Iterable[Item]) -> Iterator[tuple[str, str]]:
         for item in items:
             self.benchmarks[item.benchmark] += 1
-            named += [(f"{item.benchmark}:{item.id}", text) for text in item.texts()]
-        words = token_values(fold([text for _, text in named]))
-        self._names = [name for name, _ in named]
-        self._short: dict[tuple[int, ...], list[int]] = defaultdict(list)
-        for i in np.flatnonzero((words.sizes >= MINIMUM) & (words.sizes < NGRAM)).tolist():
-            self._short[tuple(words[i].tolist())].append(i)
-        self._index(ngrams_of(words, NGRAM))
+            yield from ((f"{item.benchmark}:{item.id}", text) for text in item.texts())
 
-    def _index(self, grams: Flat) -> None:
-        unique = [np.unique(grams[i]) for i in range(len(self._names))]
+    def _take(self, named: Sequence[tuple[str, str]]) -> list[np.ndarray]:
+        """The different n-grams of each text; names and short texts are kept."""
+        words = token_values(fold([text for _, text in named]))
+        for i in np.flatnonzero((words.sizes >= MINIMUM) & (words.sizes < NGRAM)).tolist():
+            self._short[tuple(words[i].tolist())].append(len(self._names) + i)
+        self._names += [name for name, _ in named]
+        grams = ngrams_of(words, NGRAM)
+        return [np.unique(grams[i]) for i in range(len(named))]
+
+    def _index(self, unique: list[np.ndarray]) -> None:
         self._sizes = np.array([len(found) for found in unique], dtype=np.int64)
         flat = np.concatenate([np.empty(0, dtype=np.uint64), *unique])
         order = np.argsort(flat, kind="stable")
@@ -104,6 +117,11 @@ class ItemIndex:
         for i, share in shares.items():
             best[self._names[i]] = max(share, best.get(self._names[i], 0.0))
         return sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _batched(values: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
+    while part := list(islice(values, size)):
+        yield part
 
 
 def _look(grams: np.ndarray) -> np.ndarray:

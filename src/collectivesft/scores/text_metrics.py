@@ -77,11 +77,18 @@ class Letter(_Accuracy):
 
 
 class FirstWord(_Accuracy):
-    """The first word, such as yes, no or maybe. Upstream compares first letters, y or n only."""
+    """One of the references' words, such as yes, no or maybe, that an answer begins with or states
+    as its answer ("the answer is yes"). Upstream compares first letters, y or n only."""
+
+    def __init__(self, references: Sequence[Sequence[str]]):
+        found = {plain(text) for texts in references for text in texts}
+        self._words = "|".join(sorted(map(re.escape, found - {""}), reverse=True)) or "(?!)"
 
     def read(self, answer: str) -> str:
-        words = re.findall(r"\w+", answer.lower())
-        return words[0] if words else ""
+        said = plain(answer)
+        begun = re.match(rf"\W*({self._words})(?!\w)", said)
+        stated = re.findall(rf"answer(?:\s+is)?\s*:?\s*({self._words})(?!\w)", said)
+        return begun[1] if begun else next(reversed(stated), "")
 
 
 class TrueFalse(_Accuracy):
