@@ -8,8 +8,8 @@ other machines. The official way is CMB's: greedy, padded batches of 1 and of 3,
 tokens, nothing shared between questions. Ours are asked in batches of at most 16.
 
 ``--model`` is a base model, which goes on after its answer until the limit: it gets plain prompts
-that end in 答案是, and the official way only the first ``--official`` questions, since each takes it
-a minute. ``--stopping`` is a tuned one (results/demo/3_sft/demo/model), which ends its answer: it
+that end in 答案是, and the official way only the first ``--official`` questions, a minute each.
+``--stopping`` is a tuned one (results/demo/3_sft/demo/model), which ends its answer: it
 gets the chat prompts that it was trained on, and all ways all questions. Writes
 benchmarks/results/scores.md and scores.json.
 """
@@ -163,7 +163,8 @@ def official(work: Work, size: int) -> int:
         ids = torch.tensor([[0] * (width - len(row)) + row for row in batch])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch])
         out = work.model.network.generate(
-            input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=work.how.max_new_tokens,
+            input_ids=ids, attention_mask=mask, do_sample=False,
+            max_new_tokens=work.how.max_new_tokens,
             eos_token_id=list(work.model.stops) or None, pad_token_id=0,
         )  # fmt: skip
         written += out.shape[0] * (out.shape[1] - width)
