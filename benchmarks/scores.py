@@ -1,16 +1,17 @@
 """Time our protocols against the official way (transformers' generate) on the same prompts.
 
     PYTHONPATH=src python benchmarks/scores.py --model FOLDER --items cmmlu_medical.items.jsonl
-        [--stopping FOLDER] [--questions 32] [--official 3] [--end 。]
+        [--stopping FOLDER] [--questions 32] [--official 3]
 
 CPU seconds a question, on one thread, in one process, on one model: only the ratios carry over to
 other machines. The official way is CMB's: greedy, padded batches of 1 and of 3, up to 512 new
-tokens, nothing shared between questions. It is asked the first ``--official`` questions (a model
-that does not stop takes a minute a question), ours all of them, in batches of 16.
+tokens, nothing shared between questions. Ours are asked in batches of at most 16.
 
-``--model`` is a base model, which goes on after its answer until the limit. ``--stopping`` is a
-tuned one, which ends its answer; without one, ``--end`` names texts whose tokens end an answer of
-the base model. Writes benchmarks/results/scores.md and scores.json.
+``--model`` is a base model, which goes on after its answer until the limit: it gets plain prompts
+that end in 答案是, and the official way only the first ``--official`` questions, a minute each.
+``--stopping`` is a tuned one (results/demo/3_sft/demo/model), which ends its answer: it
+gets the chat prompts that it was trained on, and all ways all questions. Writes
+benchmarks/results/scores.md and scores.json.
 """
 
 import argparse
@@ -36,11 +37,12 @@ BATCH = 16
 
 @dataclass(frozen=True)
 class Work:
-    """A model with the questions that it is asked, and the most tokens of an answer."""
+    """A model with the questions that it is asked: ``scored`` are the same, up to a letter."""
 
     model: LanguageModel
     questions: Sequence[Question]
-    limit: int
+    scored: Sequence[Question]
+    how: Options
 
     def ids(self) -> list[list[int]]:
         """The prompts as tokens."""
@@ -48,7 +50,7 @@ class Work:
 
     def first(self, count: int) -> "Work":
         """The same with fewer questions."""
-        return replace(self, questions=self.questions[:count])
+        return replace(self, questions=self.questions[:count], scored=self.scored[:count])
 
 
 def main() -> None:
@@ -56,12 +58,9 @@ def main() -> None:
     options = parse()
     items = list(load_items(options.items))
     asked = choose(items, options.questions, seed=42)
-    parts = [part("does not stop", options.model, asked, items, options)]
+    parts = [part("does not stop", options.model, asked, items, options, options.official)]
     if options.stopping:
-        parts.append(part("stops", options.stopping, asked, items, options))
-    elif options.end:
-        name = f"is made to stop at {' '.join(options.end)!r}"
-        parts.append(part(name, options.model, asked, items, options, options.end))
+        parts.append(part("stops", options.stopping, asked, items, options, len(asked)))
     measured = {"machine": machine(), "options": described(options), "parts": parts}
     write_json(RESULTS / "scores.json", measured)
     text = table(measured)
@@ -73,7 +72,6 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--stopping", type=Path)
-    parser.add_argument("--end", nargs="*", default=[])
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--questions", type=int, default=32)
     parser.add_argument("--official", type=int, default=3)
@@ -84,7 +82,7 @@ def parse() -> argparse.Namespace:
 
 def described(options: argparse.Namespace) -> dict[str, Any]:
     """The options without the folders of this machine."""
-    names = ("questions", "official", "shots", "max_new_tokens", "end")
+    names = ("questions", "official", "shots", "max_new_tokens")
     return {name: getattr(options, name) for name in names}
 
 
@@ -106,15 +104,18 @@ def part(
     asked: Sequence[Item],
     items: Sequence[Item],
     options: argparse.Namespace,
-    ends: Sequence[str] = (),
+    officially: int,
 ) -> dict[str, Any]:
     """All ways with one model: CPU seconds a question, and tokens written a question."""
     model = models.load(folder, threads=1)
-    stops = {token for end in ends for token in one_token(model, end)}
-    model = replace(model, stops=tuple(sorted({*model.stops, *stops})))
-    how = Options(template="plain", shots=options.shots, max_new_tokens=options.max_new_tokens)
-    work = Work(model, prepare(model, asked, items, how), options.max_new_tokens)
-    few = work.first(options.official)
+    how = Options(
+        template="plain" if officially == options.official else "chat",
+        shots=options.shots,
+        max_new_tokens=options.max_new_tokens,
+    )
+    scored = prepare(model, asked, items, replace(how, method="likelihood"))
+    work = Work(model, prepare(model, asked, items, how), scored, how)
+    few = work.first(officially)
     rows = []
     for way, own, run in ways(work, few):
         start, before = time.process_time(), time.perf_counter()
@@ -141,14 +142,6 @@ def part(
     }
 
 
-def one_token(model: LanguageModel, end: str) -> list[int]:
-    """The token of an ending."""
-    ids = model.tokenizer(end, add_special_tokens=False)["input_ids"]
-    if len(ids) != 1:
-        raise SystemExit(f"error: {end!r} is {len(ids)} tokens; name an ending of one")
-    return ids
-
-
 def ways(work: Work, few: Work) -> Iterator[tuple[str, Work, Callable[[Work], int]]]:
     """Name, questions and function of each way; a function returns the tokens it wrote."""
     yield "bare forward passes, whole prompts", work, bare
@@ -170,25 +163,26 @@ def official(work: Work, size: int) -> int:
         ids = torch.tensor([[0] * (width - len(row)) + row for row in batch])
         mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in batch])
         out = work.model.network.generate(
-            input_ids=ids, attention_mask=mask, do_sample=False, max_new_tokens=work.limit,
+            input_ids=ids, attention_mask=mask, do_sample=False,
+            max_new_tokens=work.how.max_new_tokens,
             eos_token_id=list(work.model.stops) or None, pad_token_id=0,
         )  # fmt: skip
         written += out.shape[0] * (out.shape[1] - width)
     return written
 
 
-def groups(work: Work) -> Iterator[list[int]]:
+def groups(questions: Sequence[Question]) -> Iterator[list[int]]:
     """Places of questions of one sub-category, whose examples are the same, longest first."""
     found: dict[tuple[str, str], list[int]] = {}
-    for place, q in enumerate(work.questions):
+    for place, q in enumerate(questions):
         found.setdefault((q.item.category, q.item.subcategory), []).append(place)
     for places in found.values():
-        yield sorted(places, key=lambda place: -len(work.questions[place].ids))
+        yield sorted(places, key=lambda place: -len(questions[place].ids))
 
 
 def ours(work: Work, early: bool) -> int:
     written = 0
-    for places in groups(work):
+    for places in groups(work.questions):
         prefix = decode.read_prefix(work.model, [work.questions[i].ids for i in places])
         for start in range(0, len(places), BATCH):
             batch = [work.questions[i] for i in places[start : start + BATCH]]
@@ -198,17 +192,19 @@ def ours(work: Work, early: bool) -> int:
                 return settled(models.text_of(work.model, tokens), q.prompt.lead, q.item.options)
 
             ids = [q.ids for q in batch]
-            found = decode.generate(work.model, prefix, ids, work.limit, done if early else None)
+            found = decode.generate(
+                work.model, prefix, ids, work.how.max_new_tokens, done if early else None
+            )
             written += sum(len(one.tokens) for one in found)
     return written
 
 
 def likelihood(work: Work) -> int:
-    how = Options(template="plain", method="likelihood")
-    letters = letter_tokens(work.model, work.questions, how)
-    for places in groups(work):
-        prefix = decode.read_prefix(work.model, [work.questions[i].ids for i in places])
-        for q in (work.questions[i] for i in places):
+    letters = letter_tokens(work.model, work.scored, work.how)
+    for places in groups(work.scored):
+        asked = [work.scored[i] for i in places]
+        prefix = decode.read_prefix(work.model, [q.ids for q in asked])
+        for q in asked:
             wanted = [letters[letter] for letter in q.item.options]
             decode.log_probabilities(work.model, prefix, q.ids, wanted)
     return 0
@@ -230,11 +226,10 @@ def table(measured: dict[str, Any]) -> str:
     lines = [
         "# Scoring: CPU seconds a question",
         "",
-        f"CMMLU's medical questions with {options['shots']} solved example before each, plain "
-        f"prompts; up to {options['max_new_tokens']} new tokens. One thread, torch "
+        f"CMMLU's medical questions with {options['shots']} solved example before "
+        f"each; up to {options['max_new_tokens']} new tokens. One thread, torch "
         f"{measured['machine']['torch']}, transformers {measured['machine']['transformers']}. "
-        "`benchmarks/scores.py` says what each way does; the official one was asked the first "
-        f"{options['official']} of the {options['questions']} questions only.",
+        "`benchmarks/scores.py` says what each way does.",
     ]
     for one in measured["parts"]:
         by = {row["way"]: row["cpu_s"] for row in one["rows"]}

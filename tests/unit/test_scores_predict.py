@@ -166,6 +166,46 @@ def test_answers_end_at_any_of_the_models_stop_tokens(model, items, tmp_path):
     assert all(row["stopped"] and row["raw"] == "" for row in rows(tmp_path / "b.jsonl"))
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_side_on_which_a_tokenizer_pads_or_cuts_does_not_matter(model, items, tmp_path, side):
+    import shutil
+
+    other = shutil.copytree(model, tmp_path / "other")
+    config = json.loads((other / "tokenizer_config.json").read_text())
+    config |= {"padding_side": side, "truncation_side": side, "model_max_length": 50}
+    (other / "tokenizer_config.json").write_text(json.dumps(config))
+    predict(model, "tiny", items, tmp_path / "a.jsonl", QUICK)
+    predict(other, "tiny", items, tmp_path / "b.jsonl", QUICK)
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+
+
+def test_endless_and_empty_answers_are_told_apart_and_counted(model, items, tmp_path):
+    """Without an end a model writes to the limit; with every token an end it writes nothing."""
+    import shutil
+
+    other = shutil.copytree(model, tmp_path / "other")
+    for name, ends in (("endless", []), ("empty", list(range(261)))):
+        for file, key in (
+            ("generation_config.json", "eos_token_id"),
+            ("config.json", "eos_token_id"),
+        ):
+            path = other / file
+            path.write_text(json.dumps(json.loads(path.read_text()) | {key: ends or None}))
+        tokenizer = other / "tokenizer_config.json"
+        config = json.loads(tokenizer.read_text()) | {"eos_token": None}
+        tokenizer.write_text(json.dumps(config))
+        out = tmp_path / f"{name}.jsonl"
+        predict(other, "tiny", items, out, replace(QUICK, stop="end", max_new_tokens=9))
+        scores = score(
+            out, items, "tiny", "p", tmp_path / "s.json", tmp_path / "c.csv", tmp_path / "a.jsonl"
+        )
+        assert {key: scores[key] for key in ("endless", "empty")} == {
+            "endless": 10 * (name == "endless"),
+            "empty": 10 * (name == "empty"),
+        }
+        assert scores["unparsed"] >= 10 * (name == "empty")
+
+
 def test_too_long_prompts_are_told_and_not_cut(tmp_path):
     short = tiny_model(tmp_path / "short", longest=400)
     long = question(1, question="很" * 200)

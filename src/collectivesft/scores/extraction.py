@@ -44,8 +44,8 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
            since a model that takes an answer back states another.
         3. A text that begins with option letters ("B", "B. xx", "A、C"), or whose last line is
            nothing else. For a question with several answers each line that begins so adds its
-           letters; for one with a single answer, lines A, B, ... in a row are the question's
-           options written again, and no answer.
+           letters; for one with a single answer, A, B, ... at the beginning of lines or in one
+           line are the question's options written again, and no answer.
         4. A verdict: "B正确", "C选项符合题意", "D is correct".
         5. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
            in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
@@ -100,12 +100,19 @@ def _at_an_end(text: str, letters: frozenset[str], multiple: bool) -> str:
     """Letters at the beginning of the text, or those that are all of its last line."""
     text = text.strip()
     first, last = patterns.LINE.match(text), patterns.LAST_LINE.search(text)
-    own = [m for m in patterns.LINE.finditer(text) if not _is_term(text, m.start(1), m.end(1))]
-    if first and own and own[0].start() == 0 and (multiple or not _restated(own)):
+    own = [m for m in patterns.LINE.finditer(text) if not _is_no_answer(text, m)]
+    echoed = not multiple and (_restated(own) or patterns.RESTATED.match(text))
+    if first and own and own[0].start() == 0 and not echoed:
         runs = [_run_letters(match.group(1), letters) for match in (own if multiple else own[:1])]
         if runs[0]:
             return "".join(runs)
     return _run_letters(last.group(1), letters) if last else ""
+
+
+def _is_no_answer(text: str, line: re.Match) -> bool:
+    """Whether what begins a line is a term, or denied ("A is wrong")."""
+    denied = patterns.DENIED_AFTER.match(text, line.end(1)) is not None
+    return denied or _is_term(text, line.start(1), line.end(1))
 
 
 def _restated(lines: Sequence[re.Match]) -> bool:

@@ -48,13 +48,15 @@ LINE = re.compile(
     rf"(?:^|(?<=;))[ \t>#【\[(]{{0,9}}({_DOTTED}|(?>{_LETTERS}){_AFTER})(?=[\s.。、,:;!)\]】]|$)",
     re.M,
 )
+# The question's options written again in one line, as "A. xx B. xx C. xx".
+RESTATED = re.compile(r"A\s?[.、:][^\n]{1,80}?[\s;,。]B\s?[.、:][^\n]{1,80}?[\s;,。]C\s?[.、:]")
 LAST_LINE = re.compile(rf"\n[ \t>#【\[(]{{0,9}}({_DOTTED}|{_LETTERS})[ \t.。!)\]】]{{0,3}}\Z")
 # "B正确", "A、C两项的说法都是正确的", "D is correct".
 VERDICT = re.compile(
     rf"""(?<![{LATIN}/])({_LETTERS})(?![{LATIN}])
     \s?(?:选?项|[两三四五六]个?选?项)?(?:的?(?:说法|叙述|描述|表述))?
     (?:[是为都均才最也皆]{{0,3}}(?:应该|应|完全)?
-        (?:正确|符合题意|合适|恰当|妥当|成立|对(?=[\s,。、;.!)的]|$))
+        (?:正确|符合题意|合适|恰当|妥当|成立|对(?=[\s,。、;.!)的]|[A-Z][对错]|$))
       |\s?\(?[√✓✔]|\s(?:is|are)\s(?:both\s|all\s)?(?:the\s)?(?:most\s|best\s)?
         (?:correct|right|answers?|best|appropriate))""",
     re.X,
@@ -65,7 +67,7 @@ LIST = re.compile(rf"{_ALONE}(?:[ \t]{{0,3}}[、和与及或&+][ \t]{{0,3}}{_ALO
 # What stands before a letter that is part of a term (维生素C, hepatitis B, type A) or denied.
 TERM_BEFORE = re.compile(
     r"(?:维生素|维他命|肝炎|病毒|因子|蛋白|辅酶|球菌|免疫球蛋白|抗原|受体|排除|否定|除外|除了"
-    r"|不(?:应该|应|能|该|可)?(?:是|为|选择|选|考虑)"
+    r"|[不勿](?:应该|应|能|该|可能|可)?(?:是|为|选择|选|考虑)"
     r"|(?i:vitamins?|hepatitis|types?|groups?|influenza|class|grade|stage|factor|protein|not))"
     r"(?:选项)?\s*$"
 )

@@ -101,12 +101,15 @@ def _groups(
 ) -> list[list[int]]:
     """Indexes of questions that fit, by what they begin with, longest prompts first.
 
-    With solved examples, questions of one sub-category begin alike; without, all do.
+    Questions of one sub-category begin alike: with their exam's name, after their examples. What
+    they share is read once. Answers without examples are written in batches of all questions all
+    the same: full batches save more than a short beginning does.
     """
+    apart = bool(options.shots) or options.method == "likelihood"
     groups: dict[tuple[str, str] | None, list[int]] = {}
     for index, q in enumerate(questions):
         if models.fits(model, len(q.ids), room(options)):
-            key = (q.item.category, q.item.subcategory) if options.shots else None
+            key = (q.item.category, q.item.subcategory) if apart else None
             groups.setdefault(key, []).append(index)
     for group in groups.values():
         group.sort(key=lambda i: -len(questions[i].ids))
