@@ -79,12 +79,13 @@ rule sft_train:
         gpu=gpus,
     params:
         checkpoints=f"{SFT}/{{experiment}}/checkpoints",
+        costs=f"{LOGS}/3_sft/{{experiment}}/training-costs.json",
         threads=config["threads"],
         launch=launch,
     shell:
         "python -m {params.launch}collectivesft sft train --tokens {input.tokens} --base {input.base}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
-        " --out {output.weights} --threads {params.threads} 2> {log}"
+        " --out {output.weights} --costs {params.costs} --threads {params.threads} 2> {log}"
 
 
 rule sft_merge:
