@@ -46,6 +46,8 @@ MODEL = {
     "max_position_embeddings": 4096,
     "tie_word_embeddings": False,
 }
+# For the losses alone, which cost little to compare.
+SMALL = {"hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 2}
 PIECES = r"[bcdfghklmnprst](?:an|er|[aeiou])|[\s\S]"
 MARKS = "user assistant system \n"
 
@@ -63,7 +65,7 @@ def conversations(count: int) -> list[list[tuple[str, str]]]:
     return found
 
 
-def write_base(folder: Path, texts: list[str]) -> None:
+def write_base(folder: Path, texts: list[str], changes: dict[str, int]) -> None:
     """The random model, with a tokenizer of signs and syllables that writes all of the texts."""
     import torch
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
@@ -83,14 +85,14 @@ def write_base(folder: Path, texts: list[str]) -> None:
         eos_token="<|im_end|>",
         additional_special_tokens=special[2:],
     )
-    config = AutoConfig.for_model(**MODEL, vocab_size=len(words), bos_token_id=None)
+    config = AutoConfig.for_model(**(MODEL | changes), vocab_size=len(words), bos_token_id=None)
     torch.manual_seed(0)
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     write_json(folder / "base.json", {"chat_template": "chatml", "lora_targets": None})
 
 
-def prepare(folder: Path, examples: int) -> dict[str, Any]:
+def prepare(folder: Path, examples: int, changes: dict[str, int]) -> dict[str, Any]:
     """Everything that the ways read; the facts of the examples.
 
     Peers read the examples in the order of this package's plan, so that padded batches and its
@@ -101,7 +103,7 @@ def prepare(folder: Path, examples: int) -> dict[str, Any]:
 
     talks = conversations(examples)
     folder.mkdir(parents=True)
-    write_base(folder / "base", [MARKS, *(text for talk in talks for _, text in talk)])
+    write_base(folder / "base", [MARKS, *(text for talk in talks for _, text in talk)], changes)
     training = {
         "learning_rate": RATE, "schedule": "constant", "warmup_ratio": 0.0, "epochs": 1,
         "examples_per_step": BATCH, "tokens_per_batch": 2048, "cutoff": CUTOFF,
@@ -216,6 +218,9 @@ def table(facts: dict, rows: list[dict]) -> str:
             f"| {row['way']} | {row['tokens_per_s']:.0f} | {ratio} | {seconds} "
             f"| {row['peak_mb']:,} | {row['mean_loss']:.4f} | {row['losses'][-1]:.4f} |"
         )
+    lines += ["", "Loss of each step:", ""]
+    for row in rows:
+        lines.append(f"- {row['way']}: {', '.join(f'{loss:.4f}' for loss in row['losses'])}")
     return "\n".join([*lines, ""])
 
 
@@ -246,9 +251,10 @@ def main() -> None:
     parser.add_argument("--llamafactory", help="Python interpreter that has it")
     parser.add_argument("--examples", type=int, default=96)
     parser.add_argument("--repetitions", type=int, default=2)
+    parser.add_argument("--small", action="store_true", help="small model: compares losses")
     parser.add_argument("--way", action="append", choices=WAYS, help="of all ways only this")
     options = parser.parse_args()
-    facts = prepare(options.work, options.examples)
+    facts = prepare(options.work, options.examples, SMALL if options.small else {})
     from collectivesft.sft.base import count_parameters
 
     facts |= {"parameters": count_parameters(options.work / "base"), "machine": machine()}
@@ -269,9 +275,9 @@ def main() -> None:
             print(number, way, f"{runs[-1]['cpu_s']:.1f} CPU s", file=sys.stderr)
         rows = summary(facts, runs)
         print(table(facts, rows))
-        if not options.way:
-            write_json(HERE / "results/sft.json", {"facts": facts, "rows": rows})
-            write_text(HERE / "results/sft.md", table(facts, rows))
+        name = "sft_losses" if options.small else "sft"
+        write_json(HERE / f"results/{name}.json", {"facts": facts, "rows": rows})
+        write_text(HERE / f"results/{name}.md", table(facts, rows))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Packed examples do not see each other, and the loss is that of examples on their own."""
 
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -243,3 +244,52 @@ def test_models_that_make_their_own_attention_are_known():
     assert attention.supported(GPT2Config())
     assert not attention.supported(CpmAntConfig())
     assert not attention.supported(PanguConfig())
+
+
+def stand_in(query, key, value, starts, starts_k, longest, longest_k, *, scale, window_size,
+             enable_gqa):  # fmt: skip
+    """torch's ``varlen_attn`` by its documentation, in plain torch."""
+    import torch
+
+    assert starts is starts_k and longest == longest_k == int(starts.diff().max())
+    assert enable_gqa == (query.shape[1] != key.shape[1]) and starts.dtype == torch.int32
+    repeat, rows = query.shape[1] // key.shape[1], []
+    for start, end in pairwise(starts.tolist()):
+        q, k, v = (each[start:end].transpose(0, 1) for each in (query, key, value))
+        k, v = (each.repeat_interleave(repeat, dim=0) for each in (k, v))
+        back = torch.arange(end - start)[:, None] - torch.arange(end - start)[None]
+        left, right = window_size
+        seen = (back >= -right) & ((back <= left) | torch.tensor(left < 0))
+        scores = (q @ k.transpose(1, 2) * scale).masked_fill(~seen, -torch.inf)
+        rows.append((scores.softmax(-1) @ v).transpose(0, 1))
+    return torch.cat(rows)
+
+
+@pytest.mark.parametrize("window", [None, 3])
+@pytest.mark.parametrize("key_heads", [4, 2])
+def test_a_gpus_kernel_is_called_as_its_documentation_says(monkeypatch, window, key_heads):
+    """The kernel itself needs a GPU; here stands another with its names, shapes and meaning."""
+    import inspect
+
+    import torch
+    from torch.nn.attention import varlen
+
+    real = inspect.signature(varlen.varlen_attn)
+
+    def called(*given, **named):
+        real.bind(*given, **named)  # an argument that torch does not know is an error
+        return stand_in(*given, **named)
+
+    monkeypatch.setattr(varlen, "varlen_attn", called)
+    torch.manual_seed(0)
+    query = torch.randn(1, 4, 17, 8)
+    key, value = torch.randn(1, key_heads, 17, 8), torch.randn(1, key_heads, 17, 8)
+    bounds, found = torch.tensor([0, 5, 6, 17], dtype=torch.int32), []
+    for flash in (False, True):
+        monkeypatch.setattr(attention, "_has_flash", lambda query, flash=flash: flash)
+        out, _ = attention.packed_attention(
+            None, query, key, value, scaling=0.3, sliding_window=window,
+            cu_seq_lens_q=bounds, max_length_q=11,
+        )  # fmt: skip
+        found.append(out)
+    torch.testing.assert_close(found[0], found[1])

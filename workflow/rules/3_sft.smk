@@ -83,6 +83,7 @@ rule sft_train:
         mpi=several_nodes("srun"),  # the command calls srun itself
     params:
         checkpoints=f"{SFT}/{{experiment}}/checkpoints",
+        costs=f"{LOGS}/3_sft/{{experiment}}/training-costs.json",
         threads=config["threads"],
         launch=launch,
     # exec: a scheduler's request to stop reaches every process of a job. A shell in between would
@@ -90,7 +91,7 @@ rule sft_train:
     shell:
         "exec {params.launch} collectivesft sft train --tokens {input.tokens} --base {input.base}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
-        " --out {output.weights} --threads {params.threads} 2> {log}"
+        " --out {output.weights} --costs {params.costs} --threads {params.threads} 2> {log}"
 
 
 rule sft_merge:

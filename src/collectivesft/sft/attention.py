@@ -66,13 +66,23 @@ def packed_attention(
     if other.get("softcap") is not None:
         raise ValueError("packed attention has no softcap")
     window = sliding_window if sliding_window and sliding_window < max_length_q else None
-    if query.is_cuda and not dropout and query.dtype.itemsize == 2:
+    if not dropout and _has_flash(query):
         return _flash(query, key, value, cu_seq_lens_q, max_length_q, scaling, window), None
     bounds = cu_seq_lens_q.tolist()
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
         key, value = (each.repeat_interleave(groups, dim=1) for each in (key, value))
     return _each(query, key, value, bounds, scaling, dropout, window), None
+
+
+def _has_flash(query: "torch.Tensor") -> bool:
+    """Whether torch's variable-length kernel takes it: 16 bits, Ampere or later, a size it has."""
+    if not query.is_cuda or query.dtype.itemsize != 2:
+        return False
+    import torch
+
+    size = query.shape[-1]
+    return torch.cuda.get_device_capability(query.device) >= (8, 0) and not size % 8 and size <= 256
 
 
 def _flash(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collectivesft.errors import InputError
+from collectivesft.sft.fused import PIECE
 from collectivesft.sft.recipe import Lora, ModelRecipe, Shape, Training
 
 GIB = 1 << 30
@@ -132,9 +133,11 @@ def activations(shape: Shape, training: Training) -> dict[str, float]:
         inside = shape.layers * between * tokens * shape.hidden + layer
     else:
         inside = shape.layers * layer
-    # Logits in the precision of the pass, in float32, and their gradient; of every token at most.
-    logits = tokens * shape.vocabulary * (width + 4 + 4)
-    return {"activations": inside, "logits": logits}
+    # The loss is computed piece by piece (sft.fused): logits in the precision of the pass, in
+    # float32 with as much to add them up, and their gradient; then that of the output layer.
+    piece = min(tokens * shape.vocabulary, PIECE) * (width + 4 + 4 + width)
+    matrix = shape.vocabulary * shape.hidden if training.method == "full" else 0
+    return {"activations": inside, "logits": piece + (4 + width) * matrix}
 
 
 def flops_per_token(
