@@ -15,11 +15,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import data
 import pyarrow.parquet as pq
+
+from collectivesft.files import write_json
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"
@@ -79,28 +81,46 @@ def _resident(pid: int) -> int:
 
 
 def curate(size: int, folder: Path, threads: int) -> dict:
-    """Make rows, run every step on them, and look for what was planted."""
+    """Make rows, run every step on them, and look for what was planted.
+
+    What was measured before a kill stays in the folder and is not measured again.
+    """
     if not (folder / "planted.jsonl").exists():
         data.make(folder, size)
-    rows, steps = sum(data.counts(size).values()), {}
-    steps["read"] = total(read(name, folder) for name in data.SHAPES)
-    steps["clean"] = total(clean(name, folder, threads) for name in data.SHAPES)
-    names = [option for n in data.SHAPES for option in ("--examples", folder / f"{n}.clean")]
+    measured = folder / "steps.json"
+    steps = json.loads(measured.read_bytes()) if measured.exists() else {}
+    rows = sum(data.counts(size).values())
+    for name, work in work_of(folder, threads).items():
+        if name not in steps:
+            steps[name] = step = work()
+            step["rows_per_s"] = rows / step["wall_s"]
+            step["rows_per_cpu_s"] = rows / step["cpu_s"]
+            write_json(measured, steps)
+    # Sorted by name in the file, in their order here.
+    steps = {name: steps[name] for name in work_of(folder, threads)}
+    return {"rows": rows, "threads": threads, "steps": steps, "found": found(folder)}
+
+
+def work_of(folder: Path, threads: int) -> dict[str, Callable[[], dict[str, float]]]:
+    """The steps in their order."""
+    cleaned = [part for n in data.SHAPES for part in ("--examples", folder / f"{n}.clean")]
     more = ("--threads", threads)
-    steps["dedup"] = run("dedup", *names, *outputs(folder, "dedup"), *more)
     source = ("--examples", folder / "dedup", "--items", folder / "items.jsonl")
     report = ("--report", folder / "report.json")
-    steps["decontaminate"] = run(
-        "decontaminate", *source, *outputs(folder, "clear"), *report, *more
-    )
     (folder / "recipe.yaml").write_text("mixture: {}\n")
     mixed = ("--recipe", folder / "recipe.yaml", "--out", folder / "train")
     mixed += ("--validation", folder / "validation", "--ledger", folder / "mix.json")
-    steps["mix"] = run("mix", "--examples", folder / "clear", *mixed, "--stats", folder / "stats")
-    for step in steps.values():
-        step["rows_per_s"] = rows / step["wall_s"]
-        step["rows_per_cpu_s"] = rows / step["cpu_s"]
-    return {"rows": rows, "threads": threads, "steps": steps, "found": found(folder)}
+    return {
+        "read": lambda: total(read(name, folder) for name in data.SHAPES),
+        "clean": lambda: total(clean(name, folder, threads) for name in data.SHAPES),
+        "dedup": lambda: run("dedup", *cleaned, *outputs(folder, "dedup"), *more),
+        "decontaminate": lambda: run(
+            "decontaminate", *source, *outputs(folder, "clear"), *report, *more
+        ),
+        "mix": lambda: run(
+            "mix", "--examples", folder / "clear", *mixed, "--stats", folder / "stats"
+        ),
+    }
 
 
 def read(name: str, folder: Path) -> dict[str, float]:

@@ -193,7 +193,7 @@ class TestStepLedger:
 
 
 def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
-    join(good(tmp_path), tmp_path)
+    book = join(good(tmp_path), tmp_path)
     part = {"dataset": "cmb", "examples": 75, "style_counts": {"mcqa": 75}}
     other = {"dataset": "medqa", "examples": 9, "style_counts": {"mcqa": 9}}
     bits = {"datasets": 0.4, "styles": 0.0, "languages": 0.4}
@@ -218,6 +218,8 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     assert "1.0% of 1-grams, 25.0% of 2-grams of characters are distinct" in text
     assert "- CMB-train: `该问题源自{exam_type}，面向{exam_class}中的{exam_subject}。⏎⏎{qu" in text
     assert "- MedQA, Mainland: `这是国家医学委员会考试的题目。⏎⏎" in text
+    searched = book["datasets"]["cmb"]["decontaminate"]["rows_in"]
+    assert f"| cmb | {searched:,} | 1 | {1 / searched:.2%} |" in text
     assert "- mobile number: 0 rows" in text and "Names of people are not recognised." in text
     assert "left out" not in text.lower()
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import shutil
 import subprocess
 import tempfile
@@ -262,3 +263,17 @@ class TestFullDisk:
 def test_exam_facts_survive(tmp_path):
     example = exam("a:1", "题", {"A": "甲", "B": "乙"}, "A")
     assert list(read_examples(save(tmp_path / "a.parquet", [example]))) == [example]
+
+
+def test_memory_does_not_grow_with_the_row_groups(tmp_path, monkeypatch):
+    """Arrow keeps what it read of all row groups that one call asks for."""
+    monkeypatch.setattr(store, "GROUP", 64)
+    generator = random.Random(7)
+    rows = [qa(f"a:{n}", generator.randbytes(8000).hex()) for n in range(64 * 30)]
+    path = save(tmp_path / "in.parquet", rows)
+    del rows
+    before, most = pa.total_allocated_bytes(), 0
+    for batch in store.read_batches(path):
+        del batch
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert most < 6 * 64 * 16_000, "of 30 row groups a few at most"

@@ -33,7 +33,7 @@ def card(ledger: dict[str, Any], mixture: dict[str, Any], contamination: dict[st
         "## Dropped rows",
         _dropped(ledger),
         "## Overlap with benchmarks",
-        _contamination(contamination),
+        _contamination(ledger, contamination),
         "## Notes on the sets",
         _notes(ledger),
     ]
@@ -120,14 +120,21 @@ def _dropped(ledger: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _contamination(report: dict[str, Any]) -> str:
+def _contamination(ledger: dict[str, Any], report: dict[str, Any]) -> str:
+    """What was found, and in which share of each set's examples: what would leak otherwise."""
     done = "They were removed." if report["dropped"] else "They were left in, on purpose."
     lines = [
         f"Of {report['items']:,} benchmark items {report['items_found']:,} were found in "
         f"{report['examples_found']:,} examples (at least {report['threshold']:.0%} of an item's "
         f"{report['ngram']}-grams of characters or words). {done}"
     ]
-    lines += [f"- {name}: {count:,}" for name, count in report["examples_by_dataset"].items()]
+    found = report["examples_by_dataset"]
+    if not found:
+        return lines[0]
+    lines += ["", "| set | examples searched | with an item | share |", "|---|---:|---:|---:|"]
+    for name, count in found.items():
+        searched = ledger["datasets"][name]["decontaminate"]["rows_in"]
+        lines.append(f"| {name} | {searched:,} | {count:,} | {count / searched:.2%} |")
     return "\n".join(lines)
 
 

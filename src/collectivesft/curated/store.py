@@ -175,8 +175,9 @@ def read_batches(
     with _readable(path), pq.ParquetFile(path) as file:
         if not file.schema_arrow.equals(arrow_schema()):
             raise InputError(path, "not a table of examples (other columns)", _REMEDY)
-        groups = None if group is None else [group]
-        yield from file.iter_batches(BATCH, row_groups=groups, columns=columns, use_threads=False)
+        # One by one: Arrow keeps what it read of all row groups that one call asks for.
+        for i in range(file.num_row_groups) if group is None else [group]:
+            yield from file.iter_batches(BATCH, row_groups=[i], columns=columns, use_threads=False)
 
 
 @contextmanager

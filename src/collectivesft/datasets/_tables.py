@@ -10,6 +10,7 @@ from collectivesft.raw.archive import Part
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 BATCH = 1024
 SAMPLE = 1 << 16
@@ -173,12 +174,18 @@ def parquet_rows(
                 problem = f"no column {', '.join(missing)}; there is {', '.join(names)}"
                 raise InputError(part.label, problem, REMEDY)
             wanted = [name for name in (*columns, *optional) if name in names]
-            for batch in file.iter_batches(BATCH, columns=wanted):
-                for value in batch.to_pylist():
-                    number += 1
-                    yield Row(part, number, value)
+            for value in _values(file, wanted):
+                number += 1
+                yield Row(part, number, value)
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         if getattr(error, "errno", None):
             raise  # the disk or a permission, not the content
         problem = f"not readable as Parquet ({str(error).splitlines()[0]})"
         raise InputError(part.label, problem, REMEDY, row=number + 1) from error
+
+
+def _values(file: "pq.ParquetFile", columns: list[str]) -> Iterator[dict]:
+    """Rows of one row group after the other: Arrow keeps all that one call asks for."""
+    for group in range(file.num_row_groups):
+        for batch in file.iter_batches(BATCH, row_groups=[group], columns=columns):
+            yield from batch.to_pylist()
