@@ -32,6 +32,7 @@ localrules:
     paper_build,
     publish,
     publish_data,
+    publish_dry_run,
     hub_publish,
     hub_push_data,
 

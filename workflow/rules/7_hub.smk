@@ -155,6 +155,41 @@ rule hub_publish:
         " --receipt {output.receipt} 2> {log}"
 
 
+# What a push would change, on standard output; it only reads.
+rule publish_dry_run:
+    input:
+        model=f"{SFT}/{HEADLINE}/model",
+        card=f"{HUB}/{HEADLINE}/README.md",
+        manifest=f"{HUB}/{HEADLINE}/manifest.json",
+        files=f"{HUB}/{HEADLINE}/files",
+        measurements=f"{HUB}/{HEADLINE}/measurements.json",
+        crate=f"{HUB}/{HEADLINE}/ro-crate-metadata.json",
+        workflow="Snakefile",
+        code=code("hub/publish.py"),
+    log:
+        f"{LOGS}/7_hub/publish-dry-run.log",
+    benchmark:
+        f"{LOGS}/7_hub/publish-dry-run.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        repo=config["hub"]["repo_id"],
+        tag=config["hub"]["tag"],
+        private="--private" if config["hub"]["private"] else "--public",
+    shell:
+        "python -m collectivesft hub push --repo {params.repo} --tag {params.tag} {params.private}"
+        " --model {input.model} --card {input.card} --manifest {input.manifest}"
+        " --files {input.files} --extra {input.measurements} --extra {input.crate}"
+        " --extra {input.workflow}"
+        " --dry-run 2> {log}"
+
+
 rule hub_verify:
     input:
         receipt=f"{HUB}/{HEADLINE}/published.json",
