@@ -2,12 +2,6 @@
 # explicit target (`make publish-demo`, or `snakemake publish` with a token for the real Hub).
 
 
-# Push, fetch back, compare: snakemake publish --config hub='{repo_id: me/model}'
-rule publish:
-    input:
-        f"{HUB}/{HEADLINE}/verified.json",
-
-
 rule hub_answer:
     input:
         model=f"{SFT}/{{experiment}}/model",
@@ -155,41 +149,6 @@ rule hub_publish:
         " --receipt {output.receipt} 2> {log}"
 
 
-# What a push would change, on standard output; it only reads.
-rule publish_dry_run:
-    input:
-        model=f"{SFT}/{HEADLINE}/model",
-        card=f"{HUB}/{HEADLINE}/README.md",
-        manifest=f"{HUB}/{HEADLINE}/manifest.json",
-        files=f"{HUB}/{HEADLINE}/files",
-        measurements=f"{HUB}/{HEADLINE}/measurements.json",
-        crate=f"{HUB}/{HEADLINE}/ro-crate-metadata.json",
-        workflow="Snakefile",
-        code=code("hub/publish.py"),
-    log:
-        f"{LOGS}/7_hub/publish-dry-run.log",
-    benchmark:
-        f"{LOGS}/7_hub/publish-dry-run.benchmark.tsv"
-    conda:
-        "../../envs/model-cpu.yaml"
-    container:
-        image("model-cpu")
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=240,
-    params:
-        repo=config["hub"]["repo_id"],
-        tag=config["hub"]["tag"],
-        private="--private" if config["hub"]["private"] else "--public",
-    shell:
-        "python -m collectivesft hub push --repo {params.repo} --tag {params.tag} {params.private}"
-        " --model {input.model} --card {input.card} --manifest {input.manifest}"
-        " --files {input.files} --extra {input.measurements} --extra {input.crate}"
-        " --extra {input.workflow}"
-        " --dry-run 2> {log}"
-
-
 rule hub_verify:
     input:
         receipt=f"{HUB}/{HEADLINE}/published.json",
@@ -215,12 +174,6 @@ rule hub_verify:
     shell:
         "python -m collectivesft hub verify {params.version} --receipt {input.receipt}"
         " --manifest {input.manifest} --report {output.report} {params.base} 2> {log}"
-
-
-# The mixture's rows that may be passed on, as a dataset repository: snakemake publish_data
-rule publish_data:
-    input:
-        f"{HUB}/{HEADLINE}/published-data.json",
 
 
 rule hub_data:

@@ -17,7 +17,10 @@ class _Strict(BaseModel):
 
 
 class Statistic(_Strict):
-    """Which number of a run: raw rows of a set, a score in per cent, or a gain in points."""
+    """Which number of a run: raw rows of a set, a score in per cent, or a gain in points.
+
+    ``items``: how many items the score must be of.
+    """
 
     kind: Literal["rows", "score", "gain"]
     dataset: str | None = None
@@ -26,6 +29,7 @@ class Statistic(_Strict):
     benchmark: str | None = None
     protocol: str | None = None
     category: str | None = None
+    items: int | None = None
 
 
 class Claim(_Strict):
@@ -142,8 +146,8 @@ def _score(asked: Statistic, model: str, results: Results) -> tuple[float | None
             row["benchmark"],
             row["protocol"],
         ):
-            if row.get("limit"):
-                return None, f"answered {row['items']} items only, not the whole benchmark"
+            if asked.items is not None and row["items"] != asked.items:
+                return None, f"answered {row['items']:,} items, the claim is about {asked.items:,}"
             parts = {entry["category"]: entry["value"] for entry in row["categories"]}
             value = parts.get(asked.category) if asked.category else row["macro"]["value"]
             return (None, "no such category") if value is None else (100 * value, "")
