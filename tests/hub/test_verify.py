@@ -277,3 +277,14 @@ def test_the_default_model_is_what_the_configuration_publishes():
 
     hub = yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))["hub"]
     assert "{repo_id}@{tag}".format(**hub) == ask.MODEL
+
+
+def test_a_download_cut_in_the_middle_goes_on(hub, published):
+    hub.fault("GET", r"/resolve/.*/model\.safetensors", times=2, cut="middle")
+    assert check(published)["note"] == "as recorded"
+    assert hub.faults == []
+
+
+def test_a_download_cut_each_time_is_one_message(hub, published):
+    hub.fault("GET", r"/resolve/.*/model\.safetensors", times=99, cut="middle")
+    assert refused(published).startswith("demo/model@v1: download: ")

@@ -1,15 +1,19 @@
 """Validate a crate against Workflow Run Crate without the internet; run by .venv-roc's Python.
 
 The JSON-LD context that a crate names is on the web. The library rocrate brings one (1.3, which
-holds the terms of 1.1); it is handed to the validator in its place. Nothing else is answered.
+holds the terms of 1.1; what it names otherwise is set back); it is handed to the validator in its
+place. Nothing else is answered.
 """
 
+import json
 import sys
 from importlib import resources
 
 import requests
 
-CONTEXT = resources.files("rocrate").joinpath("data/ro-crate.jsonld").read_bytes()
+CONTENT = json.loads(resources.files("rocrate").joinpath("data/ro-crate.jsonld").read_bytes())
+CONTENT["@context"] |= {"ComputationalWorkflow": "https://bioschemas.org/ComputationalWorkflow"}
+CONTEXT = json.dumps(CONTENT).encode()
 ADDRESS = "https://w3id.org/ro/crate/1.1/context"
 
 
