@@ -20,8 +20,11 @@ rule hub_answer:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        threads=config["threads"],
     shell:
-        "python -m collectivesft hub answer --model {input.model} --out {output.answer} 2> {log}"
+        "python -m collectivesft hub answer --model {input.model} --out {output.answer}"
+        " --threads {params.threads} 2> {log}"
 
 
 rule hub_release:

@@ -20,6 +20,7 @@ def _stage() -> None:
 def answer(
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    threads: Annotated[int | None, typer.Option(help="CPU threads; part of the result.")] = None,
 ) -> None:
     """Record the model's answer to the fixed question, to be compared after a download.
 
@@ -27,7 +28,7 @@ def answer(
     """
     from collectivesft.hub.answer import record
 
-    record(model, out)
+    record(model, out, threads=threads)
 
 
 @app.command()
