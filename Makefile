@@ -6,7 +6,7 @@ CONFIG ?= config/demo.yaml
 RUN := workflow/run
 SIZE ?= 100000
 
-.PHONY: help demo real publish-demo raw-lock test test-all lint format lock containers check bundle bench clean
+.PHONY: help demo real publish-demo verify release raw-lock test test-all lint format lock containers check bundle bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,12 @@ real: $(VENV) ## the same flow on real files in the folder COLLECTIVESFT_REAL_DA
 
 publish-demo: $(VENV) ## push the demo's model to a Hub on this machine, fetch it back, verify and use it
 	@workflow/publish-demo
+
+verify: $(VENV) ## compare a run with its manifest, a published one (PUBLISHED=owner/name@tag) and the paper's claims
+	@workflow/verify $(CONFIG) $(PUBLISHED)
+
+release: $(VENV) ## write VERSION everywhere, with release notes; then workflow/release --archive
+	@.venv/bin/python workflow/release $(VERSION)
 
 RAW := results/paper/1_raw
 raw-lock: $(VENV) ## record size and sha256 of the first real downloads (RAW=results/<run>/1_raw, ARGS="--accept datasets/<name>")

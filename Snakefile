@@ -50,3 +50,15 @@ rule all:
         expand(f"{CURATED}/mixtures/{{experiment}}/data-card.md", experiment=EXPERIMENTS),
         expand(f"{CURATED}/mixtures/{{experiment}}/croissant.json", experiment=EXPERIMENTS),
         f"{HUB}/{HEADLINE}/README.md",
+
+
+# Push the model, fetch it back, compare: snakemake publish --config hub='{repo_id: me/model}'
+rule publish:
+    input:
+        f"{HUB}/{HEADLINE}/verified.json",
+
+
+# The same for what may be passed on of the mixture: a dataset repository beside the model's.
+rule publish_data:
+    input:
+        f"{HUB}/{HEADLINE}/published-data.json",

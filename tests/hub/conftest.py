@@ -30,7 +30,7 @@ class Fault:
         method, path: of the request, the path as a regular expression.
         status: answered in place of the server's own answer.
         cut: the connection breaks ``before`` the server has read the request's body, or ``after``
-            it has done what was asked.
+            it has done what was asked, or in the ``middle`` of the answer's body.
         stall: the request waits for ``release``; ``reached`` says that it does. With cut ``after``
             it is done first, and only the answer waits.
         flip: the answer's body has its size, but other bytes.
@@ -123,12 +123,23 @@ async def _go_wrong(fault: Fault, inner, scope, receive, send) -> None:
         body = bytes(byte ^ 1 for byte in message.get("body", b""))
         await send(message | ({"body": body} if "body" in message else {}))
 
+    async def half(message) -> None:
+        body = message.get("body", b"")
+        await send(
+            message | {"body": body[: len(body) // 2], "more_body": True} if body else message
+        )
+        if body:
+            await asyncio.sleep(0.01)  # so that what was sent leaves the buffer first
+            connection.abort()
+
     if fault.stall and fault.cut == "after":
         await inner(scope, receive, swallow)
         fault.reached.set()
         while not fault.release.is_set():
             await asyncio.sleep(0.005)
         connection.abort()
+    elif fault.cut == "middle":
+        await inner(scope | {"extensions": {}}, receive, half)
     elif fault.flip:
         await inner(scope | {"extensions": {}}, receive, flipped)
     elif fault.stall:

@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from huggingface_hub import ModelCard
 from typer.testing import CliRunner
 
+from collectivesft.errors import UserError
 from collectivesft.files import read_json, sha256
 from collectivesft.hub.cli import app
 from collectivesft.hub.release import Inputs, release
@@ -131,10 +133,20 @@ class Folder:
         raw = (self.root / "raw-medqa.json",)
         return Inputs(model=self.model, scores=scores, raw=raw, **paths)
 
-    def release(self, demo: bool = False) -> "Folder":
+    def release(self, demo: bool = False, more: dict | None = None, **options) -> "Folder":
         names = (self.root / "README.md", self.root / "manifest.json")
-        release("paper", "me/Model-7B", demo, "mine", self.inputs, *names)
+        inputs = replace(self.inputs, **(more or {}))
+        release("paper", "me/Model-7B", demo, "mine", inputs, *names, **options)
         return self
+
+    def adapter(self) -> Path:
+        """What a training with LoRA writes."""
+        out = self.root / "trained"
+        out.mkdir()
+        (out / "adapter_model.safetensors").write_bytes(b"adapter")
+        settings = {"r": 3, "base_model_name_or_path": "/here/models/base"}
+        (out / "adapter_config.json").write_text(json.dumps(settings))
+        return out
 
     @property
     def text(self) -> str:
@@ -242,8 +254,89 @@ class TestCard:
     def test_question_names_the_repository(self, folder):
         assert 'pipeline("text-generation", "me/Model-7B", revision=' in folder().release().text
 
+    def test_intervals_stand_in_the_model_index(self, folder):
+        results = folder().release().card.data.eval_results
+        macro = next(r for r in results if "macro" in r.metric_name)
+        assert macro.metric_args == {"confidence": 0.95, "low": 0.0, "high": 100.0}
+
+    def test_the_answer_keys_date_is_named(self, folder):
+        made = folder()
+        row = made.scores["mine-answer.json"] | {"key": {"sha256": "0", "date": "2024-02-21"}}
+        (made.root / "mine-answer.json").write_text(json.dumps(row))
+        results = made.release().card.data.eval_results
+        assert "cmb (answer, 8 items, key of 2024-02-21)" in {r.dataset_name for r in results}
+
+    def test_costs_are_those_measured_or_said_not_to_be(self, folder, tmp_path):
+        assert "emissions of the training were not measured" in folder().release().text
+        (tmp_path / "costs.json").write_text('{"energy_kwh": 1.5, "gpus": ["none of this"]}')
+        made = folder("two").release(more={"costs": tmp_path / "costs.json"})
+        assert "| energy kwh | 1.5 |" in made.text and "none of this" not in made.text
+
+    def test_every_way_to_run_it_is_pinned_to_the_version(self, folder):
+        text = folder().release(tag="v3").text
+        for line in ("collectivesft hub verify me/Model-7B@v3", "--model me/Model-7B@v3",
+                     'revision="v3"', "vllm serve me/Model-7B --revision v3"):  # fmt: skip
+            assert line in text
+        assert "Not medical advice" in text
+
+
+class TestFiles:
+    def test_scores_lie_beside_the_manifest(self, folder):
+        made = folder()
+        made.release(files=made.root / "files")
+        names = {f"scores/{row['model']}.{name}" for name, row in made.scores.items()}
+        listed = made.manifest["files"]
+        assert set(listed) == names | {"scores/table.csv", "README.md"}
+        for name in names:
+            assert sha256(made.root / "files" / name) == listed[name]["sha256"]
+
+    @pytest.mark.parametrize("weights", ["adapter", "both"])
+    def test_an_adapter_names_its_base_on_the_hub(self, folder, weights):
+        made = folder()
+        more = {"trained": made.adapter()}
+        made.release(files=made.root / "files", weights=weights, more=more)
+        assert {"adapter/adapter_config.json", "adapter/adapter_model.safetensors"} <= set(
+            made.manifest["files"]
+        )
+        settings = read_json(made.root / "files/adapter/adapter_config.json")
+        assert settings["base_model_name_or_path"] == "org/base-7b"
+        assert (settings["revision"], settings["r"]) == ("0" * 40, 3)
+        whole = "model.safetensors" in made.manifest["model"]["files"]
+        assert whole is (weights == "both")
+        assert ("holds a LoRA adapter" in made.text) is (weights == "adapter")
+
+    def test_an_adapter_that_is_not_there_is_one_message(self, folder):
+        with pytest.raises(UserError, match="no adapter there"):
+            made = folder()
+            made.release(files=made.root / "files", weights="both")
+        assert not (made.root / "manifest.json").exists()
+
+    @pytest.mark.parametrize("weights", ["merged", "adapter", "both"])
+    def test_each_form_is_published_whole(self, hub, folder, weights):
+        from collectivesft.hub.publish import publish
+
+        made = folder()
+        more = {"trained": made.adapter()}
+        made.release(files=made.root / "files", weights=weights, more=more)
+        paths = (made.model, made.root / "README.md", made.root / "manifest.json")
+        publish("me/Model-7B", "v1", True, *paths, None)
+        names = set(hub.files("v1", "me/Model-7B"))
+        listed = made.manifest["model"]["files"] | made.manifest["files"]
+        assert names == set(listed) | {"manifest.json"}
+        assert ("model.safetensors" in names) is (weights != "adapter")
+        assert ("adapter/adapter_model.safetensors" in names) is (weights != "merged")
+
 
 class TestManifest:
+    def test_every_result_has_its_digest(self, folder):
+        made = folder().release(settings={"run": "paper"})
+        results, root = made.manifest["results"], made.root
+        assert results["ledger"] == sha256(root / "ledger.json")
+        assert results["raw/datasets/medqa"] == sha256(root / "raw-medqa.json")
+        assert results["scores/mine.mine-answer.json"] == sha256(root / "mine-answer.json")
+        assert made.manifest["config"] == {"run": "paper"}
+        assert len(made.manifest["package"]["code_sha256"]) == 64
+
     def test_model_files_with_size_and_digest(self, folder):
         made = folder().release()
         wanted = {

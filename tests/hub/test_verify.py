@@ -27,6 +27,18 @@ def published(hub, release, monkeypatch):
     return release
 
 
+def tiny_model(folder: Path) -> None:
+    """A Llama of a few kB with random weights, a tokenizer of bytes and a chat template."""
+    from collectivesft.sft.chat import plain_template
+    from collectivesft.sft.random_model import byte_tokenizer, write_random_model
+
+    tiny = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
+    write_random_model({**tiny, "model_type": "llama", "num_hidden_layers": 1}, folder)
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = plain_template("chatml")
+    tokenizer.save_pretrained(folder)
+
+
 def check(release) -> dict:
     report = release.folder / "verified.json"
     return verify(f"{release.repo}@v1", release.paths["manifest"], release.receipt, report)
@@ -158,18 +170,11 @@ def test_an_error_that_stays_is_one_message(hub, published, method, path, what):
 
 
 def test_published_fetched_and_asked_with_a_real_model(release, tmp_path):
-    """The command lines in processes of their own, beside `hub loopback`."""
-    from collectivesft.sft.chat import plain_template
-    from collectivesft.sft.random_model import byte_tokenizer, write_random_model
-
+    """The command lines in a process of their own, beside `hub loopback`."""
     model = release.paths["model"]
     for path in model.iterdir():
         path.unlink()
-    tiny = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
-    write_random_model({**tiny, "model_type": "llama", "num_hidden_layers": 1}, model)
-    tokenizer = byte_tokenizer()
-    tokenizer.chat_template = plain_template("chatml")
-    tokenizer.save_pretrained(model)
+    tiny_model(model)
     answers.record(model, tmp_path / "answer.json", new_tokens=4)
     release.describe(answer=read_json(tmp_path / "answer.json"))
 
@@ -272,8 +277,41 @@ def test_a_folder_without_safetensors_is_not_loaded(tmp_path):
         answers.load(tmp_path)
 
 
+def test_an_adapter_alone_answers_with_its_base(tmp_path):
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    base, folder = tmp_path / "base", tmp_path / "release"
+    tiny_model(base)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    get_peft_model(model, LoraConfig(r=2, target_modules=["q_proj"])).save_pretrained(
+        folder / "adapter"
+    )
+    for path in base.glob("*token*"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "chat_template.jinja").write_bytes((base / "chat_template.jinja").read_bytes())
+    with pytest.raises(UserError, match="Name its base model with --base"):
+        answers.load(folder)
+    ids, margins = answers.generate(*answers.load(folder, base), "问", 3)
+    assert len(ids) == len(margins) <= 3
+    pieces = []
+    answers.stream(*answers.load(folder, base), "问", 3, pieces.append)
+    assert "".join(pieces).endswith("\n")
+
+
 def test_the_default_model_is_what_the_configuration_publishes():
     import yaml
 
     hub = yaml.safe_load((ROOT / "config/config.yaml").read_text("utf-8"))["hub"]
     assert "{repo_id}@{tag}".format(**hub) == ask.MODEL
+
+
+def test_a_download_cut_in_the_middle_goes_on(hub, published):
+    hub.fault("GET", r"/resolve/.*/model\.safetensors", times=2, cut="middle")
+    assert check(published)["note"] == "as recorded"
+    assert hub.faults == []
+
+
+def test_a_download_cut_each_time_is_one_message(hub, published):
+    hub.fault("GET", r"/resolve/.*/model\.safetensors", times=99, cut="middle")
+    assert refused(published).startswith("demo/model@v1: download: ")

@@ -154,3 +154,17 @@ def test_log_stays_empty(trained, workshop, tmp_path, capfd, recwarn):
     merge(base, out, workshop.recipe(**SETTINGS[method]), tmp_path / "model")
     assert capfd.readouterr().err == ""
     assert [str(w.message) for w in recwarn if w.category is FutureWarning] == []
+
+
+def test_large_weights_are_cut_into_shards(trained, tmp_path, monkeypatch, workshop):
+    import torch
+
+    base, out, merged, _ = trained
+    monkeypatch.setattr("collectivesft.sft.merge.MAX_SHARD", "20KB")
+    settings = {"method": "lora" if (out / "adapter_config.json").exists() else "full"}
+    merge(base, out, workshop.recipe(**settings), tmp_path / "model")
+    shards = sorted(tmp_path.glob("model/*.safetensors"))
+    index = read_json(tmp_path / "model/model.safetensors.index.json")
+    assert len(shards) > 1 and set(index["weight_map"].values()) == {p.name for p in shards}
+    one, other = network(merged).state_dict(), network(tmp_path / "model").state_dict()
+    assert all(torch.equal(one[name], other[name]) for name in one)

@@ -2,12 +2,6 @@
 # explicit target (`make publish-demo`, or `snakemake publish` with a token for the real Hub).
 
 
-# Push, fetch back, compare: snakemake publish --config hub='{repo_id: me/model}'
-rule publish:
-    input:
-        f"{HUB}/{HEADLINE}/verified.json",
-
-
 rule hub_answer:
     input:
         model=f"{SFT}/{{experiment}}/model",
@@ -26,8 +20,11 @@ rule hub_answer:
     resources:
         mem_mb=8000,
         runtime=60,
+    params:
+        threads=config["threads"],
     shell:
-        "python -m collectivesft hub answer --model {input.model} --out {output.answer} 2> {log}"
+        "python -m collectivesft hub answer --model {input.model} --out {output.answer}"
+        " --threads {params.threads} 2> {log}"
 
 
 rule hub_release:
@@ -185,12 +182,6 @@ rule hub_verify:
     shell:
         "python -m collectivesft hub verify {params.version} --receipt {input.receipt}"
         " --manifest {input.manifest} --report {output.report} {params.base} 2> {log}"
-
-
-# The mixture's rows that may be passed on, as a dataset repository: snakemake publish_data
-rule publish_data:
-    input:
-        f"{HUB}/{HEADLINE}/published-data.json",
 
 
 rule hub_data:

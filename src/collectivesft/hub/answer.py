@@ -92,8 +92,22 @@ def _margin(logits: Any) -> float:
     return round(best - second, 2)
 
 
-def record(model: Path, out: Path, question: str = QUESTION, new_tokens: int = NEW_TOKENS) -> None:
-    """Write the model's answer: ``{"question", "answer", "tokens", "margins", "new_tokens"}``."""
+def record(
+    model: Path,
+    out: Path,
+    question: str = QUESTION,
+    new_tokens: int = NEW_TOKENS,
+    threads: int | None = None,
+) -> None:
+    """Write the model's answer: ``{"question", "answer", "tokens", "margins", "new_tokens"}``.
+
+    Args:
+        threads: of the CPU; their number is part of the result to the last bit.
+    """
+    import torch
+
+    if threads:
+        torch.set_num_threads(threads)
     tokenizer, network = load(model)
     ids, margins = generate(tokenizer, network, question, new_tokens)
     text = tokenizer.decode(ids, skip_special_tokens=True)

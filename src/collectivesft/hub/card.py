@@ -89,7 +89,7 @@ def _results(row: dict[str, Any], result) -> list[Any]:
         "task_name": "Multiple-choice question answering",
         "dataset_type": row["benchmark"],
         "dataset_config": row["protocol"],  # results of one type and configuration are joined
-        "dataset_name": f"{row['benchmark']} ({row['protocol']}, {row['items']} items)",
+        "dataset_name": f"{row['benchmark']} ({row['protocol']}, {row['items']} items{_key(row)})",
         "metric_type": "accuracy",
     }
     values = {"accuracy, macro over categories": row["macro"]}
@@ -103,6 +103,12 @@ def _results(row: dict[str, Any], result) -> list[Any]:
         )
         for name, entry in values.items()
     ]
+
+
+def _key(row: dict[str, Any]) -> str:
+    """Which answer key the score is by: CMB's was corrected once."""
+    date = (row.get("key") or {}).get("date")
+    return f", key of {date}" if date else ""
 
 
 def _interval(entry: dict[str, Any]) -> dict[str, float] | None:

@@ -20,6 +20,7 @@ def _stage() -> None:
 def answer(
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    threads: Annotated[int | None, typer.Option(help="CPU threads; part of the result.")] = None,
 ) -> None:
     """Record the model's answer to the fixed question, to be compared after a download.
 
@@ -27,7 +28,7 @@ def answer(
     """
     from collectivesft.hub.answer import record
 
-    record(model, out)
+    record(model, out, threads=threads)
 
 
 @app.command()
@@ -182,6 +183,27 @@ def verify(
     found = check(version, manifest, receipt, report, base)
     if report is None:
         _show(found)
+
+
+@app.command()
+def check(
+    manifest: Manifest,
+    model: Annotated[Path, typer.Option(help="Folder of the model.")],
+    files: Annotated[Path, typer.Option(help="Folder beside the manifest: scores, adapter.")],
+    card: Annotated[Path, typer.Option(help="The model card.")],
+    claims: Annotated[Path, typer.Option(help="YAML file of the paper's claims.")],
+    ledger: Annotated[Path, typer.Option(help="The joined ledger.")],
+    scores: Annotated[list[Path], typer.Option(help="Score files of all models.")],
+    published: Annotated[str | None, typer.Option(help="A manifest, or owner/name@tag.")] = None,
+) -> None:
+    """Compare a run with its manifest, with a published one, and with the paper's claims.
+
+    Ends with 1 where something differs or a claim does not hold. Example: see workflow/verify
+    """
+    from collectivesft.hub.check import check as run
+
+    if not run(manifest, model, files, card, claims, ledger, scores, published, typer.echo):
+        raise typer.Exit(1)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})

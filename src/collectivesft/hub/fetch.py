@@ -76,6 +76,18 @@ def download(version: Version, cache: Path | None = None) -> Path:
     return Path(with_retries(call, f"{version}: download"))
 
 
+def one(version: Version, name: str, cache: Path) -> Path:
+    """One file of a version.
+
+    Raises:
+        UserError: the Hub refused, or there is no such file.
+    """
+    from huggingface_hub import hf_hub_download
+
+    call = partial(hf_hub_download, version.repo, name, revision=version.commit, cache_dir=cache)
+    return Path(with_retries(call, f"{version}: {name}"))
+
+
 def listed(manifest: Path) -> dict[str, str]:
     """Name to sha256 of every file that a manifest lists."""
     content = read_json(manifest)

@@ -13,6 +13,10 @@ from collectivesft.sft.recipe import read_experiment
 _FROM_BASE = ("tokenizer", "special_tokens", "chat_template", "generation_config", "added_tokens")
 
 
+# A larger file cannot be taken up again in the middle, and weights are read a file at a time.
+MAX_SHARD = "5GB"
+
+
 def merge(base: Path, trained: Path, recipe: Path, out: Path) -> None:
     """Write weights (bfloat16 safetensors), configuration, tokenizer and generation settings.
 
@@ -24,7 +28,7 @@ def merge(base: Path, trained: Path, recipe: Path, out: Path) -> None:
     register()
     model = _trained(base, trained, read_experiment(recipe).training.method)
     with atomic_path(out) as partial:
-        model.to(torch.bfloat16).save_pretrained(partial)
+        model.to(torch.bfloat16).save_pretrained(partial, max_shard_size=MAX_SHARD)
         for path in sorted(base.iterdir()):
             if path.name.startswith(_FROM_BASE):
                 shutil.copy(path, partial / path.name)
