@@ -129,8 +129,8 @@ def test_a_training_on_two_nodes(slurm, profile, trainable, done_place, images):
 
 def test_a_training_is_stopped_and_requeued_and_goes_on(slurm, profile, trainable):
     """SIGTERM as before a time limit: saved, tried again. A requeue as by preemption: goes on."""
-    settings = {"epochs": 600, "eval_steps": 400, "save_steps": 200}
-    whole, place = trainable("whole", settings), trainable("stopped", settings)
+    settings = {"epochs": 200, "eval_steps": 100, "save_steps": 40}
+    whole, place = (trainable(name, settings, threads=1) for name in ("whole", "stopped"))
     done = whole.snakemake("--cores", "2", TRAINED)
     assert done.returncode == 0, done.stdout
     log, train_log = place.folder / "stopped.log", place.folder / "logs/tiny/3_sft/tiny/train.log"
@@ -147,7 +147,7 @@ def test_a_training_is_stopped_and_requeued_and_goes_on(slurm, profile, trainabl
         wait_for(lambda: squeue("--states=F", f"--jobs={first}", "--format=%A"), 60, process, log)
         assert "stopped on request after step" in train_log.read_text("utf-8")
         kept = max(saved.glob("step-*")).name
-        assert int(kept[5:]) % 200, "saved between two regular checkpoints"
+        assert int(kept[5:]) % 40, "saved between two regular checkpoints"
         wait_for(lambda: max(saved.glob("step-*")).name > kept, 200, process, log)
         (second,) = running()
         assert second != first
