@@ -99,7 +99,7 @@ def prompt(item: Item, style: str, preset: str) -> str:
 
 def target(item: Item, style: str) -> str:
     """Never asked for: there are no solved examples beside those within a question."""
-    raise NotImplementedError("MedBench has no answers")
+    raise LookupError("MedBench publishes no answers")
 
 
 UPLOAD = "jsonl"
