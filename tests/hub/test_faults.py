@@ -10,10 +10,10 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
+from hub_helpers import TOKEN, Fault, point_client
 
 from collectivesft.errors import UserError
 
-TOKEN = "hf_loopbacktoken"
 REQUESTS = 14  # more than a push makes; a number beyond its last one is passed over
 
 
@@ -81,8 +81,6 @@ def test_dry_run_of_what_is_there(hub, release, capsys):
 @pytest.mark.parametrize("number", range(REQUESTS))
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_an_error_at_any_request_is_passed_over(hub, release, status, number):
-    from conftest import Fault
-
     hub.number = {number: Fault("", "", status=status)}
     release.publish()
     assert hub.files("v1") == release.content
@@ -93,8 +91,6 @@ def test_an_error_at_any_request_is_passed_over(hub, release, status, number):
 @pytest.mark.parametrize("number", range(REQUESTS))
 @pytest.mark.parametrize("cut", ["before", "after"])
 def test_a_connection_cut_at_any_request_is_passed_over(hub, release, cut, number):
-    from conftest import Fault
-
     hub.number = {number: Fault("", "", cut=cut)}
     release.publish()
     assert hub.files("v1") == release.content
@@ -103,10 +99,8 @@ def test_a_connection_cut_at_any_request_is_passed_over(hub, release, cut, numbe
 
 def _forked(url: str, home: str, release) -> None:
     """In a process of its own: point the client at the loopback, push."""
-    from conftest import _point_client
-
     patch = pytest.MonkeyPatch()
-    _point_client(patch, url, Path(home))
+    point_client(patch, url, Path(home))
     release.publish()
 
 
@@ -124,8 +118,6 @@ def processes():
 @pytest.mark.parametrize("number", range(REQUESTS))
 @pytest.mark.parametrize("cut", ["before", "after"])
 def test_killed_at_any_request_it_goes_on(hub, release, processes, tmp_path, cut, number):
-    from conftest import Fault
-
     fault = Fault("", "", stall=True, cut=cut)
     hub.number = {number: fault}
     process = processes.Process(target=_forked, args=(hub.url, str(tmp_path / "home"), release))
@@ -187,8 +179,6 @@ def test_a_tag_that_somebody_sets_meanwhile_is_one_message(hub, release):
 
 
 def test_waits_as_long_as_it_is_told(hub, release, monkeypatch):
-    from conftest import Fault
-
     waits = []
     monkeypatch.setattr("time.sleep", waits.append)
     headers = ((b"retry-after", b"7"),)
