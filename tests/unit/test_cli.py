@@ -72,7 +72,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("", set(cli.STAGES)), ("cur", {"curated"}), ("raw fetch", {"fetch", "fetch-model"})],
+    [("", {*cli.STAGES, "ask"}), ("cur", {"curated"}), ("raw fetch", {"fetch", "fetch-model"})],
 )
 def test_a_shell_completes_stages_and_verbs(typed, offered):
     words = ["collectivesft", *typed.split(" ")]

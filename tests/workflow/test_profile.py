@@ -9,7 +9,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 RULES = {
     name
-    for path in (ROOT / "workflow/rules").glob("[0-9]_*.smk")
+    for path in (ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("[0-9]_*.smk"))
     for name in re.findall(r"^rule (\w+):", path.read_text(encoding="utf-8"), re.M)
 }
 PROFILES = {

@@ -198,7 +198,10 @@ def check(
 ) -> None:
     """Compare a run with its manifest, with a published one, and with the paper's claims.
 
-    Ends with 1 where something differs or a claim does not hold. Example: see workflow/verify
+    Ends with 1 where something differs or a claim does not hold.
+
+    Example: collectivesft hub check --manifest manifest.json --model model --files files
+    --card README.md --claims config/claims.yaml --ledger ledger.json --scores scores.json
     """
     from collectivesft.hub.check import check as run
 

@@ -40,6 +40,13 @@ TERMS = {
         False, "Its two statements contradict each other. Fetch it from its authors."
     ),
     "research only (README; no licence file)": Terms(False, _RESEARCH),
+    "Apache-2.0; its README says academic use only": Terms(
+        False, "Its licence and its README contradict each other. Fetch it from its authors."
+    ),
+    "CC BY-SA (GitHub; none stated on the Hub); its parts have their own": Terms(
+        False, "Share-alike, and its parts have licences of their own. Fetch it from its authors."
+    ),
+    "not stated; the platform's terms apply": Terms(False, _SILENT),
     "unknown": Terms(False, _SILENT),
     "unknown; texts copyright haodf.com": Terms(
         False, "The texts belong to haodf.com, which has not licensed them."
