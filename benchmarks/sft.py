@@ -16,6 +16,7 @@ import os
 import platform
 import random
 import re
+import shutil
 import statistics
 import subprocess
 import sys
@@ -170,6 +171,8 @@ def measure(way: str, python: str, folder: Path) -> dict:
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     env = os.environ | threads | quiet | {"PYTHONPATH": str(HERE.parent / "src")}
     command = [python, str(HERE / "sft_ways.py"), way, str(folder)]
+    for left in ("peer", "checkpoints"):  # a trainer refuses what another left, or goes on there
+        shutil.rmtree(folder / left, ignore_errors=True)
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
     if done.returncode or not lines:
