@@ -15,6 +15,7 @@ from pathlib import Path
 # Secrets among them travel as variables: they stand in no command line and no log.
 PASSED = (
     "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "COLLECTIVESFT_PROGRESS",
+    "COLLECTIVESFT_COMMIT",
     "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "TMPDIR",
 )  # fmt: skip
 PASSED_PREFIXES = ("NCCL_", "GLOO_")

@@ -28,7 +28,7 @@ except configuration.ConfigurationError as error:
 shell.prefix(f"export PYTHONPATH={workflow.basedir}/src PYTHONNOUSERSITE=1; set -euo pipefail; ")
 
 # For the provenance of a release; the environment, as a parameter would rerun rules at each commit.
-os.environ["COLLECTIVESFT_COMMIT"] = configuration.commit(Path(workflow.basedir))
+os.environ.update(COLLECTIVESFT_COMMIT=configuration.commit(Path(workflow.basedir)))
 
 # Inside an image a command sees the working folder alone, and what this adds.
 os.environ.update(
@@ -376,7 +376,7 @@ NODES = config["nodes"]
 GPUS = config["gpus"] if config["device"] == "cuda" else 0  # of a node
 # A training on several nodes starts its image on each of them: see workflow/torchrun.
 if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
-    os.environ["COLLECTIVESFT_IMAGE"] = image(MODEL_ENV)
+    os.environ.update(COLLECTIVESFT_IMAGE=image(MODEL_ENV))
 
 
 def launch(wildcards):
