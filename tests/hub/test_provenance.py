@@ -46,7 +46,9 @@ def crate(tmp_path, logs, monkeypatch):
 
 def test_jobs_are_measured(logs, monkeypatch):
     monkeypatch.setenv("COLLECTIVESFT_COMMIT", "c0ffee")
+    (logs / "3_sft/mine/training-costs.json").write_text('{"energy_kwh": 1.5}')
     found = measure(logs, [])
+    assert found["training"] == {"mine": {"energy_kwh": 1.5}}
     train = {"seconds": 90.5, "cpu_seconds": 170.0, "memory_mb": 512.25}
     assert found["jobs"]["3_sft/mine/train"] == train
     assert found["jobs"]["quick"] == {"seconds": 0.1, "cpu_seconds": None, "memory_mb": None}

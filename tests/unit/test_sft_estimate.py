@@ -126,6 +126,15 @@ def test_full_states_are_16_bytes_a_weight_shared_among_gpus():
     assert one[name] == 16 * model.parameters == 8 * eight[name]
 
 
+def test_by_ddp_every_gpu_holds_everything():
+    model = read_model(PAPER)
+    lora = read_experiment(CONFIG / "experiments/collective-lora.yaml").training
+    whole = Training(method="full", parallel="ddp")
+    for training in (lora, whole):
+        one, eight = (module.states(model, model.shape, training, gpus) for gpus in (1, 8))
+        assert one == eight
+
+
 def paper(experiment: str, gpus: int, gpu: str = "h100-80gb"):
     training = read_experiment(CONFIG / f"experiments/{experiment}.yaml").training
     return estimate(PAPER, read_model(PAPER), training, 4_270_000, 250, gpu, gpus, 0.35)

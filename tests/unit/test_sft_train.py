@@ -316,13 +316,19 @@ def test_a_validation_loss_that_is_no_number_is_not_written(job, monkeypatch):
     assert list(made.folder.iterdir()) == []
 
 
-def test_too_little_memory_ends_with_what_to_change(job, monkeypatch):
+@pytest.mark.parametrize("at", ["loss_sum", "load", "save"])
+@pytest.mark.parametrize(
+    "error", ["CUDA out of memory", "DefaultCPUAllocator: can't allocate memory: 9 bytes"]
+)
+def test_too_little_memory_ends_with_what_to_change(job, monkeypatch, at, error):
     import torch
 
-    def full(*_):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+    from collectivesft.sft import train as whole
 
-    monkeypatch.setattr(module, "loss_sum", full)
+    def full(*_):
+        raise (torch.OutOfMemoryError if "CUDA" in error else RuntimeError)(error)
+
+    monkeypatch.setattr(module if at == "loss_sum" else whole, at, full)
     made = job()
     with pytest.raises(UserError, match=r"memory is too small .*tokens_per_batch") as caught:
         made.run()

@@ -12,7 +12,6 @@ def render(
     manifest: dict[str, Any],
     data_card: str,
     table: list[dict[str, str]],
-    costs: dict[str, Any] | None = None,
 ) -> str:
     """The card's text with its YAML head.
 
@@ -20,7 +19,6 @@ def render(
         manifest: of the release.
         data_card: Markdown of the mixture's data card; its headings move one level down.
         table: rows of the run's table of scores.
-        costs: what training took, where it was measured: a flat mapping of words to values.
     """
     name = manifest["repo"].partition("/")[2]
     sections = [
@@ -36,7 +34,7 @@ def render(
         _training(manifest),
         data_card.replace("\n#", "\n##").replace("# ", "## ", 1).strip(),
         "## Environmental cost",
-        _costs(costs),
+        _COSTS,
         "## How this was made",
         _provenance(manifest),
         "## Citation",
@@ -204,12 +202,11 @@ def _training(manifest: dict[str, Any]) -> str:
     return "\n".join(["| setting | value |", "|---|---|", *rows])
 
 
-def _costs(costs: dict[str, Any] | None) -> str:
-    if not costs:
-        return "Energy and emissions of the training were not measured."
-    plain = {k: v for k, v in costs.items() if isinstance(v, (str, int, float))}
-    rows = [f"| {key.replace('_', ' ')} | {value} |" for key, value in sorted(plain.items())]
-    return "\n".join(["| training took | |", "|---|---|", *rows])
+# The card is the same from run to run; what was measured is not.
+_COSTS = (
+    "`measurements.json` beside this card has, under `training`, the time, the GPU-hours and, "
+    "where the GPU's driver tells it, the energy of the training. Emissions were not measured."
+)
 
 
 def _provenance(manifest: dict[str, Any]) -> str:

@@ -57,7 +57,6 @@ def release(
     base: Annotated[Path | None, typer.Option(help="Folder of the base model.")] = None,
     other: Annotated[list[Path] | None, typer.Option(help="Further results, by digest.")] = None,
     locks: Annotated[list[Path] | None, typer.Option(help="Locks of all environments.")] = None,
-    costs: Annotated[Path | None, typer.Option(help="JSON: what training took.")] = None,
     tag: Annotated[str, typer.Option(help="Version on the Hub.")] = "",
     weights: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
     settings: Annotated[str, typer.Option(help="The run's configuration as JSON.")] = "{}",
@@ -77,7 +76,7 @@ def release(
     from collectivesft.hub.release import release as write
 
     paths = (model, recipe, base_recipe, ledger, mixture, data_card, contamination, history)
-    more = (answer, trained, base, tuple(other or ()), tuple(locks or ()), costs)
+    more = (answer, trained, base, tuple(other or ()), tuple(locks or ()))
     inputs = Inputs(*paths, table, lock, tuple(scores), tuple(raw), *more)
     content = json.loads(settings)
     write(run, repo, demo, experiment, inputs, card, manifest, files, tag, weights, content)

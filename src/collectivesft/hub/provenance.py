@@ -53,7 +53,9 @@ def provenance(
 
 
 def measure(logs: Path, images: Sequence[Path]) -> dict[str, Any]:
-    """Seconds and memory of each job, the machine, the clone's commit, the images' digests."""
+    """Seconds and memory of each job, what trainings took (``sft.costs``), the machine, the
+    clone's commit, the images' digests.
+    """
     jobs = {
         path.relative_to(logs).as_posix().removesuffix(_SUFFIX): _job(path)
         for path in sorted(logs.rglob(f"*{_SUFFIX}"))
@@ -69,6 +71,9 @@ def measure(logs: Path, images: Sequence[Path]) -> dict[str, Any]:
         "hardware": hardware(),
         "images": {path.name: sha256(path) for path in images},
         "jobs": jobs,
+        "training": {
+            path.parent.name: read_json(path) for path in sorted(logs.rglob("training-costs.json"))
+        },
         "job_seconds": round(sum(job["seconds"] or 0 for job in jobs.values()), 1),
     }
 

@@ -36,7 +36,6 @@ class Inputs:
     base: Path | None = None  # folder of the base model
     other: tuple[Path, ...] = ()  # further results whose digests the manifest holds
     locks: tuple[Path, ...] = ()
-    costs: Path | None = None  # what training took, where it was measured
 
 
 def release(
@@ -80,8 +79,7 @@ def release(
     data_card = inputs.data_card.read_text(encoding="utf-8")
     with open(inputs.table, encoding="utf-8", newline="") as handle:
         table = list(csv.DictReader(handle))
-    costs = read_json(inputs.costs) if inputs.costs else None
-    write_text(card, render(content, data_card, table, costs))
+    write_text(card, render(content, data_card, table))
     write_json(manifest, content | {"files": listed | {"README.md": _facts(card)}})
 
 

@@ -1,7 +1,8 @@
 """Greedy answers and probabilities of letters, without padding and the same at any batch size.
 
 Each prompt is read alone, after a prefix that many prompts share and that is read once. So
-probabilities do not depend on what else is asked, to the bit. Answers are written together, one
+probabilities do not depend on the batch or the order, to the bit; other questions, with another
+prefix in common, may change their last digits. Answers are written together, one
 token of each at a time; rounding then depends on the batch, by about 1e-5. Where the two likeliest
 tokens are closer than TIE, the text so far is read again alone, and that decides. So on a CPU the
 same tokens come out at any batch size and order. On a GPU, in bfloat16, rounding is as large as

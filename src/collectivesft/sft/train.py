@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import UserError
 from collectivesft.files import atomic_path, dump_json, read_json, share, write_json, write_jsonl
 from collectivesft.sft import attention
 from collectivesft.sft.architectures import register
@@ -13,6 +12,7 @@ from collectivesft.sft.checkpoint import Checkpoints
 from collectivesft.sft.costs import Costs
 from collectivesft.sft.interrupt import listening
 from collectivesft.sft.loop import Run
+from collectivesft.sft.memory import enough_memory
 from collectivesft.sft.parallel import World, joined
 from collectivesft.sft.quiet import quiet
 from collectivesft.sft.recipe import Experiment, Training, read_experiment
@@ -55,19 +55,18 @@ def train(
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     training = experiment.training
-    with joined(training.strategy) as world, listening() as request:
+    with (
+        joined(training.strategy) as world,
+        listening() as request,
+        enough_memory(recipe, training),
+    ):
         mark = fingerprint(tokens, base, experiment, world, threads)
         saved = Checkpoints(checkpoints, mark, world)
         parts = [Tokens.load(tokens, part) for part in ("train", "validation")]
         model = load(base, training, world)
         spent = Costs(checkpoints / COSTS, mark, world, training)
         run = Run(model, training, *parts, saved, world, request, spent, tensorboard)
-        try:
-            run.run()
-        except torch.OutOfMemoryError as error:
-            remedy = "Lower training.tokens_per_batch, or turn on training.gradient_checkpointing"
-            problem = f"{recipe}: the device's memory is too small ({error}). {remedy}."
-            raise UserError(problem) from error
+        run.run()
         save(model, world, out)
         if world.first:
             write_jsonl(history, run.history)
