@@ -17,9 +17,8 @@ from urllib.parse import urlsplit
 
 import configuration
 
-# Bytes a parameter on the GPU. Full fine-tuning in mixed precision: bfloat16 weights and gradients
-# (2 + 2), a float32 copy and Adam's two moments (4 + 4 + 4). LoRA: frozen weights, the
-# rest is small. Activations come on top.
+# Bytes a parameter on the GPU. Full fine-tuning: weights, gradients and Adam's two moments, float32
+# each. LoRA: frozen bfloat16 weights, the rest is small. Activations come on top.
 GPU_BYTES = {"full": 16, "lora": 2}
 # Bytes a parameter on disk: base model as downloaded and as converted; an experiment's trained
 # folder and merged model (2 + 2), and for full fine-tuning two checkpoints with the optimiser.

@@ -301,7 +301,9 @@ class TestFiles:
         assert (settings["revision"], settings["r"]) == ("0" * 40, 3)
         whole = "model.safetensors" in made.manifest["model"]["files"]
         assert whole is (weights == "both")
-        assert ("holds a LoRA adapter" in made.text) is (weights == "adapter")
+        alone = weights == "adapter"
+        assert ("holds a LoRA adapter" in made.text) is alone
+        assert ("--base BASE" in made.text) is alone and ("vllm serve" in made.text) is not alone
 
     def test_an_adapter_that_is_not_there_is_one_message(self, folder):
         with pytest.raises(UserError, match="no adapter there"):

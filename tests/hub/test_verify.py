@@ -1,6 +1,7 @@
 """What was published is fetched anew and compared byte by byte; any difference is found."""
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -225,14 +226,15 @@ def test_a_body_damaged_each_time_is_one_message(hub, published):
     assert "model.safetensors differ from what was published" in refused(published)
 
 
-def test_weights_that_the_manifest_does_not_list_are_found(hub, published):
+@pytest.mark.parametrize("name", ["model-2.safetensors", "chat_template.jinja"])
+def test_a_file_that_the_manifest_does_not_list_is_found(hub, published, name):
     from huggingface_hub import HfApi
 
-    place = {"path_in_repo": "model-2.safetensors", "repo_id": published.repo}
+    place = {"path_in_repo": name, "repo_id": published.repo}
     HfApi().upload_file(path_or_fileobj=b"strange", **place)
     HfApi().delete_tag(published.repo, tag="v1")
     HfApi().create_tag(published.repo, tag="v1")
-    with pytest.raises(UserError, match=r"model-2\.safetensors: weights not in the manifest"):
+    with pytest.raises(UserError, match=f"{re.escape(name)}: not in the manifest"):
         verify("demo/model@v1", published.paths["manifest"])
 
 

@@ -128,3 +128,16 @@ def test_exit_code_and_one_line_for_a_wrong_configuration(clone):
     )
     assert done.returncode == 1
     assert done.stderr == "error: config: unknown key hubb; did you mean 'hub'?\n"
+
+
+NO_RUNS = ("raw.lock.yaml", "claims.yaml")
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(p for p in (ROOT / "config").glob("*.yaml") if p.name not in NO_RUNS),
+    ids=lambda path: path.stem,
+)
+def test_every_run_of_the_repository_is_valid(preflight, monkeypatch, path):
+    monkeypatch.setenv("COLLECTIVESFT_REAL_DATA", "/folder")
+    preflight.load(ROOT, path)

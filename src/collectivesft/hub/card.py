@@ -157,14 +157,9 @@ def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:
 def usage(manifest: dict[str, Any]) -> str:
     """How to check and run the model: the command line, transformers, vLLM."""
     repo, tag = manifest["repo"], manifest.get("tag") or "main"
-    adapter = ""
     if manifest.get("weights") == "adapter":
-        adapter = (
-            f"This repository holds a LoRA adapter (`adapter/`) of "
-            f"`{hub_name(manifest['base']) or manifest['base']['name']}`; name the base model by "
-            "`--base`, or load both with peft.\n\n"
-        )
-    return f"""{adapter}```bash
+        return _adapter_usage(manifest, repo, tag)
+    return f"""```bash
 collectivesft hub verify {repo}@{tag}     # every byte against manifest.json, and a known answer
 collectivesft ask "高血压患者日常饮食应注意什么？" --model {repo}@{tag}
 ```
@@ -179,6 +174,24 @@ print(ask(question, max_new_tokens=128)[0]["generated_text"][-1]["content"])
 
 ```bash
 vllm serve {repo} --revision {tag}     # as a service; not tried by this release's own checks
+```"""
+
+
+def _adapter_usage(manifest: dict[str, Any], repo: str, tag: str) -> str:
+    base = hub_name(manifest["base"]) or manifest["base"]["name"]
+    return f"""This repository holds a LoRA adapter (`adapter/`) of `{base}`.
+
+```bash
+collectivesft hub verify {repo}@{tag} --base BASE     # BASE: the folder of {base}
+collectivesft ask "高血压患者日常饮食应注意什么？" --model {repo}@{tag} --base BASE
+```
+
+```python
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+base = AutoModelForCausalLM.from_pretrained("BASE")
+model = PeftModel.from_pretrained(base, "{repo}", subfolder="adapter", revision="{tag}")
 ```"""
 
 

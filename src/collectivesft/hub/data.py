@@ -105,6 +105,7 @@ def _decisions(counts: dict[str, Counter[tuple[str, bool]]]) -> dict[str, Any]:
     return {
         name: {
             "licence": datasets.get(name).SOURCE.licence,
+            "homepage": datasets.get(name).SOURCE.homepage,
             "allowed": _terms(name).allowed,
             "why": _terms(name).why,
             "published": {split: counts[split][name, True] for split in SPLITS},
@@ -142,7 +143,7 @@ def _card(repo: str, found: dict[str, Any]) -> str:
         "configs": [{"config_name": "default", "data_files": splits}],
     }
     rows = [
-        f"| {datasets.get(name).SOURCE.title} | {one['licence']} | "
+        f"| [{datasets.get(name).SOURCE.title}]({one['homepage']}) | {one['licence']} | "
         f"{sum(one['published'].values()):,} | {sum(one['left_out'].values()):,} | {one['why']} |"
         for name, one in found["datasets"].items()
     ]

@@ -15,7 +15,8 @@ from collectivesft.hub.calls import with_retries
 
 # What a release may hold: no code, no pickles.
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.model")
-_WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".ckpt")
+# Beside what a manifest lists: itself, and what differs from run to run. None of it is loaded.
+_UNLISTED = ("README.md", "manifest.json", "measurements.json", "ro-crate-metadata.json")
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,8 @@ def check(version: Version, folder: Path, hashes: dict[str, str], cache: Path | 
     """Compare a download with its manifest; what differs is downloaded once more.
 
     Raises:
-        UserError: files that are missing, differ, or are weights that the manifest does not list.
+        UserError: files that are missing or differ, or that the manifest does not list: weights, a
+            chat template and settings of the tokenizer all decide what a model answers.
     """
     if wrong := _wrong(folder, hashes):
         _again(version, wrong, cache)
@@ -107,9 +109,9 @@ def check(version: Version, folder: Path, hashes: dict[str, str], cache: Path | 
     if wrong:
         remedy = "Delete the cached copy and download again; if it stays, publish again"
         raise UserError(f"{version}: {', '.join(wrong)} differ from what was published. {remedy}.")
-    if strange := [n for n in _names(folder) if n.endswith(_WEIGHTS) and n not in hashes]:
+    if strange := [n for n in _names(folder) if n not in hashes and n not in _UNLISTED]:
         remedy = "Do not load them; ask whoever published it"
-        raise UserError(f"{version}: {', '.join(strange)}: weights not in the manifest. {remedy}.")
+        raise UserError(f"{version}: {', '.join(strange)}: not in the manifest. {remedy}.")
 
 
 def _names(folder: Path) -> list[str]:

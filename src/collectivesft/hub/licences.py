@@ -20,19 +20,19 @@ class Terms:
 
 _SILENT = "No licence is stated: without one, no right to pass it on. Fetch it from its authors."
 _RESEARCH = "For research only, and no right to pass it on is given. Fetch it from its authors."
+_MIT = "MIT: passed on; its notice is at the set's homepage."
+_APACHE = "Apache-2.0: passed on, changes stated; its notice is at the set's homepage."
 # A source's `licence`, word for word, to its terms: a licence that is not here is an error, so that
 # nobody's new set is published by default.
 TERMS = {
-    "MIT": Terms(True, "MIT: passed on with its notice."),
-    "MIT (repository)": Terms(True, "MIT: passed on with its notice."),
+    "MIT": Terms(True, _MIT),
+    "MIT (repository)": Terms(True, _MIT),
     "MIT, with the Spanish ministry's terms of reuse": Terms(
         True,
         "MIT; the ministry allows reuse that names it and keeps the content unaltered in sense.",
     ),
-    "Apache-2.0": Terms(True, "Apache-2.0: passed on with its notice, changes stated."),
-    "Apache-2.0 (on the Hub; MIT on GitHub)": Terms(
-        True, "Apache-2.0 or MIT: passed on with its notice, changes stated."
-    ),
+    "Apache-2.0": Terms(True, _APACHE),
+    "Apache-2.0 (on the Hub; MIT on GitHub)": Terms(True, _APACHE),
     "CC BY-NC-SA 4.0": Terms(
         False, "Share-alike and non-commercial: it would bind the whole mixture. Fetch it yourself."
     ),

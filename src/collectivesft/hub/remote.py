@@ -223,7 +223,7 @@ def _tag(api: Any, target: Target, commit: str) -> None:
 
 
 def no_secrets(files: dict[str, Path]) -> None:
-    """Refuse to send a file that holds the token itself.
+    """Refuse to send a file that holds the token itself; weights, by their size, are not searched.
 
     Raises:
         UserError: it names the file, not the token.
