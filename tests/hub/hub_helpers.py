@@ -198,6 +198,7 @@ class Release:
     tag: str = "v1"
     private: bool = True
     repo: str = REPO
+    extras: tuple[Path, ...] = ()
 
     @property
     def paths(self) -> dict[str, Path]:
@@ -234,7 +235,7 @@ class Release:
         paths = self.paths
         return publish(
             self.repo, self.tag, self.private, paths["model"], paths["card"], paths["manifest"],
-            self.receipt, dry_run=dry_run,
+            self.receipt, self.extras, dry_run=dry_run,
         )  # fmt: skip
 
     @property

@@ -238,6 +238,26 @@ def test_a_file_that_the_manifest_does_not_list_is_found(hub, published, name):
         verify("demo/model@v1", published.paths["manifest"])
 
 
+def test_what_a_run_publishes_beside_its_manifest_is_compared_and_no_stranger(
+    hub, release, monkeypatch
+):
+    """The extras of rule hub_publish: their bytes are in the receipt, not in the manifest."""
+    rules = (ROOT / "workflow/rules/7_hub.smk").read_text(encoding="utf-8")
+    rule = rules.partition("rule hub_publish:")[2].partition("\nrule ")[0]
+    keys = re.findall(r"--extra \{input\.(\w+)\}", rule)
+    paths = dict(re.findall(r'^ +(\w+)=f?"([^"]+)",$', rule, re.MULTILINE))
+    names = [Path(paths[key]).name for key in keys]
+    assert "Snakefile" in names and len(names) >= 3
+    for name in names:
+        (release.folder / name).write_text(f"{name} of this run", encoding="utf-8")
+    release.extras = tuple(release.folder / name for name in names)
+    said = {"question": "问？", "answer": "好。", "note": "as recorded"}
+    monkeypatch.setattr(module, "_ask", lambda version, folder, base: said)
+    release.publish()
+    assert set(names) <= set(check(release)["files"])
+    assert verify("demo/model@v1", release.paths["manifest"])["note"] == "as recorded"
+
+
 def test_without_a_copy_the_manifest_of_the_repository_is_the_measure(hub, published):
     found = verify("demo/model@v1")
     wanted = read_json(published.receipt)["files"]

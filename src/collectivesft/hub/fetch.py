@@ -15,8 +15,10 @@ from collectivesft.hub.calls import with_retries
 
 # What a release may hold: no code, no pickles.
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.model")
-# Beside what a manifest lists: itself, and what differs from run to run. None of it is loaded.
-_UNLISTED = ("README.md", "manifest.json", "measurements.json", "ro-crate-metadata.json")
+# Beside what a manifest lists: itself, what differs from run to run, and the workflow that the
+# crate describes. None of it is loaded.
+UNLISTED = ("README.md", "manifest.json", "measurements.json", "ro-crate-metadata.json",
+            "Snakefile")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def check(version: Version, folder: Path, hashes: dict[str, str], cache: Path | 
     if wrong:
         remedy = "Delete the cached copy and download again; if it stays, publish again"
         raise UserError(f"{version}: {', '.join(wrong)} differ from what was published. {remedy}.")
-    if strange := [n for n in _names(folder) if n not in hashes and n not in _UNLISTED]:
+    if strange := [n for n in _names(folder) if n not in hashes and n not in UNLISTED]:
         remedy = "Do not load them; ask whoever published it"
         raise UserError(f"{version}: {', '.join(strange)}: not in the manifest. {remedy}.")
 
