@@ -1,0 +1,93 @@
+"""Keep what a finished `make real` showed: its ledger, loss curve, scores and run times.
+
+    PYTHONPATH=src python benchmarks/real_run.py
+
+Reads results/real and logs/real; writes benchmarks/results/real_run.md with the curve beside it as
+real_run.loss.svg and real_run.loss.csv. No text of a data set is kept.
+"""
+
+import csv
+import shutil
+from collections import defaultdict
+from pathlib import Path
+
+from collectivesft.files import read_json, read_jsonl, write_text
+
+KEPT = Path(__file__).parent / "results"
+RUN = Path("results/real")
+HEAD = """# `make real`: the whole flow on real files
+
+```
+COLLECTIVESFT_REAL_DATA=FOLDER make real
+PYTHONPATH=src .venv/bin/python benchmarks/real_run.py
+```
+
+7,644 rows of cMedDialogue, PubMedQA's 1,000 labelled items and the solved questions of CMMLU's
+medical subjects, curated in full; a short LoRA of Gemma 3 270M on them; 225 questions of CMMLU's
+test set (25 of each of nine subjects) in CMB's protocol and two cases of CMB-Clin. Two cores, no
+GPU. Four options, so guessing gives 25.
+"""
+
+
+def main() -> None:
+    """Read, print and write."""
+    mixture = RUN / "2_curated/mixtures/real"
+    parts = [
+        HEAD,
+        "## Ledger, rows\n",
+        (mixture / "ledger.md").read_text(encoding="utf-8"),
+        "## Training\n",
+        training([row for _, row in read_jsonl(RUN / "3_sft/real/history.jsonl")]),
+        "## Scores, percent with 95 % intervals\n",
+        (RUN / "4_scores/table.md").read_text(encoding="utf-8"),
+        clinical(),
+        "## Time\n",
+        times(Path("logs/real")),
+    ]
+    text = "\n".join(part.rstrip("\n") + "\n" for part in parts)
+    for suffix in ("svg", "csv"):
+        shutil.copyfile(RUN / f"5_figures/loss.{suffix}", KEPT / f"real_run.loss.{suffix}")
+    print(text)
+    write_text(KEPT / "real_run.md", text)
+
+
+def training(history: list[dict]) -> str:
+    steps = [row for row in history if row.get("loss") is not None]
+    first, last = steps[0], steps[-1]
+    checks = [row["eval_loss"] for row in history if row.get("eval_loss") is not None]
+    lines = [
+        f"{last['step']} steps, {last['tokens']:,} tokens; loss {first['loss']:.3f} at step "
+        f"{first['step']}, {last['loss']:.3f} at step {last['step']}.",
+        f"Validation: {', '.join(f'{loss:.3f}' for loss in checks)}.",
+        "",
+        "![Loss by step](real_run.loss.svg)",
+    ]
+    return "\n".join(lines)
+
+
+def clinical() -> str:
+    """Cases answered, and the metrics against the reference: no judge, so no grade."""
+    lines = ["", "CMB-Clin, without a judge:", ""]
+    for path in sorted(RUN.glob("4_scores/*/cmb_clin.cases.scores.json")):
+        found = read_json(path)
+        values = ", ".join(f"{k} {v}" for k, v in found.items() if isinstance(v, int | float))
+        lines.append(f"- {path.parent.name}: {values}")
+    return "\n".join(lines)
+
+
+def times(logs: Path) -> str:
+    """Seconds of each stage's jobs, by Snakemake's own benchmark files."""
+    seconds: dict[str, float] = defaultdict(float)
+    jobs: dict[str, int] = defaultdict(int)
+    for path in sorted(logs.rglob("*.benchmark.tsv")):
+        stage = path.relative_to(logs).parts[0]
+        with open(path, encoding="utf-8", newline="") as handle:
+            seconds[stage] += sum(float(row["s"]) for row in csv.DictReader(handle, delimiter="\t"))
+        jobs[stage] += 1
+    lines = ["| stage | jobs | seconds of its jobs |", "| --- | ---: | ---: |"]
+    lines += [f"| {stage} | {jobs[stage]} | {value:.0f} |" for stage, value in seconds.items()]
+    return "\n".join([*lines, f"| all | {sum(jobs.values())} | {sum(seconds.values()):.0f} |"])
+
+
+if __name__ == "__main__":
+    main()
