@@ -9,6 +9,7 @@ Colours and rules are for terminals; elsewhere it is plain text. NO_COLOR takes 
 """
 
 import csv
+import json
 import re
 import sys
 from collections import Counter
@@ -141,43 +142,64 @@ def places(run: str) -> Iterator[tuple[str, str]]:
     yield "report", f"results/{run}/report.html"
 
 
-def end(run: str, started: float) -> None:
-    """Print the table of scores, what this run did by stage, and where things are."""
+def ledger_rows(path: Path) -> Iterator[tuple[str, ...]]:
+    """Set, rows read and rows that each step kept: heads first, the total last.
+
+    Args:
+        path: what ``collectivesft curated ledger`` wrote; its steps are in order.
+    """
+    content = json.loads(path.read_text(encoding="utf-8"))
+    steps = content["steps"]
+    yield "rows kept by", "(of)", *steps
+    for name, entry in [*content["datasets"].items(), ("total", content["totals"])]:
+        first = f"{entry[steps[0]]['rows_in']:,}"
+        yield name, first, *(f"{entry[s]['kept']:,}" if s in entry else "" for s in steps)
+
+
+def end(run: str, headline: str, started: float) -> None:
+    """Print the ledger, the table of scores, what this run did by stage, and where things are.
+
+    Args:
+        headline: the experiment whose ledger is shown.
+    """
     from collectivesft.scores.show import show
 
+    ledger = Path(f"results/{run}/2_curated/mixtures/{headline}/ledger.json")
+    if ledger.is_file():
+        _print_table(*ledger_rows(ledger), right=slice(1, None))
     print(flush=True)
     show(Path(f"results/{run}/4_scores/table.csv"))
     rows = [row for row in stage_rows(run, started) if row[1]]
     if rows:
-        _print_stages(rows)
+        heads = ("stage", "jobs", "job time", "what", "where")
+        cells = ((s, str(jobs), duration(t), WHAT[s], place) for s, jobs, t, place in rows)
+        _print_table(heads, *cells, right=slice(1, 3))
     print()
     for name, place in places(run):
         print(f"{name:<8} {place}")
 
 
-def _print_stages(rows: list[tuple[str, int, float, str]]) -> None:
-    heads = ("stage", "jobs", "job time", "what", "where")
-    cells = [
-        (stage, str(jobs), duration(spent), WHAT[stage], place)
-        for stage, jobs, spent, place in rows
-    ]
+def _print_table(heads: tuple[str, ...], *rows: tuple[str, ...], right: slice) -> None:
+    """A line above it is empty; the columns of ``right`` are numbers."""
+    numbers = set(range(len(heads))[right])
     if not sys.stdout.isatty():
-        widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
         print()
-        for row in (heads, *cells):
-            print(
-                "  ".join(
-                    cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-                ).rstrip()
+        for row in (heads, *rows):
+            cells = (
+                cell.rjust(width) if number in numbers else cell.ljust(width)
+                for number, (cell, width) in enumerate(zip(row, widths, strict=True))
             )
+            print("  ".join(cells).rstrip())
         return
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     table = Table(*heads, box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.columns[1].justify = table.columns[2].justify = "right"
-    for row in cells:
+    for number in numbers:
+        table.columns[number].justify = "right"
+    for row in rows:
         table.add_row(*row)
     console = Console(highlight=False)
     console.print()
@@ -215,7 +237,7 @@ def main(arguments: list[str]) -> int:
         jobs = read_plan(Path(rest[0]).read_text(encoding="utf-8"))
         print("\n".join(start_lines(config, jobs, int(rest[1]))), flush=True)
     elif verb == "end":
-        end(config["run"], Path(rest[0]).stat().st_mtime)
+        end(config["run"], config["headline"]["experiment"], Path(rest[0]).stat().st_mtime)
     elif verb == "record":
         record(config["run"], read_plan(Path(rest[0]).read_text(encoding="utf-8")))
     return 0

@@ -1,6 +1,7 @@
 """What a run says: before it starts, a line a job, and at its end."""
 
 import csv
+import json
 import os
 import re
 import stat
@@ -141,6 +142,15 @@ TABLE = (
 )
 
 
+LEDGER = json.dumps(
+    {
+        "steps": ["read", "mix"],
+        "datasets": {"cmid": {"read": {"rows_in": 12_000, "kept": 11_990}, "mix": {"kept": 7}}},
+        "totals": {"read": {"rows_in": 12_000, "kept": 11_990}, "mix": {"kept": 7}},
+    }
+)
+
+
 def on_a_terminal(command: list[str], folder: Path, **environment: str) -> str:
     """What a command writes to a terminal of 100 columns."""
     import fcntl
@@ -175,6 +185,9 @@ def ended(times, tmp_path) -> tuple[list[str], Path]:
     table = tmp_path / "results/tiny/4_scores/table.csv"
     table.parent.mkdir(parents=True)
     table.write_text(TABLE, encoding="utf-8")
+    ledger = tmp_path / "results/tiny/2_curated/mixtures/tiny/ledger.json"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_text(LEDGER, encoding="utf-8")
     (tmp_path / "started").touch()
     os.utime(tmp_path / "started", (1, 1))
     script, config = ROOT / "workflow/terminal.py", ROOT / "config/tiny.yaml"
@@ -187,6 +200,8 @@ def test_the_end_is_a_table_of_scores_of_stages_and_of_places(ended):
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True)
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert "tiny cmb answer 56 14.2 (7.3 to 21.5) 14.3 14.2 0.0" in lines
+    assert "rows kept by (of) read mix" in lines and "total 12,000 11,990 7" in lines
+    assert "cmid 12,000 11,990 7" in lines
     assert "raw 2 30 s files with their sha256 results/tiny/1_raw/" in lines
     assert "sft 1 2 min the trained model results/tiny/3_sft/" in lines
     assert lines[-1] == "report results/tiny/report.html"
