@@ -143,7 +143,7 @@ def _draw_evenness(axes, rows: list[dict]) -> None:
         text = f"{100 * row['value'] / most:.0f} %  ({row['value']:.1f} of {most:.1f} bits)"
         style.bar_label(axes, 100 * row["value"] / most, y, text)
     style.bar_axis(axes, [_GROUPS[row["key"]] for row in shown], 100, room=0.75)
-    axes.set_title("Evenness (100 %: all groups alike)")
+    axes.set_title("Evenness (100 %: all alike)")
 
 
 def _draw_distinct(axes, rows: list[dict]) -> None:

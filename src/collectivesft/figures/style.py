@@ -229,20 +229,6 @@ def at_least(axes, axis: str, span: float) -> None:
         getattr(axes, f"set_{axis}lim")(middle - span / 2, middle + span / 2)
 
 
-def hide_overlaps(figure, texts: Sequence[Any]) -> None:
-    """Hide each name of a point that runs into an earlier name, or over another point."""
-    figure.draw_without_rendering()
-    points = [text.axes.transData.transform(text.xy) for text in texts]
-    shown: list[Any] = []
-    for text in texts:
-        box = text.get_window_extent()
-        covers = any(box.contains(x, y) for x, y in points)
-        if covers or any(box.overlaps(other) for other in shown):
-            text.set_visible(False)
-        else:
-            shown.append(box)
-
-
 def p_text(p: float) -> str:
     """A p value as people write it."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
