@@ -215,6 +215,11 @@ def behind(axes, y: float, text: str) -> None:
     )  # fmt: skip
 
 
+def share(percent: float) -> str:
+    """A share in percent; one that is not none is never written as 0.0 %."""
+    return "< 0.1 %" if 0 < percent < 0.05 else f"{percent:.1f} %"
+
+
 def signed(value: float, digits: int = 1) -> str:
     """A change with its sign; none has no sign."""
     text = f"{value:+.{digits}f}".replace("-", "−")
