@@ -187,12 +187,17 @@ def score(model: str, protocol: str = "answer") -> dict[str, Any]:
         "official": {"macro": value - 0.004, "micro": value - 0.004},
         "differ": 311,
         "unparsed": 27,
-        "against": None if model == BASE else {"corrected": comparison(BASE)["corrected"]},
+        "against": None if model == BASE else _against(model),
         "apart": [{"group": "politics"}, {"group": "no_context"}],
         "without_apart": apart,
         "categories": categories,
         "subcategories": parts,
     }  # fmt: skip
+
+
+def _against(model: str) -> dict[str, Any]:
+    found = a_comparison(BASE, macro(model) - macro(BASE), p=1e-9, first=BASE)
+    return {"corrected": found["corrected"]}
 
 
 def comparison(model: str) -> dict[str, Any]:
