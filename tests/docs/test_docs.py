@@ -5,6 +5,7 @@ A command that no line of PLANS matches fails, so that text and programs cannot 
 run of the workflow; ``real`` runs as it stands in a copy of the clone; ``bash`` is only parsed.
 """
 
+import ast
 import json
 import os
 import re
@@ -217,6 +218,48 @@ def test_the_worked_experiment_is_planned_with_its_dataset_and_model(copy):
     assert "results/ward/3_sft/ward/model" in whole
     names = yaml.safe_load((copy / "config/ward.yaml").read_text("utf-8"))["datasets"]
     assert f"{len(names)}" in re.search(r"curated_read +(\d+)", whole)[1]
+
+
+# extend.md's files are planned as a whole above; extend-benchmark.md's run in tests/datasets.
+SNIPPETS = [
+    (path.name, language, content)
+    for path in DOCS
+    for name, language, content in fences(path)
+    if language in ("yaml", "python") and not name
+]
+
+
+@pytest.mark.parametrize(("file", "language", "content"), SNIPPETS)
+def test_a_snippet_is_what_the_configuration_or_python_takes(
+    file, language, content, tmp_path, monkeypatch
+):
+    if language == "python":
+        assert ast.parse(content).body
+        return
+    if file == "extend-benchmark.md":  # its benchmark is added by tests/datasets/test_extend.py
+        assert block_runs_elsewhere(content)
+        return
+    for name in ("NLPEC", "VLLM_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.syspath_prepend(str(ROOT / "workflow"))
+    import preflight
+
+    overlay = tmp_path / "snippet.yaml"
+    overlay.write_text(f"run: snippet\n{content}", encoding="utf-8")
+    found = preflight.load(ROOT, overlay)
+    assert yaml.safe_load(content).keys() <= found.keys()
+
+
+def block_runs_elsewhere(content: str) -> bool:
+    """Whether the test of the walk-through takes this language's blocks from the guide."""
+    text = (ROOT / "tests/datasets/test_extend.py").read_text("utf-8")
+    return 'block("yaml"' in text and "benchmarks:" in content
+
+
+def test_what_is_only_parsed_has_a_reason_and_the_guides_say_so():
+    assert all(why for _, how, why in PLANS if how == "bash")
+    assert not any(why for _, how, why in PLANS if how != "bash")
+    assert "only parsed" in (ROOT / "docs/README.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)

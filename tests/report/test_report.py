@@ -204,6 +204,33 @@ def test_search_finds_by_name(page):
     assert rows(page) == ["Accuracy by category"]
 
 
+def search(page, term: str) -> list[str]:
+    """What a search in the report finds."""
+    box = page.locator("nav input[type=text]")
+    box.fill(term)
+    box.press("Enter")
+    page.locator("nav tbody").wait_for(state="attached")
+    page.wait_for_timeout(200)
+    return rows(page)
+
+
+def test_a_second_search_does_not_keep_the_rows_of_the_first(page):
+    assert search(page, "accuracy.svg") == ["Accuracy by category"]
+    assert search(page, "loss.svg") == ["Training loss"]
+    assert search(page, "nothing has this name") == []
+
+
+def test_a_search_finds_titles_in_any_case_and_bears_a_wrong_pattern(page):
+    assert search(page, "training LOSS") == ["Training loss"]
+    assert "The paper" in search(page, "the paper")
+    assert search(page, "re:^results/.*/accuracy.svg$") == ["Accuracy by category"]
+    assert search(page, "re:(") == []
+
+
+def test_the_report_is_named_after_its_run(page):
+    assert page.title() == f"CollectiveSFT, run {FOUND[0].parent.name}"
+
+
 def test_run_times_are_drawn(page):
     page.locator("nav").get_by_text("Statistics", exact=True).click()
     page.locator("#runtimes canvas").wait_for()

@@ -398,3 +398,15 @@ def test_a_sign_without_a_glyph_is_noticed(tmp_path):
 )
 def test_units(value, text):
     assert style.units(value) == text
+
+
+@pytest.mark.parametrize(
+    ("percent", "text"), [(0, "0.0 %"), (0.004, "< 0.1 %"), (0.05, "0.1 %"), (12.04, "12.0 %")]
+)
+def test_a_share_of_something_is_never_written_as_none(percent, text):
+    assert style.share(percent) == text
+
+
+def test_contamination_of_a_set_without_rows_has_no_share(tmp_path):
+    drawn(contamination, contamination.table(a_report(), a_ledger()), tmp_path / "f")
+    assert "no rows" in said(tmp_path / "f/figure.svg")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pypdf
 import pytest
+import whole_study
 from figure_inputs import a_comparison, a_score, an_agreement, bounds, counts
 
+from collectivesft import benchmarks, datasets
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import write_json
 from collectivesft.paper.build import build
@@ -339,6 +341,94 @@ def test_a_manuscript_that_does_not_compile_says_why(inputs, tmp_path):
 
 
 def test_latex_escapes_and_aligns():
-    text = latex([{"set": "a_b & 50 %", "rows": 12}])
-    assert r"a\_b \& 50 \% & 12 \\" in text
+    text = latex([{"set": "a_b & 50 % < c", "rows": 12}])
+    assert r"a\_b \& 50 \% \textless{} c & 12 \\" in text
     assert r"\begin{tabular}{lr}" in text
+
+
+def test_latex_aligns_a_column_by_all_its_rows_and_writes_a_minus():
+    text = latex(
+        [
+            {"set": "a", "p": "", "difference": ""},
+            {"set": "b", "p": "1e-09", "difference": "-22.00"},
+        ]
+    )
+    assert r"\begin{tabular}{lrr}" in text
+    assert r"b & 1e-09 & $-22.00$ \\" in text
+
+
+def test_tables_say_of_which_run_they_are(inputs, tmp_path):
+    _, tables = typeset(inputs, tmp_path)
+    first = (tables / "scores.tex").read_text("utf-8").splitlines()[0]
+    assert (
+        first == "% Table scores of the CollectiveSFT run small (a demonstration); needs booktabs."
+    )
+    chinese = (tables / "categories.tex").read_text("utf-8").splitlines()
+    assert chinese[0].startswith("% For XeLaTeX or LuaLaTeX") and "医师考试" in "".join(chinese)
+
+
+def cited(text: str) -> set[str]:
+    return set(re.findall(r"#cite\(<(\w+)>\)", text))
+
+
+def test_references_have_authors_that_typst_can_read_and_none_is_missing():
+    entries = (ROOT / "paper/references.bib").read_text("utf-8")
+    assert "and others" not in entries, "typst would print it as a name"
+    keys = set(re.findall(r"^@\w+\{(\w+),", entries, re.M))
+    sources = [
+        module.get(name).SOURCE for module in (datasets, benchmarks) for name in module.names()
+    ]
+    library = (ROOT / "paper/lib.typ").read_text("utf-8")
+    of_bases = set(re.findall(r"base-reports = \((.*?)\)", library)[0].split('"')[1::2])
+    used = cited(MANUSCRIPT) | {source.citation for source in sources} | of_bases
+    assert used - {None} == keys
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> tuple[dict, Path]:
+    """Values and PDF of a paper of the whole study's shape."""
+    folder = tmp_path_factory.mktemp("whole")
+    files, out = Files(**whole_study.write(folder)), folder / "paper.pdf"
+    found = collect(
+        "paper", False, (whole_study.HEADLINE, "cmb", "answer"), files, folder / "v.json"
+    )
+    for name in FIGURES:
+        (folder / f"{name}.svg").write_text(SVG, "utf-8")
+    build(folder / "v.json", folder, ROOT / "paper", out, folder / "tables")
+    return found, out
+
+
+def test_the_whole_study_has_all_scores_on_its_pages(whole):
+    found, pdf = whole
+    reader = pypdf.PdfReader(pdf)
+    text = words(pdf)
+    assert len(found["scores"]) == 75
+    assert text.count("CMB-Exam") >= 75 and text.count("answer_3shot 11,200") >= 15
+    assert "All scores" in {
+        e.title.lstrip("0123456789 ") for e in reader.outline if not isinstance(e, list)
+    }
+    lowest = [min(bottoms(page)) for page in reader.pages]
+    assert min(lowest) > 30, "a table runs out of the page"
+
+
+def bottoms(page) -> list[float]:
+    """Heights above the lower edge of all that is written on a page, in points."""
+    found: list[float] = []
+
+    def see(text, cm, tm, *_):
+        if text.strip():
+            found.append(cm[1] * tm[4] + cm[3] * tm[5] + cm[5])
+
+    page.extract_text(visitor_text=see)
+    return found
+
+
+def test_the_base_model_is_linked_and_its_report_cited(whole):
+    _, pdf = whole
+    assert "InternLM2 Technical Report" in words(pdf) and "and others" not in words(pdf)
+    links = [
+        a.get_object().get("/A", {}).get("/URI")
+        for p in pypdf.PdfReader(pdf).pages
+        for a in p.get("/Annots", [])
+    ]
+    assert "https://huggingface.co/internlm/internlm2_5-7b" in links

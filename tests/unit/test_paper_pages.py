@@ -81,6 +81,11 @@ def test_a_csv_is_a_table_with_numbers_to_the_right(folder):
     assert "<th>set</th>" in text
 
 
+def test_a_table_without_rows_is_no_page(folder):
+    (folder / "tables/text.csv").write_text("\n", encoding="utf-8")
+    assert "Paper/Table of text.html" not in write(folder)
+
+
 def test_the_front_ends_with_the_first_table(folder):
     text = write(folder)["front.html"].read_text("utf-8")
     assert "cmid" in text and "Second" not in text and "alert" not in text

@@ -93,11 +93,17 @@ def _draw_sets(axes, rows: list[dict]) -> None:
     shares = [100 * row["found"] / (row["of"] or 1) for row in rows]
     for y, (row, share) in enumerate(zip(rows, shares, strict=True)):
         axes.barh(y, share, color=style.RED, **style.BAR)
-        text = f"{style.thousands(row['found'])} of {style.thousands(row['of'])}"
-        style.bar_label(axes, share, y, text + (f"  ({share:.1f} %)" if row["found"] else ""))
+        style.bar_label(axes, share, y, _set_label(row, share))
     names = [style.short_title(row["label"]) for row in rows]
     style.bar_axis(axes, names, max(shares, default=0), room=0.35)
     axes.set_title("Examples that hold a benchmark item, as a share of the set’s clean rows")
+
+
+def _set_label(row: dict, share: float) -> str:
+    if not row["of"]:
+        return "no rows"
+    text = f"{style.thousands(row['found'])} of {style.thousands(row['of'])}"
+    return f"{text}  ({style.share(share)})" if row["found"] else text
 
 
 def _draw_benchmarks(axes, rows: list[dict]) -> None:

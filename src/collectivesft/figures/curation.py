@@ -109,10 +109,10 @@ def _draw_steps(axes, rows: list[dict]) -> None:
 
 
 def _step_label(axes, kept: int, dropped: int, y: int, verb: str, reasons: str) -> None:
-    share = 100 * dropped / ((kept + dropped) or 1)
+    share = style.share(100 * dropped / ((kept + dropped) or 1))
     text = f"{style.thousands(kept)} kept"
     if dropped:
-        text += f", {style.thousands(dropped)} {verb} ({share:.1f} %)"
+        text += f", {style.thousands(dropped)} {verb} ({share})"
     for line, size, colour, up in (
         (text, 8, "black", 0.17 if reasons else 0),
         (reasons, 6.5, "#555555", -0.2),

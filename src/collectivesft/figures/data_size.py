@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import UserError
-from collectivesft.figures import inputs, style
+from collectivesft.figures import inputs, names, style
 from collectivesft.figures.labels import short
 
 
@@ -110,8 +110,10 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     axes.set_xlabel("training examples (log scale)")
     axes.set_ylabel("macro accuracy (%)")
     style.at_least(axes, "y", 10)
-    style.hide_overlaps(figure, texts)
     style.source_line(figure, _words(rows, series))
+    whiskers = [[(row["examples"], row[end]) for end in ("low", "high")] for row in order]
+    curve = [(row["examples"], row["accuracy"]) for row in series]
+    names.place(figure, texts, [curve, *(w for w in whiskers if w[0][0])])
     style.save(figure, out, rows)
 
 
@@ -124,9 +126,9 @@ def _draw_point(axes, row: dict):
         row["examples"], row["accuracy"], "o" if same else "s", color=colour, markersize=6, zorder=3
     )
     return axes.annotate(
-        short(row["title"], 34) if same else short(row["title"], 22),
-        (row["examples"], row["accuracy"]), (6, 4 if same else -8), textcoords="offset points",
-        fontsize=8 if same else 6.5, color="black" if same else "#555555",
+        short(row["title"], 34), (row["examples"], row["accuracy"]), (6, 0),
+        textcoords="offset points", va="center", fontsize=8 if same else 6.5,
+        color="black" if same else "#555555",
     )  # fmt: skip
 
 

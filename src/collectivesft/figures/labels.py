@@ -3,7 +3,7 @@
 SUBCATEGORIES = {
     "规培结业": "residency completion",
     "住院医师": "resident",
-    "执业助理医师": "assistant physician licence",
+    "执业助理医师": "asst. physician licence",
     "执业医师": "physician licence",
     "中级职称": "attending",
     "高级职称": "senior",

@@ -60,7 +60,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     words = "Faint: as logged; line: means of consecutive logs. " if smooth else ""
     words += "Circles: held-out examples. " if _has_validation(rows) else ""
     if len(names) > _TOGETHER:
-        words = "Grey: the other experiments. " + words
+        words = "Grey: the other experiments of up to twice the tokens. " + words
     style.source_line(figure, f"{words}Source: history.jsonl")
     style.save(figure, out, rows)
 
@@ -113,14 +113,15 @@ def _together(curves: dict[str, _Curve]):
 
 
 def _panels(curves: dict[str, _Curve]):
-    """A panel for each experiment, over its own tokens; the others in light grey behind it."""
+    """A panel for each experiment, over its own tokens; comparable ones in light grey behind it."""
     columns = min(4, math.ceil(len(curves) / 2))
     lines = math.ceil(len(curves) / columns)
     figure, grid = style.new(
         height=0.5 + 1.65 * lines, nrows=lines, ncols=columns, sharey=True, squeeze=False
     )
     for i, (axes, name) in enumerate(zip(grid.flat, curves, strict=False)):
-        for other in curves.values():
+        # A curve of many times as many tokens would be a stub without a meaning here.
+        for other in (c for c in curves.values() if c.end <= 2 * curves[name].end):
             axes.plot(*_xy(other.line), color="#DDDDDD", linewidth=0.7)
         _draw_curve(axes, curves[name], style.BLUE, "-", name)
         axes.set_title(textwrap.fill(name, 26), fontsize=7.5)

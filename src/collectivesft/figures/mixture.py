@@ -126,7 +126,7 @@ def _draw_sets(axes, sets: dict, languages: dict, titles: dict[str, str]) -> Non
         left = [a + b for a, b in zip(left, values, strict=True)]
     total = sum(left) or 1
     for y, value in enumerate(left):
-        text = f"{style.thousands(value)}  ({100 * value / total:.1f} %)"
+        text = f"{style.thousands(value)}  ({style.share(100 * value / total)})"
         style.bar_label(axes, value, y, text)
     names = [f"{titles[key]} ({', '.join(sorted(languages[key]))})" for key in sets]
     style.bar_axis(axes, names, max(left, default=0))
@@ -143,7 +143,7 @@ def _draw_evenness(axes, rows: list[dict]) -> None:
         text = f"{100 * row['value'] / most:.0f} %  ({row['value']:.1f} of {most:.1f} bits)"
         style.bar_label(axes, 100 * row["value"] / most, y, text)
     style.bar_axis(axes, [_GROUPS[row["key"]] for row in shown], 100, room=0.75)
-    axes.set_title("Evenness (100 %: all groups alike)")
+    axes.set_title("Evenness (100 %: all alike)")
 
 
 def _draw_distinct(axes, rows: list[dict]) -> None:
@@ -168,7 +168,7 @@ def _draw_parts(axes, styles: dict[str, int], languages: dict[str, int]) -> None
     total = sum(styles.values()) or 1
     for y, (_, value, colour, hatch) in enumerate(bars):
         axes.barh(y, 100 * value / total, color=colour, hatch=hatch, **style.BAR)
-        style.bar_label(axes, 100 * value / total, y, f"{100 * value / total:.1f} %")
+        style.bar_label(axes, 100 * value / total, y, style.share(100 * value / total))
     style.bar_axis(axes, [name for name, *_ in bars], 100)
     axes.axhline(len(styles) - 0.5, color="#BBBBBB", linewidth=0.6)
     axes.set_title("Share by style and language")

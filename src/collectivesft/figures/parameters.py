@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import InputError
-from collectivesft.figures import inputs, style
+from collectivesft.figures import inputs, names, style
 from collectivesft.figures.accuracy import BOARD_BENCHMARK, MACRO
 from collectivesft.figures.labels import short
 
 # A size as names state it: 7B, 1.8B; not the 8x7B of a mixture of experts.
 _SIZE = re.compile(r"(?<![\dx.])(\d+(?:\.\d+)?)B(?![A-Za-z])")
-
-_OFFSETS = {"headline": 6, "base": -6}  # points; they have the same size
 
 
 def draw_files(
@@ -121,8 +119,10 @@ def draw(rows: list[dict[str, Any]], out: Path, date: str = "", demo: bool = Fal
     axes.set_xlabel("parameters (log scale)")
     axes.set_ylabel("macro accuracy (%)")
     style.at_least(axes, "y", 10)
-    style.hide_overlaps(figure, texts)  # own models first, then the best entries
     style.source_line(figure, _words(rows, date, demo))
+    ticks = [(row["billions"], row["accuracy"]) for row in known if row["role"] == "experiment"]
+    own = sum(row["role"] in ("headline", "base") for row in known)
+    names.place(figure, texts, points=ticks, sure=own)  # own models first, then the best entries
     style.save(figure, out, rows)
 
 
@@ -140,7 +140,7 @@ def _draw_point(axes, row: dict):
     name = f"{row['model']} (base)" if row["role"] == "base" else short(row["title"], 30)
     own = row["role"] != "reference"
     return axes.annotate(
-        name, (row["billions"], row["accuracy"]), (6, _OFFSETS.get(row["role"], 0)),
+        name, (row["billions"], row["accuracy"]), (6, 0),
         textcoords="offset points", va="center", fontsize=7.5 if own else 6.5,
         color="black" if own else "#555555",
     )  # fmt: skip
@@ -157,6 +157,7 @@ def _words(rows: list[dict], date: str, demo: bool) -> str:
         words += (
             f" Hollow: public leaderboard of {date}, not run here; {sized} of its"
             f" {len(published)} entries state a size in their name, the others are not shown."
+            " Names where there is room; all are in the table beside the figure."
         )
         words += f" {style.DEMO_WORDS}" if demo else ""
     return f"{words} Source: scores.json, recipes, leaderboard"

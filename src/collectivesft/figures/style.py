@@ -215,6 +215,11 @@ def behind(axes, y: float, text: str) -> None:
     )  # fmt: skip
 
 
+def share(percent: float) -> str:
+    """A share in percent; one that is not none is never written as 0.0 %."""
+    return "< 0.1 %" if 0 < percent < 0.05 else f"{percent:.1f} %"
+
+
 def signed(value: float, digits: int = 1) -> str:
     """A change with its sign; none has no sign."""
     text = f"{value:+.{digits}f}".replace("-", "−")
@@ -227,20 +232,6 @@ def at_least(axes, axis: str, span: float) -> None:
     if high - low < span:
         middle = (low + high) / 2
         getattr(axes, f"set_{axis}lim")(middle - span / 2, middle + span / 2)
-
-
-def hide_overlaps(figure, texts: Sequence[Any]) -> None:
-    """Hide each name of a point that runs into an earlier name, or over another point."""
-    figure.draw_without_rendering()
-    points = [text.axes.transData.transform(text.xy) for text in texts]
-    shown: list[Any] = []
-    for text in texts:
-        box = text.get_window_extent()
-        covers = any(box.contains(x, y) for x, y in points)
-        if covers or any(box.overlaps(other) for other in shown):
-            text.set_visible(False)
-        else:
-            shown.append(box)
 
 
 def p_text(p: float) -> str:

@@ -72,7 +72,8 @@ def _to_first_table(text: str) -> str:
 
 def _in_folders(folders: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path]]:
     for category, folder in folders:
-        for path in sorted(folder.glob("*.csv")):
+        # A table without rows, such as of a benchmark that the run lacks, would be a blank page.
+        for path in (p for p in sorted(folder.glob("*.csv")) if p.read_text("utf-8").strip()):
             yield f"{category}/Table of {path.stem.replace('_', ' ')}", path
 
 

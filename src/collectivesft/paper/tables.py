@@ -1,6 +1,7 @@
 """The manuscript's tables as CSV for programs and LaTeX for other manuscripts."""
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ def write_tables(values: dict[str, Any], folder: Path) -> None:
         values: what ``paper values`` wrote.
         folder: an existing folder.
     """
+    kind = " (a demonstration)" if values["demo"] else ""
+    head = f"% Table {{}} of the CollectiveSFT run {values['run']}{kind}; needs booktabs.\n"
     for name, rows in tables(values).items():
         _write_csv(folder / f"{name}.csv", rows)
-        write_text(folder / f"{name}.tex", latex(rows))
+        text = head.format(name) + latex(rows)
+        write_text(folder / f"{name}.tex", text if text.isascii() else _UNICODE + text)
 
 
 def tables(values: dict[str, Any]) -> dict[str, Rows]:
@@ -106,9 +110,11 @@ def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
         writer.writerows(rows)
 
 
+_UNICODE = "% For XeLaTeX or LuaLaTeX with a font that has all its signs, Chinese ones too.\n"
 _ESCAPES = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}",
 }  # fmt: skip
 
 
@@ -117,16 +123,30 @@ def latex(rows: list[dict[str, Any]]) -> str:
     if not rows:
         return "% no rows\n"
     columns = list(rows[0])
-    align = "".join("r" if _is_number(rows[0][column]) else "l" for column in columns)
+    align = "".join("r" if _are_numbers(row[column] for row in rows) else "l" for column in columns)
     body = [_latex_row(columns), r"\midrule", *(_latex_row(row.values()) for row in rows)]
     lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"]
     return "\n".join(lines) + "\n"
 
 
 def _latex_row(cells) -> str:
-    texts = ("".join(_ESCAPES.get(sign, sign) for sign in str(cell)) for cell in cells)
-    return " & ".join(texts) + r" \\"
+    return " & ".join(map(_latex_cell, cells)) + r" \\"
+
+
+def _latex_cell(cell: Any) -> str:
+    text = "".join(_ESCAPES.get(sign, sign) for sign in str(cell))
+    return f"${text}$" if text.startswith("-") and _is_number(cell) else text  # a minus, no hyphen
+
+
+def _are_numbers(values: Iterable[Any]) -> bool:
+    """Whether all that is known of a column are numbers, and something is."""
+    known = [value for value in values if value not in ("", None)]
+    return bool(known) and all(map(_is_number, known))
 
 
 def _is_number(value: Any) -> bool:
-    return str(value).replace(".", "", 1).lstrip("-").isdigit()
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

@@ -163,7 +163,8 @@ def _training(experiment: str, files: Files) -> dict[str, Any]:
     tokens = read_json(files.tokens)["train"]
     return {
         "experiment": {"name": experiment, "title": recipe.title},
-        "base": {"title": model.title, "parameters": model.parameters},
+        "base": {"name": files.model.stem}
+        | {key: getattr(model, key) for key in ("title", "parameters", "homepage")},
         "training": recipe.training.model_dump(),
         "tokens": {key: tokens[key] for key in ("examples", "tokens", "loss_tokens", "truncated")},
         "history": _history(files.history),
