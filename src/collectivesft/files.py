@@ -162,8 +162,9 @@ def read_json(path: Path) -> Any:
     text = _read_utf8(path)
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise InputError(path, _not_json(text, error), _GET_AGAIN, row=error.lineno) from error
+    except (ValueError, RecursionError) as error:
+        row = getattr(error, "lineno", None)
+        raise InputError(path, _not_json(text, error), _GET_AGAIN, row=row) from error
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
@@ -185,7 +186,7 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
                 yield number, json.loads(line)
             except UnicodeDecodeError as error:
                 raise InputError(path, _not_utf8(error), _CONVERT, row=number) from error
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise InputError(path, _not_json(line, error), _GET_AGAIN, row=number) from error
 
 
@@ -220,12 +221,14 @@ def _not_utf8(error: UnicodeDecodeError) -> str:
     return f"not UTF-8 (byte {error.object[error.start]:#04x} at position {error.start})"
 
 
-def _not_json(text: str, error: json.JSONDecodeError) -> str:
+def _not_json(text: str, error: Exception) -> str:
     head = text.lstrip()[:100].lower()
     if head.startswith(("<!doctype html", "<html")):
         return "an HTML page in place of JSON (a login or error page)"
     if head.startswith("version https://git-lfs"):
         return "a Git-LFS pointer in place of the file itself"
+    if not isinstance(error, json.JSONDecodeError):  # nested too deeply, a number too long
+        return f"not valid JSON ({str(error).partition(';')[0]})"
     return f"not valid JSON ({error.msg}, column {error.colno})"
 
 

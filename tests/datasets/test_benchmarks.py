@@ -2,12 +2,16 @@
 
 import json
 import os
+import tempfile
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 from benchmark_files import cmexam_files, medbench_files, meds_files
+from damage import damaged
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from promises import real
 from upstream import array, csv_text, raw_folder
 
@@ -329,3 +333,45 @@ class TestItemFile:
         path.write_text(f"{dump_item(item)}\n{json.dumps(row)}\n", encoding="utf-8")
         with pytest.raises(InputError, match=r"items\.jsonl, row 2: not a benchmark item"):
             list(load_items(path))
+
+
+# --- any row becomes an item or an error that names file and row ---
+
+
+def survive(name: str, contents: dict[str, bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        raw = raw_folder(Path(folder), contents)
+        try:
+            found = list(benchmarks.get(name).items(raw))
+        except InputError as error:
+            assert str(raw.manifest.parent) in str(error.path) and error.row is not None
+            return
+        for item in found:
+            assert item.benchmark == name and item.question
+            assert json.loads(dump_item(item).encode())["id"] == item.id
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+@pytest.mark.parametrize("part", ["val", "test", "key"])
+def test_any_row_of_cmb(part: str, data: st.DataObject):
+    rows = {"val": VAL, "test": TEST, "key": KEY}
+    rows[part] = [rows[part][0], data.draw(damaged(rows[part])), *rows[part][1:]]
+    files = {"val": cmb.VAL, "test": cmb.TEST, "key": cmb.KEY}
+    survive("cmb", {files[name]: array(content) for name, content in rows.items()})
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_case_of_cmb_clin(data: st.DataObject):
+    survive("cmb_clin", {cmb_clin.FILE: array([CLIN[0], data.draw(damaged(CLIN))])})
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(tail=st.binary(max_size=60) | st.text(max_size=40).map(str.encode))
+@pytest.mark.parametrize("name", ["cmexam", "cmmlu_medical"])
+def test_any_bytes_in_tables(name: str, tail: bytes):
+    files = {"test/anatomy.csv": csv_text(HEADER, TEST_CSV).encode()}
+    if name == "cmexam":
+        files = {"test_with_annotations.csv": cmexam_files()["test_with_annotations.csv"]}
+    survive(name, {file: content + tail for file, content in files.items()})

@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from damage import damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from promises import check, read, real, reasons
@@ -295,32 +296,7 @@ def test_long_arrays_are_read_across_blocks(tmp_path: Path, monkeypatch):
 
 # --- any row becomes an Example, a Drop, or an InputError that names file and row ---
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-3, 30) | st.text(max_size=8) | st.floats(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=4,
-)
 JSON_NAMES = ("cmb", "cmid", "discmed", "headqa", "medicaldialogue", "medqa", "mlecqa", "nlpec")
-
-
-@st.composite
-def damaged(draw, name: str):
-    """A fixture row with one value, at any depth, replaced or removed."""
-    row = copy.deepcopy(draw(st.sampled_from(ROWS[name])))
-    here = row
-    while isinstance(here, (dict, list)) and here:
-        keys = sorted(here) if isinstance(here, dict) else range(len(here))
-        key = draw(st.sampled_from(list(keys)))
-        action = draw(st.sampled_from(["descend", "replace", "remove"]))
-        if action == "descend" and isinstance(here[key], (dict, list)):
-            here = here[key]
-            continue
-        if action == "remove":
-            del here[key]
-        else:
-            here[key] = draw(VALUES)
-        return row
-    return draw(VALUES)
 
 
 def survive(name: str, contents: dict[str, bytes], row: bool = True) -> None:
@@ -342,8 +318,21 @@ def survive(name: str, contents: dict[str, bytes], row: bool = True) -> None:
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_any_json_row(name: str, data: st.DataObject):
-    rows = [ROWS[name][0], data.draw(damaged(name))]
+    rows = [ROWS[name][0], data.draw(damaged(ROWS[name]))]
     survive(name, PACK[name](rows))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_item_of_pubmedqas_original_json(data: st.DataObject):
+    item = {
+        "QUESTION": "Is it?",
+        "CONTEXTS": ["A."],
+        "LONG_ANSWER": "Yes.",
+        "final_decision": "yes",
+    }
+    items = {"7": item, "8": data.draw(damaged([item]))}
+    survive("pubmedqa", {"pubmedqa-labelled.json": json.dumps(items).encode()})
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

@@ -123,6 +123,17 @@ def test_every_real_item_is_found_where_it_is_put(items: list[Path]):
                 assert f"{item.benchmark}:{item.id}" in found, (item.id, text)
 
 
+def test_every_real_exam_question_is_found_however_short(items: list[Path]):
+    everything = [item for path in items for item in load_items(path) if item.options]
+    index = ItemIndex(everything)
+    assert sum(len(tokens(item.question)) < MINIMUM for item in everything) == 40
+    for item in everything:
+        meta = {"question": item.question, "options": item.options, "answer": item.answer}
+        messages = [("user", "一道题"), ("assistant", f"答案是{item.answer}。")]
+        found = index.matches(Example("x:1", "x", "mcqa", "zh", messages, meta))
+        assert (f"{item.benchmark}:{item.id}", 1.0) in found, item.question
+
+
 def asked(text: str) -> Example:
     return Example("x:1", "x", "qa", "zh", [("user", text), ("assistant", "不知道。")])
 

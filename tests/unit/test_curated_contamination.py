@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,28 @@ class TestFound:
     def test_an_item_of_too_few_words_is_passed_over(self):
         assert len(tokens("首选药物是")) == MINIMUM - 1
         assert matches(qa("x:1", "首选药物是"), item("7", "首选药物是")) == []
+
+    def test_but_an_exam_question_with_the_same_options_is_it(self):
+        """Real exams ask "The ureter" several times, each time with options of its own."""
+        asked = replace(item("7", "输尿管"), options={"A": "开口于膀胱颈", "B": "起始于肾盂。"})
+        moved = {"A": "起始于肾盂", "B": " 开口于膀胱颈", "C": "可分为两段"}
+        same = {"A": moved["A"], "B": moved["B"]}
+        assert matches(exam("x:1", "输尿管：", same, "A"), asked) == [("cmb:7", 1.0)]
+        assert matches(exam("x:1", "输尿管", moved, "A"), asked) == []
+        assert matches(exam("x:1", "输精管", same, "A"), asked) == []
+        assert matches(qa("x:1", "输尿管", "起始于肾盂"), asked) == []
+
+    def test_in_files_too(self, tmp_path):
+        options = {"A": "尿道", "B": "膀胱"}
+        asked = replace(item("7", "输尿管"), options=options)
+        (tmp_path / "items.jsonl").write_text(dump_item(asked) + "\n", encoding="utf-8")
+        exams = [exam(f"x:{n}", text, options, "A") for n, text in enumerate(("输尿管", "阑尾"))]
+        names = ("out", "dropped", "ledger", "report")
+        outputs = [tmp_path / name for name in names]
+        source = save(tmp_path / "in.parquet", [*exams, qa("x:2")])
+        decontaminate_file(source, [tmp_path / "items.jsonl"], True, *outputs)
+        assert ids(read_examples(outputs[0])) == ["x:1", "x:2"]
+        assert [row["detail"] for row in drops(outputs[1])] == ["100% of cmb:7"]
 
     def test_the_instruction_of_an_exam_question_is_not_compared(self):
         head = "以下是一道单项选择题，不需要做任何分析和解释，直接输出答案选项。"

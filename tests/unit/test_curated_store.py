@@ -153,7 +153,7 @@ class TestBadFile:
         for function in (count_rows, lambda path: list(read_examples(path))):
             with pytest.raises(FileNotFoundError) as caught:
                 function(tmp_path / "a.parquet")
-            assert "a.parquet" in str(caught.value)
+            assert explain_os_error(caught.value).startswith(f"{tmp_path}/a.parquet: no such file")
 
     def test_command_line_says_it_in_one_line(self, tmp_path, command):
         (tmp_path / "in.parquet").write_bytes(b"<html>")

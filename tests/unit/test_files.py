@@ -231,3 +231,17 @@ class TestScratchFolder:
         with pytest.raises(OSError) as caught, scratch_folder(tmp_path / "out"):
             raise OSError(errno.ENOSPC, "No space left on device", "some/spill")
         assert caught.value.filename == str(tmp_path / "out") and list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("[" * 100_000, "recursion"), (f"[1, {'9' * 5000}]", "4300 digits")]
+)
+def test_json_that_python_refuses_is_named_too(tmp_path, text, problem):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=f"a.json: not valid JSON .*{problem}"):
+        files.read_json(path)
+    path.write_text(f"1\n{text}\n")
+    with pytest.raises(InputError, match=f"a.json, row 2: not valid JSON .*{problem}") as caught:
+        list(files.read_jsonl(path))
+    assert "\n" not in str(caught.value)

@@ -385,7 +385,8 @@ class TestByHand:
     def test_says_where_to_place_it(self, known, manifest):
         known(RawFile("a.json"))
         text = message(manifest)
-        assert "no address that a program can use" in text
+        assert "no address that a program can use. Place the file at " in text
+        assert "network" not in text
         assert str(manifest.parent / "files/a.json") in text
 
 

@@ -33,6 +33,9 @@ def items(raw: RawFolder) -> Iterator[Item]:
 
 def _item(row: Row) -> Item:
     turns = [_turn(Row(row.part, row.number, pair)) for pair in row.items("QA_pairs")]
+    description = row.text("description")
+    if not description:
+        raise row.error("a case without description")
     if not turns:
         raise row.error("a case without questions")
     return Item(
@@ -42,7 +45,7 @@ def _item(row: Row) -> Item:
         kind="clinical",
         category="clinical",
         subcategory="clinical",
-        question=row.text("description"),
+        question=description,
         turns=turns,
         meta={"title": row.optional("title")},
     )

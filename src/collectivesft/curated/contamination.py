@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -74,18 +74,24 @@ def search_group(
     """Batches of one row group, each with the items found in its rows."""
     path, group, _ = part
     index = load_index(items)
-    return [(batch, index.search(list(_texts(batch)))) for batch in read_batches(path, group)]
+    found = []
+    for batch in read_batches(path, group):
+        rows = list(_rows(batch))
+        matches = index.search([texts for texts, _ in rows], [options for _, options in rows])
+        found.append((batch, matches))
+    return found
 
 
-def _texts(batch: pa.RecordBatch) -> Iterator[list[str]]:
-    """As ``item_index.compared``, of a batch."""
+def _rows(batch: pa.RecordBatch) -> Iterator[tuple[list[str], Collection[str]]]:
+    """As ``item_index.compared`` and ``options_of``, of a batch."""
     contents, starts = turns(batch)
     metas = batch.column("meta")
     for row, style in enumerate(batch.column("style").to_pylist()):
-        texts = contents[starts[row] : starts[row + 1]]
+        texts, options = contents[starts[row] : starts[row + 1]], ()
         if style == "mcqa":
-            texts = [json.loads(metas[row].as_py())["question"], texts[-1]]
-        yield texts
+            meta = json.loads(metas[row].as_py())
+            texts, options = [meta["question"], texts[-1]], meta["options"].values()
+        yield texts, options
 
 
 def _write(

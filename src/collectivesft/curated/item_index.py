@@ -2,12 +2,12 @@
 
 An item counts as found in an example when at least ``THRESHOLD`` of its n-grams of ``NGRAM``
 tokens (a Chinese character or a Latin word) stand in the example; an item with fewer tokens than
-``NGRAM`` when it makes up a whole turn. Items of fewer than ``MINIMUM`` tokens are too common to
-tell anything and are passed over.
+``NGRAM`` when it makes up a whole turn. A question of fewer than ``MINIMUM`` tokens ("The ureter")
+is too common to tell anything: it is found in an exam question that has the same options too.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.curated.fold import fold
+from collectivesft.curated.normalise import key
 from collectivesft.curated.shingles import Flat, ngrams_of, token_values
 from collectivesft.example import Example
 
@@ -27,6 +28,7 @@ PART = 4096
 # Bits of an n-gram that a first look goes by: most n-grams stand in no item.
 _LOOK = 23
 Matches = list[tuple[str, float]]
+Named = tuple[str, str, tuple[str, ...]]  # an item's name, one of its texts, its options
 
 
 class ItemIndex:
@@ -36,23 +38,29 @@ class ItemIndex:
         self.benchmarks: Counter = Counter()
         self._names: list[str] = []
         self._short: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        self._exams: dict[tuple[str, ...], list[int]] = defaultdict(list)
         unique: list[np.ndarray] = []
         # By parts: while they are folded, texts take many times their size.
         for part in _batched(self._texts(items), PART):
             unique += self._take(part)
         self._index(unique)
 
-    def _texts(self, items: Iterable[Item]) -> Iterator[tuple[str, str]]:
+    def _texts(self, items: Iterable[Item]) -> Iterator[Named]:
         for item in items:
             self.benchmarks[item.benchmark] += 1
-            yield from ((f"{item.benchmark}:{item.id}", text) for text in item.texts())
+            options = tuple(item.options.values())
+            for number, text in enumerate(item.texts()):
+                yield f"{item.benchmark}:{item.id}", text, () if number else options
 
-    def _take(self, named: Sequence[tuple[str, str]]) -> list[np.ndarray]:
+    def _take(self, named: Sequence[Named]) -> list[np.ndarray]:
         """The different n-grams of each text; names and short texts are kept."""
-        words = token_values(fold([text for _, text in named]))
+        words = token_values(fold([text for _, text, _ in named]))
+        for i in np.flatnonzero(words.sizes < MINIMUM).tolist():
+            if named[i][2]:
+                self._exams[exam_key(*named[i][1:])].append(len(self._names) + i)
         for i in np.flatnonzero((words.sizes >= MINIMUM) & (words.sizes < NGRAM)).tolist():
             self._short[tuple(words[i].tolist())].append(len(self._names) + i)
-        self._names += [name for name, _ in named]
+        self._names += [name for name, _, _ in named]
         grams = ngrams_of(words, NGRAM)
         return [np.unique(grams[i]) for i in range(len(named))]
 
@@ -68,13 +76,23 @@ class ItemIndex:
 
     def matches(self, example: Example) -> Matches:
         """Items found in an example with the share of their n-grams, the most certain first."""
-        return self.search([compared(example)]).get(0, [])
+        return self.search([compared(example)], [options_of(example)]).get(0, [])
 
-    def search(self, rows: list[list[str]]) -> dict[int, Matches]:
-        """Items found in each of many rows, given as their texts; rows without any are left out."""
+    def search(
+        self, rows: list[list[str]], options: Sequence[Collection[str]] = ()
+    ) -> dict[int, Matches]:
+        """Items found in each of many rows, given as their texts; rows without any are left out.
+
+        Args:
+            options: of each row that is an exam question, the texts of its options.
+        """
         words = token_values(fold([text for texts in rows for text in texts]))
         starts = np.cumsum([0, *(len(texts) for texts in rows)])
         shares = self._whole_turns(words, starts)
+        for row, texts in enumerate(options if self._exams else ()):
+            if texts and words.sizes[starts[row]] < MINIMUM:
+                same = self._exams.get(exam_key(rows[row][0], texts), ())
+                shares[row].update(dict.fromkeys(same, 1.0))
         places, owners, counts = self._common(Flat(words.values, words.starts[starts]))
         found = counts / self._sizes[owners]
         sure = found >= THRESHOLD
@@ -82,7 +100,7 @@ class ItemIndex:
             places[sure].tolist(), owners[sure].tolist(), found[sure].tolist(), strict=True
         ):
             shares[row][i] = share
-        return {row: self._named(shares[row]) for row in sorted(shares)}
+        return {row: self._named(shares[row]) for row in sorted(shares) if shares[row]}
 
     def _whole_turns(self, words: Flat, starts: np.ndarray) -> dict[int, dict[int, float]]:
         """Short items that make up a turn: row, number of the item, its share."""
@@ -119,7 +137,12 @@ class ItemIndex:
         return sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
-def _batched(values: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
+def exam_key(question: str, options: Iterable[str]) -> tuple[str, ...]:
+    """What is the same of an exam question whatever the order of its options."""
+    return key(question), *sorted(map(key, options))
+
+
+def _batched(values: Iterator[Named], size: int) -> Iterator[list[Named]]:
     while part := list(islice(values, size)):
         yield part
 
@@ -139,3 +162,8 @@ def compared(example: Example) -> list[str]:
     if example.style == "mcqa":
         return [example.meta["question"], example.messages[-1][1]]
     return [text for _, text in example.messages]
+
+
+def options_of(example: Example) -> Collection[str]:
+    """Texts of an exam question's options; none of another example."""
+    return example.meta["options"].values() if example.style == "mcqa" else ()

@@ -186,7 +186,9 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except (pa.ArrowException, OSError) as error:
         if getattr(error, "errno", None):
-            raise  # the disk or a permission, not the content
+            # Not the content: it is not there, or the disk or a permission. Arrow names no file.
+            error.filename = error.filename or str(path)
+            raise
         problem = f"not readable as Parquet ({str(error).splitlines()[0]})"
         raise InputError(path, problem, _REMEDY) from error
 

@@ -179,7 +179,9 @@ def parquet_rows(
                 yield Row(part, number, value)
     except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         if getattr(error, "errno", None):
-            raise  # the disk or a permission, not the content
+            # Not the content: the disk or a permission. Arrow names no file.
+            error.filename = error.filename or str(part.path)
+            raise
         problem = f"not readable as Parquet ({str(error).splitlines()[0]})"
         raise InputError(part.label, problem, REMEDY, row=number + 1) from error
 

@@ -204,8 +204,9 @@ def _explain(file: RawFile, path: Path, reasons: str, target: Target, wrong: boo
     if target.name.startswith("models/"):
         last = "use `kind: folder` in the model's file"
     accept = verify.acceptance(file) if wrong else ""
+    again = "Check the network and run again (what has arrived is kept), or place"
+    again = again if file.locations else "Place"
     return (
-        f"{file.path} could not be fetched: {reasons}. Check the network and run again (what "
-        f"has arrived is kept), or place the file{browser} at {path} by hand and run again, or "
-        f"{last}{accept}."
+        f"{file.path} could not be fetched: {reasons}. {again} the file{browser} at {path} by "
+        f"hand and run again, or {last}{accept}."
     )
