@@ -341,16 +341,20 @@ def table(
     csv: Annotated[Path, typer.Option(help="CSV to write.")],
     markdown: Annotated[Path, typer.Option(help="Markdown to write.")],
     latex: Annotated[Path, typer.Option(help="LaTeX to write.")],
+    clinical_leaderboard: Annotated[
+        Path | None, typer.Option(help="CSV of published grades of CMB-Clin.")
+    ] = None,
 ) -> None:
     """Put scores into one table: CSV, Markdown and LaTeX.
 
     Example: collectivesft scores table --scores a.scores.json --scores b.scores.json
     --leaderboard resources/leaderboard/cmb-exam-2024-03-16.csv
+    --clinical-leaderboard resources/leaderboard/cmb-clin-2024-03-16.csv
     --csv table.csv --markdown table.md --latex table.tex
     """
     from collectivesft.scores.table import write_tables
 
-    write_tables(scores, leaderboard, csv, markdown, latex)
+    write_tables(scores, leaderboard, csv, markdown, latex, clinical_leaderboard)
 
 
 @app.command()
