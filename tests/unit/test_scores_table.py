@@ -25,6 +25,7 @@ def scores(path: Path, **changes) -> Path:
         "model": "demo_1", "benchmark": "cmb", "protocol": "answer", "kind": "choice", "items": 200,
         "macro": interval, "micro": {**interval, "value": 0.5},
         "official": {"macro": 0.3, "micro": 0.3}, "unparsed": 3, "differ": 5, "against": None,
+        "submitted": {"items": 190, "micro": 0.321},
     }  # fmt: skip
     write_json(path, row | changes)
     return path
@@ -50,20 +51,20 @@ def test_rates_are_percent_with_two_digits(tmp_path):
         tmp_path, scores(tmp_path / "a.json"), clinical(tmp_path / "c.json")
     )
     assert table == (
-        "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,unparsed,"
-        "differ,p\n"
-        "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,1.50,5,\n"
+        "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,"
+        "submitted_micro,unparsed,differ,p\n"
+        "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,32.10,1.50,5,\n"
     )
     assert (
-        "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) | 50.00 | 30.00 | 5 | 1.50 |  |"
+        "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) | 50.00 | 30.00 | 32.10 | 5 | 1.50 |  |"
         in markdown
     )
     assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 |" in markdown
     assert (
-        r"demo\_1 & cmb & answer & 200 & 51.23 (40.00 to 60.00) & 50.00 & 30.00 & 5 & 1.50 &  \\"
+        r"demo\_1 & cmb & answer & 200 & 51.23 (40.00 to 60.00) & 50.00 & 30.00 & 32.10 & 5 & 1.50 &  \\"
         in latex
     )
-    assert latex.startswith("\\begin{tabular}{lllrrrrrrr}\n\\toprule\nModel & ")
+    assert latex.startswith("\\begin{tabular}{lllrrrrrrrr}\n\\toprule\nModel & ")
 
 
 def test_how_answers_went_stands_below(tmp_path):
@@ -79,6 +80,12 @@ def test_how_answers_went_stands_below(tmp_path):
     ) in markdown
     none = scores(tmp_path / "b.json", **counts, **more | {"letter_bias": None, "apart": []})
     assert "| demo_1 | cmb | answer | - | 2024-02-21 |" in written(tmp_path, none)[1]
+
+
+def test_nothing_submitted_leaves_its_cell_empty(tmp_path):
+    nothing = {"items": 0, "micro": None, "categories": []}
+    table = written(tmp_path, scores(tmp_path / "a.json", submitted=nothing))[0]
+    assert table.splitlines()[1] == "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,,1.50,5,"
 
 
 def test_the_paired_test_against_the_base_model_stands_in_the_table(tmp_path):

@@ -83,7 +83,8 @@ def score_values(row: dict[str, Any]) -> dict[str, Any]:
     keys = ("model", "protocol", "items", "macro", "micro", "differ", "unparsed")
     title = benchmarks.get(row["benchmark"]).SOURCE.title
     plain = {key: row[key] for key in keys}
-    return plain | {"benchmark": title, "official_macro": row["official"]["macro"]}
+    others = {"official_macro": row["official"]["macro"], "submitted": row["submitted"]["micro"]}
+    return plain | {"benchmark": title} | others
 
 
 def text_values(row: dict[str, Any]) -> dict[str, Any]:

@@ -63,8 +63,9 @@ def _interval(name: str, part: dict[str, float] | None) -> dict[str, str]:
 def _score(row: dict[str, Any]) -> dict[str, Any]:
     head = {key: row[key] for key in ("model", "benchmark", "protocol", "items")}
     averages = _interval("macro", row["macro"]) | _interval("micro", row["micro"])
-    rest = {"official_macro": _percent(row["official_macro"]), "differ": row["differ"]}
-    return head | averages | rest | {"unparsed": row["unparsed"]}
+    others = {"official_macro": row["official_macro"], "submitted_micro": row["submitted"]}
+    rest = {key: _percent(value) for key, value in others.items()}
+    return head | averages | rest | {"differ": row["differ"], "unparsed": row["unparsed"]}
 
 
 def _category(row: dict[str, Any]) -> dict[str, Any]:

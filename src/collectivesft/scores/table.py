@@ -12,7 +12,7 @@ from collectivesft.scores.boards import board_date, published
 
 COLUMNS = (
     "model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro",
-    "official_macro", "unparsed", "differ", "p",
+    "official_macro", "submitted_micro", "unparsed", "differ", "p",
 )  # fmt: skip
 _TEXT = ("model", "benchmark", "protocol")
 
@@ -27,8 +27,8 @@ def write_tables(
 ) -> None:
     """Write one row for each model, benchmark and protocol, in the order of ``scores``.
 
-    All rates are percent with two digits, unparsed too; differ counts the items that are right by
-    one reading only, p is of the exact McNemar test against the base model ("" for a base model).
+    All rates are percent with two digits, unparsed too; submitted_micro is the paper's own overall
+    figure (see examer.py), differ counts the items that are right by one reading only, p is of the exact McNemar test against the base model ("" for a base model).
     Clinical scores, those of free text and, for CMB and CMB-Clin, a few published ones stand in
     the Markdown only.
 
@@ -90,10 +90,15 @@ def _row(scores: dict[str, Any]) -> dict[str, str]:
         "macro_high": _percent(scores["macro"]["high"]),
         "micro": _percent(scores["micro"]["value"]),
         "official_macro": _percent(scores["official"]["macro"]),
+        "submitted_micro": _submitted(scores["submitted"]["micro"]),
         "unparsed": _percent(scores["unparsed"] / scores["items"]),
         "differ": str(scores["differ"]),
         "p": f"{scores['against']['corrected']['p']:.3g}" if scores["against"] else "",
     }
+
+
+def _submitted(value: float | None) -> str:
+    return "" if value is None else _percent(value)
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, str]]) -> None:
@@ -109,13 +114,16 @@ def _interval(row: dict[str, str]) -> str:
 
 def _cells(row: dict[str, str]) -> list[str]:
     """A row as people read it: the interval in one cell with its value."""
-    rates = (row[key] for key in ("micro", "official_macro", "differ", "unparsed", "p"))
+    rates = (
+        row[key]
+        for key in ("micro", "official_macro", "submitted_micro", "differ", "unparsed", "p")
+    )
     return [*(row[key] for key in (*_TEXT, "items")), _interval(row), *rates]
 
 
 _HEADS = (
     "Model", "Benchmark", "Protocol", "Items", "Macro, %", "Micro, %", "Official macro, %",
-    "Differ", "Unparsed, %", "p",
+    "Submitted micro, %", "Differ", "Unparsed, %", "p",
 )  # fmt: skip
 
 
@@ -128,8 +136,10 @@ def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: 
 
 def _scores_section(rows: Sequence[dict[str, str]]) -> str:
     note = (
-        "Macro is the mean of the categories, with its 95 % interval. Differ: items that are right "
-        "by one of the two readings only. p: exact McNemar test against the base model.\n\n"
+        "Macro is the mean of the categories, with its 95 % interval. Submitted micro: right "
+        "answers by CMB's reading among the submitted ones, as the paper's own examer.py counts. "
+        "Differ: items that are right by one of the two readings only. p: exact McNemar test "
+        "against the base model.\n\n"
     )
     return note + _markdown_table(_HEADS, [_cells(row) for row in rows], len(_TEXT))
 
