@@ -56,13 +56,13 @@ def test_rates_are_percent_with_two_digits(tmp_path):
         "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,32.10,1.50,5,\n"
     )
     assert (
-        "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) | 50.00 | 30.00 | 32.10 | 5 | 1.50 |  |"
-        in markdown
+        "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) "
+        "| 50.00 | 30.00 | 32.10 | 5 | 1.50 |  |" in markdown
     )
     assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 |" in markdown
     assert (
-        r"demo\_1 & cmb & answer & 200 & 51.23 (40.00 to 60.00) & 50.00 & 30.00 & 32.10 & 5 & 1.50 &  \\"
-        in latex
+        r"demo\_1 & cmb & answer & 200 & 51.23 (40.00 to 60.00) "
+        r"& 50.00 & 30.00 & 32.10 & 5 & 1.50 &  \\" in latex
     )
     assert latex.startswith("\\begin{tabular}{lllrrrrrrrr}\n\\toprule\nModel & ")
 

@@ -28,9 +28,9 @@ def write_tables(
     """Write one row for each model, benchmark and protocol, in the order of ``scores``.
 
     All rates are percent with two digits, unparsed too; submitted_micro is the paper's own overall
-    figure (see examer.py), differ counts the items that are right by one reading only, p is of the exact McNemar test against the base model ("" for a base model).
-    Clinical scores, those of free text and, for CMB and CMB-Clin, a few published ones stand in
-    the Markdown only.
+    figure (see examer.py), differ counts the items that are right by one reading only, p is of the
+    exact McNemar test against the base model ("" for a base model). Clinical scores, those of free
+    text and, for CMB and CMB-Clin, a few published ones stand in the Markdown only.
 
     Args:
         scores: files of `scores score`, `scores score-cases` and `scores score-text`.
