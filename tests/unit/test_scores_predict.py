@@ -134,6 +134,26 @@ def test_rows_are_the_same_to_the_bit_at_any_batch_size_and_order(model, tmp_pat
     assert len({json.dumps(json.loads(row)[key]) for row in found[0]}) > 5
 
 
+@pytest.mark.parametrize("method", ["generate", "likelihood"])
+@pytest.mark.parametrize("shots", [0, 2])
+def test_batches_read_together_as_on_a_gpu_choose_what_single_prompts_do(
+    model, items, tmp_path, monkeypatch, method, shots
+):
+    from collectivesft.scores import model as module
+
+    options = replace(QUICK, method=method, shots=shots, max_new_tokens=24)
+    predict(model, "tiny", items, tmp_path / "alone.jsonl", options)
+    real = module.load
+    monkeypatch.setattr(module, "load", lambda *given: replace(real(*given), together=True))
+    predict(model, "tiny", items, tmp_path / "together.jsonl", options)
+    alone, together = rows(tmp_path / "alone.jsonl"), rows(tmp_path / "together.jsonl")
+    for one, other in zip(alone, together, strict=True):
+        own, others = one.pop("likelihood"), other.pop("likelihood")
+        assert one == other
+        assert own == pytest.approx(others, abs=1e-4)
+        assert method == "generate" or max(own, key=own.get) == max(others, key=others.get)
+
+
 def test_an_answer_that_is_settled_ends_and_says_so(model, items, tmp_path, monkeypatch):
     from collectivesft.scores import predict as module
 
