@@ -442,6 +442,19 @@ def test_examples_come_from_the_subcategory_then_the_category_then_any():
         few_shot(question(1), pool, 9)
 
 
+def test_drawn_examples_stand_in_the_prompts_and_a_run_repeats_them(model, tmp_path):
+    pool = [question(n, "val", category="医师考试", subcategory="科目0") for n in range(10)]
+    asked = [question(n, category="医师考试", subcategory="科目0") for n in range(6)]
+    items = write_items(tmp_path / "items.jsonl", [*pool, *asked])
+    options = replace(QUICK, shots=2, shots_seed=7, max_new_tokens=2)
+    for name in ("a", "b"):
+        predict(model, "tiny", items, tmp_path / f"{name}.jsonl", options)
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    for row, item in zip(rows(tmp_path / "a.jsonl"), asked, strict=True):
+        shown = [row["prompt"].index(one.question) for one in few_shot(item, pool, 2, 7)]
+        assert shown == sorted(shown) and row["shots"] == 2
+
+
 def test_cmbs_own_words_to_the_letter():
     """As CMB's README has them: system sentence, 问 and 答, examples without a blank line."""
     example, asked = question(1, "val"), question(2)

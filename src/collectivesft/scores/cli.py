@@ -62,6 +62,10 @@ def predict(
         typer.Option(help="Ask for letters only, or reason first."),
     ] = "answer_only",
     shots: Annotated[int, typer.Option(min=0, help="Solved examples before the question.")] = 0,
+    shots_seed: Annotated[
+        int | None,
+        typer.Option(help="Draw them for each question, as CMB does; else in the file's order."),
+    ] = None,
     template: Annotated[
         Literal["chat", "plain", "cmb"],
         typer.Option(help="The tokenizer's chat template, plain text, or CMB's own words."),
@@ -103,6 +107,7 @@ def predict(
         method=method,
         style=style,
         shots=shots,
+        shots_seed=shots_seed,
         template=template,
         preset=preset,
         stop=stop,
