@@ -48,7 +48,11 @@ def main() -> None:
     options = parser.parse_args()
     model = random_model(options.shape)
     asked = prompts(options.questions, SHAPES[options.shape]["vocab_size"])
-    rows = [row("likelihood", 1, asked, lambda: likelihood(model, asked))]
+    rows = []
+    for size in (1, *options.batch):
+        rows.append(
+            row("likelihood", size, asked, lambda size=size: likelihood(model, asked, size))
+        )
     for size in options.batch:
         way = f"answers of {options.answer} tokens"
         rows.append(row(way, size, asked, lambda size=size: answers(model, asked, size, options)))
@@ -77,7 +81,7 @@ def random_model(shape: str) -> LanguageModel:
     with torch.device("cuda" if cuda else "cpu"):
         network = LlamaForCausalLM(LlamaConfig(**SHAPES[shape], max_position_embeddings=4096))
     torch.set_default_dtype(torch.float32)
-    return LanguageModel(network.eval(), SimpleNamespace(), stops=(), longest=4096)
+    return LanguageModel(network.eval(), SimpleNamespace(), stops=(), longest=4096, together=cuda)
 
 
 def prompts(count: int, vocabulary: int) -> list[list[int]]:
@@ -87,10 +91,16 @@ def prompts(count: int, vocabulary: int) -> list[list[int]]:
     return [shared + [source.randrange(vocabulary) for _ in range(own)] for _ in range(count)]
 
 
-def likelihood(model: LanguageModel, asked: list[list[int]]) -> None:
-    prefix = decode.read_prefix(model, asked)
-    for prompt in asked:
-        decode.log_probabilities(model, prefix, prompt, [1, 2, 3, 4, 5])
+def likelihood(model: LanguageModel, asked: list[list[int]], size: int) -> None:
+    """In batches on a GPU, one prompt at a time on a CPU, as `scores predict` does."""
+    prefix, letters = decode.read_prefix(model, asked), [1, 2, 3, 4, 5]
+    for start in range(0, len(asked), size):
+        batch = asked[start : start + size]
+        if decode.reads_together(model):
+            decode.log_probabilities_together(model, prefix, batch, [letters] * len(batch))
+        else:
+            for prompt in batch:
+                decode.log_probabilities(model, prefix, prompt, letters)
 
 
 def answers(model: LanguageModel, asked: list[list[int]], size: int, options: Any) -> None:

@@ -1,4 +1,4 @@
-"""Make cmb-exam-2024-03-16.csv from the scraped leaderboard in COLLECTIVESFT_REAL_DATA.
+"""Make the CSV files here from the scraped leaderboards in COLLECTIVESFT_REAL_DATA.
 
 Example: COLLECTIVESFT_REAL_DATA=data python resources/leaderboard/build.py
 """
@@ -9,13 +9,16 @@ import os
 import sys
 from pathlib import Path
 
-SOURCE = "cmb-exam-leaderboard-2024-03-16.json"
-OUT = Path(__file__).with_name("cmb-exam-2024-03-16.csv")
+EXAM = "cmb-exam-leaderboard-2024-03-16.json"
+CLIN = "cmb-clin-leaderboard-2024-03-16.json"
 CATEGORIES = ("医师考试", "护理考试", "药师考试", "医技考试", "专业知识考试", "医学考研")
+ASPECTS = ("Fluency", "Relevance", "Completeness", "Proficiency")
 ROUNDING = 0.02  # posted averages were formed before their parts were rounded
 
+Rows = list[tuple[str, str, str]]
 
-def rows(models: list[dict]) -> list[tuple[str, str, str]]:
+
+def exam_rows(models: list[dict]) -> Rows:
     """(model, category, accuracy in percent): six categories and then "macro" for each model.
 
     macro is the average as posted, or the mean of the six categories where that contradicts it.
@@ -30,17 +33,30 @@ def rows(models: list[dict]) -> list[tuple[str, str, str]]:
     return found
 
 
-def main() -> None:
-    """Write the CSV beside this script."""
-    folder = os.environ.get("COLLECTIVESFT_REAL_DATA")
-    if not folder:
-        sys.exit(f"error: set COLLECTIVESFT_REAL_DATA to the folder that holds {SOURCE}")
-    models = json.loads(Path(folder, SOURCE).read_text(encoding="utf-8"))
-    with open(OUT, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(("model", "category", "accuracy"))
-        writer.writerows(rows(models))
+def clin_rows(models: list[dict]) -> Rows:
+    """(model, aspect, grade from 1 to 5): four aspects and then "average", all as posted."""
+    return [
+        (model["Model"], aspect.lower().replace("avg.", "average"), f"{float(model[aspect]):.2f}")
+        for model in models
+        for aspect in (*ASPECTS, "Avg.")
+    ]
+
+
+def main(folder: Path, out: Path) -> None:
+    """Write both files into a folder."""
+    for name, columns, rows in (
+        (EXAM, ("model", "category", "accuracy"), exam_rows),
+        (CLIN, ("model", "aspect", "grade"), clin_rows),
+    ):
+        models = json.loads((folder / name).read_text(encoding="utf-8"))
+        path = out / name.replace("-leaderboard", "").replace(".json", ".csv")
+        with open(path, "w", encoding="utf-8", newline="") as handle:
+            writer = csv.writer(handle, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows(rows(models))
 
 
 if __name__ == "__main__":
-    main()
+    if not os.environ.get("COLLECTIVESFT_REAL_DATA"):
+        sys.exit(f"error: set COLLECTIVESFT_REAL_DATA to the folder that holds {EXAM} and {CLIN}")
+    main(Path(os.environ["COLLECTIVESFT_REAL_DATA"]), Path(__file__).parent)

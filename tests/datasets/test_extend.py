@@ -1,5 +1,6 @@
-"""The walk-through of docs/extend-benchmark.md: its file and its commands run as they stand."""
+"""What docs/extend-benchmark.md and README show of benchmarks runs as it stands there."""
 
+import contextlib
 import json
 import re
 import shlex
@@ -28,20 +29,27 @@ ROWS = [
 ]
 
 
-def block(language: str, number: int = 0) -> str:
+def block(language: str, number: int = 0, text: str = TEXT) -> str:
     """The walk-through's code in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.S)[number]
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)[number]
+
+
+@contextlib.contextmanager
+def added_as(name: str, code: str, folder: Path, monkeypatch):
+    """Code as a benchmark of the package, for the time of a test."""
+    folder.mkdir()
+    (folder / f"{name}.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(benchmarks, "__path__", [*benchmarks.__path__, str(folder)])
+    yield benchmarks.get(name)
+    del sys.modules[f"collectivesft.benchmarks.{name}"]
+    delattr(benchmarks, name)
 
 
 @pytest.fixture
 def added(tmp_path, monkeypatch):
-    """The example as a benchmark of the package, for the time of a test."""
-    folder = tmp_path / "added"
-    folder.mkdir()
-    (folder / "triage.py").write_text(block("python"), encoding="utf-8")
-    monkeypatch.setattr(benchmarks, "__path__", [*benchmarks.__path__, str(folder)])
-    yield benchmarks.get("triage")
-    del sys.modules["collectivesft.benchmarks.triage"], benchmarks.triage
+    """The walk-through's example as a benchmark of the package."""
+    with added_as("triage", block("python"), tmp_path / "added", monkeypatch) as module:
+        yield module
 
 
 def test_the_commands_run_from_raw_file_to_scores(added, tmp_path, monkeypatch):
@@ -83,3 +91,40 @@ def test_what_the_walk_through_names_is_there():
     evaluation = schema["properties"]["evaluation"]["additionalProperties"]["properties"]
     assert set(kinds) == set(evaluation["kind"]["enum"])
     assert set(yaml.safe_load(block("yaml"))["evaluation"]["triage"]) == set(evaluation)
+
+
+def test_the_readmes_benchmark_runs_from_raw_file_to_scores(tmp_path, monkeypatch):
+    sys.path.insert(0, str(ROOT / "tests/unit"))
+    from test_scores_predict import tiny_model
+
+    from collectivesft.cli import app
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = block("python", text=readme)
+    assert "`src/collectivesft/benchmarks/ward_exam.py`" in readme
+    assert len(list(filter(None, code.splitlines()))) <= 16  # without empty lines
+    rows = [
+        {"id": n, "question": f"发热{n}天？", "option": {"A": "甲", "B": "乙"}, "answer": answer}
+        for n, answer in enumerate(("A", "B", "BA"), start=1)
+    ]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/exam.json").write_text(json.dumps(rows), encoding="utf-8")
+    tiny_model(tmp_path / "model")
+    monkeypatch.chdir(tmp_path)
+    with added_as("ward_exam", code, tmp_path / "added", monkeypatch):
+        for line in (
+            "raw fetch --source benchmarks/ward_exam --folder data --manifest raw/manifest.json",
+            "curated items --benchmark ward_exam --manifest raw/manifest.json --out i.jsonl",
+            "scores predict --model model --name m --items i.jsonl --out p.jsonl "
+            "--method likelihood",
+            "scores score --predictions p.jsonl --items i.jsonl --model m --protocol likelihood "
+            "--out s.json --csv c.csv --answers a.jsonl",
+        ):
+            done = CliRunner().invoke(app, shlex.split(line))
+            assert done.exit_code == 0, f"{line}\n{done.output}\n{done.exception}"
+    scores = json.loads((tmp_path / "s.json").read_text(encoding="utf-8"))
+    assert [(c["label"], c["items"]) for c in scores["categories"]] == [("Ward", 3)]
+    asked = [json.loads(line) for line in (tmp_path / "p.jsonl").read_text("utf-8").splitlines()]
+    assert [row["answer"] for row in asked] == ["A", "B", "AB"]
+    assert [row["multiple"] for row in asked] == [False, False, True]
+    assert "病房测验" in asked[0]["prompt"] and "B. 乙" in asked[0]["prompt"]

@@ -235,7 +235,7 @@ def test_pdf_has_free_text_and_clinical_cases_where_they_were_scored(inputs, tmp
         "text": {"kind": "text", "benchmark": "cmb", "protocol": "answer", "model": "tiny",
                  "items": 77, "macro": bounds(0.4321)},
         "cases": {"kind": "clinical", "benchmark": "cmb_clin", "model": "tiny", "answers": 3,
-                  "bleu": 0.1, "rouge": 0.2, "judged": {"judge": "a judge", "average": 3.456}},
+                  "bleu": 0.1, "rouge": 0.2, "judged": JUDGED},
     }  # fmt: skip
     paths = [tmp_path / f"{name}.json" for name in more]
     for path, content in zip(paths, more.values(), strict=True):
@@ -245,7 +245,34 @@ def test_pdf_has_free_text_and_clinical_cases_where_they_were_scored(inputs, tmp
     text = words(pdf)
     assert "Answers in free text" in text and "43.2 (38.2–48.2)" in text
     assert "a judge gives tiny a mean grade of 3.46" in text and "No judge" not in text
+    assert "tiny a judge 3.10 – 3.50 4.00 3.46 2" in text and "GPT-4" not in text
     assert "43.21,38.21,48.21" in (tables / "text.csv").read_text("utf-8")
+    graded = (tables / "grades.csv").read_text("utf-8").splitlines()[1]
+    assert graded == "tiny,a judge,3.10,,3.50,4.00,3.46,2"
+
+
+JUDGED = {
+    "judge": "a judge", "fluency": 3.1, "relevance": None, "completeness": 3.5, "proficiency": 4.0,
+    "average": 3.456, "graded": 2,
+}  # fmt: skip
+CLIN_BOARD = ROOT / "resources/leaderboard/cmb-clin-2024-03-16.csv"
+
+
+def test_published_grades_stand_apart_where_clinical_cases_were_answered(inputs, tmp_path):
+    inputs = dataclasses.replace(inputs, clinical_leaderboard=CLIN_BOARD)
+    assert values(inputs)["clinical_leaderboard"] is None
+    row = {"kind": "clinical", "benchmark": "cmb_clin", "model": "tiny", "answers": 3,
+           "bleu": 0.1, "rouge": 0.2, "judged": None}  # fmt: skip
+    write_json(tmp_path / "cases.json", row)
+    inputs = dataclasses.replace(inputs, scores=[*inputs.scores, tmp_path / "cases.json"])
+    pdf, tables = typeset(inputs, tmp_path)
+    text = words(pdf)
+    assert "No judge graded them in this build" in text and "Grades of the run" not in text
+    assert "GPT-4 4.95 4.71 4.35 4.66 4.67" in text
+    assert "among the 20 of the public CMB leaderboard for CMB-Clin of 2024-03-16" in text
+    assert (tables / "grades.csv").read_text("utf-8") == "\n"
+    published = (tables / "published-grades.csv").read_text("utf-8").splitlines()
+    assert published[1] == "GPT-4,4.95,4.71,4.35,4.66,4.67" and len(published) == 6
 
 
 def test_pdf_is_tagged_embedded_and_linked(inputs, tmp_path):
@@ -294,8 +321,8 @@ def test_same_values_same_bytes(inputs, tmp_path):
     second, again = typeset(inputs, tmp_path / "b")
     assert first.read_bytes() == second.read_bytes()
     names = sorted(path.name for path in tables.iterdir())
-    kinds = ("ablations", "agreement", "categories", "clinical", "datasets", "drops", "scores")
-    kinds += ("text",)
+    kinds = ("ablations", "agreement", "categories", "clinical", "datasets", "drops", "grades",
+             "published-grades", "scores", "text")  # fmt: skip
     assert names == [f"{n}.{s}" for n in kinds for s in ("csv", "tex")]
     assert all((tables / n).read_bytes() == (again / n).read_bytes() for n in names)
     assert ",no,experiment,,,,,,,," in (tables / "ablations.csv").read_text("utf-8")

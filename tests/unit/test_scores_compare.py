@@ -158,7 +158,8 @@ def test_submission_is_what_cmbs_code_reads(small, tmp_path):
         ([row(str(n), "A") for n in (1, 2, 3, 4)], "unknown question 4"),
         ([row(str(n), "A") for n in (1, 2, 3, 1)], "row 4: question 1 twice"),
         ([row("1", "CA"), row("2", "A"), row("3", "B")], "letters 'CA' are not sorted"),
-        ([row("1", "H"), row("2", "A"), row("3", "B")], "letters 'H' are not sorted"),
+        ([row("1", "H"), row("2", "A"), row("3", "B")], "letters 'H' are not of A to G"),
+        ([{"id": "1", "raw": "A"}], "row 1: not a judged answer"),
     ],
 )
 def test_a_submission_that_would_be_scored_wrongly_is_refused(small, tmp_path, rows, message):

@@ -1,5 +1,6 @@
 """Our own greedy decoding gives what transformers' generate gives to each prompt alone."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +17,7 @@ from transformers import (
 from collectivesft.scores import decode
 from collectivesft.scores.decode import Prefix, common_prefix, generate, read_prefix
 from collectivesft.scores.model import LanguageModel
+from collectivesft.sft.pangu import PanguConfig, PanguForCausalLM
 
 SHAPE = {
     "vocab_size": 97, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4,
@@ -38,6 +40,9 @@ def network(kind: str):
     if kind == "gpt2":
         config = GPT2Config(vocab_size=97, n_embd=32, n_layer=2, n_head=4, initializer_range=0.4)
         return GPT2LMHeadModel(config).eval()
+    if kind == "pangu":
+        config = PanguConfig(vocab_size=97, n_embd=32, n_layer=3, n_head=4, initializer_range=0.4)
+        return PanguForCausalLM(config).eval()
     if kind == "llama":
         return LlamaForCausalLM(LlamaConfig(**SHAPE)).eval()
     layers = ["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"]
@@ -137,3 +142,50 @@ def test_common_prefix_leaves_a_token_of_each_prompt():
     assert common_prefix([[1, 2, 3], [1, 2, 3]]) == 2
     assert common_prefix([[1, 2], [1, 2, 3]]) == 1
     assert common_prefix([[4], [5]]) == 0
+
+
+@pytest.fixture(scope="module", params=["llama", "gemma3", "gpt2", "pangu"])
+def both(request) -> tuple[LanguageModel, LanguageModel]:
+    """One network, read a prompt at a time, and a batch at a time as on a GPU."""
+    stops = tuple(range(2, 97, 9))
+    alone = LanguageModel(network(request.param), SimpleNamespace(), stops, longest=None)
+    return alone, replace(alone, together=True)
+
+
+@pytest.mark.parametrize("shared", [0, 9, 20])
+def test_prompts_read_together_are_answered_as_those_read_alone(both, shared):
+    """Also where prompts are longer than a sliding window, and shorter, in one batch."""
+    asked, (alone, together) = prompts(shared), both
+    wanted = generate(alone, read_prefix(alone, asked), asked, 30)
+    prefix = read_prefix(together, asked)
+    assert len(prefix.ids) == shared
+    for _ in range(2):  # the prefix stays as it was
+        assert generate(together, prefix, asked, 30) == wanted
+    assert generate(together, prefix, asked[::-1], 30) == wanted[::-1]
+    assert len({tuple(w.tokens) for w in wanted}) > 2
+
+
+@pytest.mark.parametrize("shared", [0, 9, 20])
+def test_probabilities_read_together_are_those_read_alone(both, shared):
+    asked, (alone, together) = prompts(shared), both
+    tokens = [[8, 9, 50][: 1 + n % 3] for n in range(len(asked))]
+    prefix = read_prefix(alone, asked)
+    wanted = [
+        decode.log_probabilities(alone, prefix, *each) for each in zip(asked, tokens, strict=True)
+    ]
+    prefix = read_prefix(together, asked)
+    found = decode.log_probabilities_together(together, prefix, asked, tokens)
+    assert [len(row) for row in found] == [len(row) for row in wanted]
+    for own, other in zip(found, wanted, strict=True):
+        assert own == pytest.approx(other, abs=1e-4)
+
+
+def test_a_batch_is_read_in_one_pass_after_its_prefix(both, monkeypatch):
+    read, real = [], decode._forward
+    monkeypatch.setattr(
+        decode, "_forward", lambda m, ids, c, **o: read.append(ids.shape) or real(m, ids, c, **o)
+    )
+    asked, (_, together) = prompts(), both
+    generate(together, read_prefix(together, asked), asked, 1)
+    assert read == [(1, 9), (len(asked), 31)]
+    assert not decode.reads_together(both[0])

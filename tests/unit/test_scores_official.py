@@ -13,6 +13,7 @@ import yaml
 
 from collectivesft.benchmarks import cmb
 from collectivesft.benchmarks.item import Item
+from collectivesft.errors import UserError
 from collectivesft.scores.extraction import corrected, official, vote
 from collectivesft.scores.prompts import few_shot, render, turns
 from collectivesft.scores.reading import judge
@@ -75,6 +76,23 @@ class TestPrompt:
     def test_examples_are_of_the_same_sub_category(self):
         pool = [item("o", "val", subcategory="别的"), item("v", "val")]
         assert [one.id for one in few_shot(item(), pool, 1)] == ["v"]
+
+    def test_examples_are_drawn_for_each_question_anew_and_never_twice_in_one(self):
+        """generate_fewshot.py: random.sample of the sub-category; the seed is ours."""
+        pool = [item(f"v{n}", "val") for n in range(10)] + [item("o", "val", subcategory="别的")]
+        asked = [item(str(n)) for n in range(40)]
+        drawn = [[one.id for one in few_shot(each, pool, 3, seed=1)] for each in asked]
+        assert all(len(set(ids)) == 3 and "o" not in ids for ids in drawn)
+        assert len({tuple(ids) for ids in drawn}) > 30
+        assert {id for ids in drawn for id in ids} == {f"v{n}" for n in range(10)}
+        again = [[one.id for one in few_shot(each, pool, 3, seed=1)] for each in asked[::-1]]
+        assert again[::-1] == drawn  # whatever else is asked, and in whatever order
+        assert [[one.id for one in few_shot(each, pool, 3, seed=2)] for each in asked] != drawn
+
+    def test_too_few_examples_of_a_sub_category_are_an_error_as_in_cmbs_code(self):
+        pool = [item("v", "val"), *(item(f"o{n}", "val", subcategory="别的") for n in range(9))]
+        with pytest.raises(UserError, match="3 shots asked for, but cmb has only 1 val items of"):
+            few_shot(item(), pool, 3, seed=1)
 
     def test_words_around_the_turns(self):
         text = render(None, [("user", "甲"), ("assistant", "乙"), ("user", "丙")], "cmb", "").text

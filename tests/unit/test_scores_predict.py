@@ -134,6 +134,26 @@ def test_rows_are_the_same_to_the_bit_at_any_batch_size_and_order(model, tmp_pat
     assert len({json.dumps(json.loads(row)[key]) for row in found[0]}) > 5
 
 
+@pytest.mark.parametrize("method", ["generate", "likelihood"])
+@pytest.mark.parametrize("shots", [0, 2])
+def test_batches_read_together_as_on_a_gpu_choose_what_single_prompts_do(
+    model, items, tmp_path, monkeypatch, method, shots
+):
+    from collectivesft.scores import model as module
+
+    options = replace(QUICK, method=method, shots=shots, max_new_tokens=24)
+    predict(model, "tiny", items, tmp_path / "alone.jsonl", options)
+    real = module.load
+    monkeypatch.setattr(module, "load", lambda *given: replace(real(*given), together=True))
+    predict(model, "tiny", items, tmp_path / "together.jsonl", options)
+    alone, together = rows(tmp_path / "alone.jsonl"), rows(tmp_path / "together.jsonl")
+    for one, other in zip(alone, together, strict=True):
+        own, others = one.pop("likelihood"), other.pop("likelihood")
+        assert one == other
+        assert own == pytest.approx(others, abs=1e-4)
+        assert method == "generate" or max(own, key=own.get) == max(others, key=others.get)
+
+
 def test_an_answer_that_is_settled_ends_and_says_so(model, items, tmp_path, monkeypatch):
     from collectivesft.scores import predict as module
 
@@ -420,6 +440,19 @@ def test_examples_come_from_the_subcategory_then_the_category_then_any():
     ]  # fmt: skip
     with pytest.raises(UserError, match="9 shots asked for, but cmb has only 8 val items"):
         few_shot(question(1), pool, 9)
+
+
+def test_drawn_examples_stand_in_the_prompts_and_a_run_repeats_them(model, tmp_path):
+    pool = [question(n, "val", category="医师考试", subcategory="科目0") for n in range(10)]
+    asked = [question(n, category="医师考试", subcategory="科目0") for n in range(6)]
+    items = write_items(tmp_path / "items.jsonl", [*pool, *asked])
+    options = replace(QUICK, shots=2, shots_seed=7, max_new_tokens=2)
+    for name in ("a", "b"):
+        predict(model, "tiny", items, tmp_path / f"{name}.jsonl", options)
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    for row, item in zip(rows(tmp_path / "a.jsonl"), asked, strict=True):
+        shown = [row["prompt"].index(one.question) for one in few_shot(item, pool, 2, 7)]
+        assert shown == sorted(shown) and row["shots"] == 2
 
 
 def test_cmbs_own_words_to_the_letter():

@@ -76,6 +76,17 @@ def test_scores_by_hand(files, tmp_path):
     assert scores["micro"]["value"] == round(4 / 6, 6)
     # CMB's reading: 1 and 6 are right; CA is another string than AC.
     assert scores["official"] == {"macro": round((0 + 0.25 + 1) / 3, 6), "micro": round(2 / 6, 6)}
+    # The paper's examer.py: 3 was never asked, so it is not in the file; the nurse's share is of
+    # her submitted answers, no mean of sub-categories.
+    assert scores["submitted"] == {
+        "items": 5,
+        "micro": 0.4,
+        "categories": [
+            {"category": "医师考试", "items": 2, "value": 0.0},
+            {"category": "另一考试", "items": 1, "value": 1.0},
+            {"category": "护理考试", "items": 2, "value": 0.5},
+        ],
+    }
     assert (scores["differ"], scores["unparsed"]) == (2, 1)
     assert (scores["official_unparsed"], scores["letters_differ"]) == (1, 2)
     assert scores["unscored"] == {}
@@ -110,6 +121,39 @@ def test_the_official_comparison_is_with_the_key_as_published(files, tmp_path):
     written = change(files, tmp_path, at="4", row={"raw": "答案是AC。"})
     assert written["official"]["micro"] == round(2 / 6, 6)
     assert read(tmp_path / "answers.jsonl")[3]["corrected_right"]
+
+
+def by_the_papers_code(answers: list[dict], key: dict[str, str]) -> tuple[float, dict]:
+    """What eval/examer.py makes of a file of answers and the key, in this project's words."""
+    right = [(row["category"], row["model_answer"] == key.get(row["id"])) for row in answers]
+    groups = {name: [hit for group, hit in right if group == name] for name, _ in right}
+    shares = {name: sum(hits) / len(hits) for name, hits in groups.items()}
+    return sum(hit for _, hit in right) / len(answers), shares
+
+
+def test_submitted_figures_are_those_of_the_papers_code_on_the_file_that_holds_them(
+    files, tmp_path
+):
+    """An answer without a letter is in the file and wrong; an unsorted key is compared as text."""
+    change(files, tmp_path, at="5", row={"raw": "不知道"})
+    unsorted = {"meta": {"published_answer": "CA"}}
+    found = change(files, tmp_path, at="4", item=unsorted)["submitted"]
+    key = {row[0]: row[3] for row in ROWS} | {"4": "CA"}
+    sent = [
+        {"id": row["id"], "category": row["category"], "model_answer": row["official"]}
+        for row in read(tmp_path / "answers.jsonl")
+        if row["error"] is None
+    ]
+    overall, shares = by_the_papers_code(sent, key)
+    assert (found["items"], found["micro"]) == (5, overall) == (5, 0.6)
+    assert {one["category"]: one["value"] for one in found["categories"]} == shares
+
+
+def test_where_nothing_was_asked_nothing_was_submitted(files, tmp_path):
+    write(files[0], [row | {"error": "prompt_too_long", "raw": ""} for row in read(files[0])])
+    found = run(files, tmp_path)
+    assert found["submitted"] == {"items": 0, "micro": None, "categories": []}
+    assert found["official"]["micro"] == 0
 
 
 def test_politics_and_questions_without_context_are_reported_apart(files, tmp_path):

@@ -9,10 +9,14 @@ import pytest
 from collectivesft.benchmarks import cmb
 from collectivesft.errors import InputError
 from collectivesft.files import write_json
+from collectivesft.scores.boards import chosen_grades, grades, published
+from collectivesft.scores.rubric import ASPECTS
 from collectivesft.scores.show import TITLE, show
-from collectivesft.scores.table import published, write_tables
+from collectivesft.scores.table import write_tables
 
-LEADERBOARD = Path(__file__).parents[2] / "resources/leaderboard/cmb-exam-2024-03-16.csv"
+BOARDS = Path(__file__).parents[2] / "resources/leaderboard"
+LEADERBOARD = BOARDS / "cmb-exam-2024-03-16.csv"
+CLIN_BOARD = BOARDS / "cmb-clin-2024-03-16.csv"
 
 
 def scores(path: Path, **changes) -> Path:
@@ -21,23 +25,24 @@ def scores(path: Path, **changes) -> Path:
         "model": "demo_1", "benchmark": "cmb", "protocol": "answer", "kind": "choice", "items": 200,
         "macro": interval, "micro": {**interval, "value": 0.5},
         "official": {"macro": 0.3, "micro": 0.3}, "unparsed": 3, "differ": 5, "against": None,
+        "submitted": {"items": 190, "micro": 0.321},
     }  # fmt: skip
     write_json(path, row | changes)
     return path
 
 
-def clinical(path: Path) -> Path:
+def clinical(path: Path, **changes) -> Path:
     row = {
         "model": "demo_1", "benchmark": "cmb_clin", "kind": "clinical", "cases": 2, "answers": 6,
         "bleu": 0.05, "rouge": 0.125, "empty": 1,
     }  # fmt: skip
-    write_json(path, row)
+    write_json(path, row | changes)
     return path
 
 
 def written(tmp_path, *files: Path) -> tuple[str, str, str]:
     outs = [tmp_path / f"table.{suffix}" for suffix in ("csv", "md", "tex")]
-    write_tables(files, LEADERBOARD, *outs)
+    write_tables(files, LEADERBOARD, *outs, CLIN_BOARD)
     return tuple(out.read_text(encoding="utf-8") for out in outs)
 
 
@@ -46,20 +51,20 @@ def test_rates_are_percent_with_two_digits(tmp_path):
         tmp_path, scores(tmp_path / "a.json"), clinical(tmp_path / "c.json")
     )
     assert table == (
-        "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,unparsed,"
-        "differ,p\n"
-        "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,1.50,5,\n"
+        "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,"
+        "submitted_micro,unparsed,differ,p\n"
+        "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,32.10,1.50,5,\n"
     )
     assert (
-        "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) | 50.00 | 30.00 | 5 | 1.50 |  |"
-        in markdown
+        "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) "
+        "| 50.00 | 30.00 | 32.10 | 5 | 1.50 |  |" in markdown
     )
     assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 |" in markdown
     assert (
-        r"demo\_1 & cmb & answer & 200 & 51.23 (40.00 to 60.00) & 50.00 & 30.00 & 5 & 1.50 &  \\"
-        in latex
+        r"demo\_1 & cmb & answer & 200 & 51.23 (40.00 to 60.00) "
+        r"& 50.00 & 30.00 & 32.10 & 5 & 1.50 &  \\" in latex
     )
-    assert latex.startswith("\\begin{tabular}{lllrrrrrrr}\n\\toprule\nModel & ")
+    assert latex.startswith("\\begin{tabular}{lllrrrrrrrr}\n\\toprule\nModel & ")
 
 
 def test_how_answers_went_stands_below(tmp_path):
@@ -77,6 +82,12 @@ def test_how_answers_went_stands_below(tmp_path):
     assert "| demo_1 | cmb | answer | - | 2024-02-21 |" in written(tmp_path, none)[1]
 
 
+def test_nothing_submitted_leaves_its_cell_empty(tmp_path):
+    nothing = {"items": 0, "micro": None, "categories": []}
+    table = written(tmp_path, scores(tmp_path / "a.json", submitted=nothing))[0]
+    assert table.splitlines()[1] == "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,,1.50,5,"
+
+
 def test_the_paired_test_against_the_base_model_stands_in_the_table(tmp_path):
     tuned = scores(tmp_path / "a.json", against={"corrected": {"p": 0.000123456}})
     table, markdown, _ = written(tmp_path, tuned)
@@ -90,6 +101,46 @@ def test_published_scores_stand_beside_cmb_only(tmp_path):
     assert "| CollectiveSFT | 72.45 |" in markdown
     _, markdown, _ = written(tmp_path, scores(tmp_path / "a.json", benchmark="cmmlu_medical"))
     assert "ublished" not in markdown
+
+
+def test_published_grades_stand_apart_from_overlap_and_from_own_grades(tmp_path):
+    by = {"judge": "g", **dict.fromkeys(ASPECTS, 3.0), "average": 3.0}
+    by |= {"graded": 6, "unparsed": 0, "cost": 0.5}
+    markdown = written(tmp_path, clinical(tmp_path / "c.json", judged=by))[1]
+    overlap, own, board = re.findall(r"(?:^\|.*\n)+", markdown, re.M)[1:]
+    assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 |" in overlap
+    assert "| demo_1 | cmb_clin | g | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 6 | 0 | 0.5000 |" in own
+    assert "| GPT-4 | 4.95 | 4.71 | 4.35 | 4.66 | 4.67 |" in board and "demo" not in board
+    assert "CMB-Clin's public leaderboard, 2024-03-16, grades of GPT-4 from 1 to 5." in markdown
+    other = written(tmp_path, clinical(tmp_path / "d.json", benchmark="another"))[1]
+    assert "ublished" not in other
+
+
+def test_published_grades_are_those_of_20_models_and_average_as_posted(tmp_path):
+    found = grades(CLIN_BOARD)
+    assert len(found) == 20
+    for values in found.values():
+        assert list(values) == [*ASPECTS, "average"]
+        mean = sum(values[aspect] for aspect in ASPECTS) / 4
+        assert values["average"] == pytest.approx(mean, abs=0.011)
+    assert [(name, values["average"]) for name, values in chosen_grades(CLIN_BOARD).items()] == [
+        ("GPT-4", 4.67), ("HuatuoGPTII-34B", 4.6), ("ChatGPT", 4.53), ("ChatGLM3-6B", 4.25),
+        ("Internlm-Chat-20B", 4.05),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,2\n", "no columns model, aspect, grade"),
+        ("model,aspect,grade\nm,fluency,high\n", "a grade is not a number"),
+        ("model,aspect,grade\nm,fluency,3\n", "m: not the aspects of CMB-Clin"),
+    ],
+)
+def test_other_files_are_no_published_grades(tmp_path, text, message):
+    (tmp_path / "board.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        grades(tmp_path / "board.csv")
 
 
 def test_clinical_scores_alone_make_empty_tables(tmp_path):
@@ -128,16 +179,17 @@ def test_leaderboard_has_36_models_with_six_categories_and_their_mean():
     ]
 
 
-def test_leaderboard_is_what_its_script_makes(monkeypatch, tmp_path):
+def test_leaderboards_are_what_their_script_makes(tmp_path):
     import os
     import runpy
 
     if not os.environ.get("COLLECTIVESFT_REAL_DATA"):
         pytest.skip("COLLECTIVESFT_REAL_DATA is unset")
-    script = runpy.run_path(str(LEADERBOARD.with_name("build.py")))
-    script["main"].__globals__["OUT"] = tmp_path / "made.csv"
-    script["main"]()
-    assert (tmp_path / "made.csv").read_bytes() == LEADERBOARD.read_bytes()
+    script = runpy.run_path(str(BOARDS / "build.py"))
+    script["main"](Path(os.environ["COLLECTIVESFT_REAL_DATA"]), tmp_path)
+    assert len(list(tmp_path.iterdir())) == 2
+    for board in (LEADERBOARD, CLIN_BOARD):
+        assert (tmp_path / board.name).read_bytes() == board.read_bytes()
 
 
 NAMES = [("internlm2_5-7b", "answer"), ("no-decontamination", "answer"), ("demo", "likelihood")]

@@ -137,8 +137,9 @@ def test_the_recorded_times_are_of_rules_that_exist(terminal):
 
 
 TABLE = (
-    "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,unparsed,differ,p\n"
-    "tiny,cmb,answer,56,14.24,7.29,21.53,14.29,14.24,0.00,0,1\n"
+    "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,submitted_micro,"
+    "unparsed,differ,p\n"
+    "tiny,cmb,answer,56,14.24,7.29,21.53,14.29,14.24,14.29,0.00,0,1\n"
 )
 
 

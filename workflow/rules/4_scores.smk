@@ -285,7 +285,8 @@ rule scores_upload:
 rule scores_table:
     input:
         scores=score_files,
-        leaderboard="resources/leaderboard/cmb-exam-2024-03-16.csv",
+        leaderboard=LEADERBOARD,
+        clinical_leaderboard=CLINICAL_LEADERBOARD,
         code=code("scores/table.py"),
     output:
         csv=report(
@@ -312,4 +313,5 @@ rule scores_table:
         scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
     shell:
         "python -m collectivesft scores table {params.scores} --leaderboard {input.leaderboard}"
+        " --clinical-leaderboard {input.clinical_leaderboard}"
         " --csv {output.csv} --markdown {output.markdown} --latex {output.latex} 2> {log}"

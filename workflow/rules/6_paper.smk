@@ -12,6 +12,7 @@ rule paper_values:
         model=f"config/models/{RECIPES[HEADLINE]['base']}.yaml",
         scores=score_files,
         leaderboard=LEADERBOARD,
+        clinical_leaderboard=CLINICAL_LEADERBOARD,
         experiments=EXPERIMENT_FILES,
         mixtures=EXPERIMENT_MIXTURES,
         comparisons=comparisons,
@@ -53,6 +54,7 @@ rule paper_values:
         " --ledger {input.ledger} --mixture {input.stats} --contamination {input.contamination}"
         " --tokens {input.tokens}/tokens.json --history {input.history} --recipe {input.recipe}"
         " --model {input.model} {params.scores} --leaderboard {input.leaderboard}"
+        " --clinical-leaderboard {input.clinical_leaderboard}"
         " --out {output.values} 2> {log}"
 
 

@@ -78,6 +78,7 @@ SUBMISSIONS = UPLOADS + [
 ]
 # Published scores, dated; nothing in it was run here.
 LEADERBOARD = "resources/leaderboard/cmb-exam-2024-03-16.csv"
+CLINICAL_LEADERBOARD = "resources/leaderboard/cmb-clin-2024-03-16.csv"
 
 
 wildcard_constraints:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.figures import inputs, style
+from collectivesft.scores.boards import board_date
 
 MACRO = "macro"
 BOARD_BENCHMARK = "cmb"  # the benchmark that the leaderboard is about
@@ -30,7 +31,7 @@ def draw_files(
     contents = inputs.read_scores(scores)
     inputs.check_models(contents, bases, headline)
     rows = table(contents, inputs.read_leaderboard(leaderboard), bases, headline)
-    draw(rows, out, inputs.board_date(leaderboard), demo)
+    draw(rows, out, board_date(leaderboard), demo)
 
 
 def table(

@@ -189,8 +189,3 @@ def read_recipe(path: Path, what: str, keys: Iterable[str]) -> dict[str, Any]:
     if missing:
         raise InputError(path, f"no {' and no '.join(missing)}", f"Give {what}")
     return content
-
-
-def board_date(path: Path) -> str:
-    """The date of a leaderboard, which its file name ends in: cmb-exam-2024-03-16.csv."""
-    return "-".join(path.stem.split("-")[-3:])

@@ -9,6 +9,7 @@ from collectivesft.errors import InputError
 from collectivesft.figures import inputs, names, style
 from collectivesft.figures.accuracy import BOARD_BENCHMARK, MACRO
 from collectivesft.figures.labels import short
+from collectivesft.scores.boards import board_date
 
 # A size as names state it: 7B, 1.8B; not the 8x7B of a mixture of experts.
 _SIZE = re.compile(r"(?<![\dx.])(\d+(?:\.\d+)?)B(?![A-Za-z])")
@@ -43,7 +44,7 @@ def draw_files(
     board = inputs.read_leaderboard(leaderboard)
     titles = {name: recipe["title"] for name, recipe in found.items()}
     rows = table(contents, sizes, titles, board, headline)
-    draw(rows, out, inputs.board_date(leaderboard), demo)
+    draw(rows, out, board_date(leaderboard), demo)
 
 
 def parameters(name: str) -> float | None:

@@ -43,6 +43,9 @@ def values(
     planned: Annotated[
         list[Path] | None, typer.Option(help="Recipe of an experiment that the run lacks.")
     ] = None,
+    clinical_leaderboard: Annotated[
+        Path | None, typer.Option(help="CSV of published grades of CMB-Clin.")
+    ] = None,
     demo: Annotated[bool, typer.Option(help="Mark the paper as a demonstration.")] = False,
 ) -> None:
     """Collect every number of the manuscript from result files.
@@ -70,6 +73,7 @@ def values(
         comparisons=comparison or [],
         agreements=agreement or [],
         planned=planned or [],
+        clinical_leaderboard=clinical_leaderboard,
     )
     collect(run, demo, (experiment, benchmark, protocol), files, out)
 

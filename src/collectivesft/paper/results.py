@@ -7,6 +7,7 @@ from typing import Any
 from collectivesft import benchmarks
 from collectivesft.errors import InputError
 from collectivesft.figures import inputs
+from collectivesft.scores import boards
 from collectivesft.sft.recipe import read_experiment
 
 BOARD = "cmb"  # the benchmark that the leaderboard is about
@@ -82,7 +83,8 @@ def score_values(row: dict[str, Any]) -> dict[str, Any]:
     keys = ("model", "protocol", "items", "macro", "micro", "differ", "unparsed")
     title = benchmarks.get(row["benchmark"]).SOURCE.title
     plain = {key: row[key] for key in keys}
-    return plain | {"benchmark": title, "official_macro": row["official"]["macro"]}
+    others = {"official_macro": row["official"]["macro"], "submitted": row["submitted"]["micro"]}
+    return plain | {"benchmark": title} | others
 
 
 def text_values(row: dict[str, Any]) -> dict[str, Any]:
@@ -153,8 +155,20 @@ def leaderboard_values(path: Path) -> dict[str, Any]:
     own = [line for line in lines if line["model"] == OWN_ENTRY]
     return {
         "source": "public CMB leaderboard",
-        "date": inputs.board_date(path),
+        "date": boards.board_date(path),
         "entries": len(lines),
         "best": max(lines, key=lambda line: line["accuracy"]),
         "own": own[0] if own else None,
+    }
+
+
+def grades_values(path: Path) -> dict[str, Any]:
+    """Where, when and by which judge CMB-Clin's published grades are from, and some of them."""
+    every = boards.grades(path)
+    return {
+        "source": "public CMB leaderboard",
+        "date": boards.board_date(path),
+        "judge": boards.CLIN_JUDGE,
+        "entries": len(every),
+        "rows": [{"model": name} | values for name, values in boards.chosen_grades(path).items()],
     }

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.files import write_text
+from collectivesft.scores.boards import AVERAGE
+from collectivesft.scores.rubric import ASPECTS
 
 Rows = list[dict[str, Any]]
 
@@ -34,6 +36,8 @@ def tables(values: dict[str, Any]) -> dict[str, Rows]:
         "categories": [_category(row) for row in values["headline"]["categories"]],
         "text": [_text(row) for row in values["text"]],
         "clinical": [_clinical(row) for row in values["clinical"]],
+        "grades": [_graded(row) for row in values["clinical"] if row.get("judged")],
+        "published-grades": [_published(row) for row in _board(values)],
         "ablations": [_experiment(row) for row in values["experiments"]]
         + [_planned(row) for row in values["planned"]],
         "agreement": [_agreement(row) for row in values["agreement"]],
@@ -63,8 +67,9 @@ def _interval(name: str, part: dict[str, float] | None) -> dict[str, str]:
 def _score(row: dict[str, Any]) -> dict[str, Any]:
     head = {key: row[key] for key in ("model", "benchmark", "protocol", "items")}
     averages = _interval("macro", row["macro"]) | _interval("micro", row["micro"])
-    rest = {"official_macro": _percent(row["official_macro"]), "differ": row["differ"]}
-    return head | averages | rest | {"unparsed": row["unparsed"]}
+    others = {"official_macro": row["official_macro"], "submitted_micro": row["submitted"]}
+    rest = {key: _percent(value) for key, value in others.items()}
+    return head | averages | rest | {"differ": row["differ"], "unparsed": row["unparsed"]}
 
 
 def _category(row: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +86,21 @@ def _text(row: dict[str, Any]) -> dict[str, Any]:
 def _clinical(row: dict[str, Any]) -> dict[str, Any]:
     rates = {key: _percent(row[key]) for key in ("bleu", "rouge")}
     return {"model": row["model"], "answers": row["answers"]} | rates
+
+
+def _board(values: dict[str, Any]) -> Rows:
+    board = values["clinical_leaderboard"]
+    return board["rows"] if board else []
+
+
+def _published(row: dict[str, Any]) -> dict[str, Any]:
+    return {"model": row["model"]} | {key: f"{row[key]:.2f}" for key in (*ASPECTS, AVERAGE)}
+
+
+def _graded(row: dict[str, Any]) -> dict[str, Any]:
+    by = row["judged"]
+    means = {key: "" if by[key] is None else f"{by[key]:.2f}" for key in (*ASPECTS, AVERAGE)}
+    return {"model": row["model"], "judge": by["judge"], **means, "graded": by["graded"]}
 
 
 def _experiment(row: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from collectivesft import __version__, benchmarks, datasets
 from collectivesft.files import read_json, read_jsonl, write_json
 from collectivesft.paper import results
+from collectivesft.scores.clinical_table import BENCHMARK as CLINICAL
 from collectivesft.scores.statistics import RESAMPLES
 from collectivesft.sft.recipe import read_experiment, read_model
 
@@ -40,6 +41,7 @@ class Files:
         comparisons: of the other models with the headline's.
         agreements: of readings and protocols.
         planned: recipes of experiments of the study that the run does not have.
+        clinical_leaderboard: CSV of published grades of CMB-Clin.
     """
 
     ledger: Path
@@ -56,6 +58,7 @@ class Files:
     comparisons: Sequence[Path] = field(default_factory=list)
     agreements: Sequence[Path] = field(default_factory=list)
     planned: Sequence[Path] = field(default_factory=list)
+    clinical_leaderboard: Path | None = None
 
 
 def collect(
@@ -192,6 +195,7 @@ def _scores(headline: results.Headline, files: Files) -> dict[str, Any]:
         headline, choice, files.experiments, mixtures, files.comparisons
     )
     board = results.leaderboard_values(files.leaderboard)
+    graded = files.clinical_leaderboard if CLINICAL in asked else None
     return {
         "headline": results.headline_values(headline, choice, files.model.stem, files.recipe),
         "benchmarks": [benchmarks.get(name).SOURCE.title for name in asked],
@@ -202,4 +206,5 @@ def _scores(headline: results.Headline, files: Files) -> dict[str, Any]:
         "planned": results.planned_values(files.planned),
         "agreement": results.agreement_values([read_json(path) for path in files.agreements]),
         "leaderboard": board if headline[1] == results.BOARD else None,
+        "clinical_leaderboard": results.grades_values(graded) if graded else None,
     }

@@ -62,6 +62,10 @@ def predict(
         typer.Option(help="Ask for letters only, or reason first."),
     ] = "answer_only",
     shots: Annotated[int, typer.Option(min=0, help="Solved examples before the question.")] = 0,
+    shots_seed: Annotated[
+        int | None,
+        typer.Option(help="Draw them for each question, as CMB does; else in the file's order."),
+    ] = None,
     template: Annotated[
         Literal["chat", "plain", "cmb"],
         typer.Option(help="The tokenizer's chat template, plain text, or CMB's own words."),
@@ -103,6 +107,7 @@ def predict(
         method=method,
         style=style,
         shots=shots,
+        shots_seed=shots_seed,
         template=template,
         preset=preset,
         stop=stop,
@@ -341,16 +346,20 @@ def table(
     csv: Annotated[Path, typer.Option(help="CSV to write.")],
     markdown: Annotated[Path, typer.Option(help="Markdown to write.")],
     latex: Annotated[Path, typer.Option(help="LaTeX to write.")],
+    clinical_leaderboard: Annotated[
+        Path | None, typer.Option(help="CSV of published grades of CMB-Clin.")
+    ] = None,
 ) -> None:
     """Put scores into one table: CSV, Markdown and LaTeX.
 
     Example: collectivesft scores table --scores a.scores.json --scores b.scores.json
     --leaderboard resources/leaderboard/cmb-exam-2024-03-16.csv
+    --clinical-leaderboard resources/leaderboard/cmb-clin-2024-03-16.csv
     --csv table.csv --markdown table.md --latex table.tex
     """
     from collectivesft.scores.table import write_tables
 
-    write_tables(scores, leaderboard, csv, markdown, latex)
+    write_tables(scores, leaderboard, csv, markdown, latex, clinical_leaderboard)
 
 
 @app.command()

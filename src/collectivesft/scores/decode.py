@@ -1,12 +1,15 @@
-"""Greedy answers and probabilities of letters, without padding and the same at any batch size.
+"""Greedy answers and probabilities of letters; on a CPU the same at any batch size.
 
-Each prompt is read alone, after a prefix that many prompts share and that is read once. So
+On a CPU each prompt is read alone, after a prefix that many prompts share and that is read once. So
 probabilities do not depend on the batch or the order, to the bit; other questions, with another
 prefix in common, may change their last digits. Answers are written together, one
 token of each at a time; rounding then depends on the batch, by about 1e-5. Where the two likeliest
 tokens are closer than TIE, the text so far is read again alone, and that decides. So on a CPU the
-same tokens come out at any batch size and order. On a GPU, in bfloat16, rounding is as large as
-such differences are, and no such promise is made.
+same tokens come out at any batch size and order.
+
+On a GPU (``LanguageModel.together``) the prompts of a batch are read in one pass after the prefix,
+padded on the right: no token sees what stands after it, so padding changes nothing but rounding.
+In bfloat16 that is as large as near ties are, and no promise of equal bits is made there.
 """
 
 import copy
@@ -62,7 +65,13 @@ def read_prefix(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> Prefi
     if not packable(model.network):
         return Prefix((), None)
     ids = tuple(prompts[0][: common_prefix(prompts)])
-    return Prefix(ids, _read(model, None, ids)[1] if ids else None)
+    empty = _whole_cache() if reads_together(model) else None
+    return Prefix(ids, _read(model, empty, ids)[1] if ids else None)
+
+
+def reads_together(model: LanguageModel) -> bool:
+    """Whether the prompts of a batch are read in one pass."""
+    return model.together and packable(model.network)
 
 
 def log_probabilities(
@@ -73,6 +82,70 @@ def log_probabilities(
 
     logits, _ = _read(model, prefix.cache, prompt[len(prefix.ids) :])
     return torch.log_softmax(logits, dim=-1).cpu()[list(tokens)].tolist()
+
+
+def log_probabilities_together(
+    model: LanguageModel,
+    prefix: Prefix,
+    prompts: Sequence[Sequence[int]],
+    tokens: Sequence[Sequence[int]],
+) -> list[list[float]]:
+    """As ``log_probabilities``, of a batch of prompts in one pass; tokens for each prompt."""
+    import torch
+
+    logits, _ = _read_together(model, prefix, prompts)
+    found = torch.log_softmax(logits, dim=-1).cpu()
+    return [row[list(wanted)].tolist() for row, wanted in zip(found, tokens, strict=True)]
+
+
+def _whole_cache() -> Any:
+    """An empty cache that keeps every token, in layers with a sliding window too.
+
+    Such layers would otherwise keep the last tokens of a padded row: its padding.
+    """
+    from transformers import DynamicCache
+
+    return DynamicCache()
+
+
+def _read_together(
+    model: LanguageModel, prefix: Prefix, prompts: Sequence[Sequence[int]]
+) -> tuple[Any, Any]:
+    """Logits (prompts, vocabulary, float32) after each prompt, and one cache of them all, each
+    padded on the left up to the longest."""
+    import torch
+
+    start, device = len(prefix.ids), model.network.device
+    rests = [list(ids[start:]) for ids in prompts]
+    width = max(map(len, rests))
+    rows = torch.tensor([ids + [0] * (width - len(ids)) for ids in rests], device=device)
+    ends = torch.tensor([len(ids) - 1 for ids in rests], device=device)
+    kept, places = ends.unique(return_inverse=True)
+    cache = _copy(prefix.cache) if start else _whole_cache()
+    cache.batch_repeat_interleave(len(rests))
+    with torch.inference_mode(), enough_memory(len(rests)):
+        out = _forward(model, rows, cache, logits_to_keep=kept)
+        # A network that does not know logits_to_keep gives all positions.
+        columns = places if out.logits.shape[1] == len(kept) else ends
+        logits = out.logits[torch.arange(len(rests), device=device), columns].float()
+        _to_the_left(out.past_key_values, ends + start + 1)
+    return logits, out.past_key_values
+
+
+def _to_the_left(cache: Any, lengths: Any) -> None:
+    """Move padding from the right of a cache's rows to their left, in place.
+
+    Args:
+        lengths: tokens of each row without padding, a tensor.
+    """
+    import torch
+
+    width = int(lengths.max())
+    columns = torch.arange(width, device=lengths.device) - (width - lengths)[:, None]
+    index = columns.clamp(min=0)[:, None, :, None]
+    for layer in cache.layers:
+        layer.keys = layer.keys.take_along_dim(index, dim=2)
+        layer.values = layer.values.take_along_dim(index, dim=2)
 
 
 def _read(model: LanguageModel, cache: Any, ids: Sequence[int]) -> tuple[Any, Any]:
@@ -87,8 +160,7 @@ def _read(model: LanguageModel, cache: Any, ids: Sequence[int]) -> tuple[Any, An
 
 def _forward(model: LanguageModel, ids: Any, cache: Any, **inputs: Any) -> Any:
     known = inspect.signature(model.network.forward).parameters
-    if "logits_to_keep" in known:  # only the last position is read
-        inputs["logits_to_keep"] = 1
+    inputs.setdefault("logits_to_keep", 1)  # only the last position is read
     inputs = {key: value for key, value in inputs.items() if key in known}
     return model.network(input_ids=ids, past_key_values=cache, use_cache=True, **inputs)
 
@@ -153,7 +225,7 @@ class _Decoding:
     def run(self) -> list[Written]:
         logits = self._begin()
         for step in range(self.limit):
-            # The first token was read alone; there is nothing to decide about it.
+            # On a CPU the first token was read alone; there is nothing to decide about it.
             tokens = self._pick(logits) if step else logits.argmax(dim=-1).tolist()
             going = [row for row, token in enumerate(tokens) if self._take(self.live[row], token)]
             if not going:
@@ -168,6 +240,9 @@ class _Decoding:
         """Logits (answers, vocabulary) after the prompts."""
         import torch
 
+        if reads_together(self.model):
+            logits, self.cache = _read_together(self.model, self.prefix, self.prompts)
+            return logits
         start = len(self.prefix.ids)
         read = [_read(self.model, self.prefix.cache, ids[start:]) for ids in self.prompts]
         self.cache = _merge([one for _, one in read])

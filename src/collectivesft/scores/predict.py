@@ -148,7 +148,7 @@ def _answer_batch(
     options: Options,
 ) -> list[dict[str, Any]]:
     if options.method == "likelihood":
-        return [_likelihood(model, prefix, q, tokens) for q in batch]
+        return _likelihoods(model, prefix, batch, tokens)
 
     def done(index: int, new: list[int]) -> bool:
         q = batch[index]
@@ -167,12 +167,22 @@ def _answer_batch(
     ]
 
 
-def _likelihood(
-    model: LanguageModel, prefix: decode.Prefix, q: Question, tokens: dict[str, int]
-) -> dict[str, Any]:
-    wanted = [tokens[letter] for letter in q.item.options]
-    values = (round(v, 6) for v in decode.log_probabilities(model, prefix, q.ids, wanted))
-    found = dict(zip(q.item.options, values, strict=True))
+def _likelihoods(
+    model: LanguageModel, prefix: decode.Prefix, batch: Sequence[Question], tokens: dict[str, int]
+) -> list[dict[str, Any]]:
+    wanted = [[tokens[letter] for letter in q.item.options] for q in batch]
+    ids = [q.ids for q in batch]
+    if decode.reads_together(model):
+        found = decode.log_probabilities_together(model, prefix, ids, wanted)
+    else:
+        asked = zip(ids, wanted, strict=True)
+        found = [decode.log_probabilities(model, prefix, *each) for each in asked]
+    return [_likelihood(q, values) for q, values in zip(batch, found, strict=True)]
+
+
+def _likelihood(q: Question, values: Sequence[float]) -> dict[str, Any]:
+    rounded = (round(value, 6) for value in values)
+    found = dict(zip(q.item.options, rounded, strict=True))
     return {"raw": "", "stopped": True, "settled": False, "likelihood": found}
 
 

@@ -1,5 +1,6 @@
 """From a benchmark item to the text that a model reads."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -30,16 +31,21 @@ class Prompt:
     lead: str
 
 
-def few_shot(item: Item, pool: Sequence[Item], shots: int) -> list[Item]:
+def few_shot(item: Item, pool: Sequence[Item], shots: int, seed: int | None = None) -> list[Item]:
     """The ``shots`` val items shown before ``item``: of its sub-category, then of its category,
-    then any, each in file order. (CMB draws them at random, without a seed, for each item anew.)
-    A task in free text is explained by its own examples alone, as many as there are.
+    then any, each in file order.
+
+    With a seed they are drawn for each item anew from its sub-category alone, as CMB's
+    generate_fewshot.py does, which has no seed and so never draws the same twice. A task in free
+    text is explained by its own examples alone, as many as there are.
 
     Raises:
-        UserError: fewer val items than shots.
+        UserError: fewer val items than shots; with a seed, in the item's sub-category.
     """
     if not shots:
         return []
+    if seed is not None:
+        return _drawn(item, pool, shots, seed)
     if item.kind == "text":
         return [other for other in pool if other.subcategory == item.subcategory][:shots]
     if shots > len(pool):
@@ -54,6 +60,17 @@ def few_shot(item: Item, pool: Sequence[Item], shots: int) -> list[Item]:
         return 1 if other.category == item.category else 2
 
     return sorted(pool, key=distance)[:shots]
+
+
+def _drawn(item: Item, pool: Sequence[Item], shots: int, seed: int) -> list[Item]:
+    group = (item.category, item.subcategory)
+    own = [other for other in pool if (other.category, other.subcategory) == group]
+    if shots > len(own):
+        raise UserError(
+            f"{shots} shots asked for, but {item.benchmark} has only {len(own)} val items of "
+            f"{item.subcategory}. Lower shots in the protocol, or leave shots_seed out."
+        )
+    return random.Random(f"{seed}:{item.id}").sample(own, shots)
 
 
 def turns(item: Item, examples: Sequence[Item], style: str, preset: str) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ class Options:
     method: Literal["generate", "likelihood"] = "generate"
     style: Literal["answer_only", "cot"] = "answer_only"
     shots: int = 0
+    shots_seed: int | None = None
     template: Literal["chat", "plain", "cmb"] = "chat"
     preset: Literal["official", "corrected"] = "corrected"
     stop: Literal["settled", "end"] = "settled"
@@ -43,7 +44,10 @@ def prepare(
 ) -> list[Question]:
     """The questions to ask, with examples from the val items among ``all_items``."""
     pool = [item for item in all_items if item.split == "val"]
-    return [_question(model, item, few_shot(item, pool, options.shots), options) for item in asked]
+    return [
+        _question(model, item, few_shot(item, pool, options.shots, options.shots_seed), options)
+        for item in asked
+    ]
 
 
 def _question(

@@ -12,6 +12,7 @@ from collectivesft.files import atomic_path, write_json, write_jsonl
 from collectivesft.scores.answer_key import identify
 from collectivesft.scores.compare import against
 from collectivesft.scores.counts import count
+from collectivesft.scores.examer import submitted
 from collectivesft.scores.matching import AGAIN, load, match, unscored
 from collectivesft.scores.reading import judge
 from collectivesft.scores.statistics import DIGITS, Summary, summarise
@@ -35,7 +36,8 @@ def score(
     """Write a model's scores on a benchmark as JSON, its categories as CSV, its answers as judged.
 
     Headline figures (macro, micro, categories) count the corrected reading, ``official`` CMB's
-    own; ``differ`` is the number of items that are right by one of them only. ``apart`` holds
+    own; ``submitted`` the figures of the paper's own evaluation (see examer.py); ``differ`` is
+    the number of items that are right by one of the two readings only. ``apart`` holds
     groups that a benchmark reports by themselves (CMB: politics, and questions without their
     context), ``without_apart`` the averages without them, null where there are none. A question
     that was too long to ask counts as wrong. ``key`` says which answer key was used.
@@ -70,6 +72,7 @@ def score(
         "micro": summary.micro,
         **_by_group(summary, official, rows[0]["benchmark"]),
         "official": {"macro": official.macro["value"], "micro": official.micro["value"]},
+        "submitted": submitted(judged),
         "differ": sum(row["corrected_right"] != row["official_right"] for row in judged),
         **_apart(judged),
         **count([row for _, row in pairs], judged),

@@ -11,6 +11,7 @@ from collectivesft.errors import InputError, UserError
 from collectivesft.files import atomic_path, read_json, read_jsonl
 
 _AGAIN = "Score predictions of all items, with limit: null"
+_JUDGE = "Name the answers that `collectivesft scores score` wrote"
 
 
 def submit(answers: Path, items: Path, reading: str, out: Path) -> int:
@@ -28,19 +29,15 @@ def submit(answers: Path, items: Path, reading: str, out: Path) -> int:
 
     Raises:
         UserError: a benchmark without a leaderboard that takes files.
-        InputError: an id that is missing, unknown or twice, or another number of questions than
-            the benchmark has.
+        InputError: an id that is missing, unknown or twice, another number of questions than the
+            benchmark has, or letters in another format (see ``check``).
     """
     tests = [item for item in load_items(items) if item.split == "test"]
     name = tests[0].benchmark if tests else ""
     module = benchmarks.get(name)
-    if not hasattr(module, "submission"):
+    if not hasattr(module, "submission") or hasattr(module, "UPLOAD"):
         raise UserError(f"{name}: no leaderboard that takes files. Leave it out.")
-    given: dict[str, str] = {}
-    for number, row in read_jsonl(answers):
-        if row["id"] in given:
-            raise InputError(answers, f"question {row['id']} twice", _AGAIN, row=number)
-        given[row["id"]] = row[reading]
+    given = _given(answers, reading)
     if len(tests) != module.SOURCE.rows:
         problem = f"{len(tests)} test questions, but the leaderboard has {module.SOURCE.rows}"
         raise InputError(items, problem, "Submit answers to the whole benchmark")
@@ -48,16 +45,35 @@ def submit(answers: Path, items: Path, reading: str, out: Path) -> int:
     with atomic_path(out) as partial:
         lines = ",\n".join(json.dumps(record, ensure_ascii=False) for record in records)
         partial.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-        check(partial, answers, [item.id for item in tests], set(given))
+        check(partial, answers, [item.id for item in tests], set(given), reading)
     return sum(not record["model_answer"] for record in records)
 
 
-def check(path: Path, answers: Path, wanted: list[str], given: Iterable[str]) -> None:
-    """Refuse a submission that the leaderboard would score wrongly.
+def _given(answers: Path, reading: str) -> dict[str, str]:
+    """Letters by the id of the question.
 
     Raises:
-        InputError: ids that are missing, twice or unknown, or letters that are unsorted, twice or
-            none of A to G.
+        InputError: a question twice, or a row that is no judged answer.
+    """
+    given: dict[str, str] = {}
+    for number, row in read_jsonl(answers):
+        if not isinstance(row, dict) or not isinstance(row.get(reading), str) or "id" not in row:
+            raise InputError(answers, "not a judged answer", _JUDGE, row=number)
+        if row["id"] in given:
+            raise InputError(answers, f"question {row['id']} twice", _AGAIN, row=number)
+        given[row["id"]] = row[reading]
+    return given
+
+
+def check(path: Path, answers: Path, wanted: list[str], given: Iterable[str], reading: str) -> None:
+    """Refuse a submission that the leaderboard would score wrongly.
+
+    Ids must be those of the test questions, each once, and whole numbers from 1 on, as the
+    leaderboard's own check wants them. CMB compares letters as text: the corrected reading must be
+    sorted letters A to G, each once; the official one is handed in as CMB's own code reads it.
+
+    Raises:
+        InputError: ids that are missing, twice or unknown, or letters in another format.
     """
     if missing := [id for id in wanted if id not in given]:
         problem = f"{len(missing)} of {len(wanted)} questions have no answer, {missing[0]} first"
@@ -67,8 +83,14 @@ def check(path: Path, answers: Path, wanted: list[str], given: Iterable[str]) ->
     records: list[dict[str, Any]] = read_json(path)
     if [str(record["id"]) for record in records] != wanted:
         raise InputError(path, "ids are not those of the test questions", _AGAIN)
+    if sorted(record["id"] for record in records) != list(range(1, len(wanted) + 1)):
+        problem = f"ids of the test questions are not 1 to {len(wanted)}"
+        raise InputError(answers, problem, "Fetch the benchmark again")
     for record in records:
         said = record["model_answer"]
-        if said != "".join(sorted(set(said) & set("ABCDEFG"))):
-            problem = f"letters {said!r} are not sorted letters A to G, each once"
-            raise InputError(answers, problem, "Submit the corrected reading", row=record["id"])
+        if set(said) - set("ABCDEFG"):
+            problem = f"letters {said!r} are not of A to G"
+            raise InputError(answers, problem, _JUDGE, row=record["id"])
+        if reading == "corrected" and said != "".join(sorted(set(said))):
+            problem = f"letters {said!r} are not sorted, each once"
+            raise InputError(answers, problem, _JUDGE, row=record["id"])

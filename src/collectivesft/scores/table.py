@@ -7,31 +7,35 @@ from typing import Any
 
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, read_json, write_text
-from collectivesft.scores import answers_table, text_table
-from collectivesft.scores.rubric import ASPECTS
+from collectivesft.scores import answers_table, clinical_table, text_table
+from collectivesft.scores.boards import board_date, published
 
 COLUMNS = (
     "model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro",
-    "official_macro", "unparsed", "differ", "p",
+    "official_macro", "submitted_micro", "unparsed", "differ", "p",
 )  # fmt: skip
 _TEXT = ("model", "benchmark", "protocol")
-# Published models to see the run's against: beside the best, the paper's namesake and two of 7B.
-REFERENCES = ("CollectiveSFT", "HuatuoGPTII-7B (华佗)", "Qwen-7B-Chat")
 
 
 def write_tables(
-    scores: Sequence[Path], leaderboard: Path, table: Path, markdown: Path, latex: Path
+    scores: Sequence[Path],
+    leaderboard: Path,
+    table: Path,
+    markdown: Path,
+    latex: Path,
+    clinical_leaderboard: Path | None = None,
 ) -> None:
     """Write one row for each model, benchmark and protocol, in the order of ``scores``.
 
-    All rates are percent with two digits, unparsed too; differ counts the items that are right by
-    one reading only, p is of the exact McNemar test against the base model ("" for a base model).
-    Clinical scores, those of free text and, for CMB, a few published ones stand in the Markdown
-    only.
+    All rates are percent with two digits, unparsed too; submitted_micro is the paper's own overall
+    figure (see examer.py), differ counts the items that are right by one reading only, p is of the
+    exact McNemar test against the base model ("" for a base model). Clinical scores, those of free
+    text and, for CMB and CMB-Clin, a few published ones stand in the Markdown only.
 
     Args:
         scores: files of `scores score`, `scores score-cases` and `scores score-text`.
         leaderboard: CSV with columns model, category, accuracy.
+        clinical_leaderboard: CSV with columns model, aspect, grade.
 
     Raises:
         InputError: a file that is not of that kind, or two with the same model and protocol.
@@ -46,7 +50,8 @@ def write_tables(
     if any(row["benchmark"] == "cmb" for row in rows):
         parts.append(_published_section(leaderboard))
     if clinical:
-        parts.append(_clinical_section(clinical))
+        shown = clinical_table.tables(clinical, clinical_leaderboard)
+        parts += [f"{note}\n\n{_markdown_table(*cells)}" for note, *cells in shown]
     if texts := [row for _, row in found if row["kind"] == "text"]:
         lines = _markdown_table(text_table.HEADS, text_table.rows(texts), text_table.WORDS)
         parts.append(f"{text_table.NOTE}\n\n{lines}")
@@ -85,10 +90,15 @@ def _row(scores: dict[str, Any]) -> dict[str, str]:
         "macro_high": _percent(scores["macro"]["high"]),
         "micro": _percent(scores["micro"]["value"]),
         "official_macro": _percent(scores["official"]["macro"]),
+        "submitted_micro": _submitted(scores["submitted"]["micro"]),
         "unparsed": _percent(scores["unparsed"] / scores["items"]),
         "differ": str(scores["differ"]),
         "p": f"{scores['against']['corrected']['p']:.3g}" if scores["against"] else "",
     }
+
+
+def _submitted(value: float | None) -> str:
+    return "" if value is None else _percent(value)
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, str]]) -> None:
@@ -104,13 +114,16 @@ def _interval(row: dict[str, str]) -> str:
 
 def _cells(row: dict[str, str]) -> list[str]:
     """A row as people read it: the interval in one cell with its value."""
-    rates = (row[key] for key in ("micro", "official_macro", "differ", "unparsed", "p"))
+    rates = (
+        row[key]
+        for key in ("micro", "official_macro", "submitted_micro", "differ", "unparsed", "p")
+    )
     return [*(row[key] for key in (*_TEXT, "items")), _interval(row), *rates]
 
 
 _HEADS = (
     "Model", "Benchmark", "Protocol", "Items", "Macro, %", "Micro, %", "Official macro, %",
-    "Differ", "Unparsed, %", "p",
+    "Submitted micro, %", "Differ", "Unparsed, %", "p",
 )  # fmt: skip
 
 
@@ -123,58 +136,16 @@ def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: 
 
 def _scores_section(rows: Sequence[dict[str, str]]) -> str:
     note = (
-        "Macro is the mean of the categories, with its 95 % interval. Differ: items that are right "
-        "by one of the two readings only. p: exact McNemar test against the base model.\n\n"
+        "Macro is the mean of the categories, with its 95 % interval. Submitted micro: right "
+        "answers by CMB's reading among the submitted ones, as the paper's own examer.py counts. "
+        "Differ: items that are right by one of the two readings only. p: exact McNemar test "
+        "against the base model.\n\n"
     )
     return note + _markdown_table(_HEADS, [_cells(row) for row in rows], len(_TEXT))
 
 
-def _clinical_section(rows: Sequence[dict[str, Any]]) -> str:
-    heads = ("Model", "Benchmark", "Cases", "Answers", "BLEU-4, %", "ROUGE-L, %", "Empty")
-    cells = [
-        [r["model"], r["benchmark"], str(r["cases"]), str(r["answers"]), _percent(r["bleu"]),
-         _percent(r["rouge"]), str(r["empty"])]
-        for r in rows
-    ]  # fmt: skip
-    note = "Clinical cases: overlap with the references over characters, no judgement of quality."
-    return f"{note}\n\n{_markdown_table(heads, cells, 2)}{_judged_section(rows)}"
-
-
-def _judged_section(rows: Sequence[dict[str, Any]]) -> str:
-    """A judge's grades; "" where nobody judged."""
-    judged = [(row, row["judged"]) for row in rows if row.get("judged")]
-    if not judged:
-        return ""
-    heads = ("Model", "Benchmark", "Judge", *(a.capitalize() for a in ASPECTS), "Average",
-             "Graded", "Unparsed", "Cost")  # fmt: skip
-    cells = [
-        [row["model"], row["benchmark"], by["judge"]]
-        + ["" if by[key] is None else f"{by[key]:.2f}" for key in (*ASPECTS, "average")]
-        + [str(by["graded"]), str(by["unparsed"]), f"{by['cost']:.4f}"]
-        for row, by in judged
-    ]
-    note = "Clinical cases: grades of a judge, 1 to 5, over the answers whose grades could be read."
-    return f"\n{note}\n\n{_markdown_table(heads, cells, 3)}"
-
-
-def published(leaderboard: Path) -> list[tuple[str, str]]:
-    """Macro accuracies (percent) of the leaderboard's best model and of REFERENCES, best first.
-
-    Raises:
-        InputError: not a CSV with columns model, category and accuracy.
-    """
-    with open(leaderboard, encoding="utf-8", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    if not rows or not {"model", "category", "accuracy"} <= set(rows[0]):
-        remedy = "Take the file resources/leaderboard/ of the repository"
-        raise InputError(leaderboard, "no columns model, category, accuracy", remedy)
-    macro = [(r["model"], r["accuracy"]) for r in rows if r["category"] == "macro"]
-    macro.sort(key=lambda pair: -float(pair[1]))
-    return [pair for place, pair in enumerate(macro) if place == 0 or pair[0] in REFERENCES]
-
-
 def _published_section(leaderboard: Path) -> str:
-    note = "Published, not run here: CMB-Exam's public leaderboard, 2024-03-16."
+    note = f"Published, not run here: CMB-Exam's public leaderboard, {board_date(leaderboard)}."
     rows = [list(pair) for pair in published(leaderboard)]
     return f"{note}\n\n{_markdown_table(('Published model', 'Macro, %'), rows, 1)}"
 
