@@ -1,5 +1,6 @@
 """Several processes: who does what of a step, and the same training as one process does."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -150,12 +151,14 @@ def test_killed_processes_go_on_to_the_same_bytes(job, settings):
     finish(whole)
     process = start(broken)
     wait_for(broken.folder / "checkpoints/step-00000010")
-    os.kill(process.pid, signal.SIGKILL)
+    for pid in [process.pid, *children(process.pid)]:
+        os.kill(pid, signal.SIGKILL)
     process.wait()
-    subprocess.run(["pkill", "-KILL", "-f", str(broken.folder)], check=False)
     assert not (broken.folder / "trained").exists()
+    assert len(broken.curve) >= 10  # evaluated at the end alone
     finish(broken)
     assert broken.result == whole.result
+    assert broken.curve == broken.history  # the first process alone wrote it
 
 
 @pytest.mark.slow
@@ -174,6 +177,16 @@ def test_a_request_to_stop_saves_and_asks_for_a_requeue(job, processes):
     assert not (stopped.folder / "trained").exists()
     finish(stopped, processes)
     assert stopped.result == whole.result
+
+
+def children(parent: int) -> list[int]:
+    """Processes that this one started: torchrun gives them sessions of their own."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
 
 
 def wait_for(path: Path, seconds: float = 120) -> None:

@@ -37,7 +37,8 @@ def train(
     Args:
         tokens: folder that ``sft tokenize`` wrote.
         base: folder of the base model.
-        checkpoints: working folder; a killed training goes on from here.
+        checkpoints: working folder; a killed training goes on from here. Its ``history.jsonl``
+            grows with every step and ends with the bytes of ``history``.
         history: JSON Lines ``{"step", "epoch", "tokens", "loss", "learning_rate"}``, and with
             ``eval_loss`` in place of the last two where the validation part was read.
         out: folder: an adapter (lora) or the whole model (full).
@@ -69,7 +70,7 @@ def train(
         run.run()
         save(model, world, out)
         if world.first:
-            write_jsonl(history, run.history)
+            write_jsonl(history, run.history.rows)
         total = spent.save()
         if world.first and costs:
             write_json(costs, total)
