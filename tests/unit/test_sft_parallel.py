@@ -125,6 +125,28 @@ def test_two_processes_train_as_one_does(job, settings):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_train_in_bfloat16_alone_as_one_does(job, parallel):
+    """Sums are rounded elsewhere, so losses are near; whole models must stay the same."""
+    import torch
+    from safetensors.torch import load_file
+
+    half = {"precision": "bfloat16", "master_weights": "bfloat16", "parallel": parallel}
+    common = half | {"epochs": 3, "tokens_per_batch": 96, "save_steps": 2}
+    one, two = job("one", **common).run(), job("two", **common)
+    finish(two)
+    assert losses(two) == pytest.approx(losses(one), rel=0.02)
+    mine, theirs = (load_file(each.folder / "trained/model.safetensors") for each in (one, two))
+    assert {value.dtype for value in theirs.values()} == {torch.bfloat16}
+    for key, value in mine.items():
+        torch.testing.assert_close(value, theirs[key], rtol=0.1, atol=0.02)
+    (two.folder / f"checkpoints/{two.checkpoints[-1]}").rename(two.folder / "elsewhere")
+    whole = two.result
+    finish(two)
+    assert two.result == whole
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [SETTINGS["fsdp"], SETTINGS["adapters"]], ids=["fsdp", "ddp"])
 def test_two_nodes_train_as_one_does(job, settings):
     """One torchrun a node, which find each other as in an allocation of a scheduler."""

@@ -159,7 +159,10 @@ def test_an_empty_validation_part_is_not_evaluated(job, workshop, conversations,
     assert all("loss" in row for row in made.run().history)
 
 
-@pytest.mark.parametrize("settings", [LORA, {"eval_steps": 2}], ids=["lora", "full"])
+HALF = {"precision": "bfloat16", "master_weights": "bfloat16"}
+
+
+@pytest.mark.parametrize("settings", [LORA, {"eval_steps": 2}, HALF], ids=["lora", "full", "half"])
 def test_same_bytes_wherever_it_was_interrupted(job, monkeypatch, settings):
     settings = settings | {"save_steps": 2, "epochs": 2}
     whole = job("whole", **settings).run().result

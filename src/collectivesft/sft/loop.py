@@ -47,8 +47,6 @@ class Run:
     tensorboard: Path | None = None
 
     def __post_init__(self) -> None:
-        import torch
-
         # peft's wrapper takes whatever it is given: the model inside is asked.
         inner = getattr(self.model, "get_base_model", lambda: self.model)()
         self.plan = Plan(self.train_tokens.lengths, self.training, not packable(inner))
@@ -56,13 +54,27 @@ class Run:
         self.board: Board | None = None
         self.work = Work(inner, self.training)
         self.parameters = list(trainable(self.model).values())
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=self.training.learning_rate,
-            betas=(0.9, 0.999),
-            eps=1e-8,
-            weight_decay=self.training.weight_decay,
-        )
+        self.optimizer = self._optimizer()
+
+    def _optimizer(self) -> Any:
+        import torch
+
+        settings = {
+            "lr": self.training.learning_rate,
+            "betas": (0.9, 0.999),
+            "eps": 1e-8,
+            "weight_decay": self.training.weight_decay,
+        }
+        if self.training.master_weights == "float32":
+            return torch.optim.AdamW(self.parameters, **settings)
+        from collectivesft.sft.rounding import RoundedAdamW
+
+        # Whole models in several processes must stay the same: they round alike.
+        place = self.world.rank if self.world.sharded else 0
+        return RoundedAdamW(self.parameters, lambda step: self._seed(step, place), **settings)
+
+    def _seed(self, number: int, place: int) -> int:
+        return (self.training.seed * 1_000_003 + number) * self.world.size + place
 
     def run(self) -> None:
         """Take every step that is not done yet.
@@ -124,8 +136,7 @@ class Run:
         import torch
 
         # Dropout: another in each process, the same after a kill.
-        seed = (self.training.seed * 1_000_003 + number) * self.world.size + self.world.rank
-        torch.manual_seed(seed)
+        torch.manual_seed(self._seed(number, self.world.rank))
         groups = self.plan.step(number)
         labels = sum(self._labels(group) for group in groups)
         mine = deal(groups, self.train_tokens.lengths, self.world.size)[self.world.rank]
@@ -158,8 +169,9 @@ class Run:
     def _loss(self, batch: Batch) -> Any:
         import torch
 
-        # Sharded weights are lowered where they are put together (World.shard).
-        half = self.training.precision == "bfloat16" and not self.world.sharded
+        # Sharded weights are lowered where they are put together (World.shard), others may be so.
+        lowered = self.world.sharded or self.training.master_weights == "bfloat16"
+        half = self.training.precision == "bfloat16" and not lowered
         kind = self.world.device.partition(":")[0]
         lower = torch.autocast(kind, torch.bfloat16) if half else contextlib.nullcontext()
         with lower:

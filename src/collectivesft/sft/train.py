@@ -100,18 +100,19 @@ def fingerprint(
 def load(base: Path, training: Training, world: World) -> Any:
     """The base model, ready to train; with adapters where the method is lora.
 
-    What is trained is float32 in every precision: a step of 2e-5 is below bfloat16's resolution
-    of most weights and would be rounded away.
+    What is trained is float32 in every precision, unless the recipe's ``master_weights`` says
+    otherwise: a step of 2e-5 is below bfloat16's resolution of most weights and would be rounded
+    away (``sft.rounding`` says what is done about that).
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     quiet()
     register()
-    dtype = torch.float32 if training.method == "full" else getattr(torch, training.precision)
+    kept = training.master_weights if training.method == "full" else training.precision
     name = attention.register() if attention.supported(AutoConfig.from_pretrained(base)) else None
     model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=dtype, attn_implementation=name, device_map=world.device
+        base, dtype=getattr(torch, kept), attn_implementation=name, device_map=world.device
     )
     return prepare(model, training, world, read_json(base / FACTS)["lora_targets"])
 
