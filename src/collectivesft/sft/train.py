@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.files import atomic_path, dump_json, read_json, share, write_json, write_jsonl
-from collectivesft.sft import attention
+from collectivesft.sft import attention, board
 from collectivesft.sft.architectures import register
 from collectivesft.sft.base import FACTS
 from collectivesft.sft.checkpoint import Checkpoints
@@ -48,11 +48,14 @@ def train(
 
     Raises:
         Interrupted: a stop was asked for (SIGTERM, SIGUSR1); the state is saved.
-        UserError: the loss is not a number, or the device's memory is too small.
+        UserError: the loss is not a number, the device's memory is too small, or ``tensorboard``
+            is asked for and not installed.
     """
     import torch
 
     experiment = read_experiment(recipe)
+    if tensorboard:
+        board.writer()  # a missing package is told before anything is loaded
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     training = experiment.training
