@@ -75,7 +75,7 @@ def ours(folder: Path, settings: dict, watch: Watch) -> None:
     watch.start()
     run.run()
     watch.stop()
-    watch.losses = [row["loss"] for row in run.history]
+    watch.losses = [row["loss"] for row in run.history.rows]
 
 
 def trainer_settings(folder: Path, settings: dict, batch: int, accumulate: int) -> dict:

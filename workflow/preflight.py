@@ -4,6 +4,7 @@ Called by workflow/check. Each check returns one or more rows; a row that is not
 Sizes are lower bounds from the number of parameters, stated where they are computed.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -17,13 +18,15 @@ from urllib.parse import urlsplit
 
 import configuration
 
-# Bytes a parameter on the GPU. Full fine-tuning: weights, gradients and Adam's two moments, float32
-# each. LoRA: frozen bfloat16 weights, the rest is small. Activations come on top.
-GPU_BYTES = {"full": 16, "lora": 2}
-# Bytes a parameter on disk: base model as downloaded and as converted; an experiment's trained
-# folder and merged model (2 + 2), and for full fine-tuning two checkpoints with the optimiser.
+# Bytes a parameter on the GPU. Full fine-tuning: weights, gradients and Adam's two moments, each in
+# float32, or in bfloat16 (half). LoRA: frozen bfloat16 weights, the rest is small. Activations come
+# on top.
+GPU_BYTES = {"full": 16, "half": 8, "lora": 2}
+# Bytes a parameter on disk: base model as downloaded and as converted; an experiment's merged model
+# (2), and for full fine-tuning what was trained and two checkpoints: weights and two moments each.
 BASE_BYTES = 4
-EXPERIMENT_BYTES = {"full": 4 + 2 * 14, "lora": 4}
+EXPERIMENT_BYTES = {"full": 2 + 4 + 2 * 12, "half": 2 + 2 + 2 * 6, "lora": 2}
+NAMES = {"full": "full", "half": "full in bfloat16 alone", "lora": "lora"}
 IMAGE_GB = {"data": 0.3, "model-cpu": 0.5, "paper": 0.3, "model-cuda": 6.0}
 GB = 10**9
 PLACED = ("hand_placed", "form", "google_drive")
@@ -70,6 +73,7 @@ def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     if "slurm" in ways:
         yield from _slurm(config)
     yield from _servers(config)
+    yield from _tensorboard(config, ways)
     yield from _sources(config, root)
 
 
@@ -90,6 +94,19 @@ def _servers(config: dict) -> Iterator[Row]:
             yield replace(row, remedy=remedy) if row.state == "missing" else row
 
 
+def _tensorboard(config: dict, ways: list[str]) -> Iterator[Row]:
+    """The package for curves, in no environment of ours, where they are asked for."""
+    if not config["tensorboard"]:
+        return
+    if "apptainer" in ways:
+        remedy = "Set tensorboard: false, or build the images with tensorboard in envs/model.in"
+        yield Row("tensorboard", "note", "our images have none", remedy)
+        return
+    there = importlib.util.find_spec("tensorboard") is not None
+    remedy = "" if there else "pip install tensorboard, or set tensorboard: false"
+    yield Row("tensorboard", "ok" if there else "missing", "" if there else "none", remedy)
+
+
 def _python() -> Iterator[Row]:
     version = ".".join(map(str, sys.version_info[:3]))
     good = sys.version_info[:2] == (3, 11)
@@ -102,12 +119,15 @@ def _python() -> Iterator[Row]:
 
 
 def _recipes(config: dict, root: Path) -> list[tuple[str, str, int]]:
-    """Experiment, method and parameters of its base model."""
+    """Experiment, a key of ``GPU_BYTES`` and parameters of its base model."""
     found = []
     for name in config["experiments"]:
         recipe = configuration.read_yaml(root / f"config/experiments/{name}.yaml")
         model = configuration.read_yaml(root / f"config/models/{recipe['base']}.yaml")
-        method = recipe.get("training", {}).get("method", "full")
+        training = recipe.get("training", {})
+        method = training.get("method", "full")
+        if method == "full" and training.get("master_weights") == "bfloat16":
+            method = "half"
         found.append((name, method, model.get("parameters", 0)))
     return found
 
@@ -134,7 +154,7 @@ def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     _, method, size = max(_recipes(config, root), key=lambda r: GPU_BYTES[r[1]] * r[2])
     nodes, count = config["nodes"], max(1, config["gpus"])
     needed = GPU_BYTES[method] * size / (nodes * count) / GB
-    wanted = f"{count} with {needed:,.0f} GB each before activations ({method})"
+    wanted = f"{count} with {needed:,.0f} GB each before activations ({NAMES[method]})"
     wanted += f", on each of {nodes} nodes" * (nodes > 1)
     query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     if not shutil.which(query[0]):

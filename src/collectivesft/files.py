@@ -146,11 +146,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, dump_json(value))
 
 
+def json_line(row: dict) -> str:
+    """One line of a JSON Lines file: keys sorted, Chinese kept readable."""
+    return json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n"
+
+
 def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
     """Write one JSON object a line, keys sorted, atomically."""
     with atomic_path(Path(path)) as partial, open(partial, "w", encoding="utf-8") as handle:
         for row in rows:
-            handle.write(json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n")
+            handle.write(json_line(row))
 
 
 def read_json(path: Path) -> Any:

@@ -60,6 +60,14 @@ class Reporter:
         elif time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._line(status)
 
+    def note(self, text: str) -> None:
+        """Say something once, above the bar or on a line of its own."""
+        if self._bar is not None:
+            self._bar.console.print(f"{self.label}: {text}", markup=False, highlight=False)
+        else:
+            sys.stderr.write(f"{self.label}: {text}\n")
+            sys.stderr.flush()
+
     def skip(self, count: int, status: str = "") -> None:
         """Report ``count`` units that an earlier run did: they say nothing about the speed."""
         self._skipped += count

@@ -56,3 +56,11 @@ def test_lines_tell_the_time_that_is_left_at_the_speed_of_this_run(monkeypatch, 
         "train: 40/100 in 30 s from the last checkpoint",
         "train: 60/100 in 60 s, 0:02:00 left loss 2.000",
     ]
+
+
+def test_a_note_is_a_line_of_its_own(capsys):
+    with progress.Reporter("train", 1) as reporter:
+        reporter.note("[a] note")
+        reporter.advance()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "train: [a] note" and lines[1].startswith("train: 1/1 in ")

@@ -114,7 +114,7 @@ def test_curves_are_drawn_where_asked_for(job, tmp_path, monkeypatch):
     drawn = []
 
     class Writer:
-        def __init__(self, folder, purge_step):
+        def __init__(self, folder, purge_step, flush_secs):
             drawn.append((folder, purge_step))
 
         def add_scalar(self, *row):
@@ -133,7 +133,36 @@ def test_curves_are_drawn_where_asked_for(job, tmp_path, monkeypatch):
     assert {row[0] for row in drawn[1:-1]} >= {"train/eval_loss", "train/tokens_per_s"}
 
 
-def test_without_tensorboard_the_message_says_so(tmp_path, monkeypatch):
+def test_without_tensorboard_the_message_comes_before_training(job, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(UserError, match=r"needs the package tensorboard .* leave the option out"):
+    made = job()
+    with pytest.raises(UserError, match=r"Install `tensorboard` .*or set tensorboard: false") as e:
+        train(*made.arguments, threads=1, tensorboard=tmp_path / "curves")
+    assert "\n" not in str(e.value)
+    assert made.written == []  # nothing was begun
+    with pytest.raises(UserError):
         Board(tmp_path, 0)
+
+
+def test_event_files_hold_the_history_after_a_kill_too(job, tmp_path, monkeypatch):
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from collectivesft.sft import loop
+
+    made, folder, rate = job(save_steps=2, eval_steps=2), tmp_path / "curves", loop.learning_rate
+
+    def interrupt(training, step, steps):
+        if step == 3:
+            raise KeyboardInterrupt
+        return rate(training, step, steps)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop, "learning_rate", interrupt)
+        train(*made.arguments, threads=1, tensorboard=folder)
+    train(*made.arguments, threads=1, tensorboard=folder)
+    found = reader.EventAccumulator(str(folder)).Reload()
+    assert len(list(folder.iterdir())) == 2  # one a try
+    for name in ("loss", "eval_loss", "learning_rate"):
+        wanted = [(row["step"], row[name]) for row in made.history if name in row]
+        drawn = [(each.step, each.value) for each in found.Scalars(f"train/{name}")]
+        assert drawn == [(step, pytest.approx(value, rel=1e-6)) for step, value in wanted], name
+    assert len(found.Scalars("train/tokens_per_s")) == 6

@@ -126,6 +126,31 @@ def test_full_states_are_16_bytes_a_weight_shared_among_gpus():
     assert one[name] == 16 * model.parameters == 8 * eight[name]
 
 
+def test_bfloat16_alone_takes_half(job):
+    """8 bytes a weight, no copies of it, and less between layers; a checkpoint has 6 of the 8."""
+    model = read_model(PAPER)
+    wide = read_experiment(CONFIG / "experiments/collective.yaml").training
+    half = wide.model_copy(update={"master_weights": "bfloat16"})
+    found = [module.states(model, model.shape, each, 1) for each in (wide, half)]
+    name = "weights, gradients, moments"
+    assert found[1] == {name: 8 * model.parameters, "layers at work": 0}
+    assert found[0][name] == 2 * found[1][name]
+    kept_here = [module.activations(model.shape, each)["activations"] for each in (wide, half)]
+    assert kept_here[1] < kept_here[0]
+    tiny = job("tiny", max_steps=1, precision="bfloat16", master_weights="bfloat16").run()
+    files = [
+        tiny.folder / f"checkpoints/step-00000001/{n}.safetensors" for n in ("weights", "optimizer")
+    ]
+    weights = sum(p.numel() for p in loaded(tiny.folder / "trained").parameters())
+    assert sum(path.stat().st_size for path in files) / weights == pytest.approx(6, rel=0.2)
+
+
+def loaded(folder):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder)
+
+
 def test_by_ddp_every_gpu_holds_everything():
     model = read_model(PAPER)
     lora = read_experiment(CONFIG / "experiments/collective-lora.yaml").training

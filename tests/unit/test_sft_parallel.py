@@ -1,5 +1,6 @@
 """Several processes: who does what of a step, and the same training as one process does."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -124,6 +125,28 @@ def test_two_processes_train_as_one_does(job, settings):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
+def test_two_processes_train_in_bfloat16_alone_as_one_does(job, parallel):
+    """Sums are rounded elsewhere, so losses are near; whole models must stay the same."""
+    import torch
+    from safetensors.torch import load_file
+
+    half = {"precision": "bfloat16", "master_weights": "bfloat16", "parallel": parallel}
+    common = half | {"epochs": 3, "tokens_per_batch": 96, "save_steps": 2}
+    one, two = job("one", **common).run(), job("two", **common)
+    finish(two)
+    assert losses(two) == pytest.approx(losses(one), rel=0.02)
+    mine, theirs = (load_file(each.folder / "trained/model.safetensors") for each in (one, two))
+    assert {value.dtype for value in theirs.values()} == {torch.bfloat16}
+    for key, value in mine.items():
+        torch.testing.assert_close(value, theirs[key], rtol=0.1, atol=0.02)
+    (two.folder / f"checkpoints/{two.checkpoints[-1]}").rename(two.folder / "elsewhere")
+    whole = two.result
+    finish(two)
+    assert two.result == whole
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [SETTINGS["fsdp"], SETTINGS["adapters"]], ids=["fsdp", "ddp"])
 def test_two_nodes_train_as_one_does(job, settings):
     """One torchrun a node, which find each other as in an allocation of a scheduler."""
@@ -150,12 +173,14 @@ def test_killed_processes_go_on_to_the_same_bytes(job, settings):
     finish(whole)
     process = start(broken)
     wait_for(broken.folder / "checkpoints/step-00000010")
-    os.kill(process.pid, signal.SIGKILL)
+    for pid in [process.pid, *children(process.pid)]:
+        os.kill(pid, signal.SIGKILL)
     process.wait()
-    subprocess.run(["pkill", "-KILL", "-f", str(broken.folder)], check=False)
     assert not (broken.folder / "trained").exists()
+    assert len(broken.curve) >= 10  # evaluated at the end alone
     finish(broken)
     assert broken.result == whole.result
+    assert broken.curve == broken.history  # the first process alone wrote it
 
 
 @pytest.mark.slow
@@ -174,6 +199,16 @@ def test_a_request_to_stop_saves_and_asks_for_a_requeue(job, processes):
     assert not (stopped.folder / "trained").exists()
     finish(stopped, processes)
     assert stopped.result == whole.result
+
+
+def children(parent: int) -> list[int]:
+    """Processes that this one started: torchrun gives them sessions of their own."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has just ended
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(path.parent.name))
+    return found
 
 
 def wait_for(path: Path, seconds: float = 120) -> None:

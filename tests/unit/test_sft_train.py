@@ -159,7 +159,10 @@ def test_an_empty_validation_part_is_not_evaluated(job, workshop, conversations,
     assert all("loss" in row for row in made.run().history)
 
 
-@pytest.mark.parametrize("settings", [LORA, {"eval_steps": 2}], ids=["lora", "full"])
+HALF = {"precision": "bfloat16", "master_weights": "bfloat16"}
+
+
+@pytest.mark.parametrize("settings", [LORA, {"eval_steps": 2}, HALF], ids=["lora", "full", "half"])
 def test_same_bytes_wherever_it_was_interrupted(job, monkeypatch, settings):
     settings = settings | {"save_steps": 2, "epochs": 2}
     whole = job("whole", **settings).run().result
@@ -176,7 +179,9 @@ def test_same_bytes_wherever_it_was_interrupted(job, monkeypatch, settings):
             broken.run()
         assert not (broken.folder / "trained").exists()
         assert not (broken.folder / "history.jsonl").exists()
+        assert [row["step"] for row in broken.curve if "loss" in row] == list(range(1, stop + 1))
         assert broken.run().result == whole
+        assert broken.curve == broken.history
 
 
 def steps_taken(monkeypatch) -> list[int]:
@@ -290,7 +295,7 @@ def test_a_loss_that_is_no_number_ends_with_what_to_change(job):
     assert "training.learning_rate" in str(caught.value)
     assert "training.precision" in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert sorted(path.name for path in made.folder.iterdir()) in ([], ["checkpoints"])
+    assert made.written == ["checkpoints"]
 
 
 def test_a_gradient_that_is_no_number_never_reaches_the_weights(job, monkeypatch):
@@ -305,7 +310,7 @@ def test_a_gradient_that_is_no_number_never_reaches_the_weights(job, monkeypatch
     made = job(max_steps=1)
     with pytest.raises(UserError, match=r"step 1: the gradient is nan\. Lower"):
         made.run()
-    assert list(made.folder.iterdir()) == []
+    assert (made.curve, made.checkpoints, made.written) == ([], [], ["checkpoints"])
 
 
 def test_a_validation_loss_that_is_no_number_is_not_written(job, monkeypatch):
@@ -313,7 +318,8 @@ def test_a_validation_loss_that_is_no_number_is_not_written(job, monkeypatch):
     made = job(max_steps=1)
     with pytest.raises(UserError, match=r"step 1: the validation loss is nan\. Lower"):
         made.run()
-    assert list(made.folder.iterdir()) == []
+    assert ["loss" in row for row in made.curve] == [True]  # the step's own
+    assert (made.checkpoints, made.written) == ([], ["checkpoints"])
 
 
 @pytest.mark.parametrize("at", ["loss_sum", "load", "save"])
@@ -374,9 +380,12 @@ def test_adapter_is_on_all_linear_layers_listed_in_order(job):
 
 
 def test_log_holds_our_lines_only(job, capfd, recwarn):
-    job(**LORA).run()
+    made = job(**LORA).run()
     lines = capfd.readouterr().err.splitlines()
-    assert [line.split(" in ")[0] for line in lines] == ["train: 6/6"]
+    assert [line.split(" in ")[0] for line in lines] == [
+        f"train: each step's loss: {made.folder}/checkpoints/history.jsonl",
+        "train: 6/6",
+    ]
     assert [str(w.message) for w in recwarn if w.category is FutureWarning] == []
 
 
@@ -395,6 +404,8 @@ def test_same_bytes_after_sigkill(job, start):
             time.sleep(0.0005)
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
+        steps = [row["step"] for row in broken.curve if "loss" in row]
+        assert steps == list(range(1, len(steps) + 1)) and len(steps) >= last_step()
         assert not (broken.folder / "trained").exists()
         assert not (broken.folder / "history.jsonl").exists()
 
@@ -414,5 +425,8 @@ def test_same_bytes_after_sigkill(job, start):
     errors = [process.communicate(timeout=120)[1] for process in (other, end)]
     assert (other.returncode, end.returncode) == (0, 0), errors
     assert broken.result == whole.result
+    for made in (whole, broken):
+        grown = made.folder / "checkpoints/history.jsonl"
+        assert grown.read_bytes() == (made.folder / "history.jsonl").read_bytes()
     for text in errors:
-        assert [line.split(" in ")[0] for line in text.splitlines()] == ["train: 36/36"]
+        assert [line.split(" in ")[0] for line in text.splitlines()[1:]] == ["train: 36/36"]

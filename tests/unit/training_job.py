@@ -13,6 +13,10 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: sha256(path) for path in sorted(folder.iterdir())}
 
 
+def rows(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
 @dataclass
 class Job:
     """One training in a folder of its own."""
@@ -42,9 +46,17 @@ class Job:
         return sorted(path.name for path in (self.folder / "checkpoints").glob("*step-*"))
 
     @property
+    def written(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir())
+
+    @property
     def history(self) -> list[dict]:
-        text = (self.folder / "history.jsonl").read_text(encoding="utf-8")
-        return [json.loads(line) for line in text.splitlines()]
+        return rows(self.folder / "history.jsonl")
+
+    @property
+    def curve(self) -> list[dict]:
+        """The history as it grows."""
+        return rows(self.folder / "checkpoints/history.jsonl")
 
     @property
     def result(self) -> dict[str, str]:

@@ -106,6 +106,13 @@ def test_again_nothing_is_to_be_done(results, place):
 
 
 @pytest.mark.slow
+def test_curves_asked_for_afterwards_train_nothing_again(results, place):
+    later = run(place, "--dry-run", "--config", "tensorboard=True")
+    assert later.returncode == 0, later.stderr
+    assert "Nothing to be done" in later.stdout + later.stderr
+
+
+@pytest.mark.slow
 def test_a_reader_s_edit_reruns_its_own_dataset_only(results, place):
     source = place / "src"
     source.unlink()

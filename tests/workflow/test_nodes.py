@@ -47,6 +47,15 @@ def test_what_training_asks_for(snakemake, nodes, resources, command):
     assert re.search(command + " collectivesft sft train", block)
 
 
+@pytest.mark.parametrize("wanted", [False, True])
+def test_curves_lie_with_the_logs_where_they_are_asked_for(snakemake, wanted):
+    options = ["--configfile", "config/tiny.yaml", "--config", f"tensorboard={wanted}"]
+    done = snakemake("-n", "-p", *options, "--", "results/tiny/3_sft/tiny/history.jsonl")
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = " --tensorboard logs/tiny/3_sft/tiny/tensorboard" in done.stdout + done.stderr
+    assert shown is wanted
+
+
 def launch(place: Path, **environment: str) -> subprocess.CompletedProcess:
     for name, body in STANDINS.items():
         path = place / "bin" / name

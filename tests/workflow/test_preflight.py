@@ -46,6 +46,15 @@ def test_the_tiny_run_lacks_nothing(states):
     assert set(found) == {"Python", "Snakemake", "disk"}
 
 
+def test_curves_need_a_package_that_we_do_not_bring(states, preflight, monkeypatch):
+    assert states("tiny", "apptainer", tensorboard=True)["tensorboard"].state == "note"
+    for there, state in ((None, "missing"), ("somewhere", "ok")):
+        monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name, there=there: there)
+        found = states("tiny", tensorboard=True)["tensorboard"]
+        assert found.state == state
+        assert found.remedy == ("pip install tensorboard, or set tensorboard: false") * (not there)
+
+
 def test_keys_and_servers_that_are_missing_are_named(states, monkeypatch):
     monkeypatch.setenv("VLLM_KEY", "sk-secret")
     monkeypatch.delenv("https_proxy", raising=False)
@@ -104,6 +113,23 @@ def test_the_paper_needs_hands_gpus_and_the_network(states, preflight, monkeypat
     # 7.7 billion parameters, 16 bytes each, over 8 GPUs.
     assert "8 with 15 GB each" in found["GPUs"].found
     assert "huggingface.co" in asked
+
+
+def test_bfloat16_alone_asks_for_half_the_memory(states, preflight, clone, monkeypatch):
+    monkeypatch.setattr(preflight, "_reach", lambda host: preflight.Row(host, "ok", "answers"))
+    monkeypatch.setattr(preflight.shutil, "which", lambda name: None)
+    path = clone / "config/experiments/collective.yaml"
+    recipe = yaml.safe_load(path.read_text("utf-8"))
+    only = {"experiments": ["collective"]}
+    wide = states("config", **only)
+    recipe["training"]["master_weights"] = "bfloat16"
+    path.write_text(yaml.safe_dump(recipe), "utf-8")
+    half = states("config", **only)
+    assert "8 with 15 GB each before activations (full)" in wide["GPUs"].found
+    assert "8 with 8 GB each before activations (full in bfloat16 alone)" in half["GPUs"].found
+    # 7.7 billion parameters: 4 bytes for the base, 30 or 16 for the experiment; 40 GB for the rest.
+    assert "about 303 GB needed" in wide["disk"].found
+    assert "about 195 GB needed" in half["disk"].found
 
 
 @pytest.mark.parametrize(

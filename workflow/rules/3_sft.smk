@@ -86,12 +86,14 @@ rule sft_train:
         costs=f"{LOGS}/3_sft/{{experiment}}/training-costs.json",
         threads=config["threads"],
         launch=launch,
+        tensorboard=tensorboard,
     # exec: a scheduler's request to stop reaches every process of a job. A shell in between would
     # die of it, and the job would end before the training has saved itself.
     shell:
         "exec {params.launch} collectivesft sft train --tokens {input.tokens} --base {input.base}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
-        " --out {output.weights} --costs {params.costs} --threads {params.threads} 2> {log}"
+        " --out {output.weights} --costs {params.costs} --threads {params.threads}"
+        " {params.tensorboard} 2> {log}"
 
 
 rule sft_merge:

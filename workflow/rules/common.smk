@@ -293,8 +293,9 @@ def headline_predictions(wildcards):
 
 
 LOCKS = [f"envs/{name}.lock" for name in ("data", MODEL_ENV, "paper")]
-# What says where things lie on one machine is no part of what a release was made from.
-LOCAL_SETTINGS = ("raw", "sources", "cache", "containers")
+# What says where things lie on one machine, or is for looking on, is no part of what a release was
+# made from.
+LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
 
 
 def release_settings():
@@ -388,6 +389,16 @@ def launch(wildcards):
     if GPUS > 1:
         return f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS} -m"
     return "python -m"
+
+
+def tensorboard(wildcards, output):
+    """The option for a training's curves, where they are asked for.
+
+    A function of `output` is no reason for Snakemake to run a rule again: what was trained without
+    curves stays as it is when they are turned on.
+    """
+    folder = f"{LOGS}/3_sft/{wildcards.experiment}/tensorboard"
+    return f"--tensorboard {folder}" if config["tensorboard"] else ""
 
 
 def several_nodes(value):

@@ -24,8 +24,8 @@ GPUS = {
 }
 # Share of the memory that tensors can have: the rest is CUDA's own and what lies fragmented.
 USABLE = 0.9
-# Bytes of what is trained: weight, gradient and two moments of Adam, each float32.
-TRAINED = 16
+# Bytes of what is trained: weight, gradient and two moments of Adam, each in the same type.
+TRAINED = {"float32": 16, "bfloat16": 8}
 # Numbers that one token leaves in one layer for the backward pass, in units of its width and of
 # the feed-forward layer's: counted on Llama under autocast (tests/unit/test_sft_estimate.py).
 # Those of attention's scores are not kept (flash or fused kernels).
@@ -114,14 +114,16 @@ def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> d
     width = 2 if training.precision == "bfloat16" else 4
     gathered = 2 * width * layer if shards > 1 else 0
     if training.method == "full":
-        held = {"weights, gradients, moments": TRAINED * model.parameters / shards}
+        bytes_each = TRAINED[training.master_weights]
+        held = {"weights, gradients, moments": bytes_each * model.parameters / shards}
         # autocast keeps a copy of the layers' weights in the lower precision while they are used.
-        copy = width * model.parameters if shards == 1 and width == 2 else 0
+        lowered = width == 2 and training.master_weights == "float32"
+        copy = width * model.parameters if shards == 1 and lowered else 0
         return held | {"layers at work": gathered or copy}
     count = adapters(shape, training.lora)
     return {
         "frozen weights": width * model.parameters,
-        "adapters, their gradients, moments": TRAINED * count,
+        "adapters, their gradients, moments": TRAINED["float32"] * count,
     }
 
 
@@ -133,7 +135,8 @@ def activations(shape: Shape, training: Training) -> dict[str, float]:
     layer = width * tokens * kept
     if training.gradient_checkpointing:
         # What goes from layer to layer is float32 where the weights are.
-        between = 4 if training.method == "full" else width
+        wide = training.method == "full" and training.master_weights == "float32"
+        between = 4 if wide else width
         inside = shape.layers * between * tokens * shape.hidden + layer
     else:
         inside = shape.layers * layer
@@ -169,7 +172,8 @@ def render(found: Estimate, gpu: str, gpus: int, mfu: float) -> str:
     ]
     if not found.fits:
         lines += [
-            "  to change: more GPUs, training.gradient_checkpointing, fewer tokens_per_batch, lora"
+            "  to change: more GPUs, training.gradient_checkpointing, fewer tokens_per_batch,",
+            "    training.master_weights: bfloat16, lora",
         ]
     hours = found.hours / gpus
     speed = found.tokens / (found.hours * 3600)
@@ -183,7 +187,8 @@ def render(found: Estimate, gpu: str, gpus: int, mfu: float) -> str:
             f"  peak {GPUS[gpu][1] / 1e12:.0f} TFLOP/s (dense bfloat16), {mfu:.0%} of it used",
             "  for the operations above: recomputation by checkpointing is not counted",
             f"  {USABLE:.0%} of the memory for tensors; full passes, every token with loss",
-            "  fsdp shares weights, gradients and moments among the GPUs, ddp does not",
+            "  weights, gradients, moments: 16 bytes a weight, or 8 with master_weights: bfloat16",
+            "  fsdp shares them among the GPUs, ddp does not",
             "  attention in fused kernels",
             "  validation, checkpoints and the start are not counted",
         ]

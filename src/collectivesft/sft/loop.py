@@ -19,6 +19,7 @@ from collectivesft.sft.batch import Batch, loss_sum, make_batch
 from collectivesft.sft.board import Board
 from collectivesft.sft.checkpoint import Checkpoints, trainable
 from collectivesft.sft.costs import Costs, Work
+from collectivesft.sft.history import NAME, History
 from collectivesft.sft.interrupt import Interrupted, Request
 from collectivesft.sft.parallel import World, deal
 from collectivesft.sft.plan import Plan, evaluation_batches
@@ -46,22 +47,34 @@ class Run:
     tensorboard: Path | None = None
 
     def __post_init__(self) -> None:
-        import torch
-
         # peft's wrapper takes whatever it is given: the model inside is asked.
         inner = getattr(self.model, "get_base_model", lambda: self.model)()
         self.plan = Plan(self.train_tokens.lengths, self.training, not packable(inner))
-        self.history: list[dict] = []
+        self.history = History()
         self.board: Board | None = None
         self.work = Work(inner, self.training)
         self.parameters = list(trainable(self.model).values())
-        self.optimizer = torch.optim.AdamW(
-            self.parameters,
-            lr=self.training.learning_rate,
-            betas=(0.9, 0.999),
-            eps=1e-8,
-            weight_decay=self.training.weight_decay,
-        )
+        self.optimizer = self._optimizer()
+
+    def _optimizer(self) -> Any:
+        import torch
+
+        settings = {
+            "lr": self.training.learning_rate,
+            "betas": (0.9, 0.999),
+            "eps": 1e-8,
+            "weight_decay": self.training.weight_decay,
+        }
+        if self.training.master_weights == "float32":
+            return torch.optim.AdamW(self.parameters, **settings)
+        from collectivesft.sft.rounding import RoundedAdamW
+
+        # Whole models in several processes must stay the same: they round alike.
+        place = self.world.rank if self.world.sharded else 0
+        return RoundedAdamW(self.parameters, lambda step: self._seed(step, place), **settings)
+
+    def _seed(self, number: int, place: int) -> int:
+        return (self.training.seed * 1_000_003 + number) * self.world.size + place
 
     def run(self) -> None:
         """Take every step that is not done yet.
@@ -70,12 +83,16 @@ class Run:
             Interrupted: a stop was asked for; the state is saved.
             UserError: the loss is not a number.
         """
-        done, self.history = self.checkpoints.restore(self.model, self.optimizer)
+        done, rows = self.checkpoints.restore(self.model, self.optimizer)
+        if self.world.first:
+            self.history.path = self.checkpoints.folder / NAME
+        self.history.begin(rows)
         shown = Reporter("train", self.plan.steps) if self.world.first else None
         self.costs.start()
         with contextlib.ExitStack() as stack:
             if shown:
                 stack.enter_context(shown)
+                shown.note(f"each step's loss: {self.history.path}")
                 shown.skip(done, "from the last checkpoint" if done else "")
             if self.tensorboard and self.world.first:
                 self.board = Board(self.tensorboard, done)
@@ -88,10 +105,10 @@ class Run:
                     self._check(number, "validation loss", value)
                     self._note(number, eval_loss=round(value, 6))
                     if self.board:
-                        self.board.draw(self.history[-1])
+                        self.board.draw(self.history.rows[-1])
                 stop = any(self.world.sum(self.request.made)) and not last
                 if last or stop or (number + 1) % self.training.save_steps == 0:
-                    self.checkpoints.save(number + 1, self.model, self.optimizer, self.history)
+                    self.checkpoints.save(number + 1, self.model, self.optimizer, self.history.rows)
                     self.costs.save()
                 if shown:
                     shown.advance(1, status)
@@ -100,7 +117,7 @@ class Run:
 
     def _step(self, number: int) -> str:
         """One optimiser step; says how it went."""
-        started, before = time.monotonic(), self._tokens()
+        started, before = time.monotonic(), self.history.tokens
         loss, tokens, flop = self.world.sum(*self._gradients(number))
         self._check(number, "loss", loss)
         self.world.sum_gradients(self.parameters)
@@ -109,20 +126,17 @@ class Run:
         seconds = time.monotonic() - started
         speed, used = tokens / seconds, self.costs.utilisation(flop, seconds)
         if self.board:
-            self.board.draw(self.history[-1], tokens_per_s=speed, **({"mfu": used} if used else {}))
+            more = {"mfu": used} if used else {}
+            self.board.draw(self.history.rows[-1], tokens_per_s=speed, **more)
         shown = f", {used:.0%} MFU" if used else ""
         return f"loss {loss:.3f}, {speed:,.0f} tokens/s{shown}"
-
-    def _tokens(self) -> int:
-        return self.history[-1]["tokens"] if self.history else 0
 
     def _gradients(self, number: int) -> tuple[float, int, float]:
         """This process's part of a step: mean loss over all labels, tokens and operations."""
         import torch
 
         # Dropout: another in each process, the same after a kill.
-        seed = (self.training.seed * 1_000_003 + number) * self.world.size + self.world.rank
-        torch.manual_seed(seed)
+        torch.manual_seed(self._seed(number, self.world.rank))
         groups = self.plan.step(number)
         labels = sum(self._labels(group) for group in groups)
         mine = deal(groups, self.train_tokens.lengths, self.world.size)[self.world.rank]
@@ -155,8 +169,9 @@ class Run:
     def _loss(self, batch: Batch) -> Any:
         import torch
 
-        # Sharded weights are lowered where they are put together (World.shard).
-        half = self.training.precision == "bfloat16" and not self.world.sharded
+        # Sharded weights are lowered where they are put together (World.shard), others may be so.
+        lowered = self.world.sharded or self.training.master_weights == "bfloat16"
+        half = self.training.precision == "bfloat16" and not lowered
         kind = self.world.device.partition(":")[0]
         lower = torch.autocast(kind, torch.bfloat16) if half else contextlib.nullcontext()
         with lower:
@@ -172,9 +187,9 @@ class Run:
         return sum(int(self.train_tokens.mask[offsets[i] : offsets[i + 1]].sum()) for i in examples)
 
     def _note(self, number: int, tokens: int | None = None, **values: float) -> None:
-        tokens = self._tokens() if tokens is None else tokens
+        tokens = self.history.tokens if tokens is None else tokens
         epoch = round((number + 1) / self.plan.steps_per_epoch, 4)
-        self.history.append({"step": number + 1, "epoch": epoch, "tokens": tokens, **values})
+        self.history.add({"step": number + 1, "epoch": epoch, "tokens": tokens, **values})
 
     def evaluate(self) -> float:
         """Mean loss over all labels of the validation part."""

@@ -30,6 +30,9 @@ def enough_memory(recipe: Path, training: Training) -> Iterator[None]:
             raise
         remedy = "Lower training.tokens_per_batch, or turn on training.gradient_checkpointing"
         if training.method == "full":
-            remedy += "; if the weights alone do not fit, take more GPUs or training.method: lora"
+            remedy += "; if the weights alone do not fit, take more GPUs"
+            if training.master_weights == "float32":
+                remedy += ", training.master_weights: bfloat16"
+            remedy += " or training.method: lora"
         problem = f"{recipe}: the device's memory is too small ({error}). {remedy}."
         raise UserError(problem) from error

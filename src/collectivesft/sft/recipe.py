@@ -77,7 +77,9 @@ class Training(_Strict):
         tokens_per_batch: tokens of one forward pass; a step's examples are packed into passes.
         epochs, max_steps: the end, whichever comes first.
         cutoff: most tokens of an example; longer ones are cut at their end.
-        precision: of the forward and backward pass; what is trained is kept in float32.
+        precision: of the forward and backward pass.
+        master_weights: how what is trained is kept, and the optimiser's state: float32; or
+            bfloat16 (full only), in half the memory, with results rounded at random.
         parallel: how several processes share a model: ddp, each holds it whole; fsdp, each holds a
             part of every weight (full only); auto: fsdp for full, ddp for lora.
         save_steps, eval_steps: optimiser steps between checkpoints and evaluations.
@@ -96,6 +98,7 @@ class Training(_Strict):
     max_steps: int | None = Field(None, ge=1)
     cutoff: int = Field(1024, ge=16)
     precision: Literal["float32", "bfloat16"] = "bfloat16"
+    master_weights: Literal["float32", "bfloat16"] = "float32"
     gradient_checkpointing: bool = False
     parallel: Literal["auto", "ddp", "fsdp"] = "auto"
     seed: int = 42
@@ -113,6 +116,14 @@ class Training(_Strict):
     def _shardable(self) -> "Training":
         if self.parallel == "fsdp" and self.method == "lora":
             raise ValueError("parallel fsdp is for method full; adapters are small, use ddp")
+        return self
+
+    @model_validator(mode="after")
+    def _storable(self) -> "Training":
+        if self.master_weights == "bfloat16" and self.method == "lora":
+            raise ValueError("master_weights bfloat16 is for method full; adapters are small")
+        if self.master_weights == "bfloat16" and self.precision != "bfloat16":
+            raise ValueError("master_weights bfloat16 needs precision bfloat16")
         return self
 
 

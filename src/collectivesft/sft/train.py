@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.files import atomic_path, dump_json, read_json, share, write_json, write_jsonl
-from collectivesft.sft import attention
+from collectivesft.sft import attention, board
 from collectivesft.sft.architectures import register
 from collectivesft.sft.base import FACTS
 from collectivesft.sft.checkpoint import Checkpoints
@@ -37,7 +37,8 @@ def train(
     Args:
         tokens: folder that ``sft tokenize`` wrote.
         base: folder of the base model.
-        checkpoints: working folder; a killed training goes on from here.
+        checkpoints: working folder; a killed training goes on from here. Its ``history.jsonl``
+            grows with every step and ends with the bytes of ``history``.
         history: JSON Lines ``{"step", "epoch", "tokens", "loss", "learning_rate"}``, and with
             ``eval_loss`` in place of the last two where the validation part was read.
         out: folder: an adapter (lora) or the whole model (full).
@@ -47,11 +48,14 @@ def train(
 
     Raises:
         Interrupted: a stop was asked for (SIGTERM, SIGUSR1); the state is saved.
-        UserError: the loss is not a number, or the device's memory is too small.
+        UserError: the loss is not a number, the device's memory is too small, or ``tensorboard``
+            is asked for and not installed.
     """
     import torch
 
     experiment = read_experiment(recipe)
+    if tensorboard:
+        board.writer()  # a missing package is told before anything is loaded
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     training = experiment.training
@@ -69,7 +73,7 @@ def train(
         run.run()
         save(model, world, out)
         if world.first:
-            write_jsonl(history, run.history)
+            write_jsonl(history, run.history.rows)
         total = spent.save()
         if world.first and costs:
             write_json(costs, total)
@@ -99,18 +103,19 @@ def fingerprint(
 def load(base: Path, training: Training, world: World) -> Any:
     """The base model, ready to train; with adapters where the method is lora.
 
-    What is trained is float32 in every precision: a step of 2e-5 is below bfloat16's resolution
-    of most weights and would be rounded away.
+    What is trained is float32 in every precision, unless the recipe's ``master_weights`` says
+    otherwise: a step of 2e-5 is below bfloat16's resolution of most weights and would be rounded
+    away (``sft.rounding`` says what is done about that).
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
     quiet()
     register()
-    dtype = torch.float32 if training.method == "full" else getattr(torch, training.precision)
+    kept = training.master_weights if training.method == "full" else training.precision
     name = attention.register() if attention.supported(AutoConfig.from_pretrained(base)) else None
     model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=dtype, attn_implementation=name, device_map=world.device
+        base, dtype=getattr(torch, kept), attn_implementation=name, device_map=world.device
     )
     return prepare(model, training, world, read_json(base / FACTS)["lora_targets"])
 
