@@ -171,7 +171,7 @@ def verify(
     manifest: Annotated[Path | None, typer.Option(help="Your own copy of the manifest.")] = None,
     receipt: Annotated[Path | None, typer.Option(help="What `hub push` wrote.")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
-    base: Annotated[str | None, typer.Option(help="Base model, for an adapter alone.")] = None,
+    base: Annotated[str | None, typer.Option(help="Base model of an adapter alone.")] = None,
 ) -> None:
     """Download a version into an empty cache, compare every byte, compare its answer.
 
@@ -238,6 +238,10 @@ def _show(content: dict) -> None:
     for path, digest in content["files"].items():
         typer.echo(f"  {digest[:16]}  {path}")
     typer.echo(f"  all {len(content['files'])} files have the bytes that were published")
+    if content.get("base"):
+        typer.echo(f"  base:     its {len(content['base'])} files are those it was trained on")
+    elif "base" in content:
+        typer.echo("  base:     not compared; the manifest does not list its files")
     if content["answer"] is not None:
         typer.echo(f"  asked:    {content['question']}")
         typer.echo(f"  answered: {content['answer'].strip()}")

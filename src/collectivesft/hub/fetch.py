@@ -65,8 +65,13 @@ def _numbers(tag: str) -> list[int]:
     return [int(part) for part in tag.lstrip("v").split(".") if part.isdigit()]
 
 
-def download(version: Version, cache: Path | None = None) -> Path:
+def download(
+    version: Version, cache: Path | None = None, patterns: Sequence[str] | None = None
+) -> Path:
     """The files of a version, in ``cache`` or the client's own.
+
+    Args:
+        patterns: of their names; by default all that a release may hold.
 
     Raises:
         UserError: the Hub refused, or it failed each time.
@@ -74,7 +79,10 @@ def download(version: Version, cache: Path | None = None) -> Path:
     from huggingface_hub import snapshot_download
 
     call = lambda: snapshot_download(  # noqa: E731
-        version.repo, revision=version.commit, cache_dir=cache, allow_patterns=list(PATTERNS)
+        version.repo,
+        revision=version.commit,
+        cache_dir=cache,
+        allow_patterns=list(patterns or PATTERNS),
     )
     return Path(with_retries(call, f"{version}: download"))
 
@@ -111,12 +119,13 @@ def check(version: Version, folder: Path, hashes: dict[str, str], cache: Path | 
     if wrong:
         remedy = "Delete the cached copy and download again; if it stays, publish again"
         raise UserError(f"{version}: {', '.join(wrong)} differ from what was published. {remedy}.")
-    if strange := [n for n in _names(folder) if n not in hashes and n not in UNLISTED]:
+    if strange := [n for n in names(folder) if n not in hashes and n not in UNLISTED]:
         remedy = "Do not load them; ask whoever published it"
         raise UserError(f"{version}: {', '.join(strange)}: not in the manifest. {remedy}.")
 
 
-def _names(folder: Path) -> list[str]:
+def names(folder: Path) -> list[str]:
+    """Names of all files below a folder, sorted."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
@@ -128,12 +137,12 @@ def _wrong(folder: Path, hashes: dict[str, str]) -> list[str]:
     ]
 
 
-def _again(version: Version, names: Sequence[str], cache: Path | None) -> None:
+def _again(version: Version, wrong: Sequence[str], cache: Path | None) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
     place = {"revision": version.commit, "cache_dir": cache, "force_download": True}
-    for name in names:
+    for name in wrong:
         call = partial(hf_hub_download, version.repo, name, **place)
         try:
             with_retries(call, f"{version}: download")
