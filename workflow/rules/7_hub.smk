@@ -40,7 +40,7 @@ rule hub_release:
         history=f"{SFT}/{{experiment}}/history.jsonl",
         table=f"{SCORES}/table.csv",
         scores=release_scores,
-        manifests=expand(f"{RAW}/datasets/{{dataset}}/manifest.json", dataset=DATASETS),
+        manifests=RAW_MANIFESTS,
         answer=f"{HUB}/{{experiment}}/answer.json",
         trained=f"{SFT}/{{experiment}}/trained",
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",

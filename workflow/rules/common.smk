@@ -291,6 +291,12 @@ def headline_predictions(wildcards):
     ]
 
 
+# Raw files behind a release: benchmarks too, as decontamination and scores hang on them.
+RAW_MANIFESTS = [
+    f"{RAW}/{kind}/{name}/manifest.json"
+    for kind, names in (("datasets", DATASETS), ("benchmarks", BENCHMARKS))
+    for name in names
+]
 LOCKS = [f"envs/{name}.lock" for name in ("data", MODEL_ENV, "paper")]
 # What says where things lie on one machine is no part of what a release was made from.
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers")

@@ -46,7 +46,7 @@ def release(
     history: Annotated[Path, typer.Option(help="Loss history, JSON Lines.")],
     table: Annotated[Path, typer.Option(help="CSV table of scores.")],
     scores: Annotated[list[Path], typer.Option(help="Score files of the model and its base.")],
-    raw: Annotated[list[Path], typer.Option(help="Manifests of the raw datasets.")],
+    raw: Annotated[list[Path], typer.Option(help="Manifests of the raw sources.")],
     lock: Annotated[Path, typer.Option(help="Lock of the environment that trained it.")],
     card: Annotated[Path, typer.Option(help="README.md to write.")],
     manifest: Annotated[Path, typer.Option(help="Manifest to write.")],
@@ -193,18 +193,28 @@ def check(
     claims: Annotated[Path, typer.Option(help="YAML file of the paper's claims.")],
     ledger: Annotated[Path, typer.Option(help="The joined ledger.")],
     scores: Annotated[list[Path], typer.Option(help="Score files of all models.")],
+    raw: Annotated[list[Path] | None, typer.Option(help="Manifests of raw sources.")] = None,
+    result: Annotated[list[str] | None, typer.Option(help="NAME=PATH, as under results.")] = None,
+    lock: Annotated[list[Path] | None, typer.Option(help="Locks of the environments.")] = None,
+    base: Annotated[Path | None, typer.Option(help="Folder of the base model.")] = None,
     published: Annotated[str | None, typer.Option(help="A manifest, or owner/name@tag.")] = None,
 ) -> None:
     """Compare a run with its manifest, with a published one, and with the paper's claims.
 
-    Ends with 1 where something differs or a claim does not hold.
+    The sha256 of every listed file whose place is named is computed anew; others are said to be
+    not compared. Ends with 1 where something differs or a claim does not hold.
 
     Example: collectivesft hub check --manifest manifest.json --model model --files files
     --card README.md --claims config/claims.yaml --ledger ledger.json --scores scores.json
+    --result train.parquet=train.parquet
     """
     from collectivesft.hub.check import check as run
+    from collectivesft.hub.check import results
+    from collectivesft.hub.compare import Places
 
-    if not run(manifest, model, files, card, claims, ledger, scores, published, typer.echo):
+    listed = results(result or (), raw or (), scores, ledger)
+    places = Places(model, files, card, tuple(raw or ()), listed, tuple(lock or ()), base)
+    if not run(manifest, places, claims, ledger, scores, published, typer.echo):
         raise typer.Exit(1)
 
 

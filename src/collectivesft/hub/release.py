@@ -86,7 +86,7 @@ def release(
 def _beside(folder: Path, inputs: Inputs, weights: str, base: dict[str, Any]) -> None:
     (folder / "scores").mkdir()
     for path in (inputs.table, *inputs.scores):
-        name = path.name if path == inputs.table else _score_name(path)
+        name = path.name if path == inputs.table else score_name(path)
         shutil.copyfile(path, folder / "scores" / name)
     if weights != "merged":
         _copy_adapter(inputs.trained, folder / "adapter", base)
@@ -161,13 +161,14 @@ _SINGLE = ("recipe", "base_recipe", "ledger", "mixture", "data_card", "contamina
 def _results(inputs: Inputs) -> dict[str, str]:
     """What the release was made of, by its part in it, to sha256."""
     paths = {name: getattr(inputs, name) for name in _SINGLE}
-    paths |= {f"scores/{_score_name(path)}": path for path in inputs.scores}
+    paths |= {f"scores/{score_name(path)}": path for path in inputs.scores}
     paths |= {f"raw/{read_json(path)['source']}": path for path in inputs.raw}
     paths |= {path.name: path for path in inputs.other}
     return {name: sha256(path) for name, path in paths.items()}
 
 
-def _score_name(path: Path) -> str:
+def score_name(path: Path) -> str:
+    """Name of a score file in a release: several models have files of one name."""
     return f"{read_json(path)['model']}.{path.name}"
 
 
