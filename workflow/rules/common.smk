@@ -297,7 +297,9 @@ RAW_MANIFESTS = [
     for kind, names in (("datasets", DATASETS), ("benchmarks", BENCHMARKS))
     for name in names
 ]
-LOCKS = [f"envs/{name}.lock" for name in ("data", MODEL_ENV, "paper")]
+# The environments of a run; what goes to the Hub is made in the CPU's.
+ENVIRONMENTS = list(dict.fromkeys(("data", MODEL_ENV, "paper", "model-cpu")))
+LOCKS = [f"envs/{name}.lock" for name in ENVIRONMENTS]
 # What says where things lie on one machine is no part of what a release was made from.
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers")
 
@@ -309,9 +311,13 @@ def release_settings():
 
 
 def image_options():
-    """Options of `hub provenance` for the local images that the run may have used."""
-    paths = [image(name) for name in ("data", MODEL_ENV, "paper")]
-    return " ".join(f"--image {shlex.quote(path)}" for path in paths if Path(path).is_file())
+    """Options of `hub provenance` for the images that the run may have used."""
+    places = {name: image(name) for name in ENVIRONMENTS}
+    return " ".join(
+        f"--image {shlex.quote(f'{name}={place}')}"
+        for name, place in places.items()
+        if "://" in place or Path(place).is_file()
+    )
 
 
 def base_recipe(wildcards):

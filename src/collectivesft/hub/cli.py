@@ -89,7 +89,7 @@ def provenance(
     workflow: Annotated[Path, typer.Option(help="The Snakefile.")],
     measurements: Annotated[Path, typer.Option(help="JSON to write: times, memory, machine.")],
     crate: Annotated[Path, typer.Option(help="ro-crate-metadata.json to write.")],
-    image: Annotated[list[Path] | None, typer.Option(help="Apptainer images.")] = None,
+    image: Annotated[list[str] | None, typer.Option(help="NAME=FILE, NAME=ADDRESS.")] = None,
 ) -> None:
     """Write what the run took, and the run as a Workflow Run Crate.
 
