@@ -47,6 +47,7 @@ def _fetched(version: fetch.Version) -> Path:
     """The files of a version in the client's cache, compared once with their manifest."""
     sys.stderr.write(f"model: {version} (commit {version.commit[:12]})\n")
     folder = fetch.download(version)
+    fetch.clear_remains(folder)
     mark = _marks(folder) / f"{version.commit}.json"
     manifest = folder / "manifest.json"
     if not manifest.is_file():

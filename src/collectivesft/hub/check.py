@@ -1,6 +1,5 @@
 """``make verify``: what of a run is as published, and which claims of the paper it bears out."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from collectivesft.errors import UserError
 from collectivesft.files import read_json
 from collectivesft.hub import claims, compare, fetch
 from collectivesft.hub.release import score_name
+from collectivesft.hub.scratch import scratch
 
 _SHOWN = 5  # keys that are named of each part
 
@@ -103,8 +103,8 @@ def _published(name: str) -> dict[str, Any]:
     if Path(name).is_file():
         return read_json(Path(name))
     version = fetch.pin(name)
-    with tempfile.TemporaryDirectory(prefix="collectivesft-") as cache:
-        return read_json(fetch.one(version, "manifest.json", Path(cache)))
+    with scratch() as cache:
+        return read_json(fetch.one(version, "manifest.json", cache))
 
 
 def _say_parts(parts: dict[str, list[str]], published: str, say: Callable[[str], Any]) -> None:

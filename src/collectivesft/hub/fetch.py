@@ -87,6 +87,27 @@ def download(
     return Path(with_retries(call, f"{version}: download"))
 
 
+def clear_remains(folder: Path) -> None:
+    """Remove from a cache what killed downloads of a repository left, and nothing of live ones.
+
+    The client starts each download anew under a name of its own and forgets the earlier ones.
+
+    Args:
+        folder: what ``download`` returned.
+    """
+    from filelock import FileLock, Timeout
+
+    repository = folder.parents[1]
+    locks = repository.parent / ".locks" / repository.name
+    for path in (repository / "blobs").glob("*.incomplete"):
+        locks.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(locks / f"{path.name.partition('.')[0]}.lock", timeout=0):
+                path.unlink(missing_ok=True)
+        except Timeout:
+            continue  # another process is downloading this file
+
+
 def one(version: Version, name: str, cache: Path) -> Path:
     """One file of a version.
 

@@ -1,6 +1,5 @@
 """Fetch a published model into an empty cache, compare every byte, and let it answer."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from collectivesft.hub import answer as answers
 from collectivesft.hub import base as bases
 from collectivesft.hub import fetch
 from collectivesft.hub.calls import plain_log
+from collectivesft.hub.scratch import scratch
 
 MANIFEST = "manifest.json"
 
@@ -38,10 +38,10 @@ def verify(
     """
     plain_log()
     version = fetch.pin(name)
-    with tempfile.TemporaryDirectory(prefix="collectivesft-") as cache:
-        folder = fetch.download(version, Path(cache))
-        hashes = _hashes(version, folder, manifest, receipt, Path(cache))
-        place, known = _base(folder, base, Path(cache))
+    with scratch() as cache:
+        folder = fetch.download(version, cache)
+        hashes = _hashes(version, folder, manifest, receipt, cache)
+        place, known = _base(folder, base, cache)
         said = _ask(version, folder, place)
     result = {"repo": version.repo, "tag": version.revision, "commit": version.commit}
     result |= {"files": hashes, **known, **said}
