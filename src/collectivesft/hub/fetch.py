@@ -3,7 +3,8 @@
 The client compares sizes only: a damaged body of the right size would pass unnoticed.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -55,14 +56,36 @@ def pin(name: str) -> Version:
 
 
 def _newest(api: Any, repo: str) -> str:
-    """The newest tag by its numbers (v1.10.0 after v1.9.0); main where there is none."""
+    """The newest tag that is a version; main where there is none."""
     refs = with_retries(lambda: api.list_repo_refs(repo), f"{repo}: tags")
-    numbered = [(_numbers(ref.name), ref.name) for ref in refs.tags]
-    return max(numbered)[1] if numbered else "main"
+    return newest(ref.name for ref in refs.tags) or "main"
 
 
-def _numbers(tag: str) -> list[int]:
-    return [int(part) for part in tag.lstrip("v").split(".") if part.isdigit()]
+_VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
+
+
+def newest(tags: Iterable[str]) -> str | None:
+    """The newest version among tags, by semantic versioning's order; None where none is a version.
+
+    v1.10.0 is after v1.9.0, and v1.0.0 after v1.0.0-rc.1. A version that is not yet one
+    (``-rc.1``) is taken only where there is no other.
+    """
+    found = [(match, tag) for tag in tags if (match := _VERSION.fullmatch(tag))]
+    final = [one for one in found if one[0][2] is None]
+    ordered = max(((_order(match), tag) for match, tag in final or found), default=None)
+    return ordered[1] if ordered else None
+
+
+def _order(match: re.Match[str]) -> tuple:
+    """What versions are compared by (semver.org, 11): numbers come before words."""
+    numbers = [int(part) for part in match[1].split(".")]
+    while numbers and numbers[-1] == 0:
+        numbers.pop()  # v1.0 is v1.0.0
+    parts = [
+        (0, int(part), "") if part.isdigit() else (1, 0, part)
+        for part in (match[2] or "").split(".")
+    ]
+    return numbers, match[2] is None, parts
 
 
 def download(
