@@ -1,5 +1,6 @@
 """The model card: metadata that the Hub renders, and text from the run's own numbers."""
 
+import re
 from typing import Any
 
 # Licences that the Hub knows by an id of its own.
@@ -50,7 +51,7 @@ def metadata(manifest: dict[str, Any]) -> str:
     base, name = manifest["base"], manifest["repo"].partition("/")[2]
     results = [result for row in _own_scores(manifest) for result in _results(row, EvalResult)]
     licence = _LICENCE_IDS.get(base["licence"], "other")
-    own_name = "-".join(base["licence"].lower().split())
+    own_name = re.sub(r"[^a-z0-9.]+", "-", base["licence"].lower()).strip("-.")
     other = {"license_name": own_name} if licence == "other" else {}
     link = {"license_link": base["licence_url"]} if base["licence_url"] else {}
     data = ModelCardData(
