@@ -15,10 +15,11 @@ from collectivesft.files import read_json, sha256
 from collectivesft.hub.calls import with_retries
 
 # What a release may hold: no code, no pickles.
-PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.model")
+PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.model",
+            "NOTICE")  # fmt: skip
 # Beside what a manifest lists: itself, what differs from run to run, and the workflow that the
 # crate describes. None of it is loaded.
-UNLISTED = ("README.md", "manifest.json", "measurements.json", "ro-crate-metadata.json",
+UNLISTED = ("README.md", "NOTICE", "manifest.json", "measurements.json", "ro-crate-metadata.json",
             "Snakefile")  # fmt: skip
 
 

@@ -1,9 +1,9 @@
 """Is a card's YAML head what the Hub takes? Asked before anything is uploaded.
 
-The Hub checks a card when it is committed (`/api/validate-yaml`). Its rules are in no package: those
-here are from its own messages (licences: huggingface_hub issue 4218; languages: issue 3862) and from
-what the client writes (model-index). A card that passes here can still be refused there; one that
-is refused here would be refused there or not be rendered.
+The Hub checks a card when it is committed (`/api/validate-yaml`). Its rules are in no package:
+those here are from its own messages (licences: huggingface_hub issue 4218; languages: issue 3862)
+and from what the client writes (model-index). A card that passes here can still be refused there;
+one that is refused here would be refused there or not be rendered.
 """
 
 import re

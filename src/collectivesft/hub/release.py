@@ -12,7 +12,10 @@ from collectivesft.errors import UserError
 from collectivesft.files import atomic_path, read_json, read_jsonl, sha256, write_json, write_text
 from collectivesft.hub.card import hub_name, render
 from collectivesft.hub.identity import code_digest
+from collectivesft.hub.notice import notice
 from collectivesft.sft.recipe import read_experiment, read_model
+
+NOTICE = "NOTICE"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def release(
         card: README.md to write.
         manifest: JSON to write: every file of the model and every raw file with its sha256, and
             the counts, scores and settings behind the model.
-        files: folder to write: scores, and the adapter where it is wanted.
+        files: folder to write: scores, the notice that the base model's terms ask for, and the
+            adapter where it is wanted.
         weights: merged, adapter or both.
         settings: the run's configuration, without what belongs to one machine.
 
@@ -75,11 +79,13 @@ def release(
         with atomic_path(files) as partial:
             partial.mkdir()
             _beside(partial, inputs, weights, content["base"])
+            text = notice(content["base"], experiment, weights, repo)
+            write_text(partial / NOTICE, text)
             listed = {name: _facts(partial / name) for name in _names(partial)}
     data_card = inputs.data_card.read_text(encoding="utf-8")
     with open(inputs.table, encoding="utf-8", newline="") as handle:
         table = list(csv.DictReader(handle))
-    write_text(card, render(content, data_card, table))
+    write_text(card, render(content, data_card, table, NOTICE if files else None))
     write_json(manifest, content | {"files": listed | {"README.md": _facts(card)}})
 
 
