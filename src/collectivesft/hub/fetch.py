@@ -17,10 +17,10 @@ from collectivesft.hub.calls import with_retries
 # What a release may hold: no code, no pickles.
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.model",
             "NOTICE")  # fmt: skip
-# Beside what a manifest lists: itself, what differs from run to run, and the workflow that the
-# crate describes. None of it is loaded.
-UNLISTED = ("README.md", "NOTICE", "manifest.json", "measurements.json", "ro-crate-metadata.json",
-            "Snakefile")  # fmt: skip
+# Beside what a manifest lists: itself, what differs from run to run, the workflow that the crate
+# describes, and texts of licences that somebody added. None of it is loaded.
+UNLISTED = ("README.md", "NOTICE", "LICENSE.md", "LICENSE.txt", "manifest.json",
+            "measurements.json", "ro-crate-metadata.json", "Snakefile")  # fmt: skip
 
 
 @dataclass(frozen=True)
