@@ -105,7 +105,9 @@ def run(tmp_path):
     (tmp_path / "base").mkdir()
     (tmp_path / "base/model.safetensors").write_bytes(b"base")
     (tmp_path / "train.parquet").write_bytes(b"rows")
-    more = {"base": tmp_path / "base", "other": (tmp_path / "train.parquet",)}
+    (tmp_path / "cmb.answers.jsonl").write_text('{"model": "mine", "id": "1"}\n')
+    answers = (tmp_path / "cmb.answers.jsonl",)
+    more = {"answers": answers, "base": tmp_path / "base", "other": (tmp_path / "train.parquet",)}
     more |= {"locks": (made.inputs.lock,), "raw": (raw / "manifest.json",)}
     made.release(more=more, files=made.root / "files")
     write_json(tmp_path / "ledger.json", {"datasets": {"medqa": {"read": {"rows_in": 101}}}})
@@ -120,7 +122,7 @@ def run(tmp_path):
         named = [f"{key}={getattr(inputs, key)}" for key in keys]
         named += [f"train.parquet={tmp_path / 'train.parquet'}"]
         named = [pair for pair in named if not pair.startswith(leave_out or "\0")]
-        listed = results(named, more["raw"], inputs.scores, inputs.ledger)
+        listed = results(named, more["raw"], inputs.scores, inputs.ledger, answers)
         folders = (made.model, made.root / "files", made.root / "README.md")
         places = Places(*folders, more["raw"], listed, more["locks"], more["base"])
         rest = (tmp_path / "ledger.json", inputs.scores, published, lines.append)
@@ -134,7 +136,7 @@ def run(tmp_path):
 def test_a_run_is_as_its_manifest_says(run):
     good, text = run()
     assert good
-    counts = {"model": 2, "raw": 1, "results": 14, "locks": 1, "base": 1}
+    counts = {"model": 2, "raw": 1, "results": 15, "locks": 1, "base": 1}
     for part, count in counts.items():
         assert f"  {PARTS[part]}: {count} as listed\n" in text
     assert f"  {FILES}: 7 as listed\n" in text
@@ -153,6 +155,7 @@ CHANGED = {
     "ledger": ("run/ledger.json", "ledger"),
     "recipe": ("run/mine.yaml", "recipe"),
     "score": ("run/mine-answer.json", "scores/mine.mine-answer.json"),
+    "answers": ("cmb.answers.jsonl", "answers/mine.cmb.answers.jsonl"),
     "lock": ("run/model-cpu.lock", "model-cpu.lock"),
     "base": ("base/model.safetensors", "model.safetensors"),
 }
@@ -177,7 +180,7 @@ def test_a_file_that_is_gone_is_named(run, key):
 
 def test_what_has_no_place_is_not_passed_over(run):
     good, text = run(leave_out="train")
-    assert good and "13 as listed; not compared: train.parquet\n" in text
+    assert good and "14 as listed; not compared: train.parquet\n" in text
 
 
 def test_edited_code_is_said_and_no_contradiction(run):

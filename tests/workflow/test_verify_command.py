@@ -45,7 +45,7 @@ def test_every_path_of_the_release_is_looked_at(verify, clone, snakemake, overla
     assert done.returncode == 0, done.stdout + done.stderr
     line = next(x for x in done.stdout.splitlines() if "collectivesft hub release" in x)
     rule = options(line)
-    for path in (*rule["raw"], *rule["scores"]):
+    for path in (*rule["raw"], *rule["scores"], *rule["answers"]):
         (clone / path).parent.mkdir(parents=True, exist_ok=True)
         (clone / path).write_text("{}")
     config = verify.preflight.load(clone, clone / f"config/{overlay}.yaml")
@@ -54,6 +54,7 @@ def test_every_path_of_the_release_is_looked_at(verify, clone, snakemake, overla
         assert found[name] == rule[name], name
     assert found["lock"] == rule["locks"]
     assert set(found["raw"]) == set(rule["raw"]) and set(found["scores"]) >= set(rule["scores"])
+    assert set(found["answers"]) >= set(rule["answers"])
     results = dict(pair.split("=", 1) for pair in found["result"])
     for name in ("recipe", "base_recipe", "mixture", "data_card", "contamination", "history",
                  "table"):  # fmt: skip

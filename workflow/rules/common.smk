@@ -284,6 +284,11 @@ def release_scores(wildcards):
     return [path for path in score_files(wildcards) if path.split("/")[-2] in pair]
 
 
+def release_answers(wildcards):
+    """The judged answers behind those scores."""
+    return [path.replace(".scores.json", ".answers.jsonl") for path in release_scores(wildcards)]
+
+
 def headline_predictions(wildcards):
     """What the headline's experiment and its base answered, for the dataset repository."""
     return [

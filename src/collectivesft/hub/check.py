@@ -8,7 +8,7 @@ from typing import Any
 from collectivesft.errors import UserError
 from collectivesft.files import read_json
 from collectivesft.hub import claims, compare, fetch
-from collectivesft.hub.release import score_name
+from collectivesft.hub.release import answers_name, score_name
 from collectivesft.hub.scratch import scratch
 
 _SHOWN = 5  # keys that are named of each part
@@ -47,7 +47,11 @@ def check(
 
 
 def results(
-    named: Sequence[str], raw: Sequence[Path], scores: Sequence[Path], ledger: Path
+    named: Sequence[str],
+    raw: Sequence[Path],
+    scores: Sequence[Path],
+    ledger: Path,
+    answers: Sequence[Path] = (),
 ) -> dict[str, Path]:
     """Name under a manifest's ``results`` to path.
 
@@ -59,6 +63,7 @@ def results(
     """
     found = {"ledger": ledger}
     found |= {f"scores/{score_name(path)}": path for path in scores}
+    found |= {f"answers/{answers_name(path)}": path for path in answers}
     found |= {f"raw/{read_json(path)['source']}": path for path in raw}
     for pair in named:
         name, sign, path = pair.partition("=")

@@ -57,6 +57,7 @@ def release(
     base: Annotated[Path | None, typer.Option(help="Folder of the base model.")] = None,
     other: Annotated[list[Path] | None, typer.Option(help="Further results, by digest.")] = None,
     locks: Annotated[list[Path] | None, typer.Option(help="Locks of all environments.")] = None,
+    answers: Annotated[list[Path] | None, typer.Option(help="Judged answers, by digest.")] = None,
     tag: Annotated[str, typer.Option(help="Version on the Hub.")] = "",
     weights: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
     settings: Annotated[str, typer.Option(help="The run's configuration as JSON.")] = "{}",
@@ -77,6 +78,7 @@ def release(
 
     paths = (model, recipe, base_recipe, ledger, mixture, data_card, contamination, history)
     more = (answer, trained, base, tuple(other or ()), tuple(locks or ()))
+    more += (tuple(answers or ()),)
     inputs = Inputs(*paths, table, lock, tuple(scores), tuple(raw), *more)
     content = json.loads(settings)
     write(run, repo, demo, experiment, inputs, card, manifest, files, tag, weights, content)
@@ -194,6 +196,7 @@ def check(
     ledger: Annotated[Path, typer.Option(help="The joined ledger.")],
     scores: Annotated[list[Path], typer.Option(help="Score files of all models.")],
     raw: Annotated[list[Path] | None, typer.Option(help="Manifests of raw sources.")] = None,
+    answers: Annotated[list[Path] | None, typer.Option(help="Judged answers.")] = None,
     result: Annotated[list[str] | None, typer.Option(help="NAME=PATH, as under results.")] = None,
     lock: Annotated[list[Path] | None, typer.Option(help="Locks of the environments.")] = None,
     base: Annotated[Path | None, typer.Option(help="Folder of the base model.")] = None,
@@ -212,7 +215,7 @@ def check(
     from collectivesft.hub.check import results
     from collectivesft.hub.compare import Places
 
-    listed = results(result or (), raw or (), scores, ledger)
+    listed = results(result or (), raw or (), scores, ledger, answers or ())
     places = Places(model, files, card, tuple(raw or ()), listed, tuple(lock or ()), base)
     if not run(manifest, places, claims, ledger, scores, published, typer.echo):
         raise typer.Exit(1)

@@ -39,6 +39,7 @@ class Inputs:
     base: Path | None = None  # folder of the base model
     other: tuple[Path, ...] = ()  # further results whose digests the manifest holds
     locks: tuple[Path, ...] = ()
+    answers: tuple[Path, ...] = ()  # judged answers, question by question
 
 
 def release(
@@ -168,6 +169,7 @@ def _results(inputs: Inputs) -> dict[str, str]:
     """What the release was made of, by its part in it, to sha256."""
     paths = {name: getattr(inputs, name) for name in _SINGLE}
     paths |= {f"scores/{score_name(path)}": path for path in inputs.scores}
+    paths |= {f"answers/{answers_name(path)}": path for path in inputs.answers}
     paths |= {f"raw/{read_json(path)['source']}": path for path in inputs.raw}
     paths |= {path.name: path for path in inputs.other}
     return {name: sha256(path) for name, path in paths.items()}
@@ -176,6 +178,12 @@ def _results(inputs: Inputs) -> dict[str, str]:
 def score_name(path: Path) -> str:
     """Name of a score file in a release: several models have files of one name."""
     return f"{read_json(path)['model']}.{path.name}"
+
+
+def answers_name(path: Path) -> str:
+    """The same for a file of answers, whose rows name their model."""
+    _, row = next(read_jsonl(path), (0, {"model": "nobody"}))
+    return f"{row['model']}.{path.name}"
 
 
 def _base(recipe: Path) -> dict[str, Any]:
