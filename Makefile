@@ -26,7 +26,7 @@ publish-demo: $(VENV) ## push the demo's model to a Hub on this machine, fetch i
 	@workflow/publish-demo
 
 verify: $(VENV) ## compare a run with its manifest, a published one (PUBLISHED=owner/name@tag) and the paper's claims
-	@workflow/verify $(CONFIG) $(PUBLISHED)
+	@.venv/bin/python workflow/verify $(CONFIG) $(PUBLISHED)
 
 release: $(VENV) ## write VERSION everywhere, with release notes; then workflow/release --archive
 	@.venv/bin/python workflow/release $(VERSION)

@@ -1,10 +1,12 @@
 """A loopback Hub with the faults of a real one, huggingface_hub pointed at it, and a release."""
 
 import contextlib
+import multiprocessing
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,14 @@ def start(hub: Hub, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]
     for process in running:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """Processes that start in a hundredth of a second, since all is imported already."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["collectivesft.hub.publish", "huggingface_hub.hf_api"])
+    with pytest.MonkeyPatch.context() as patch:  # this clone's code, whatever is installed
+        patch.setenv("PYTHONPATH", str(ROOT / "src"))
+        forkserver.ensure_running()
+    return context

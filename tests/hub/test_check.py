@@ -6,11 +6,11 @@ import pytest
 from test_release import Folder, score
 
 from collectivesft import benchmarks, datasets
-from collectivesft.errors import InputError
-from collectivesft.files import read_json, write_json, write_text
-from collectivesft.hub.check import check
+from collectivesft.errors import InputError, UserError
+from collectivesft.files import read_json, sha256, write_json, write_text
+from collectivesft.hub.check import check, results
 from collectivesft.hub.claims import Claim, Results, judge, read_claims
-from collectivesft.hub.compare import PARTS, differences
+from collectivesft.hub.compare import FILES, PARTS, Places, differences
 
 ROOT = Path(__file__).parents[2]
 SCORED = {"kind": "score", "model": "mine", "benchmark": "cmb", "protocol": "answer"}
@@ -95,41 +95,112 @@ def test_a_wrong_key_is_named(tmp_path):
 @pytest.fixture
 def run(tmp_path):
     """Check a run's folder; returns the verdict and the lines."""
-    made = Folder(tmp_path / "run").release()
-    ledger = {"datasets": {"medqa": {"read": {"rows_in": 101}}}}
-    write_json(tmp_path / "ledger.json", ledger)
+    made, raw = Folder(tmp_path / "run"), tmp_path / "raw/medqa"
+    (raw / "files").mkdir(parents=True)
+    (raw / "files/a.zip").write_bytes(b"raw")
+    entry = {"path": "a.zip", "size": 3, "sha256": sha256(raw / "files/a.zip"), "origin": "local"}
+    source = {"source": "datasets/medqa", "files": [entry]}
+    write_json(made.root / "raw-medqa.json", source)
+    write_json(raw / "manifest.json", source)
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/model.safetensors").write_bytes(b"base")
+    (tmp_path / "train.parquet").write_bytes(b"rows")
+    (tmp_path / "cmb.answers.jsonl").write_text('{"model": "mine", "id": "1"}\n')
+    answers = (tmp_path / "cmb.answers.jsonl",)
+    more = {"answers": answers, "base": tmp_path / "base", "other": (tmp_path / "train.parquet",)}
+    more |= {"locks": (made.inputs.lock,), "raw": (raw / "manifest.json",)}
+    made.release(more=more, files=made.root / "files")
+    write_json(tmp_path / "ledger.json", {"datasets": {"medqa": {"read": {"rows_in": 101}}}})
     one = {"id": "x", "claim": "Mine", "source": "paper", "statistic": SCORED, "relation": "about",
            "expected": 72.35, "tolerance": 0.01}  # fmt: skip
     write_json(tmp_path / "claims.yaml", {"claims": [one]})
 
-    def call(published=None):
-        lines = []
-        manifest, card = made.root / "manifest.json", made.root / "README.md"
-        places = (manifest, made.model, made.root / "files", card, tmp_path / "claims.yaml")
-        rest = (tmp_path / "ledger.json", made.inputs.scores, published, lines.append)
-        return check(*places, *rest), "\n".join(lines)
+    def call(published=None, leave_out=()):
+        lines, inputs = [], made.inputs
+        keys = ("recipe", "base_recipe", "mixture", "data_card", "contamination", "history",
+                "table")  # fmt: skip
+        named = [f"{key}={getattr(inputs, key)}" for key in keys]
+        named += [f"train.parquet={tmp_path / 'train.parquet'}"]
+        named = [pair for pair in named if not pair.startswith(leave_out or "\0")]
+        listed = results(named, more["raw"], inputs.scores, inputs.ledger, answers)
+        folders = (made.model, made.root / "files", made.root / "README.md")
+        places = Places(*folders, more["raw"], listed, more["locks"], more["base"])
+        rest = (tmp_path / "ledger.json", inputs.scores, published, lines.append)
+        good = check(made.root / "manifest.json", places, tmp_path / "claims.yaml", *rest)
+        return good, "\n".join(lines)
 
-    call.made = made
+    call.made, call.folder = made, tmp_path
     return call
 
 
 def test_a_run_is_as_its_manifest_says(run):
     good, text = run()
     assert good
-    assert "all as listed" in text and "not compared; none was named" in text
+    counts = {"model": 2, "raw": 1, "results": 15, "locks": 1, "base": 1}
+    for part, count in counts.items():
+        assert f"  {PARTS[part]}: {count} as listed\n" in text
+    assert f"  {FILES}: 7 as listed\n" in text
+    assert "DIFFER" not in text and "GONE" not in text and "  code" not in text
+    assert "published manifest: not compared; none was named" in text
     assert "claims: 1 hold, 0 do not, 0 not run" in text
 
 
-def test_a_changed_file_is_found(run):
-    (run.made.model / "config.json").write_text("{} ")
+CHANGED = {
+    "model": ("run/model/config.json", "config.json"),
+    "files": ("run/files/scores/table.csv", "scores/table.csv"),
+    "card": ("run/README.md", "README.md"),
+    "raw": ("raw/medqa/files/a.zip", "datasets/medqa/a.zip"),
+    "raw list": ("raw/medqa/manifest.json", "raw/datasets/medqa"),
+    "curated": ("train.parquet", "train.parquet"),
+    "ledger": ("run/ledger.json", "ledger"),
+    "recipe": ("run/mine.yaml", "recipe"),
+    "score": ("run/mine-answer.json", "scores/mine.mine-answer.json"),
+    "answers": ("cmb.answers.jsonl", "answers/mine.cmb.answers.jsonl"),
+    "lock": ("run/model-cpu.lock", "model-cpu.lock"),
+    "base": ("base/model.safetensors", "model.safetensors"),
+}
+
+
+@pytest.mark.parametrize("path, name", CHANGED.values(), ids=list(CHANGED))
+def test_a_changed_file_is_named(run, path, name):
+    place = run.folder / path
+    place.write_bytes(place.read_bytes() + b" ")
     good, text = run()
-    assert not good and "DIFFER: config.json" in text
+    assert not good
+    assert [line.split(": ")[-1] for line in text.splitlines() if "DIFFER" in line] == [name]
+
+
+@pytest.mark.parametrize("key", ["raw", "curated", "base"])
+def test_a_file_that_is_gone_is_named(run, key):
+    path, name = CHANGED[key]
+    (run.folder / path).unlink()
+    good, text = run()
+    assert not good and f"GONE: {name}\n" in text
+
+
+def test_what_has_no_place_is_not_passed_over(run):
+    good, text = run(leave_out="train")
+    assert good and "14 as listed; not compared: train.parquet\n" in text
+
+
+def test_edited_code_is_said_and_no_contradiction(run):
+    path = run.made.root / "manifest.json"
+    write_json(path, read_json(path) | {"package": {"code_sha256": "0" * 64}})
+    good, text = run()
+    assert good and "code of the package: edited since" in text
+
+
+def test_a_result_without_a_name_is_one_message():
+    with pytest.raises(UserError, match=r"--result table\.csv: is not NAME=PATH"):
+        results(["table.csv"], (), (), Path("ledger.json"))
 
 
 def test_the_same_manifest_agrees_in_every_part(run):
     good, text = run(str(run.made.root / "manifest.json"))
     assert good
-    assert [line for line in text.splitlines() if line.startswith("  ")] == [
+    lines = text.splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("against the published"))
+    assert lines[start + 1 : start + 1 + len(PARTS)] == [
         f"  {words}: the same" for words in PARTS.values()
     ]
 

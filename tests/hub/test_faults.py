@@ -3,10 +3,8 @@
 No case leaves a tag on half a release, and none shows the token.
 """
 
-import multiprocessing
 import os
 import signal
-from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -102,17 +100,6 @@ def _forked(url: str, home: str, release) -> None:
     patch = pytest.MonkeyPatch()
     point_client(patch, url, Path(home))
     release.publish()
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """Processes that start in a hundredth of a second, since all is imported already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["collectivesft.hub.publish", "huggingface_hub.hf_api"])
-    with pytest.MonkeyPatch.context() as patch:  # this clone's code, whatever is installed
-        patch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
-        forkserver.ensure_running()
-    return context
 
 
 @pytest.mark.parametrize("number", range(REQUESTS))

@@ -1,5 +1,6 @@
 """What a run took is measured apart from the manifest; the crate describes the release as it is."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from test_release import Folder
 
 from collectivesft.errors import UserError
 from collectivesft.files import read_json, sha256
+from collectivesft.hub.images import describe, parts
 from collectivesft.hub.provenance import measure, provenance
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +34,15 @@ def logs(tmp_path):
 def crate(tmp_path, logs, monkeypatch):
     """The folder of a release as it lies on the Hub, crate included."""
     monkeypatch.setenv("COLLECTIVESFT_COMMIT", "c0ffee")
-    made = Folder(tmp_path / "run").release()
+    made = Folder(tmp_path / "run")
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/model.safetensors").write_bytes(b"base")
+    raw = made.files["raw-medqa.json"]
+    raw["files"].append({"path": "数据/b c.zip", "size": 2, "sha256": "1" * 64, "origin": "local"})
+    (made.root / "raw-medqa.json").write_text(json.dumps(raw))
+    more = {"base": tmp_path / "base", "locks": (made.inputs.lock,)}
+    made.release(more=more, settings={"run": "paper", "句": [1]})
+    (tmp_path / "data.sif").write_bytes(b"image")
     out = tmp_path / "hub"
     shutil.copytree(made.model, out)
     (out / ".snakemake_timestamp").unlink()
@@ -40,7 +50,8 @@ def crate(tmp_path, logs, monkeypatch):
         shutil.copy(made.root / name, out)
     shutil.copy(ROOT / "Snakefile", out)
     places = (out / "measurements.json", out / "ro-crate-metadata.json")
-    provenance(out / "manifest.json", logs, [], out / "Snakefile", *places)
+    images = [f"data={tmp_path / 'data.sif'}", f"paper=docker://ghcr.io/me/p:1@sha256:{DIGEST}"]
+    provenance(out / "manifest.json", logs, images, out / "Snakefile", *places)
     return out
 
 
@@ -63,7 +74,38 @@ def test_jobs_are_measured(logs, monkeypatch):
 def test_images_have_their_digest(logs, tmp_path):
     image = tmp_path / "data.sif"
     image.write_bytes(b"image")
-    assert measure(logs, [image])["images"] == {"data.sif": sha256(image)}
+    known = {"file": "data.sif", "sha256": sha256(image)}
+    assert measure(logs, [f"data={image}"])["images"] == {"data": known}
+
+
+DIGEST = "ab" * 32
+ADDRESSES = {
+    "docker://ghcr.io/me/d:1.2": ({"registry": "ghcr.io", "name": "me/d", "tag": "1.2"}, None),
+    f"docker://me/data@sha256:{DIGEST}": ({"registry": "docker.io", "name": "me/data"}, DIGEST),
+    "docker://debian": ({"registry": "docker.io", "name": "debian"}, None),
+    f"oras://localhost:5000/a/b:1@sha256:{DIGEST}": (
+        {"registry": "localhost:5000", "name": "a/b", "tag": "1"}, DIGEST,
+    ),
+    "library://me/set/data:2": ({"name": "me/set/data", "tag": "2"}, None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_image_of_a_registry_has_its_address_and_the_digest_that_it_names(address):
+    known, digest = ADDRESSES[address]
+    assert describe([f"data={address}"]) == {"data": {"address": address, "sha256": digest}}
+    assert parts(address) == known
+
+
+def test_a_password_in_an_address_is_left_out():
+    found = describe(["data=docker://me:secret@ghcr.io/me/data:1"])
+    assert found["data"]["address"] == "docker://ghcr.io/me/data:1"
+
+
+@pytest.mark.parametrize("given", ["data.sif", "data=none.sif"])
+def test_what_is_no_image_is_one_message(given):
+    with pytest.raises(UserError, match=f"--image {given}: is no image"):
+        describe([given])
 
 
 def test_a_run_without_measurements_is_one_message(tmp_path):
@@ -93,7 +135,7 @@ def test_crate_follows_the_profile(crate):
     action = entities[root["mentions"]["@id"]]
     assert action["@type"] == "CreateAction" and action["instrument"] == {"@id": "Snakefile"}
     assert {"@id": "manifest.json"} in action["result"]
-    assert action["object"] == [{"@id": "#datasets/medqa/a.zip"}]
+    assert {"@id": "#datasets/medqa/a.zip"} in action["object"]
     assert action["startTime"] < action["endTime"]
     named = {e["@id"] for e in json.loads(json.dumps(graph), object_hook=dict)}
     for entity in graph:  # nothing points nowhere
@@ -101,6 +143,38 @@ def test_crate_follows_the_profile(crate):
             for one in value if isinstance(value, list) else [value]:
                 if isinstance(one, dict) and not one["@id"].startswith("http"):
                     assert one["@id"] in named
+
+
+def test_crate_has_every_input_with_its_digest(crate, tmp_path):
+    """Raw files, locks, recipes, configuration and base go in; images are what it ran in."""
+    graph = read_json(crate / "ro-crate-metadata.json")["@graph"]
+    entities = {entity["@id"]: entity for entity in graph}
+    manifest = read_json(crate / "manifest.json")
+    wanted = {
+        "#datasets/medqa/a.zip": "0" * 64,
+        "#datasets/medqa/%E6%95%B0%E6%8D%AE/b%20c.zip": "1" * 64,
+        "#locks/model-cpu.lock": manifest["locks"]["model-cpu.lock"],
+        "#recipes/recipe": manifest["results"]["recipe"],
+        "#recipes/base_recipe": manifest["results"]["base_recipe"],
+    }
+    config = entities["#configuration"]
+    assert json.loads(config["text"]) == manifest["config"] == {"run": "paper", "句": [1]}
+    wanted["#configuration"] = hashlib.sha256(config["text"].encode()).hexdigest()
+    assert {one["@id"] for one in entities["#run"]["object"]} == {*wanted, "#base"}
+    base = entities["#base"]
+    assert (base["version"], base["url"]) == ("0" * 40, "https://huggingface.co/org/base-7b")
+    assert base["license"] == "https://example.org/licence"
+    parts_of_base = base["hasPart"] if isinstance(base["hasPart"], list) else [base["hasPart"]]
+    assert parts_of_base == [{"@id": "#base/model.safetensors"}]
+    wanted["#base/model.safetensors"] = sha256(tmp_path / "base/model.safetensors")
+    wanted["#images/data"] = sha256(tmp_path / "data.sif")
+    wanted["#images/paper"] = DIGEST
+    assert {name: entities[name]["sha256"] for name in wanted} == wanted
+    images = [entities[one["@id"]] for one in entities["#run"]["containerImage"]]
+    assert [image["@type"] for image in images] == ["ContainerImage"] * 2
+    assert (images[1]["registry"], images[1]["name"], images[1]["tag"]) == ("ghcr.io", "me/p", "1")
+    kinds = [image["additionalType"]["@id"].rpartition("#")[2] for image in images]
+    assert kinds == ["SIFImage", "DockerImage"]
 
 
 def test_the_validator_accepts_the_crate(crate):

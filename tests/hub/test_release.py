@@ -284,7 +284,7 @@ class TestFiles:
         made.release(files=made.root / "files")
         names = {f"scores/{row['model']}.{name}" for name, row in made.scores.items()}
         listed = made.manifest["files"]
-        assert set(listed) == names | {"scores/table.csv", "README.md"}
+        assert set(listed) == names | {"scores/table.csv", "README.md", "NOTICE"}
         for name in names:
             assert sha256(made.root / "files" / name) == listed[name]["sha256"]
 
@@ -325,6 +325,69 @@ class TestFiles:
         assert names == set(listed) | {"manifest.json"}
         assert ("model.safetensors" in names) is (weights != "adapter")
         assert ("adapter/adapter_model.safetensors" in names) is (weights != "merged")
+
+
+class TestNotice:
+    def made(self, folder, weights: str = "merged", **base) -> tuple[Folder, str]:
+        made = folder(base=base)
+        more = {"trained": made.adapter()}
+        made.release(files=made.root / "files", weights=weights, more=more)
+        text = (made.root / "files/NOTICE").read_text(encoding="utf-8")
+        assert made.manifest["files"]["NOTICE"]["sha256"] == sha256(made.root / "files/NOTICE")
+        return made, text
+
+    def test_gemmas_sentence_stands_there_word_for_word(self, folder):
+        made, text = self.made(folder, licence="Gemma Terms of Use")
+        sentence = (
+            "Gemma is provided under and subject to the Gemma Terms of Use found at "
+            "ai.google.dev/gemma/terms"
+        )
+        assert sentence in text.splitlines()
+        assert "https://ai.google.dev/gemma/prohibited_use_policy" in text
+        assert "modified by supervised fine-tuning" in text and "(experiment mine)" in text
+        assert "`NOTICE` says what it asks of whoever passes them on" in made.text
+
+    def test_apache_and_its_addresses(self, folder):
+        _, text = self.made(folder)
+        assert "Its licence: Apache-2.0\n  https://www.apache.org/licenses/LICENSE-2.0\n" in text
+        assert "  https://example.org/licence\n" in text
+        assert "Base model: Base 7B (https://huggingface.co/org/base-7b)" in text
+        assert "Gemma" not in text
+
+    @pytest.mark.parametrize(
+        "licence, said",
+        [
+            ("not stated by the repository", "None is stated. Without one, there is no right"),
+            ("Own Licence 1.0", "read it before you pass them on"),
+        ],
+    )
+    def test_a_licence_that_nobody_has_read_is_said_to_be_so(self, folder, licence, said):
+        assert said in self.made(folder, licence=licence, licence_url=None, homepage=None)[1]
+
+    def test_an_adapter_holds_no_weights_of_its_base(self, folder):
+        _, text = self.made(folder, weights="adapter")
+        assert "the base model's weights are not here" in text and "modified" not in text
+
+    def test_it_arrives_and_is_compared(self, hub, folder, tmp_path):
+        from collectivesft.hub import fetch
+        from collectivesft.hub.publish import publish
+
+        made, text = self.made(folder)
+        paths = (made.model, made.root / "README.md", made.root / "manifest.json")
+        publish("me/Model-7B", "v1", True, *paths, None)
+        version = fetch.pin("me/Model-7B@v1")
+        place = fetch.download(version, tmp_path / "cache")
+        assert (place / "NOTICE").read_text(encoding="utf-8") == text
+        assert "NOTICE" in fetch.listed(place / "manifest.json")
+
+    def test_every_licence_of_a_base_model_has_been_read_or_is_said_not_to_be(self):
+        from collectivesft.hub.notice import ASKS
+
+        models = Path(__file__).parents[2] / "config/models"
+        licences = {yaml.safe_load(p.read_text("utf-8"))["licence"] for p in models.glob("*.yaml")}
+        assert licences - set(ASKS) == {
+            "not stated by the repository", "Apache-2.0 (by an older README)",
+        }  # fmt: skip
 
 
 class TestManifest:

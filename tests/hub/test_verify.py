@@ -279,6 +279,25 @@ def test_the_newest_version_is_taken_by_its_numbers(hub, published):
     assert fetch.pin("demo/model").revision == "v1.10.0"
 
 
+@pytest.mark.parametrize(
+    "tags, wanted",
+    [
+        (["v1.0.0-rc.1", "v1.0.0"], "v1.0.0"),
+        (["v1.0.0", "v1.1.0-rc.1"], "v1.0.0"),  # who asks for nothing gets what is finished
+        (["v1.0.0-rc.2", "v1.0.0-rc.10", "v1.0.0-beta.11"], "v1.0.0-rc.10"),
+        (["v1.0.0-alpha", "v1.0.0-alpha.1", "v1.0.0-alpha.beta", "v1.0.0-1"], "v1.0.0-alpha.beta"),
+        (["v1.9.0", "1.10.0", "v1.2"], "1.10.0"),
+        (["v2", "v1.99.99"], "v2"),
+        (["v0.1.0+build.5", "v0.0.9"], "v0.1.0+build.5"),
+        (["nightly", "2-go", "v1.x"], "2-go"),
+        (["nightly", "release-1"], None),
+        ([], None),
+    ],
+)
+def test_versions_are_ordered_as_semantic_versioning_says(tags, wanted):
+    assert fetch.newest(tags) == fetch.newest(reversed(tags)) == wanted
+
+
 RECORDED = {"tokens": [5, 6, 7], "margins": [3.0, 0.1, 2.0]}
 
 

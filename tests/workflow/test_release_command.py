@@ -76,7 +76,39 @@ def test_a_version_is_written_everywhere(release, clone, capsys):
     assert "date-released: 2030-01-02\n" in (clone / "CITATION.cff").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("version", ["1.2", "v1.2.3", ""])
+def test_a_version_that_is_not_finished_becomes_one(release, clone, capsys):
+    """1.0.0-rc.1, then 1.0.0; each in every place, with an entry of its own."""
+    path = clone / "CHANGELOG.md"
+    text = path.read_text(encoding="utf-8")
+    text = text.replace("## 9.8.7", "## 9.8.7-rc.1 (unreleased)\n\n- A try.\n\n## 9.8.7", 1)
+    path.write_text(text, encoding="utf-8")
+    commit(clone)
+    for version, note in (("9.8.7-rc.1", "- A try.\n"), ("9.8.7", "- Something new.\n")):
+        release.main([version, "2030-01-02"], clone)
+        assert release.current(clone) == version
+        config = yaml.safe_load((clone / "config/config.yaml").read_text(encoding="utf-8"))
+        assert config["hub"]["tag"] == f"v{version}"
+        assert (clone / "dist/release-notes.md").read_text(encoding="utf-8") == note
+        assert f"## {version} (2030-01-02)\n" in path.read_text(encoding="utf-8")
+
+
+def test_a_version_that_is_tagged_is_refused(release, clone):
+    git(clone, "tag", "v9.8.7")
+    with pytest.raises(SystemExit, match=r"v9\.8\.7 is released: there is such a tag"):
+        release.main(["9.8.7"], clone)
+    assert git(clone, "status", "--short") == ""
+
+
+def test_a_users_settings_of_git_do_not_change_the_archive(release, clone, capsys):
+    release.main(["--archive"], clone)
+    first = capsys.readouterr().out
+    for key, value in (("tar.umask", "0077"), ("core.autocrlf", "true")):
+        git(clone, "config", key, value)
+    release.main(["--archive"], clone)
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize("version", ["1.2", "v1.2.3", "", "1.2.3-rc", "1.2.3-dev.1"])
 def test_what_is_no_version_is_refused(release, clone, version):
     with pytest.raises(SystemExit, match="is no version"):
         release.main([version], clone)

@@ -40,7 +40,8 @@ rule hub_release:
         history=f"{SFT}/{{experiment}}/history.jsonl",
         table=f"{SCORES}/table.csv",
         scores=release_scores,
-        manifests=expand(f"{RAW}/datasets/{{dataset}}/manifest.json", dataset=DATASETS),
+        answers=release_answers,
+        manifests=RAW_MANIFESTS,
         answer=f"{HUB}/{{experiment}}/answer.json",
         trained=f"{SFT}/{{experiment}}/trained",
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
@@ -71,6 +72,7 @@ rule hub_release:
         runtime=30,
     params:
         scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
+        answers=lambda wildcards, input: [f"--answers {path}" for path in input.answers],
         manifests=lambda wildcards, input: [f"--raw {path}" for path in input.manifests],
         run=config["run"],
         locks=lambda wildcards, input: [f"--locks {path}" for path in input.locks],
@@ -85,6 +87,7 @@ rule hub_release:
         " --base-recipe {input.base_recipe} --ledger {input.ledger} --mixture {input.stats}"
         " --data-card {input.data_card} --contamination {input.contamination}"
         " --history {input.history} --table {input.table} {params.scores} {params.manifests}"
+        " {params.answers}"
         " --answer {input.answer} --trained {input.trained} --base {input.base}"
         " --other {input.train} --other {input.validation} {params.locks} --tag {params.tag}"
         " --weights {params.weights} --settings {params.settings:q} --files {output.files}"

@@ -285,6 +285,11 @@ def release_scores(wildcards):
     return [path for path in score_files(wildcards) if path.split("/")[-2] in pair]
 
 
+def release_answers(wildcards):
+    """The judged answers behind those scores."""
+    return [path.replace(".scores.json", ".answers.jsonl") for path in release_scores(wildcards)]
+
+
 def headline_predictions(wildcards):
     """What the headline's experiment and its base answered, for the dataset repository."""
     return [
@@ -292,7 +297,15 @@ def headline_predictions(wildcards):
     ]
 
 
-LOCKS = [f"envs/{name}.lock" for name in ("data", MODEL_ENV, "paper")]
+# Raw files behind a release: benchmarks too, as decontamination and scores hang on them.
+RAW_MANIFESTS = [
+    f"{RAW}/{kind}/{name}/manifest.json"
+    for kind, names in (("datasets", DATASETS), ("benchmarks", BENCHMARKS))
+    for name in names
+]
+# The environments of a run; what goes to the Hub is made in the CPU's.
+ENVIRONMENTS = list(dict.fromkeys(("data", MODEL_ENV, "paper", "model-cpu")))
+LOCKS = [f"envs/{name}.lock" for name in ENVIRONMENTS]
 # What says where things lie on one machine, or is for looking on, is no part of what a release was
 # made from.
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
@@ -305,9 +318,13 @@ def release_settings():
 
 
 def image_options():
-    """Options of `hub provenance` for the local images that the run may have used."""
-    paths = [image(name) for name in ("data", MODEL_ENV, "paper")]
-    return " ".join(f"--image {shlex.quote(path)}" for path in paths if Path(path).is_file())
+    """Options of `hub provenance` for the images that the run may have used."""
+    places = {name: image(name) for name in ENVIRONMENTS}
+    return " ".join(
+        f"--image {shlex.quote(f'{name}={place}')}"
+        for name, place in places.items()
+        if "://" in place or Path(place).is_file()
+    )
 
 
 def base_recipe(wildcards):

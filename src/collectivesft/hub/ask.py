@@ -6,6 +6,7 @@ from pathlib import Path
 from collectivesft import __version__
 from collectivesft.files import read_json, write_json
 from collectivesft.hub import answer, fetch
+from collectivesft.hub import base as bases
 from collectivesft.hub.calls import plain_log
 
 MODEL = f"collectivesft/CollectiveSFT-7B@v{__version__}"
@@ -21,17 +22,19 @@ def ask(question: str, name: str = MODEL, new_tokens: int = 512, base: str | Non
     Args:
         name: a folder, or ``owner/name[@revision]``; a repository is pinned to a commit, and
             its files are compared with its manifest when they are first downloaded.
-        base: the base model, for a release of an adapter alone.
+        base: the base model, for a release of an adapter alone: a folder or ``owner/name``. Its
+            weights and settings are compared with the release's manifest.
 
     Raises:
-        UserError: the model cannot be had, or is not what was published.
+        UserError: the model or its base cannot be had, or is not what was published.
     """
     plain_log()
     folder = Path(name)
     if not folder.is_dir():
         folder = _fetched(fetch.pin(name))
+    place = _base(folder, base) if base else None
     sys.stderr.write(f"{DISCLAIMER}\n\n")
-    tokenizer, model = answer.load(folder, base)
+    tokenizer, model = answer.load(folder, place)
     answer.stream(tokenizer, model, question, new_tokens, _write)
 
 
@@ -44,7 +47,8 @@ def _fetched(version: fetch.Version) -> Path:
     """The files of a version in the client's cache, compared once with their manifest."""
     sys.stderr.write(f"model: {version} (commit {version.commit[:12]})\n")
     folder = fetch.download(version)
-    mark = folder.parent.parent / "collectivesft" / f"{version.commit}.json"
+    fetch.clear_remains(folder)
+    mark = _marks(folder) / f"{version.commit}.json"
     manifest = folder / "manifest.json"
     if not manifest.is_file():
         sys.stderr.write("warning: no manifest.json there; its bytes cannot be compared\n")
@@ -52,3 +56,26 @@ def _fetched(version: fetch.Version) -> Path:
         fetch.check(version, folder, fetch.listed(manifest), None)
         write_json(mark, fetch.listed(manifest))
     return folder
+
+
+def _marks(folder: Path) -> Path:
+    """Where notes on a download in the client's cache are kept: beside its snapshots."""
+    return folder.parent.parent / "collectivesft"
+
+
+def _base(folder: Path, given: str) -> Path | None:
+    """The folder of an adapter's base, compared with the manifest; None for a whole model."""
+    if any(folder.glob("*.safetensors")):
+        return None
+    path = folder / "manifest.json"
+    want = bases.wanted(read_json(path)) if path.is_file() else None
+    place = bases.folder(given, want, None)
+    if want is None:
+        sys.stderr.write("warning: no manifest that lists the base; it cannot be compared\n")
+        return place
+    mark = _marks(folder) / f"{folder.name}.base.json"
+    if not mark.is_file() or read_json(mark) != bases.state(place):
+        bases.check(place, want)
+        if mark.parent.parent.name.startswith("models--"):  # a download, not somebody's folder
+            write_json(mark, bases.state(place))
+    return place

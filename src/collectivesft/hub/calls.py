@@ -15,6 +15,7 @@ TRIES = 4
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 600.0
 _SEE = "For more information check"  # a page about the status in general
+_CARD = "Invalid metadata in README.md"
 _QUERY = re.compile(r"(https?://[^\s?']+)\?[^\s')]*")
 
 
@@ -81,6 +82,9 @@ def _understand(error: BaseException) -> Problem | None:
                 return Problem(text, passing=True)
             case json.JSONDecodeError():
                 return Problem("the Hub's answer was cut off or no JSON. Run again.", passing=True)
+            case ValueError() if str(cause).startswith(_CARD):
+                text = f"the Hub does not take the card: {_card(cause)}. Correct its YAML head."
+                return Problem(text, passing=False)
             case HFValidationError():
                 return Problem(
                     f"{_line(cause)}. Correct hub.repo_id in the configuration.", passing=False
@@ -89,6 +93,12 @@ def _understand(error: BaseException) -> Problem | None:
     if isinstance(error, OSError) and error.errno is None:
         return Problem(f"{_line(error)}. Run again.", passing=True)
     return None
+
+
+def _card(error: BaseException) -> str:
+    """What the Hub said of a card's head: the client puts it in lines that begin with a dash."""
+    lines = [line.removeprefix("- ") for line in str(error).splitlines()[1:]]
+    return "; ".join(" ".join(line.split()).rstrip(".") for line in lines if line.strip())
 
 
 def _answered(error) -> Problem:

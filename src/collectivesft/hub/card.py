@@ -1,5 +1,6 @@
 """The model card: metadata that the Hub renders, and text from the run's own numbers."""
 
+import re
 from typing import Any
 
 # Licences that the Hub knows by an id of its own.
@@ -12,6 +13,7 @@ def render(
     manifest: dict[str, Any],
     data_card: str,
     table: list[dict[str, str]],
+    notice: str | None = None,
 ) -> str:
     """The card's text with its YAML head.
 
@@ -19,6 +21,7 @@ def render(
         manifest: of the release.
         data_card: Markdown of the mixture's data card; its headings move one level down.
         table: rows of the run's table of scores.
+        notice: name of the file that says what the base model's licence asks for.
     """
     name = manifest["repo"].partition("/")[2]
     sections = [
@@ -29,7 +32,7 @@ def render(
         "## How to run it",
         usage(manifest),
         "## Intended use and limits",
-        _limits(manifest),
+        _limits(manifest, notice),
         "## Training",
         _training(manifest),
         data_card.replace("\n#", "\n##").replace("# ", "## ", 1).strip(),
@@ -50,7 +53,7 @@ def metadata(manifest: dict[str, Any]) -> str:
     base, name = manifest["base"], manifest["repo"].partition("/")[2]
     results = [result for row in _own_scores(manifest) for result in _results(row, EvalResult)]
     licence = _LICENCE_IDS.get(base["licence"], "other")
-    own_name = "-".join(base["licence"].lower().split())
+    own_name = re.sub(r"[^a-z0-9.]+", "-", base["licence"].lower()).strip("-.")
     other = {"license_name": own_name} if licence == "other" else {}
     link = {"license_link": base["licence_url"]} if base["licence_url"] else {}
     data = ModelCardData(
@@ -195,14 +198,15 @@ model = PeftModel.from_pretrained(base, "{repo}", subfolder="adapter", revision=
 ```"""
 
 
-def _limits(manifest: dict[str, Any]) -> str:
+def _limits(manifest: dict[str, Any], notice: str | None) -> str:
     licence = manifest["base"]["licence"]
+    asks = f"; `{notice}` says what it asks of whoever passes them on" if notice else ""
     return (
         "For research on training and evaluation of language models. **Not medical advice**: its "
         "answers can be wrong and can harm. Do not use them to diagnose, treat or advise anybody; "
         "ask a physician. The scores are of exam questions and say little about care.\n\n"
-        f"The base model's licence ({licence}) applies to the weights. Some training sets forbid "
-        "commercial use or state no licence; see the table of sets."
+        f"The base model's licence ({licence}) applies to the weights{asks}. Some training sets "
+        "forbid commercial use or state no licence; see the table of sets."
     )
 
 

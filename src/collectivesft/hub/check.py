@@ -1,22 +1,22 @@
 """``make verify``: what of a run is as published, and which claims of the paper it bears out."""
 
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from collectivesft.errors import UserError
 from collectivesft.files import read_json
 from collectivesft.hub import claims, compare, fetch
+from collectivesft.hub.release import answers_name, score_name
+from collectivesft.hub.scratch import scratch
 
 _SHOWN = 5  # keys that are named of each part
 
 
 def check(
     manifest: Path,
-    model: Path,
-    beside: Path,
-    card: Path,
+    places: compare.Places,
     claim_file: Path,
     ledger: Path,
     scores: Sequence[Path],
@@ -26,45 +26,94 @@ def check(
     """Say what agrees and what does not; true where nothing contradicts.
 
     Args:
-        manifest, model, beside, card: of the run's own release.
+        manifest: of the run's own release; ``places`` says where what it lists lies.
         published: a manifest to compare with: a file, or ``owner/name@tag`` on the Hub.
 
     Raises:
         UserError: the published manifest cannot be had.
     """
     content = read_json(manifest)
-    wrong = compare.recompute(manifest, model, beside, card)
     say(f"run {content['run']}, experiment {content['experiment']['name']}")
-    state = f"DIFFER: {', '.join(wrong)}" if wrong else "all as listed"
-    say(f"own files against {manifest}: {state}")
+    own = compare.recompute(content, places)
+    _say_own(own, manifest, compare.same_code(content), say)
     parts: dict[str, list[str]] = {}
     if published is None:
         say("published manifest: not compared; none was named")
     else:
         parts = compare.differences(content, _published(published))
         _say_parts(parts, published, say)
-    verdicts = claims.judge(
-        claims.read_claims(claim_file),
-        claims.read_results(ledger, scores, whole=not content["demo"]),
-    )
+    held = _say_claims(claim_file, ledger, scores, not content["demo"], say)
+    return all(part.good for part in own) and not parts and held
+
+
+def results(
+    named: Sequence[str],
+    raw: Sequence[Path],
+    scores: Sequence[Path],
+    ledger: Path,
+    answers: Sequence[Path] = (),
+) -> dict[str, Path]:
+    """Name under a manifest's ``results`` to path.
+
+    Args:
+        named: ``NAME=PATH`` each; the others are known by what is in them.
+
+    Raises:
+        UserError: one that is not of that form.
+    """
+    found = {"ledger": ledger}
+    found |= {f"scores/{score_name(path)}": path for path in scores}
+    found |= {f"answers/{answers_name(path)}": path for path in answers}
+    found |= {f"raw/{read_json(path)['source']}": path for path in raw}
+    for pair in named:
+        name, sign, path = pair.partition("=")
+        if not (name and sign and path):
+            raise UserError(f"--result {pair}: is not NAME=PATH, such as table=table.csv.")
+        found[name] = Path(path)
+    return found
+
+
+def _say_own(
+    own: list[compare.Found], manifest: Path, same_code: bool, say: Callable[[str], Any]
+) -> None:
+    say(f"own files against {manifest}:")
+    for part in own:
+        states = [f"{part.same} as listed"] if part.same else []
+        kinds = {"DIFFER": part.differ, "GONE": part.gone, "not compared": part.unknown}
+        states += [f"{word}: {_some(names)}" for word, names in kinds.items() if names]
+        say(f"  {part.words}: {'; '.join(states)}")
+    if not same_code:
+        # No contradiction: an edit of what a step does not run leaves its results as they are.
+        say("  code of the package: edited since the manifest was written")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def _say_claims(
+    claim_file: Path, ledger: Path, scores: Sequence[Path], whole: bool, say: Callable[[str], Any]
+) -> bool:
+    results = claims.read_results(ledger, scores, whole=whole)
+    verdicts = claims.judge(claims.read_claims(claim_file), results)
     for verdict in verdicts:
         say(verdict.line())
     counts = Counter(verdict.holds for verdict in verdicts)
     say(f"claims: {counts[True]} hold, {counts[False]} do not, {counts[None]} not run")
-    return not wrong and not parts and not counts[False]
+    return not counts[False]
 
 
 def _published(name: str) -> dict[str, Any]:
     if Path(name).is_file():
         return read_json(Path(name))
     version = fetch.pin(name)
-    with tempfile.TemporaryDirectory(prefix="collectivesft-") as cache:
-        return read_json(fetch.one(version, "manifest.json", Path(cache)))
+    with scratch() as cache:
+        return read_json(fetch.one(version, "manifest.json", cache))
 
 
 def _say_parts(parts: dict[str, list[str]], published: str, say: Callable[[str], Any]) -> None:
     say(f"against the published manifest {published}:")
     for part, words in compare.PARTS.items():
         keys = parts.get(part, [])
-        more = f" and {len(keys) - _SHOWN} more" if len(keys) > _SHOWN else ""
-        say(f"  {words}: {'DIFFER: ' + ', '.join(keys[:_SHOWN]) + more if keys else 'the same'}")
+        say(f"  {words}: {'DIFFER: ' + _some(keys) if keys else 'the same'}")

@@ -46,17 +46,18 @@ def release(
     history: Annotated[Path, typer.Option(help="Loss history, JSON Lines.")],
     table: Annotated[Path, typer.Option(help="CSV table of scores.")],
     scores: Annotated[list[Path], typer.Option(help="Score files of the model and its base.")],
-    raw: Annotated[list[Path], typer.Option(help="Manifests of the raw datasets.")],
+    raw: Annotated[list[Path], typer.Option(help="Manifests of the raw sources.")],
     lock: Annotated[Path, typer.Option(help="Lock of the environment that trained it.")],
     card: Annotated[Path, typer.Option(help="README.md to write.")],
     manifest: Annotated[Path, typer.Option(help="Manifest to write.")],
     demo: Annotated[bool, typer.Option(help="Mark the card as a demonstration.")] = False,
-    files: Annotated[Path | None, typer.Option(help="Folder to write: scores, adapter.")] = None,
+    files: Annotated[Path | None, typer.Option(help="Folder to write: scores and more.")] = None,
     answer: Annotated[Path | None, typer.Option(help="Answer that `hub answer` wrote.")] = None,
     trained: Annotated[Path | None, typer.Option(help="Folder that `sft train` wrote.")] = None,
     base: Annotated[Path | None, typer.Option(help="Folder of the base model.")] = None,
     other: Annotated[list[Path] | None, typer.Option(help="Further results, by digest.")] = None,
     locks: Annotated[list[Path] | None, typer.Option(help="Locks of all environments.")] = None,
+    answers: Annotated[list[Path] | None, typer.Option(help="Judged answers, by digest.")] = None,
     tag: Annotated[str, typer.Option(help="Version on the Hub.")] = "",
     weights: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
     settings: Annotated[str, typer.Option(help="The run's configuration as JSON.")] = "{}",
@@ -77,6 +78,7 @@ def release(
 
     paths = (model, recipe, base_recipe, ledger, mixture, data_card, contamination, history)
     more = (answer, trained, base, tuple(other or ()), tuple(locks or ()))
+    more += (tuple(answers or ()),)
     inputs = Inputs(*paths, table, lock, tuple(scores), tuple(raw), *more)
     content = json.loads(settings)
     write(run, repo, demo, experiment, inputs, card, manifest, files, tag, weights, content)
@@ -89,7 +91,7 @@ def provenance(
     workflow: Annotated[Path, typer.Option(help="The Snakefile.")],
     measurements: Annotated[Path, typer.Option(help="JSON to write: times, memory, machine.")],
     crate: Annotated[Path, typer.Option(help="ro-crate-metadata.json to write.")],
-    image: Annotated[list[Path] | None, typer.Option(help="Apptainer images.")] = None,
+    image: Annotated[list[str] | None, typer.Option(help="NAME=FILE, NAME=ADDRESS.")] = None,
 ) -> None:
     """Write what the run took, and the run as a Workflow Run Crate.
 
@@ -109,7 +111,7 @@ def push(
     card: Annotated[Path, typer.Option(help="The model card.")],
     manifest: Manifest,
     receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
-    files: Annotated[Path | None, typer.Option(help="Folder beside: scores, adapter.")] = None,
+    files: Annotated[Path | None, typer.Option(help="Folder that it wrote: its `files`.")] = None,
     extra: Annotated[list[Path] | None, typer.Option(help="Measurements, RO-Crate.")] = None,
     private: Annotated[bool, typer.Option("--private/--public")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
@@ -171,7 +173,7 @@ def verify(
     manifest: Annotated[Path | None, typer.Option(help="Your own copy of the manifest.")] = None,
     receipt: Annotated[Path | None, typer.Option(help="What `hub push` wrote.")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
-    base: Annotated[str | None, typer.Option(help="Base model, for an adapter alone.")] = None,
+    base: Annotated[str | None, typer.Option(help="Base model of an adapter alone.")] = None,
 ) -> None:
     """Download a version into an empty cache, compare every byte, compare its answer.
 
@@ -193,18 +195,29 @@ def check(
     claims: Annotated[Path, typer.Option(help="YAML file of the paper's claims.")],
     ledger: Annotated[Path, typer.Option(help="The joined ledger.")],
     scores: Annotated[list[Path], typer.Option(help="Score files of all models.")],
+    raw: Annotated[list[Path] | None, typer.Option(help="Manifests of raw sources.")] = None,
+    answers: Annotated[list[Path] | None, typer.Option(help="Judged answers.")] = None,
+    result: Annotated[list[str] | None, typer.Option(help="NAME=PATH, as under results.")] = None,
+    lock: Annotated[list[Path] | None, typer.Option(help="Locks of the environments.")] = None,
+    base: Annotated[Path | None, typer.Option(help="Folder of the base model.")] = None,
     published: Annotated[str | None, typer.Option(help="A manifest, or owner/name@tag.")] = None,
 ) -> None:
     """Compare a run with its manifest, with a published one, and with the paper's claims.
 
-    Ends with 1 where something differs or a claim does not hold.
+    The sha256 of every listed file whose place is named is computed anew; others are said to be
+    not compared. Ends with 1 where something differs or a claim does not hold.
 
     Example: collectivesft hub check --manifest manifest.json --model model --files files
     --card README.md --claims config/claims.yaml --ledger ledger.json --scores scores.json
+    --result train.parquet=train.parquet
     """
     from collectivesft.hub.check import check as run
+    from collectivesft.hub.check import results
+    from collectivesft.hub.compare import Places
 
-    if not run(manifest, model, files, card, claims, ledger, scores, published, typer.echo):
+    listed = results(result or (), raw or (), scores, ledger, answers or ())
+    places = Places(model, files, card, tuple(raw or ()), listed, tuple(lock or ()), base)
+    if not run(manifest, places, claims, ledger, scores, published, typer.echo):
         raise typer.Exit(1)
 
 
@@ -238,6 +251,10 @@ def _show(content: dict) -> None:
     for path, digest in content["files"].items():
         typer.echo(f"  {digest[:16]}  {path}")
     typer.echo(f"  all {len(content['files'])} files have the bytes that were published")
+    if content.get("base"):
+        typer.echo(f"  base:     its {len(content['base'])} files are those it was trained on")
+    elif "base" in content:
+        typer.echo("  base:     not compared; the manifest does not list its files")
     if content["answer"] is not None:
         typer.echo(f"  asked:    {content['question']}")
         typer.echo(f"  answered: {content['answer'].strip()}")

@@ -1,9 +1,12 @@
 """Compare a run with its own manifest, and its manifest with a published one."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from collectivesft.files import read_json, sha256
+from collectivesft.hub.identity import code_digest
 
 # What must be the same for the same results, and a word for each.
 PARTS = {
@@ -19,19 +22,113 @@ PARTS = {
     "scores": "scores",
     "answer": "answer to the fixed question",
 }
+FILES = "card, scores, notice and adapter"
 
 
-def recompute(manifest: Path, model: Path, beside: Path, card: Path) -> list[str]:
-    """Names of listed files whose bytes are not what the manifest says, or that are gone."""
-    content = read_json(manifest)
-    places = {name: (model / name, f) for name, f in content["model"]["files"].items()}
-    places |= {name: (beside / name, f) for name, f in content.get("files", {}).items()}
-    places["README.md"] = (card, content["files"]["README.md"])
-    return sorted(
-        name
-        for name, (path, facts) in places.items()
-        if not path.is_file() or sha256(path) != facts["sha256"]
-    )
+@dataclass(frozen=True)
+class Places:
+    """Where what a manifest lists lies on this machine.
+
+    Attributes:
+        model: folder of the model.
+        beside: folder beside the manifest: scores, notice, adapter.
+        card: the model card.
+        raw: manifests of the raw sources; their files lie in ``files/`` beside each.
+        results: name under ``results`` of the manifest to path.
+        locks: the environments' locks.
+        base: folder of the base model.
+    """
+
+    model: Path
+    beside: Path
+    card: Path
+    raw: tuple[Path, ...] = ()
+    results: Mapping[str, Path] = field(default_factory=dict)
+    locks: tuple[Path, ...] = ()
+    base: Path | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """One part of a manifest, recomputed.
+
+    Attributes:
+        words: what the part is.
+        same: number of files that are as listed.
+        differ, gone: names of those that are not.
+        unknown: names of those whose place was not said.
+    """
+
+    words: str
+    same: int
+    differ: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def good(self) -> bool:
+        """Nothing contradicts; what was not compared does not."""
+        return not self.differ and not self.gone
+
+
+def recompute(manifest: dict[str, Any], places: Places) -> list[Found]:
+    """The sha256 of every file that a manifest lists, computed anew, by part."""
+    listed = manifest.get("files", {})
+    beside = {n: places.card if n == "README.md" else places.beside / n for n in listed}
+    model = manifest["model"]["files"]
+    parts = [
+        _part(PARTS["model"], _digests(model), {n: places.model / n for n in model}),
+        _part(FILES, _digests(listed), beside),
+        _part(PARTS["raw"], *_raw(manifest, places.raw)),
+        _part(PARTS["results"], manifest.get("results", {}), places.results),
+        _part(PARTS["locks"], manifest.get("locks", {}), {p.name: p for p in places.locks}),
+        _base(manifest.get("base", {}), places.base),
+    ]
+    return [part for part in parts if part != Found(part.words, 0)]
+
+
+def same_code(manifest: dict[str, Any]) -> bool:
+    """Whether this package's code is the code that wrote the manifest."""
+    return manifest["package"]["code_sha256"] == code_digest()
+
+
+def _part(words: str, digests: Mapping[str, str], paths: Mapping[str, Path]) -> Found:
+    names = sorted(digests)
+    unknown = tuple(name for name in names if name not in paths)
+    known = [name for name in names if name in paths]
+    gone = tuple(name for name in known if not paths[name].is_file())
+    there = [name for name in known if name not in gone]
+    differ = tuple(name for name in there if sha256(paths[name]) != digests[name])
+    return Found(words, len(there) - len(differ), differ, gone, unknown)
+
+
+def _digests(files: Mapping[str, dict[str, Any]]) -> dict[str, str]:
+    return {name: facts["sha256"] for name, facts in files.items()}
+
+
+def _raw(
+    manifest: dict[str, Any], manifests: tuple[Path, ...]
+) -> tuple[dict[str, str], dict[str, Path]]:
+    """Name (``datasets/medqa/a.zip``) to sha256, and to path."""
+    folders = {read_json(path)["source"]: path.parent / "files" for path in manifests}
+    digests, paths = {}, {}
+    for source, file in _sources(manifest):
+        name = f"{source}/{file['path']}"
+        digests[name] = file["sha256"]
+        if source in folders:
+            paths[name] = folders[source] / file["path"]
+    return digests, paths
+
+
+def _sources(manifest: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for source, files in manifest.get("raw", {}).items():
+        for file in files:
+            yield source, file
+
+
+def _base(base: dict[str, Any], folder: Path | None) -> Found:
+    digests = _digests(base.get("files", {}))
+    return _part(PARTS["base"], digests, {n: folder / n for n in digests} if folder else {})
 
 
 def differences(mine: dict[str, Any], published: dict[str, Any]) -> dict[str, list[str]]:

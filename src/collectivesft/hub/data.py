@@ -31,6 +31,7 @@ def push_data(
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     files = {p.relative_to(folder).as_posix(): p for p in paths if not p.name.startswith(".")}
     if dry_run:
+        remote.check_files(files)
         remote.show(remote.plan(HfApi(), target, files).text(target, files))
         return {}
     commit = remote.push(target, files)

@@ -20,6 +20,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from collectivesft.files import atomic_path, read_json, sha256, write_json
+from collectivesft.hub import metadata
 
 LFS_FROM_BYTES = 1 << 20
 _REPO = r"(?P<repo>[\w.-]+/[\w.-]+)"
@@ -197,20 +198,10 @@ class Loopback:
         )
 
     async def validate_yaml(self, request: Request) -> Response:
-        """Accept a card whose head is a YAML mapping."""
-        import yaml
-
-        content = (await request.json())["content"]
-        head = re.match(r"---\n(.*?)\n---", content, re.S)
-        try:
-            value = yaml.safe_load(head.group(1)) if head else None
-        except yaml.YAMLError as error:
-            value, problem = None, str(error)
-        else:
-            problem = "the card has no YAML head"
-        if isinstance(value, dict):
-            return JSONResponse({"errors": [], "warnings": []})
-        return JSONResponse({"errors": [{"message": problem}], "warnings": []}, 400)
+        """Refuse a card whose head the Hub would not take (``metadata.problems``)."""
+        found = metadata.problems((await request.json())["content"])
+        answer = {"errors": [{"message": text} for text in found], "warnings": []}
+        return JSONResponse(answer, 400 if found else 200)
 
     async def preupload(self, request: Request, kind: str, repo: str, rev: str) -> Response:
         """Say for each file whether it goes through LFS: weights and large files do."""

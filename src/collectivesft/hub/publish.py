@@ -56,7 +56,7 @@ def publish(
 def _show(target: remote.Target, files: dict[str, Path]) -> dict:
     from huggingface_hub import HfApi
 
-    remote.no_secrets(files)
+    remote.check_files(files)
     found = remote.plan(HfApi(), target, files)
     remote.show(found.text(target, files))
     return {"repo": target.repo, "tag": target.tag, "sent": list(found.sent)}

@@ -12,7 +12,10 @@ from collectivesft.errors import UserError
 from collectivesft.files import atomic_path, read_json, read_jsonl, sha256, write_json, write_text
 from collectivesft.hub.card import hub_name, render
 from collectivesft.hub.identity import code_digest
+from collectivesft.hub.notice import notice
 from collectivesft.sft.recipe import read_experiment, read_model
+
+NOTICE = "NOTICE"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Inputs:
     base: Path | None = None  # folder of the base model
     other: tuple[Path, ...] = ()  # further results whose digests the manifest holds
     locks: tuple[Path, ...] = ()
+    answers: tuple[Path, ...] = ()  # judged answers, question by question
 
 
 def release(
@@ -58,7 +62,8 @@ def release(
         card: README.md to write.
         manifest: JSON to write: every file of the model and every raw file with its sha256, and
             the counts, scores and settings behind the model.
-        files: folder to write: scores, and the adapter where it is wanted.
+        files: folder to write: scores, the notice that the base model's terms ask for, and the
+            adapter where it is wanted.
         weights: merged, adapter or both.
         settings: the run's configuration, without what belongs to one machine.
 
@@ -75,18 +80,20 @@ def release(
         with atomic_path(files) as partial:
             partial.mkdir()
             _beside(partial, inputs, weights, content["base"])
+            text = notice(content["base"], experiment, weights, repo)
+            write_text(partial / NOTICE, text)
             listed = {name: _facts(partial / name) for name in _names(partial)}
     data_card = inputs.data_card.read_text(encoding="utf-8")
     with open(inputs.table, encoding="utf-8", newline="") as handle:
         table = list(csv.DictReader(handle))
-    write_text(card, render(content, data_card, table))
+    write_text(card, render(content, data_card, table, NOTICE if files else None))
     write_json(manifest, content | {"files": listed | {"README.md": _facts(card)}})
 
 
 def _beside(folder: Path, inputs: Inputs, weights: str, base: dict[str, Any]) -> None:
     (folder / "scores").mkdir()
     for path in (inputs.table, *inputs.scores):
-        name = path.name if path == inputs.table else _score_name(path)
+        name = path.name if path == inputs.table else score_name(path)
         shutil.copyfile(path, folder / "scores" / name)
     if weights != "merged":
         _copy_adapter(inputs.trained, folder / "adapter", base)
@@ -161,14 +168,22 @@ _SINGLE = ("recipe", "base_recipe", "ledger", "mixture", "data_card", "contamina
 def _results(inputs: Inputs) -> dict[str, str]:
     """What the release was made of, by its part in it, to sha256."""
     paths = {name: getattr(inputs, name) for name in _SINGLE}
-    paths |= {f"scores/{_score_name(path)}": path for path in inputs.scores}
+    paths |= {f"scores/{score_name(path)}": path for path in inputs.scores}
+    paths |= {f"answers/{answers_name(path)}": path for path in inputs.answers}
     paths |= {f"raw/{read_json(path)['source']}": path for path in inputs.raw}
     paths |= {path.name: path for path in inputs.other}
     return {name: sha256(path) for name, path in paths.items()}
 
 
-def _score_name(path: Path) -> str:
+def score_name(path: Path) -> str:
+    """Name of a score file in a release: several models have files of one name."""
     return f"{read_json(path)['model']}.{path.name}"
+
+
+def answers_name(path: Path) -> str:
+    """The same for a file of answers, whose rows name their model."""
+    _, row = next(read_jsonl(path), (0, {"model": "nobody"}))
+    return f"{row['model']}.{path.name}"
 
 
 def _base(recipe: Path) -> dict[str, Any]:

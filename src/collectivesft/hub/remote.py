@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from collectivesft.errors import UserError
 from collectivesft.files import git_blob_id, sha256
+from collectivesft.hub import metadata
 from collectivesft.hub.calls import with_retries
 
 _WEIGHTS = (".safetensors", ".safetensors.index.json")
@@ -86,11 +87,12 @@ def push(target: Target, files: dict[str, Path]) -> str:
         files: name in the repository to path here.
 
     Raises:
-        UserError: the Hub refused, the tag names other content, or a file holds the token.
+        UserError: the Hub refused, the tag names other content, a file holds the token, or the
+            card's head is not what the Hub takes.
     """
     from huggingface_hub import HfApi
 
-    no_secrets(files)
+    check_files(files)
     api = HfApi()
     found = plan(api, target, files)
     if found.tagged:
@@ -220,6 +222,20 @@ def _tag(api: Any, target: Target, commit: str) -> None:
     if named != commit:
         remedy = "Somebody else set it meanwhile; choose another hub.tag in the configuration"
         raise UserError(f"{target.repo}: the tag {target.tag} names other content. {remedy}.")
+
+
+def check_files(files: dict[str, Path]) -> None:
+    """Refuse what should not or could not be sent, before anything is.
+
+    Raises:
+        UserError: a file holds the token, or the card's head is not what the Hub takes.
+    """
+    no_secrets(files)
+    if card := files.get("README.md"):
+        found = metadata.problems(card.read_text(encoding="utf-8"))
+        if found:
+            more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+            raise UserError(f"{card}: the Hub would not take it: {found[0]}{more}.")
 
 
 def no_secrets(files: dict[str, Path]) -> None:

@@ -1,14 +1,15 @@
 """Fetch a published model into an empty cache, compare every byte, and let it answer."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import UserError
 from collectivesft.files import read_json, sha256, write_json
 from collectivesft.hub import answer as answers
+from collectivesft.hub import base as bases
 from collectivesft.hub import fetch
 from collectivesft.hub.calls import plain_log
+from collectivesft.hub.scratch import scratch
 
 MANIFEST = "manifest.json"
 
@@ -28,19 +29,22 @@ def verify(
             repository is believed; its sha256 is in the report.
         receipt: what ``hub push`` wrote: the commit that the tag must name, and every file.
         report: JSON to write: repo, tag, commit, manifest's sha256, files, question, answer, note.
-        base: the base model, for a release of an adapter alone.
+        base: the base model, for a release of an adapter alone: a folder or ``owner/name``. Its
+            files are compared with those that the manifest lists.
 
     Raises:
-        UserError: a file is missing or differs, the tag was moved, or the model answers otherwise.
+        UserError: a file is missing or differs, the tag was moved, the base is another one, or the
+            model answers otherwise.
     """
     plain_log()
     version = fetch.pin(name)
-    with tempfile.TemporaryDirectory(prefix="collectivesft-") as cache:
-        folder = fetch.download(version, Path(cache))
-        hashes = _hashes(version, folder, manifest, receipt, Path(cache))
-        said = _ask(version, folder, base)
+    with scratch() as cache:
+        folder = fetch.download(version, cache)
+        hashes = _hashes(version, folder, manifest, receipt, cache)
+        place, known = _base(folder, base, cache)
+        said = _ask(version, folder, place)
     result = {"repo": version.repo, "tag": version.revision, "commit": version.commit}
-    result |= {"files": hashes, **said}
+    result |= {"files": hashes, **known, **said}
     if report is not None:
         write_json(report, result)
     return result
@@ -68,7 +72,16 @@ def _hashes(
     return dict(sorted({**own, **wanted, MANIFEST: sha256(folder / MANIFEST)}.items()))
 
 
-def _ask(version: fetch.Version, folder: Path, base: str | None) -> dict[str, Any]:
+def _base(folder: Path, given: str | None, cache: Path) -> tuple[Path | None, dict[str, Any]]:
+    """Folder of the base and, for the report, its files; nothing where none is needed."""
+    if given is None or any(folder.glob("*.safetensors")):
+        return None, {}
+    want = bases.wanted(read_json(folder / MANIFEST))
+    place = bases.folder(given, want, cache)
+    return place, {"base": bases.check(place, want) if want else None}
+
+
+def _ask(version: fetch.Version, folder: Path, base: Path | None) -> dict[str, Any]:
     """The model's answer beside the recorded one, and what their difference means."""
     recorded = read_json(folder / MANIFEST).get("answer")
     if recorded is None:
