@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
-# Run by Snakemake in the working folder once conda has made the environment.
+# Run by Snakemake in the working folder once conda has made the environment. -I: packages of the
+# host's PYTHONPATH and of the user's own site would count as installed, and rules do not see those.
 set -euo pipefail
-python -m pip install --no-deps --require-hashes -r envs/data.lock
+python -I -m pip install --no-deps --only-binary :all: --require-hashes -r envs/data.lock

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Run by Snakemake in the working folder once conda has made the environment.
+# Run by Snakemake in the working folder once conda has made the environment. -I: packages of the
+# host's PYTHONPATH and of the user's own site would count as installed, and rules do not see those.
 set -euo pipefail
-python -m pip install --no-deps --require-hashes \
+python -I -m pip install --no-deps --only-binary :all: --require-hashes \
   --find-links "${COLLECTIVESFT_WHEELS:-https://download.pytorch.org/whl/cpu/torch/}" -r envs/model-cpu.lock

@@ -9,6 +9,7 @@ Snakemake reads the Snakefile on the machine that runs a job (a node, under Slur
 scratch folder are looked for where they are used.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -22,6 +23,8 @@ PASSED_PREFIXES = ("NCCL_", "GLOO_")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 # Each names a file or folder that must be seen inside too.
 CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
+# What would lie in HOME itself; most programs keep their things in HOME/.cache anyway.
+CACHES = {"XDG_CONFIG_HOME": "config", "TRITON_CACHE_DIR": "triton", "CUDA_CACHE_PATH": "nv"}
 GPU = Path("/dev/nvidiactl")
 # Apptainer mounts these by itself.
 MOUNTED = (Path("/tmp"), Path("/var/tmp"))
@@ -51,12 +54,24 @@ def variables(
     kept = {f"APPTAINERENV_{name}": environ[name] for name in passed}
     kept |= {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": str(threads)}
     # HOME is the working folder: what programs keep there goes where git does not look.
-    kept["APPTAINERENV_XDG_CONFIG_HOME"] = str(work / ".cache/config")
+    kept |= {f"APPTAINERENV_{name}": str(work / ".cache" / at) for name, at in CACHES.items()}
     wanted = [*environ.get("APPTAINER_BIND", "").split(","), *_outside(environ, work, folders)]
     kept["APPTAINER_BIND"] = ",".join(dict.fromkeys(bind for bind in wanted if bind))
     if GPU.exists():
         kept["APPTAINER_NV"] = "1"
     return kept
+
+
+def pulled(address: str, work: Path) -> Path:
+    """Where Snakemake keeps the image that it pulled from ``address``."""
+    name = hashlib.md5(address.encode(), usedforsecurity=False).hexdigest()
+    return work / f".snakemake/singularity/{name}.simg"
+
+
+def file(image: str, work: Path) -> str:
+    """``image``, or the file that an address was pulled into: nodes may reach no registry."""
+    kept = pulled(image, work)
+    return str(kept) if "://" in image and kept.is_file() else image
 
 
 def _passes(name: str) -> bool:

@@ -164,7 +164,10 @@ def _expand(folder: str | None, key: str) -> str | None:
 
 
 def commit(root: Path) -> str:
-    """The clone's commit, ``+changes`` where files differ from it; empty without git."""
+    """The clone's commit, ``+changes`` where files differ from it; a bundle's own; else empty."""
+    if not (root / ".git").exists():  # git would ask the folders above, which are not ours
+        note = root / "COMMIT"
+        return note.read_text(encoding="utf-8").strip() if note.is_file() else ""
     git = ["git", "-C", str(root)]
     try:
         head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True)

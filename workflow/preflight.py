@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import apptainer
 import configuration
 
 # Bytes a parameter on the GPU. Full fine-tuning: weights, gradients and Adam's two moments, each in
@@ -172,16 +173,60 @@ def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     yield Row("GPUs", "ok" if good else "missing", found, remedy)
 
 
-def _apptainer(config: dict, root: Path) -> Iterator[Row]:
-    command = shutil.which("apptainer") or shutil.which("singularity")
-    remedy = "" if command else "Install Apptainer 1.1 or newer, or load its module"
-    yield Row("Apptainer", "ok" if command else "missing", command or "none", remedy)
+def images(config: dict) -> dict[str, str]:
+    """The image of each environment that a run uses: a path or an address."""
     names = ["data", "model-cpu", "paper"] + ["model-cuda"] * (config["device"] == "cuda")
-    for name in names:
-        image = config["containers"].get(name) or f"containers/{name}.sif"
-        there = "://" in image or (root / image).is_file()
-        remedy = "" if there else "make containers CONFIG=..., or name one under containers:"
-        yield Row(f"image {name}", "ok" if there else "missing", image, remedy)
+    return {name: config["containers"].get(name) or f"containers/{name}.sif" for name in names}
+
+
+def _apptainer(config: dict, root: Path) -> Iterator[Row]:
+    yield _apptainer_version()
+    hosts = {}
+    for name, image in images(config).items():
+        if "://" not in image:
+            there = (root / image).is_file()
+            remedy = "" if there else "make containers CONFIG=..., or name one under containers:"
+            yield Row(f"image {name}", "ok" if there else "missing", image, remedy)
+            continue
+        pulled = apptainer.pulled(image, root).is_file()
+        yield _published(name, image, pulled)
+        if not pulled and (host := _registry(image)):
+            hosts[host] = None
+    for host in hosts:
+        row = _reach(host)
+        remedy = "Build the image (make containers), or pull it elsewhere and name the file"
+        yield replace(row, remedy=remedy) if row.state == "missing" else row
+
+
+def _apptainer_version() -> Row:
+    """SingularityCE is not enough: it would not read the variables that keep the host outside."""
+    command = shutil.which("apptainer") or shutil.which("singularity")
+    told = ""
+    if command:
+        done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+        told = done.stdout.strip()
+    version = re.match(r"apptainer version (\d+)\.(\d+)", told)
+    good = bool(version) and tuple(map(int, version.groups())) >= (1, 1)
+    remedy = "" if good else "Install Apptainer 1.1 or newer, or load its module"
+    return Row("Apptainer", "ok" if good else "missing", told or command or "none", remedy)
+
+
+def _published(name: str, address: str, pulled: bool) -> Row:
+    """An image named by its address: by digest it is one image for ever, by tag any."""
+    found = f"{address}, {'pulled' if pulled else 'pulled when the run starts'}"
+    if re.search(r"@sha256:[0-9a-f]{64}$|[:/]sha256\.[0-9a-f]{64}$", address):
+        return Row(f"image {name}", "ok", found)
+    remedy = "Name it by digest (oras://host/name@sha256:...): a tag may mean another one tomorrow"
+    return Row(f"image {name}", "note", found, remedy)
+
+
+def _registry(address: str) -> str:
+    """The server behind an address, empty where Apptainer's own settings decide."""
+    scheme, _, rest = address.partition("://")
+    host = rest.partition("/")[0]
+    if scheme == "docker" and not ("/" in rest and re.search(r"[.:]|^localhost$", host)):
+        return "registry-1.docker.io"
+    return host if scheme in ("docker", "oras", "https") else ""
 
 
 def _slurm(config: dict) -> Iterator[Row]:

@@ -23,7 +23,8 @@ def test_the_host_s_python_and_home_stay_outside(apptainer, tmp_path):
     found = apptainer.variables(host, tmp_path, [], 2)
     found.pop("APPTAINER_NV", None)
     expected = {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": "2"}
-    expected["APPTAINERENV_XDG_CONFIG_HOME"] = f"{tmp_path}/.cache/config"
+    caches = {"XDG_CONFIG_HOME": "config", "TRITON_CACHE_DIR": "triton", "CUDA_CACHE_PATH": "nv"}
+    expected |= {f"APPTAINERENV_{name}": f"{tmp_path}/.cache/{at}" for name, at in caches.items()}
     assert found == expected | {"APPTAINER_BIND": ""}
 
 
@@ -56,6 +57,23 @@ def test_a_certificate_is_named_and_bound(apptainer, tmp_path):
 def test_nv_only_where_a_gpu_is(apptainer, tmp_path, monkeypatch, there, expected):
     monkeypatch.setattr(apptainer, "GPU", tmp_path if there else tmp_path / "none")
     assert apptainer.variables({}, tmp_path, [], 2).get("APPTAINER_NV") == expected
+
+
+def test_a_pulled_image_is_taken_from_where_snakemake_keeps_it(apptainer, tmp_path):
+    from types import SimpleNamespace
+
+    from snakemake.deployment.singularity import Image
+
+    place = SimpleNamespace(container_img_path=str(tmp_path / ".snakemake/singularity"))
+    dag = SimpleNamespace(workflow=SimpleNamespace(persistence=place))
+    address = "oras://example.org/paper:1"
+    theirs = Path(Image(address, dag, is_containerized=False).path)
+    assert apptainer.pulled(address, tmp_path) == theirs
+    assert apptainer.file(address, tmp_path) == address
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    assert apptainer.file(address, tmp_path) == str(theirs)
+    assert apptainer.file("containers/paper.sif", tmp_path) == "containers/paper.sif"
 
 
 def test_every_environment_has_a_definition():

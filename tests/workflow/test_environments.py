@@ -56,7 +56,8 @@ def test_the_script_installs_the_lock_with_its_hashes(name, tmp_path):
     script = ROOT / f"envs/{name}.post-deploy.sh"
     subprocess.run(["bash", script], cwd=ROOT, env=os.environ | {"PATH": path}, check=True)
     called = (tmp_path / "python.called").read_text(encoding="utf-8").splitlines()
-    assert called[:4] == ["-m", "pip", "install", "--no-deps"]
+    assert called[:5] == ["-I", "-m", "pip", "install", "--no-deps"]
     assert "--require-hashes" in called
+    assert called[called.index("--only-binary") + 1] == ":all:"
     assert called[called.index("-r") + 1] == f"envs/{name}.lock"
     assert ("--find-links" in called) == ("+cpu" in text(f"{name}.lock"))

@@ -77,13 +77,68 @@ def test_a_full_disk_is_told_with_numbers(states, preflight, monkeypatch):
     assert (row.state, row.found) == ("missing", "1 GB free of about 2 GB needed")
 
 
-def test_missing_images_and_published_ones(states, clone):
+def test_missing_images_and_published_ones(states, preflight, clone, monkeypatch):
+    """By digest an image is one for ever; by tag it is a note. Its server is asked once."""
+    asked = []
+    reach = lambda host: asked.append(host) or preflight.Row(host, "ok", "answers")  # noqa: E731
+    monkeypatch.setattr(preflight, "_reach", reach)
     (clone / "containers").unlink()
     (clone / "containers").mkdir()
     (clone / "containers/data.sif").touch()
-    found = states("tiny", "apptainer", containers={"paper": "oras://example.org/paper:1"})
+    pinned = f"oras://example.org/paper@sha256:{'0' * 64}"
+    named = {"paper": pinned, "model-cpu": "oras://example.org/model:1"}
+    found = states("tiny", "apptainer", containers=named)
     images = {name: row.state for name, row in found.items() if name.startswith("image")}
-    assert images == {"image data": "ok", "image model-cpu": "missing", "image paper": "ok"}
+    assert images == {"image data": "ok", "image model-cpu": "note", "image paper": "ok"}
+    assert found["image paper"].found == f"{pinned}, pulled when the run starts"
+    assert "by digest (oras://host/name@sha256:...)" in found["image model-cpu"].remedy
+    assert asked == ["example.org"]
+
+    for image in named.values():
+        path = preflight.apptainer.pulled(image, clone)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (clone / "containers/data.sif").unlink()
+    found = states("tiny", "apptainer", containers=named)
+    assert found["image paper"].found == f"{pinned}, pulled"
+    assert found["image data"].state == "missing"
+    assert asked == ["example.org"]
+
+
+@pytest.mark.parametrize(
+    ("told", "state"),
+    [
+        ("apptainer version 1.4.5", "ok"),
+        ("apptainer version 1.1.0-rc.1", "ok"),
+        ("apptainer version 1.0.3", "missing"),
+        ("singularity-ce version 4.2.1", "missing"),
+        (None, "missing"),
+    ],
+)
+def test_apptainer_must_read_its_variables(preflight, tmp_path, monkeypatch, told, state):
+    if told:
+        program = tmp_path / told.split()[0].removesuffix("-ce")
+        program.write_text(f"#!/bin/sh\necho {told}\n", encoding="utf-8")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    row = preflight._apptainer_version()
+    assert (row.state, row.found) == (state, told or "none")
+    assert row.remedy.startswith("Install Apptainer 1.1 or newer") == (state == "missing")
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("docker://debian:12", "registry-1.docker.io"),
+        ("docker://library/debian", "registry-1.docker.io"),
+        ("docker://ghcr.io/a/b:1", "ghcr.io"),
+        ("oras://localhost:5000/a", "localhost:5000"),
+        ("https://example.org/a.sif", "example.org"),
+        ("library://a/b/c:1", ""),
+    ],
+)
+def test_the_registry_of_an_address(preflight, address, host):
+    assert preflight._registry(address) == host
 
 
 def test_files_placed_by_hand_are_named(states, clone):

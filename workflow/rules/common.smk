@@ -180,9 +180,13 @@ def source_placed(wildcards):
 
 
 def source_checksums(wildcards):
-    """The list of checksums of a local source: when a file changes, so does this list."""
-    place = configuration.place(config, wildcards.kind, wildcards.name)
-    return [place["checksums"]] if place["checksums"] else []
+    """The list of checksums of a local source: when a file changes, so does this list.
+
+    In a bundle, where the source was fetched already, the list may have stayed behind.
+    """
+    listed = configuration.place(config, wildcards.kind, wildcards.name)["checksums"]
+    fetched = Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/manifest.json").is_file()
+    return [listed] if listed and (Path(listed).is_file() or not fetched) else []
 
 
 def recipe(wildcards):
@@ -395,7 +399,7 @@ NODES = config["nodes"]
 GPUS = config["gpus"] if config["device"] == "cuda" else 0  # of a node
 # A training on several nodes starts its image on each of them: see workflow/torchrun.
 if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
-    os.environ.update(COLLECTIVESFT_IMAGE=image(MODEL_ENV))
+    os.environ.update(COLLECTIVESFT_IMAGE=apptainer.file(image(MODEL_ENV), Path.cwd()))
 
 
 def launch(wildcards):
@@ -411,7 +415,7 @@ def launch(wildcards):
 def tensorboard(wildcards, output):
     """The option for a training's curves, where they are asked for.
 
-    A function of `output` is no reason for Snakemake to run a rule again: what was trained without
+    A function of `output` is no reason for Snakemake to train again, so what was trained without
     curves stays as it is when they are turned on.
     """
     folder = f"{LOGS}/3_sft/{wildcards.experiment}/tensorboard"
