@@ -1,7 +1,7 @@
 """Time our protocols against the official way (transformers' generate) on the same prompts.
 
     PYTHONPATH=src python benchmarks/scores.py --model FOLDER --items cmmlu_medical.items.jsonl
-        [--stopping FOLDER] [--questions 32] [--official 3]
+        [--stopping FOLDER] [--questions 32] [--official 2] [--shots 1 --shots 3]
 
 CPU seconds a question, on one thread, in one process, on one model: only the ratios carry over to
 other machines. The official way is CMB's: greedy, padded batches of 1 and of 3, up to 512 new
@@ -58,9 +58,11 @@ def main() -> None:
     options = parse()
     items = list(load_items(options.items))
     asked = choose(items, options.questions, seed=42)
-    parts = [part("does not stop", options.model, asked, items, options, options.official)]
-    if options.stopping:
-        parts.append(part("stops", options.stopping, asked, items, options, len(asked)))
+    parts = []
+    for shots in options.shots or [1, 3]:
+        parts.append(part("does not stop", options.model, asked, items, options, shots))
+        if options.stopping:
+            parts.append(part("stops", options.stopping, asked, items, options, shots))
     measured = {"machine": machine(), "options": described(options), "parts": parts}
     write_json(RESULTS / "scores.json", measured)
     text = table(measured)
@@ -74,15 +76,15 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--stopping", type=Path)
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--questions", type=int, default=32)
-    parser.add_argument("--official", type=int, default=3)
-    parser.add_argument("--shots", type=int, default=1)
+    parser.add_argument("--official", type=int, default=2)
+    parser.add_argument("--shots", type=int, action="append")
     parser.add_argument("--max-new-tokens", type=int, default=512)
     return parser.parse_args()
 
 
 def described(options: argparse.Namespace) -> dict[str, Any]:
     """The options without the folders of this machine."""
-    names = ("questions", "official", "shots", "max_new_tokens")
+    names = ("questions", "official", "max_new_tokens")
     return {name: getattr(options, name) for name in names}
 
 
@@ -104,13 +106,15 @@ def part(
     asked: Sequence[Item],
     items: Sequence[Item],
     options: argparse.Namespace,
-    officially: int,
+    shots: int,
 ) -> dict[str, Any]:
     """All ways with one model: CPU seconds a question, and tokens written a question."""
+    ends = name == "stops"
+    officially = len(asked) if ends else options.official
     model = models.load(folder, threads=1)
     how = Options(
-        template="plain" if officially == options.official else "chat",
-        shots=options.shots,
+        template="chat" if ends else "plain",
+        shots=shots,
         max_new_tokens=options.max_new_tokens,
     )
     scored = prepare(model, asked, items, replace(how, method="likelihood"))
@@ -135,6 +139,7 @@ def part(
     lengths = [len(ids) for ids in work.ids()]
     return {
         "model": name,
+        "shots": shots,
         "parameters": sum(p.numel() for p in model.network.parameters()),
         "prompt_tokens": sum(lengths) / len(lengths),
         "longest": max(lengths),
@@ -226,9 +231,8 @@ def table(measured: dict[str, Any]) -> str:
     lines = [
         "# Scoring: CPU seconds a question",
         "",
-        f"CMMLU's medical questions with {options['shots']} solved example before "
-        f"each; up to {options['max_new_tokens']} new tokens. One thread, torch "
-        f"{measured['machine']['torch']}, transformers {measured['machine']['transformers']}. "
+        "CMMLU's medical questions, each after solved ones of its subject; up to "
+        f"{options['max_new_tokens']} new tokens. One thread, torch {measured['machine']['torch']}, transformers {measured['machine']['transformers']}. "
         "`benchmarks/scores.py` says what each way does.",
     ]
     for one in measured["parts"]:
@@ -237,7 +241,8 @@ def table(measured: dict[str, Any]) -> str:
         forward = by["bare forward passes, whole prompts"]
         lines += [
             "",
-            f"## A model that {one['model']}",
+            f"## A model that {one['model']}, {one['shots']} solved "
+            f"question{'s' * (one['shots'] > 1)} first",
             "",
             f"{one['parameters']:,} parameters; prompts of {one['prompt_tokens']:.0f} tokens, at "
             f"most {one['longest']}.",

@@ -10,12 +10,13 @@ from curated_examples import drops, exam, ids, item, qa, same_bytes, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collectivesft.benchmarks.item import dump_item
+from collectivesft.benchmarks.item import dump_item, load_items
 from collectivesft.curated import contamination, item_index
 from collectivesft.curated.contamination import decontaminate_file
 from collectivesft.curated.item_index import MINIMUM, NGRAM, ItemIndex
 from collectivesft.curated.shingles import tokens
 from collectivesft.curated.store import read_examples
+from collectivesft.errors import UserError
 from collectivesft.example import Example
 
 QUESTION = "患者男，58岁，突发胸骨后压榨样疼痛2小时，心电图示V1至V4导联ST段抬高，最可能的诊断是"
@@ -230,9 +231,11 @@ class TestFile:
             paths[-1].write_text(lines, encoding="utf-8")
         return save(folder / "in.parquet", self.EXAMPLES), paths
 
-    def run(self, sources, folder: Path, drop=True, threads=1) -> dict:
-        names = ("out.parquet", "dropped.parquet", "ledger.json", "report.json")
-        decontaminate_file(*sources, drop, *(folder / name for name in names), threads=threads)
+    def run(self, sources, folder: Path, drop=True, threads=1, allowed=()) -> dict:
+        paths = (
+            folder / n for n in ("out.parquet", "dropped.parquet", "ledger.json", "report.json")
+        )
+        decontaminate_file(*sources, drop, *paths, threads=threads, allowed=allowed)
         return json.loads((folder / "report.json").read_bytes())
 
     def test_examples_and_report(self, tmp_path):
@@ -245,6 +248,22 @@ class TestFile:
         assert report["examples_by_benchmark"] == {"cmb": 2, "cmb_clin": 1}
         assert report["dropped"] is True
         assert report["pairs"][0] == {"example": "a:2", "item": "cmb:7", "share": 1.0}
+
+    @pytest.mark.parametrize(
+        ("split", "kept"), [("val", ["a:1", "a:2", "b:1"]), ("test", ["a:1", "b:2"])]
+    )
+    def test_a_split_that_is_training_data_is_not_looked_for(self, tmp_path, split, kept):
+        """In config/real.yaml CMMLU's solved questions are trained on, its test questions never."""
+        source, (choice, *others) = self.sources(tmp_path)
+        solved = [dump_item(replace(each, split="val")) for each in load_items(choice)]
+        choice.write_text("\n".join(solved), encoding="utf-8")
+        report = self.run((source, [choice, *others]), tmp_path, allowed=[split])
+        assert ids(read_examples(tmp_path / "out.parquet")) == kept
+        assert report["allowed_splits"] == [split]
+
+    def test_a_split_that_no_benchmark_has_is_an_error(self, tmp_path):
+        with pytest.raises(UserError, match=r"--allow-split dev: no such split\. Take one of val"):
+            self.run(self.sources(tmp_path), tmp_path, allowed=["dev"])
 
     def test_keeping_them_reports_the_same(self, tmp_path):
         sources = self.sources(tmp_path)

@@ -141,9 +141,13 @@ rule curated_decontaminate:
         drop=lambda wildcards: (
             "--drop" if config["curation"][wildcards.curation]["decontaminate"] else "--keep"
         ),
+        allow=lambda wildcards: [
+            f"--allow-split {split}"
+            for split in config["curation"][wildcards.curation].get("allow_splits", [])
+        ],
     shell:
         "python -m collectivesft curated decontaminate --examples {input.examples} {params.item_file}"
-        " {params.drop} --threads {threads} --out {output.examples} --dropped {output.dropped}"
+        " {params.drop} {params.allow} --threads {threads} --out {output.examples} --dropped {output.dropped}"
         " --ledger {output.ledger} --report {output.report} 2> {log}"
 
 

@@ -107,6 +107,9 @@ def decontaminate(
     report: Annotated[Path, typer.Option(help="JSON file for what was found.")],
     drop: Annotated[bool, typer.Option("--drop/--keep", help="Remove what was found.")] = True,
     threads: Threads = 1,
+    allow_split: Annotated[
+        list[str] | None, typer.Option(help="Split of the items that may be trained on.")
+    ] = None,
 ) -> None:
     """Find benchmark items in the examples and remove those examples.
 
@@ -116,7 +119,8 @@ def decontaminate(
     """
     from collectivesft.curated.contamination import decontaminate_file
 
-    decontaminate_file(examples, items, drop, out, dropped, ledger, report, threads)
+    allowed = tuple(allow_split or ())
+    decontaminate_file(examples, items, drop, out, dropped, ledger, report, threads, allowed)
 
 
 @app.command()

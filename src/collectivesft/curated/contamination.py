@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
 
+from collectivesft.benchmarks.item import Split
 from collectivesft.curated.item_index import (
     MINIMUM,
     NGRAM,
@@ -27,6 +28,7 @@ from collectivesft.curated.store import (
     row_groups,
     turns,
 )
+from collectivesft.errors import UserError
 from collectivesft.example import Drop, Example, conversation
 from collectivesft.files import write_json
 from collectivesft.parallel import ordered_map
@@ -44,18 +46,27 @@ def decontaminate_file(
     ledger: Path,
     report: Path,
     threads: int = 1,
+    allowed: Sequence[str] = (),
 ) -> None:
     """Compare a file of examples with benchmark items.
 
     Args:
         items: JSON Lines of items, all splits.
+        allowed: splits of items that are not looked for: what a benchmark gives as training data.
         drop: whether found examples are removed; the report is the same either way.
         report: JSON with counts by dataset and benchmark and the first pairs found.
         threads: number of processes; the files do not depend on it.
+
+    Raises:
+        UserError: ``allowed`` names a split that no benchmark has.
     """
-    found = Found(load_index(tuple(items)))
+    splits = tuple(allowed)
+    if unknown := set(splits) - set(get_args(Split)):
+        remedy = f"Take one of {', '.join(get_args(Split))}"
+        raise UserError(f"--allow-split {', '.join(sorted(unknown))}: no such split. {remedy}.")
+    found = Found(load_index(tuple(items), splits))
     counts, parts = StepLedger("decontaminate"), row_groups([examples])
-    work = partial(search_group, items=tuple(items))
+    work = partial(search_group, items=tuple(items), allowed=splits)
     with (
         Results(out, dropped, counts) as results,
         Reporter("decontaminate", count_rows(examples)) as reporter,
@@ -65,15 +76,15 @@ def decontaminate_file(
                 _write(batch, matches, found, results, drop)
                 reporter.advance(len(batch))
     counts.write(ledger)
-    write_json(report, found.report(drop))
+    write_json(report, found.report(drop) | {"allowed_splits": sorted(splits)})
 
 
 def search_group(
-    part: tuple[Path, int, int], items: tuple[Path, ...]
+    part: tuple[Path, int, int], items: tuple[Path, ...], allowed: tuple[str, ...] = ()
 ) -> list[tuple[pa.RecordBatch, dict[int, Matches]]]:
     """Batches of one row group, each with the items found in its rows."""
     path, group, _ = part
-    index = load_index(items)
+    index = load_index(items, allowed)
     found = []
     for batch in read_batches(path, group):
         rows = list(_rows(batch))

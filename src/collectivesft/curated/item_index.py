@@ -152,9 +152,10 @@ def _look(grams: np.ndarray) -> np.ndarray:
 
 
 @cache
-def load_index(paths: tuple[Path, ...]) -> ItemIndex:
-    """The index of files of items; each process makes it once."""
-    return ItemIndex(item for path in paths for item in load_items(path))
+def load_index(paths: tuple[Path, ...], allowed: tuple[str, ...] = ()) -> ItemIndex:
+    """The index of items, without those of ``allowed`` splits; each process makes it once."""
+    items = (item for path in paths for item in load_items(path))
+    return ItemIndex(item for item in items if item.split not in allowed)
 
 
 def compared(example: Example) -> list[str]:
