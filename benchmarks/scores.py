@@ -232,7 +232,8 @@ def table(measured: dict[str, Any]) -> str:
         "# Scoring: CPU seconds a question",
         "",
         "CMMLU's medical questions, each after solved ones of its subject; up to "
-        f"{options['max_new_tokens']} new tokens. One thread, torch {measured['machine']['torch']}, transformers {measured['machine']['transformers']}. "
+        f"{options['max_new_tokens']} new tokens. One thread, torch "
+        f"{measured['machine']['torch']}, transformers {measured['machine']['transformers']}. "
         "`benchmarks/scores.py` says what each way does.",
     ]
     for one in measured["parts"]:
