@@ -154,7 +154,8 @@ def test_rouge_agrees_with_the_usual_table(one, other):
 def write_answers(path: Path, *answers: tuple[str, int, str, str]) -> Path:
     names = ("id", "turn", "reference", "answer")
     found = [
-        dict(zip(names, row, strict=True)) | {"benchmark": "cmb_clin", "model": "m"}
+        {"benchmark": "cmb_clin", "model": "m", "stopped": True, "error": None}
+        | dict(zip(names, row, strict=True))
         for row in answers
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in found), encoding="utf-8")
@@ -176,8 +177,25 @@ def test_scores_of_cases(tmp_path):
     del scores["rouge"]
     assert scores == {
         "model": "m", "benchmark": "cmb_clin", "kind": "clinical", "cases": 2, "answers": 3,
-        "empty": 1, "judged": None,
+        "empty": 1, "endless": 0, "too_long": 0, "judged": None,
     }  # fmt: skip
+
+
+def test_answers_that_did_not_end_and_questions_that_did_not_fit_are_counted(tmp_path):
+    answers = write_answers(tmp_path / "a.jsonl", *(("1", n, "甲", "乙") for n in range(1, 5)))
+    found = [json.loads(line) for line in answers.read_text().splitlines()]
+    found[1]["stopped"] = False
+    found[2] |= {"stopped": False, "answer": "", "error": "prompt_too_long"}
+    found[3] |= {"answer": " "}
+    answers.write_text("".join(json.dumps(row) + "\n" for row in found))
+    scores = score_cases(answers, "m", tmp_path / "scores.json")
+    assert {key: scores[key] for key in ("empty", "endless", "too_long")} == {
+        "empty": 1, "endless": 1, "too_long": 1,
+    }  # fmt: skip
+    del found[0]["stopped"]
+    answers.write_text(json.dumps(found[0]) + "\n")
+    with pytest.raises(InputError, match="row 1: not an answer to a case"):
+        score_cases(answers, "m", tmp_path / "scores.json")
 
 
 def test_answers_that_do_not_fit_are_refused(tmp_path):

@@ -50,7 +50,8 @@ def write_answers(path: Path, **changes: str) -> Path:
         {
             "id": id, "turn": turn, "benchmark": "cmb_clin", "model": "m",
             "question": f"问{turn}？", "reference": f"答{turn}。",
-            "answer": changes.get(f"t{id}{turn}", f"{id}号答{turn}"),
+            "answer": changes.get(f"t{id}{turn}", f"{id}号答{turn}"), "stopped": True,
+            "error": None,
         }
         for id in "12"
         for turn in (1, 2)
@@ -70,7 +71,9 @@ def answers(tmp_path) -> Path:
 
 
 def test_grades_are_read_and_counted(server, items, answers, tmp_path):
-    assert ask(server, items, answers, tmp_path) == {"asked": 4, "kept": 0, "unparsed": 0}
+    assert ask(server, items, answers, tmp_path) == {
+        "asked": 4, "retried": 0, "kept": 0, "unparsed": 0,
+    }  # fmt: skip
     found = rows(tmp_path / "grades.jsonl")
     assert [(row["id"], row["turn"]) for row in found] == [
         ("1", 1), ("1", 2), ("2", 1), ("2", 2)
@@ -98,7 +101,9 @@ def test_what_the_judge_is_asked(server, items, answers, tmp_path):
 def test_nothing_is_asked_twice(server, items, answers, tmp_path):
     ask(server, items, answers, tmp_path)
     whole = (tmp_path / "grades.jsonl").read_bytes()
-    assert ask(server, items, answers, tmp_path) == {"asked": 0, "kept": 4, "unparsed": 0}
+    assert ask(server, items, answers, tmp_path) == {
+        "asked": 0, "retried": 0, "kept": 4, "unparsed": 0,
+    }  # fmt: skip
     assert len(server.seen) == 4
     assert (tmp_path / "grades.jsonl").read_bytes() == whole
     # Another answer to turn 1 is in the prompt of turn 2 as well; the other case stays.
@@ -110,12 +115,26 @@ def test_replies_without_grades_are_counted_and_not_asked_again(server, items, a
     replies = iter(["I cannot.", "", json.dumps(GOOD | {"fluency": 6}), json.dumps(GOOD)])
     server.reply = lambda body: next(replies)
     assert ask(server, items, answers, tmp_path)["unparsed"] == 3
-    assert ask(server, items, answers, tmp_path) == {"asked": 0, "kept": 4, "unparsed": 3}
+    assert ask(server, items, answers, tmp_path) == {
+        "asked": 0, "retried": 0, "kept": 4, "unparsed": 3,
+    }  # fmt: skip
     scores = score_cases(answers, "m", tmp_path / "s.json", tmp_path / "grades.jsonl")
     assert scores["judged"] == {
         "judge": "gpt", "fluency": 5, "relevance": 4, "completeness": 3, "proficiency": 2,
-        "average": 3.5, "graded": 1, "unparsed": 3, "cost": 0.0014,
+        "average": 3.5, "graded": 1, "unparsed": 3, "cost": 0.0014, "uncounted": 0,
     }  # fmt: skip
+
+
+def test_a_server_that_counts_no_tokens_leaves_a_gap_in_the_cost_that_is_told(
+    server, items, answers, tmp_path
+):
+    real, counted = server._reply, iter([True, False, False, True])
+    server._reply = lambda body: {
+        key: value for key, value in real(body).items() if key != "usage" or next(counted)
+    }
+    ask(server, items, answers, tmp_path)
+    judged = score_cases(answers, "m", tmp_path / "s.json", tmp_path / "grades.jsonl")["judged"]
+    assert (judged["uncounted"], judged["cost"]) == (2, 0.0007)
 
 
 def test_an_empty_answer_costs_nothing_and_gets_the_lowest(server, items, tmp_path):
@@ -127,7 +146,8 @@ def test_an_empty_answer_costs_nothing_and_gets_the_lowest(server, items, tmp_pa
 
 def test_faults_pass_or_are_told_and_what_was_graded_is_kept(server, items, answers, tmp_path):
     server.faults += [PlainTextResponse("", 500), JSONResponse({}, 429, {"Retry-After": "0"})]
-    assert ask(server, items, answers, tmp_path)["asked"] == 4
+    done = ask(server, items, answers, tmp_path)
+    assert (done["asked"], done["retried"]) == (4, 2)
     assert len(server.seen) == 6
     other = write_answers(tmp_path / "other.jsonl", t11="别的", t21="还有")
     by = Judge(server.url, "gpt", concurrency=1)

@@ -83,6 +83,14 @@ def test_examples_of_free_text_are_of_its_task():
     assert few_shot(item(3, task="task50_z"), pool, 3) == []
 
 
+def test_examples_that_a_task_does_not_have_were_not_left_out(model, tmp_path):
+    items = write_items(tmp_path / "i.jsonl", ITEMS)
+    predict(model, "tiny", items, tmp_path / "p.jsonl", replace(QUICK, shots=3))
+    lines = (tmp_path / "p.jsonl").read_text(encoding="utf-8").splitlines()
+    found = [json.loads(line) for line in lines]
+    assert {row["shots"] for row in found} == {1} and {row["shots_dropped"] for row in found} == {0}
+
+
 def test_free_text_has_no_likelihood(model, tmp_path):
     items = write_items(tmp_path / "i.jsonl", ITEMS)
     with pytest.raises(UserError, match="Free text has no letters to compare"):

@@ -34,7 +34,7 @@ def scores(path: Path, **changes) -> Path:
 def clinical(path: Path, **changes) -> Path:
     row = {
         "model": "demo_1", "benchmark": "cmb_clin", "kind": "clinical", "cases": 2, "answers": 6,
-        "bleu": 0.05, "rouge": 0.125, "empty": 1,
+        "bleu": 0.05, "rouge": 0.125, "empty": 1, "endless": 3, "too_long": 2,
     }  # fmt: skip
     write_json(path, row | changes)
     return path
@@ -59,7 +59,7 @@ def test_rates_are_percent_with_two_digits(tmp_path):
         "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) "
         "| 50.00 | 30.00 | 32.10 | 5 | 1.50 |  |" in markdown
     )
-    assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 |" in markdown
+    assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 | 3 | 2 |" in markdown
     assert (
         r"demo\_1 & cmb & answer & 200 & 51.23 (40.00 to 60.00) "
         r"& 50.00 & 30.00 & 32.10 & 5 & 1.50 &  \\" in latex
@@ -70,13 +70,14 @@ def test_rates_are_percent_with_two_digits(tmp_path):
 def test_how_answers_went_stands_below(tmp_path):
     group = {"group": "politics", "items": 40, "value": 0.5, "low": 0.35, "high": 0.65}
     counts = {"endless": 2, "empty": 1, "too_long": 0, "refused": 4, "official_unparsed": 6}
+    counts["fewer_shots"] = 9
     more = {"apart": [group], "key": {"date": "2024-02-21"}, "letter_bias": 0.125}
     more |= {"letters_differ": 7, "unscored": {"no answer": 3}}
     went = scores(tmp_path / "a.json", **counts, **more)
     markdown = written(tmp_path, went)[1]
     assert (
         "| demo_1 | cmb | answer | politics 50.0 (35.0 to 65.0) of 40 | 2024-02-21 | 1.50 | 3.00 "
-        "| 2.00 | 7 | 0.125 | 2 | 1 | 0 | 3 |"
+        "| 2.00 | 7 | 0.125 | 2 | 1 | 0 | 9 | 3 |"
     ) in markdown
     none = scores(tmp_path / "b.json", **counts, **more | {"letter_bias": None, "apart": []})
     assert "| demo_1 | cmb | answer | - | 2024-02-21 |" in written(tmp_path, none)[1]
@@ -105,11 +106,13 @@ def test_published_scores_stand_beside_cmb_only(tmp_path):
 
 def test_published_grades_stand_apart_from_overlap_and_from_own_grades(tmp_path):
     by = {"judge": "g", **dict.fromkeys(ASPECTS, 3.0), "average": 3.0}
-    by |= {"graded": 6, "unparsed": 0, "cost": 0.5}
+    by |= {"graded": 6, "unparsed": 0, "cost": 0.5, "uncounted": 4}
     markdown = written(tmp_path, clinical(tmp_path / "c.json", judged=by))[1]
     overlap, own, board = re.findall(r"(?:^\|.*\n)+", markdown, re.M)[1:]
-    assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 |" in overlap
-    assert "| demo_1 | cmb_clin | g | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 6 | 0 | 0.5000 |" in own
+    assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 | 3 | 2 |" in overlap
+    assert (
+        "| demo_1 | cmb_clin | g | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 6 | 0 | 0.5000 | 4 |" in own
+    )
     assert "| GPT-4 | 4.95 | 4.71 | 4.35 | 4.66 | 4.67 |" in board and "demo" not in board
     assert "CMB-Clin's public leaderboard, 2024-03-16, grades of GPT-4 from 1 to 5." in markdown
     other = written(tmp_path, clinical(tmp_path / "d.json", benchmark="another"))[1]
@@ -152,6 +155,9 @@ def test_clinical_scores_alone_make_empty_tables(tmp_path):
 def test_files_that_are_no_scores_are_refused(tmp_path):
     write_json(tmp_path / "x.json", {"kind": "other"})
     with pytest.raises(InputError, match="not a scores file"):
+        written(tmp_path, tmp_path / "x.json")
+    write_json(tmp_path / "x.json", {"kind": "clinical", "endless": 0})
+    with pytest.raises(InputError, match="no too_long: of another version"):
         written(tmp_path, tmp_path / "x.json")
     twice = scores(tmp_path / "a.json")
     with pytest.raises(InputError, match="the same scores as in"):

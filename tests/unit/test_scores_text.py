@@ -211,7 +211,7 @@ def prediction(asked: Item, raw: str, **changes) -> dict:
     return {
         "id": asked.id, "benchmark": asked.benchmark, "model": "m", "prompt": "p", "raw": raw,
         "method": "generate", "error": None, "stopped": True, "limit": None, "sample_seed": 42,
-        **changes,
+        "shots_dropped": 0, **changes,
     }  # fmt: skip
 
 
@@ -250,7 +250,7 @@ class TestScore:
     def test_what_is_written(self, tmp_path):
         run = Run(tmp_path, SOME, ["It is flu.", "抱歉，我无法回答", "", "flu, cold"])
         run.rows[2] |= {"error": "prompt_too_long", "stopped": False}
-        run.rows[3]["stopped"] = False
+        run.rows[3] |= {"stopped": False, "shots_dropped": 2}
         scores = run.score()
         assert scores == json.loads(run.path("out.json").read_text())
         assert (scores["kind"], scores["items"], scores["against"]) == ("text", 4, None)
@@ -260,6 +260,7 @@ class TestScore:
         assert scores["macro"]["value"] == round((0.5 + 2 / 3) / 3, 6)
         counts = {k: scores[k] for k in ("stopped", "endless", "empty", "refused", "too_long")}
         assert counts == {"stopped": 2, "endless": 1, "empty": 0, "refused": 1, "too_long": 1}
+        assert scores["fewer_shots"] == 1
         with open(run.path("out.csv"), encoding="utf-8") as handle:
             rows = list(csv.DictReader(handle))
         ner = next(row for row in rows if row["task"] == "NER")

@@ -1,5 +1,6 @@
 """A model's answers to clinical cases, as `scores answer-cases` wrote them."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ _NEEDED = {"id", "benchmark", "model", "turn", "reference", "answer"}
 _AGAIN = "Delete the answers and run `collectivesft scores answer-cases` again"
 
 
-def read_answers(answers: Path, model: str | None = None) -> list[dict[str, Any]]:
+def read_answers(
+    answers: Path, model: str | None = None, more: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """The rows, in the order of the file.
+
+    Args:
+        more: keys that are needed besides those of every use.
 
     Raises:
         InputError: no answers, answers of another model than ``model``, or one there twice.
@@ -19,7 +25,7 @@ def read_answers(answers: Path, model: str | None = None) -> list[dict[str, Any]
     rows: list[dict[str, Any]] = []
     seen: set[tuple[str, int]] = set()
     for number, row in read_jsonl(answers):
-        if not isinstance(row, dict) or _NEEDED - set(row):
+        if not isinstance(row, dict) or _NEEDED.union(more) - set(row):
             raise InputError(answers, "not an answer to a case", _AGAIN, row=number)
         if model and row["model"] != model:
             problem = f"an answer of {row['model']}, not of {model}"

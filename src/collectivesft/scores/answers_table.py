@@ -7,15 +7,17 @@ NOTE = (
     "How answers went. Unread: no letter, by the corrected and by CMB's own reading; refused: of "
     "the unread, the model declined. Letters differ: items that the two readings read "
     "differently. Bias: how far the chosen letters are from the key's (0 none, 1 one letter "
-    "always). Apart: groups that are reported by themselves, with their accuracy. Key: the date "
-    "of the answer key's last correction."
+    "always). Fewer shots: asked with fewer solved examples, so that the question fits. Apart: "
+    "groups that are reported by themselves, with their accuracy. Key: the date of the answer "
+    "key's last correction."
 )
 HEADS = (
     "Model", "Benchmark", "Protocol", "Apart", "Key", "Unread, %", "Unread officially, %",
-    "Refused, %", "Letters differ", "Bias", "Endless", "Empty", "Too long", "Not scored",
+    "Refused, %", "Letters differ", "Bias", "Endless", "Empty", "Too long",
+    "Fewer shots", "Not scored",
 )  # fmt: skip
 WORDS = 5
-_NEEDED = {"official_unparsed", "letters_differ", "letter_bias", "apart", "key"}
+_NEEDED = {"official_unparsed", "letters_differ", "letter_bias", "apart", "key", "fewer_shots"}
 
 
 def rows(scores: Sequence[dict[str, Any]]) -> list[list[str]]:
@@ -29,7 +31,7 @@ def _row(run: dict[str, Any]) -> list[str]:
         for key in ("unparsed", "official_unparsed", "refused")
     )
     bias = "-" if run["letter_bias"] is None else f"{run['letter_bias']:.3f}"
-    counts = (str(run[key]) for key in ("endless", "empty", "too_long"))
+    counts = (str(run[key]) for key in ("endless", "empty", "too_long", "fewer_shots"))
     return [
         *(run[key] for key in ("model", "benchmark", "protocol")),
         ", ".join(_group(group) for group in run["apart"]) or "-",

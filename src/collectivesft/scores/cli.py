@@ -274,8 +274,8 @@ def judge(
     by = Judge(url, model, key_env, concurrency, timeout, input_price, output_price)
     done = run(answers, items, cache, out, by)
     typer.echo(
-        f"{out}: {done['asked']} graded now, {done['kept']} before; "
-        f"{done['unparsed']} replies without grades."
+        f"{out}: {done['asked']} graded now ({done['retried']} tries again), "
+        f"{done['kept']} before; {done['unparsed']} replies without grades."
     )
 
 

@@ -32,11 +32,12 @@ def tables(rows: Sequence[dict[str, Any]], leaderboard: Path | None) -> list[Tab
 
 
 def _overlap(rows: Sequence[dict[str, Any]]) -> Table:
-    heads = ("Model", "Benchmark", "Cases", "Answers", "BLEU-4, %", "ROUGE-L, %", "Empty")
+    heads = ("Model", "Benchmark", "Cases", "Answers", "BLEU-4, %", "ROUGE-L, %", "Empty",
+             "Endless", "Too long")  # fmt: skip
     cells = [
         [row["model"], row["benchmark"], str(row["cases"]), str(row["answers"])]
         + [f"{100 * row[key]:.2f}" for key in ("bleu", "rouge")]
-        + [str(row["empty"])]
+        + [str(row[key]) for key in ("empty", "endless", "too_long")]
         for row in rows
     ]
     note = "Clinical cases: overlap with the references over characters, no judgement of quality."
@@ -45,14 +46,17 @@ def _overlap(rows: Sequence[dict[str, Any]]) -> Table:
 
 def _judged(judged: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Table:
     heads = ("Model", "Benchmark", "Judge", *(a.capitalize() for a in ASPECTS), "Average",
-             "Graded", "Unparsed", "Cost")  # fmt: skip
+             "Graded", "Unparsed", "Cost", "Uncounted")  # fmt: skip
     cells = [
         [row["model"], row["benchmark"], by["judge"]]
         + ["" if by[key] is None else f"{by[key]:.2f}" for key in (*ASPECTS, AVERAGE)]
-        + [str(by["graded"]), str(by["unparsed"]), f"{by['cost']:.4f}"]
+        + [str(by["graded"]), str(by["unparsed"]), f"{by['cost']:.4f}", str(by["uncounted"])]
         for row, by in judged
     ]
-    note = "Clinical cases: grades of a judge, 1 to 5, over the answers whose grades could be read."
+    note = (
+        "Clinical cases: grades of a judge, 1 to 5, over the answers whose grades could be read. "
+        "Uncounted: replies that the cost leaves out, since the server counted no tokens."
+    )
     return note, heads, cells, 3
 
 

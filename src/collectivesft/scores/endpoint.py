@@ -70,6 +70,8 @@ class Endpoint:
         if "@" in parts.netloc:
             raise UserError("The address holds a user or password. Name a variable for the key.")
         self.url, self.key_env = url.rstrip("/"), key_env
+        self.retries = 0  # tries again of all requests so far
+        self._counting = threading.Lock()
         self._closed = threading.Event()
         key = _key(key_env)
         self._secret = key
@@ -112,6 +114,8 @@ class Endpoint:
             except (httpx2.TransportError, _Passing) as error:
                 if attempt == ATTEMPTS or self._closed.is_set():
                     raise EndpointError(self._gave_up(error)) from error
+                with self._counting:
+                    self.retries += 1
                 named = getattr(error, "wait_s", None)
                 wait = BACKOFF_S * 2 ** (attempt - 1) if named is None else named
                 self._closed.wait(min(wait, LONGEST_WAIT_S))

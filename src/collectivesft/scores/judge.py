@@ -49,7 +49,8 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
         cache: JSON Lines that grow with each reply.
 
     Returns:
-        asked (requests made now), kept (replies from the cache), unparsed.
+        asked (replies that were got now), retried (tries again for them, since the server was
+        busy, broken or silent), kept (replies from the cache), unparsed (replies without grades).
 
     Raises:
         InputError: answers that do not belong to these cases.
@@ -61,14 +62,15 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
     with ReplyCache(cache) as replies:
         waiting = {_digest(body): body for body in bodies if body}
         new = [key for key in waiting if key not in replies]
-        _ask(by, [(key, waiting[key]) for key in new], replies)
+        retried = _ask(by, [(key, waiting[key]) for key in new], replies)
         judged = [
             _row(by, row, replies[_digest(body)] if body else None)
             for row, body in zip(rows, bodies, strict=True)
         ]
     write_jsonl(out, judged)
     unparsed = sum(row["grades"] is None for row in judged)
-    return {"asked": len(new), "kept": len(waiting) - len(new), "unparsed": unparsed}
+    counts = {"asked": len(new), "retried": retried, "kept": len(waiting) - len(new)}
+    return counts | {"unparsed": unparsed}
 
 
 def _body(
@@ -96,10 +98,10 @@ def _digest(body: dict[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _ask(by: Judge, new: Sequence[tuple[str, dict[str, Any]]], replies: ReplyCache) -> None:
-    """Ask for what the cache does not hold."""
+def _ask(by: Judge, new: Sequence[tuple[str, dict[str, Any]]], replies: ReplyCache) -> int:
+    """Ask for what the cache does not hold; how many tries again that took."""
     if not new:
-        return
+        return 0
     with (
         Endpoint(by.url, by.key_env, by.timeout_s, by.concurrency) as endpoint,
         Reporter("grades", len(new)) as reporter,
@@ -111,6 +113,7 @@ def _ask(by: Judge, new: Sequence[tuple[str, dict[str, Any]]], replies: ReplyCac
         for place, found in endpoint.together(grade, range(len(new)), by.concurrency):
             replies.add(new[place][0], found)
             reporter.advance()
+        return endpoint.retries
 
 
 def _reply(by: Judge, answer: dict[str, Any]) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def _row(
         "lead": q.prompt.lead,
         "prompt_tokens": len(q.ids),
         "shots": q.shots,
-        "shots_dropped": options.shots - q.shots,
+        "shots_dropped": q.dropped,
         "answer": item.answer,
         "method": options.method,
         "limit": options.limit,

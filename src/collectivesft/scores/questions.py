@@ -31,12 +31,14 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An item with its prompt; ``ids`` are the prompt's tokens, ``shots`` the examples in it."""
+    """An item with its prompt; ``ids`` are the prompt's tokens, ``shots`` the examples in it and
+    ``dropped`` those left out so that it fits."""
 
     item: Item
     prompt: Prompt
     ids: list[int]
     shots: int
+    dropped: int
 
 
 def prepare(
@@ -61,7 +63,7 @@ def _question(
         ids = models.encode(model, prompt.text, options.template)
         if models.fits(model, len(ids), room(options)):
             break
-    return Question(item, prompt, ids, shots)
+    return Question(item, prompt, ids, shots, len(examples) - shots)
 
 
 def room(options: Options) -> int:

@@ -18,19 +18,22 @@ def score_cases(answers: Path, model: str, out: Path, grades: Path | None = None
     """Write how far answers overlap with the references, over characters without whitespace.
 
     ``bleu`` is corpus-level BLEU-4, ``rouge`` the mean F1 of ROUGE-L, both fractions with six
-    digits; ``empty`` counts answers without a character. Overlap is no judgement of quality.
+    digits. ``empty`` counts answers without a character although asked, ``endless`` those that did
+    not end within the limit, ``too_long`` questions that were not asked, since case and earlier
+    answers leave no room (their answer is empty text). Overlap is no judgement of quality.
     ``judged`` holds a judge's grades, null without them: the judge's name, the mean of each aspect
     over the answers whose grades could be read (null where none could) and ``average``, the mean
     of the four; ``graded`` and ``unparsed`` count answers, ``cost`` is in the currency of the
-    prices.
+    prices. ``uncounted`` replies are not in it: the server did not count their tokens.
 
     Args:
         grades: JSON Lines that `scores judge` wrote of the same answers.
 
     Raises:
-        InputError: no answers, answers of another model, one there twice; grades of others.
+        InputError: no answers, answers of another model, one there twice, one without what it
+            took to end; grades of others.
     """
-    rows = read_answers(answers, model)
+    rows = read_answers(answers, model, {"stopped", "error"})
     found, wanted = [r["answer"] for r in rows], [r["reference"] for r in rows]
     rouges = [rouge_l(a, r) for a, r in zip(found, wanted, strict=True)]
     scores = {
@@ -41,7 +44,9 @@ def score_cases(answers: Path, model: str, out: Path, grades: Path | None = None
         "answers": len(rows),
         "bleu": round(bleu(found, wanted), 6),
         "rouge": round(sum(rouges) / len(rouges), 6),
-        "empty": sum(not answer.strip() for answer in found),
+        "empty": sum(row["error"] is None and not row["answer"].strip() for row in rows),
+        "endless": sum(row["error"] is None and not row["stopped"] for row in rows),
+        "too_long": sum(row["error"] is not None for row in rows),
         "judged": _judged(grades, rows) if grades else None,
     }
     write_json(out, scores)
@@ -67,4 +72,5 @@ def _judged(grades: Path, answers: Sequence[dict]) -> dict[str, Any]:
         "graded": len(known),
         "unparsed": len(rows) - len(known),
         "cost": round(sum(row["cost"] for row in rows), 6),
+        "uncounted": sum(None in (row["input_tokens"], row["output_tokens"]) for row in rows),
     }

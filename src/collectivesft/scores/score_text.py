@@ -48,7 +48,7 @@ def score_text(
         InputError: predictions that do not belong to these items, one for one.
         UserError: a benchmark that keeps its answers, or a metric that is not known.
     """
-    rows = load(predictions, model)
+    rows = load(predictions, model, {"stopped", "shots_dropped"})
     all_items = list(load_items(items))
     pairs = match(predictions, rows, all_items)
     metrics = _metrics([item for item, _ in pairs])
@@ -133,6 +133,7 @@ def _counts(judged: Sequence[dict], rows: Sequence[dict]) -> dict[str, int]:
         "unparsed": sum(row["read"] == "" for row in judged),
         "refused": sum(row["refused"] for row in judged),
         "too_long": too_long,
+        "fewer_shots": sum(row["shots_dropped"] > 0 for row in rows),
     }
 
 

@@ -15,6 +15,7 @@ COLUMNS = (
     "official_macro", "submitted_micro", "unparsed", "differ", "p",
 )  # fmt: skip
 _TEXT = ("model", "benchmark", "protocol")
+_NEEDED = {"choice": {"submitted"}, "clinical": {"endless", "too_long"}, "text": set()}
 
 
 def write_tables(
@@ -66,6 +67,10 @@ def _read(path: Path) -> dict[str, Any]:
     row = read_json(path)
     if not isinstance(row, dict) or row.get("kind") not in ("choice", "clinical", "text"):
         raise InputError(path, "not a scores file", "Name files that `scores score` wrote")
+    if missing := _NEEDED[row["kind"]] - set(row):
+        raise InputError(
+            path, f"no {', '.join(sorted(missing))}: of another version", "Score again"
+        )
     return row
 
 
