@@ -44,6 +44,17 @@ def test_public_when_asked(hub, release):
     assert hub.record()["private"] is False
 
 
+def test_weights_of_a_base_without_a_licence_stay_private(hub, release):
+    release.describe(base={"licence": "not stated by the repository"})
+    release.private = False
+    with pytest.raises(UserError, match="the base model states no licence") as error:
+        release.publish()
+    assert "hub.private" in one_line(error) and hub.seen == []
+    release.private = True
+    release.publish()
+    assert hub.record()["private"] is True
+
+
 def test_second_push_of_the_same_files_changes_nothing(hub, release):
     first = release.publish()
     record = hub.record()

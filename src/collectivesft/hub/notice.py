@@ -81,6 +81,12 @@ def notice(base: dict[str, Any], experiment: str, weights: str, repo: str) -> st
     return "\n".join(lines) + "\n"
 
 
+def may_be_public(manifest: dict[str, Any]) -> bool:
+    """False where a release holds weights of a base model that states no licence."""
+    whole = any(name.endswith(".safetensors") for name in manifest["model"]["files"])
+    return not (whole and _is_none(manifest.get("base", {}).get("licence", "")))
+
+
 def _is_none(licence: str) -> bool:
     return licence.startswith(("not stated", "unknown"))
 

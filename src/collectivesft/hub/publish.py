@@ -7,6 +7,7 @@ from collectivesft.errors import UserError
 from collectivesft.files import read_json, sha256, write_json
 from collectivesft.hub import remote
 from collectivesft.hub.calls import plain_log
+from collectivesft.hub.notice import may_be_public
 
 _OWNED = ("adapter/", "scores/")
 
@@ -37,11 +38,18 @@ def publish(
         dry_run: print what would change, send nothing.
 
     Raises:
-        UserError: a file differs from the manifest, the Hub refused, or the tag is taken.
+        UserError: a file differs from the manifest, the Hub refused, the tag is taken, or weights
+            of a base without a licence would be public.
     """
     plain_log()
     files = _files(model, beside or manifest.parent / "files", card, manifest)
     files |= {path.name: path for path in extras}
+    if not private and not may_be_public(read_json(manifest)):
+        remedy = "Set hub.private to true, or hub.weights to adapter"
+        raise UserError(
+            f"{manifest}: the base model states no licence: no right to publish its "
+            f"weights. {remedy}."
+        )
     target = remote.Target(repo, tag, private, owned=_OWNED)
     if dry_run:
         return _show(target, files)
