@@ -11,7 +11,7 @@ Language = Literal["zh", "en"]
 STYLES: tuple[str, ...] = ("mcqa", "qa", "dialogue", "ner")
 LANGUAGES: tuple[str, ...] = ("zh", "en")
 # One encoder for all rows: `json.dumps` makes one at each call.
-_dump = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+dump_meta = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
 ROLES: tuple[str, ...] = ("system", "user", "assistant")
 
 
@@ -43,7 +43,7 @@ class Example:
             "style": self.style,
             "language": self.language,
             "messages": [{"role": role, "content": content} for role, content in self.messages],
-            "meta": _dump(self.meta),
+            "meta": dump_meta(self.meta),
         }
 
 

@@ -35,8 +35,15 @@ def fill(template: str, **fields: str) -> str:
 
     The paper's code does the same where a fact is not known (MedMCQA's topic, NLPEC's subject).
     """
+    if all(fields[name] for name in _names(template)):
+        return template.format(**fields).strip("\n")
     lines = [line for line, asked in _lines(template) if all(fields[name] for name in asked)]
     return "\n".join(line.format(**fields) for line in lines).strip("\n")
+
+
+@cache
+def _names(template: str) -> tuple[str, ...]:
+    return tuple(names(template))
 
 
 @cache

@@ -465,3 +465,30 @@ def test_answers_are_the_same_by_table_and_by_row(rows, quoting, end):
         assert cmedqa2._contents(part, "ans_id", wanted) == cmedqa2._contents_by_row(
             part, "ans_id", wanted
         )
+
+
+NUMBERS = st.sampled_from(["1", "2", "3", " 1", "07", "\u30002"])
+CANDIDATES = {
+    ("question_id", "ans_id", "cnt", "label"): st.tuples(
+        NUMBERS, NUMBERS, st.just("0"), st.sampled_from(["0", "1", " 1", "1 ", "2", ""])
+    ),
+    ("question_id", "pos_ans_id", "neg_ans_id"): st.tuples(NUMBERS, NUMBERS, NUMBERS),
+}
+
+
+@pytest.mark.parametrize("header", CANDIDATES, ids=["labelled", "paired"])
+@settings(max_examples=80, deadline=None, derandomize=True)
+@given(data=st.data(), most=st.sampled_from([1, None]))
+def test_right_answers_are_the_same_by_table_and_by_row(header, data, most):
+    rows = data.draw(st.lists(CANDIDATES[header], max_size=8))
+
+    def refused(*arguments):
+        raise pa.ArrowInvalid
+
+    with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        path = Path(name) / "train_candidates.txt"
+        path.write_text(csv_text(list(header), rows), encoding="utf-8")
+        by_table = cmedqa2._right_answers(Part(path, path.name), most)
+        patch.setattr(cmedqa2, "csv_columns", refused)
+        by_row = cmedqa2._right_answers(Part(path, path.name), most)
+    assert by_table == by_row and list(by_table) == list(by_row)

@@ -91,15 +91,16 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
 
 
 def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
-    """Columns of a UTF-8 CSV file with a header, as stripped text, some 100,000 rows at a time.
+    """Columns of a UTF-8 CSV file with a header, as text, some 100,000 rows at a time.
 
     For tables of millions of short rows, ten times as fast as ``csv_rows``, and less forgiving.
+    Space at the ends of a text is left to the caller: most rows are not wanted.
 
     Raises:
         pyarrow.ArrowInvalid: whatever is wrong; ``csv_rows`` says what, and in which row.
     """
     import pyarrow as pa
-    from pyarrow import compute, csv
+    from pyarrow import csv
 
     with part.open() as handle:
         read = csv.ReadOptions(block_size=1 << 22, use_threads=False)
@@ -109,8 +110,7 @@ def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
         try:
             parse = csv.ParseOptions(newlines_in_values=True)
             for batch in csv.open_csv(handle, read, parse, convert):
-                found = [compute.utf8_trim_whitespace(batch.column(name)) for name in columns]
-                yield pa.table(found, names=list(columns))
+                yield pa.table([batch.column(name) for name in columns], names=list(columns))
         except KeyError as error:  # no such column
             raise pa.ArrowInvalid(str(error)) from error
 

@@ -101,7 +101,7 @@ def _right_answers(part: Part, most: int | None) -> dict[str, list[str]]:
     except pa.ArrowInvalid:
         rows = [_fields(row, columns) for row in csv_rows(part, columns)]
         names = dict(zip(columns, zip(*rows, strict=True), strict=True)) if rows else {}
-        table = pa.table({name: names.get(name, []) for name in columns})
+        table = pa.table({name: pa.array(names.get(name, []), pa.string()) for name in columns})
         return _first_right([_pairs(table)], most)
 
 
@@ -113,14 +113,28 @@ def _fields(row: Row, columns: tuple[str, ...]) -> tuple[str, ...]:
 
 def _pairs(table) -> tuple[list[str], Iterable[tuple[str, str]]]:
     """The questions of some candidates, and those that are right with their questions."""
-    from pyarrow import compute
-
-    asked = table.column(0).unique().to_pylist()
+    asked = _stripped(table.column(0).unique())
     if table.num_columns == 3:
-        table = table.filter(compute.equal(table.column(2), "1"))
+        table = table.filter(_labelled(table.column(2)))
     else:  # each right answer stands in many lines, one for each wrong one
         table = table.filter(_differs_from_above(table))
-    return asked, zip(table.column(0).to_pylist(), table.column(1).to_pylist(), strict=True)
+    return asked, zip(_stripped(table.column(0)), _stripped(table.column(1)), strict=True)
+
+
+def _stripped(column) -> list[str]:
+    return list(map(str.strip, column.to_pylist()))
+
+
+def _labelled(labels):
+    import pyarrow as pa
+    from pyarrow import compute
+
+    right = compute.equal(labels, "1")
+    odd = compute.invert(compute.is_in(labels, pa.array(["0", "1"])))
+    # Space around a label is hardly ever there: only odd labels are looked at closely.
+    if compute.any(odd).as_py():
+        right = compute.equal(compute.utf8_trim_whitespace(labels), "1")
+    return right
 
 
 def _differs_from_above(table):
@@ -159,9 +173,10 @@ def _contents(part: Part, key: str, wanted: set[str]) -> dict[str, str]:
     numbers, contents = pa.array(sorted(wanted), pa.string()), {}
     try:
         for table in csv_columns(part, (key, "content")):
-            table = table.filter(compute.is_in(table.column(key), numbers))
-            names, texts = (column.to_pylist() for column in table.columns)
-            contents.update(zip(names, map(str.strip, texts), strict=True))
+            names = compute.utf8_trim_whitespace(table.column(key))
+            chosen = compute.is_in(names, numbers)
+            texts = _stripped(table.column("content").filter(chosen))
+            contents.update(zip(names.filter(chosen).to_pylist(), texts, strict=True))
     except pa.ArrowInvalid:
         return _contents_by_row(part, key, wanted)
     return contents
