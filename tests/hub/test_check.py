@@ -239,3 +239,39 @@ def test_leaves_that_differ_are_named():
         "raw": ["a.0.size"]
     }
     assert differences(one, {"model": {"x": 1}}) == {"raw": ["all"]}
+
+
+def test_command_lines_of_release_and_check_agree(run):
+    """What `hub release` lists by its options, `hub check` finds by the same ones."""
+    from typer.testing import CliRunner
+
+    from collectivesft.hub.cli import app
+
+    root, folder = run.made.root, run.folder
+    inputs = run.made.inputs
+    raw, answers = folder / "raw/medqa/manifest.json", folder / "cmb.answers.jsonl"
+    shared = {"--ledger": inputs.ledger, "--model": inputs.model, "--raw": raw}
+    shared |= {"--answers": answers, "--card": root / "README.md", "--files": root / "files"}
+    shared |= {"--base": folder / "base", "--manifest": root / "manifest.json"}
+    own = {key: getattr(inputs, key) for key in ("recipe", "base_recipe", "mixture", "data_card",
+                                                 "contamination", "history", "table")}  # fmt: skip
+    scores = [text for path in inputs.scores for text in ("--scores", str(path))]
+    common = [str(text) for pair in shared.items() for text in pair] + scores
+    release = ["release", "--run", "paper", "--repo", "me/Model-7B", "--experiment", "mine"]
+    release += [str(x) for k, v in own.items() for x in (f"--{k.replace('_', '-')}", v)]
+    release += ["--lock", str(inputs.lock), "--locks", str(inputs.lock)]
+    release += ["--other", str(folder / "train.parquet")]
+    made = CliRunner().invoke(app, [*release, *common])
+    assert made.exit_code == 0, made.output
+    check = ["check", "--claims", str(folder / "claims.yaml"), "--lock", str(inputs.lock)]
+    named = own | {"train.parquet": folder / "train.parquet"}
+    check += [f"--result={name}={path}" for name, path in named.items()]
+    (root / "ledger.json").write_text('{"totals": {}, "datasets": {}}')
+    made = CliRunner().invoke(app, [*release, *common])
+    done = CliRunner().invoke(app, [*check, *common])
+    assert done.exit_code == 0, done.output
+    assert "not compared:" not in done.output.replace("manifest: not compared", "")
+    answers.write_text('{"model": "mine", "id": "2"}\n')
+    done = CliRunner().invoke(app, [*check, *common])
+    assert done.exit_code == 1
+    assert "DIFFER: answers/mine.cmb.answers.jsonl" in done.output
