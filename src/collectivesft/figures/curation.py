@@ -14,7 +14,7 @@ _STEPS = {
     "mix": ("Mix", "not drawn"),
 }
 _LOOKS = {
-    "mix": {"color": "#EAEAEA"},
+    "mix": {"color": "#CCCCCC", "hatch": "...."},  # dots: in grey it would be as light as yellow
     "decontaminate": {"color": style.RED},
     "dedup": {"color": style.ORANGE},
     "clean": {"color": style.GREEN, "hatch": "////"},
