@@ -9,7 +9,7 @@ from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
 
-sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
+sys.path[:0] = [str(Path(workflow.basedir, name)) for name in ("workflow", "src")]
 import apptainer
 import configuration
 import dependencies
