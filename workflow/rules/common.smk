@@ -386,7 +386,7 @@ def launch(wildcards):
         script = os.path.relpath(Path(workflow.basedir, "workflow/torchrun"))
         return f"{script} {NODES} {max(1, GPUS)} -m"
     if GPUS > 1:
-        return f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS} -m"
+        return f"python -m collectivesft.sft.launcher --standalone --nproc-per-node {GPUS} -m"
     return "python -m"
 
 
