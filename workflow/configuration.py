@@ -94,6 +94,7 @@ def _check_experiment(config: dict, root: Path, name: str) -> str:
     if not isinstance(recipe, dict) or "base" not in recipe:
         raise ConfigurationError(f"{where}: key base (the base model's name) is missing")
     _check_names([recipe["base"]], _files(root, "models"), f"{where}: base")
+    _check_recipes(root, where, f"config/models/{recipe['base']}.yaml")
     _check_names([recipe.get("curation", "full")], config["curation"], f"{where}: curation")
     mixture = recipe.get("mixture", {})
     if mixture.get("datasets", "all") != "all":
@@ -101,6 +102,20 @@ def _check_experiment(config: dict, root: Path, name: str) -> str:
     if isinstance(mixture.get("max_samples"), dict):
         _check_names(mixture["max_samples"], config["datasets"], f"{where}: mixture.max_samples")
     return recipe["base"]
+
+
+def _check_recipes(root: Path, experiment: str, model: str) -> None:
+    """Every key of an experiment's and its base model's file, as the stages will read them."""
+    from collectivesft.curated.recipe import read_mixture
+    from collectivesft.errors import InputError
+    from collectivesft.sft.recipe import read_experiment, read_model
+
+    pairs = ((experiment, read_experiment), (experiment, read_mixture), (model, read_model))
+    for where, read in pairs:
+        try:
+            read(root / where)
+        except InputError as error:
+            raise ConfigurationError(f"{where}: {error.problem}") from None
 
 
 def _check_schema(value: dict, root: Path, schema: str, where: str) -> None:

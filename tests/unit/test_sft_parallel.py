@@ -77,7 +77,7 @@ def start(job, launch: list[str] | int = 2) -> subprocess.Popen:
         launch = ["--standalone", f"--nproc-per-node={launch}"]
     command = [
         "-m",
-        "torch.distributed.run",
+        "collectivesft.sft.launcher",
         *launch,
         "-m",
         "collectivesft",
@@ -127,7 +127,7 @@ def test_two_processes_train_as_one_does(job, settings):
 @pytest.mark.slow
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 def test_two_processes_train_in_bfloat16_alone_as_one_does(job, parallel):
-    """Sums are rounded elsewhere, so losses are near; whole models must stay the same."""
+    """Near, as sums are rounded elsewhere and shards by other chances; the same after a restart."""
     import torch
     from safetensors.torch import load_file
 
@@ -135,7 +135,7 @@ def test_two_processes_train_in_bfloat16_alone_as_one_does(job, parallel):
     common = half | {"epochs": 3, "tokens_per_batch": 96, "save_steps": 2}
     one, two = job("one", **common).run(), job("two", **common)
     finish(two)
-    assert losses(two) == pytest.approx(losses(one), rel=0.02)
+    assert losses(two) == pytest.approx(losses(one), rel=0.1)
     mine, theirs = (load_file(each.folder / "trained/model.safetensors") for each in (one, two))
     assert {value.dtype for value in theirs.values()} == {torch.bfloat16}
     for key, value in mine.items():
@@ -193,8 +193,9 @@ def test_a_request_to_stop_saves_and_asks_for_a_requeue(job, processes):
     wait_for(stopped.folder / "checkpoints/step-00000010")
     process.send_signal(signal.SIGTERM)
     _, messages = process.communicate(timeout=120)
-    assert process.returncode != 0
+    assert process.returncode == REQUEUE, messages
     assert "stopped on request after step" in messages
+    assert "Traceback" not in messages
     assert stopped.checkpoints[-1] < "step-00000300"
     assert not (stopped.folder / "trained").exists()
     finish(stopped, processes)
@@ -209,6 +210,35 @@ def children(parent: int) -> list[int]:
             if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
                 found.append(int(path.parent.name))
     return found
+
+
+LAUNCH = "collectivesft.sft.launcher"
+STOPS = "import os, signal, time; signal.signal(signal.{name}, lambda *_: os._exit(75)); "
+
+
+@pytest.mark.parametrize(
+    ("code", "request_", "wanted"),
+    [
+        (STOPS.format(name="SIGTERM") + "print('up', flush=True); time.sleep(60)", "SIGTERM", 75),
+        (STOPS.format(name="SIGUSR1") + "print('up', flush=True); time.sleep(60)", "SIGUSR1", 75),
+        ("raise SystemExit(75)", None, 75),  # each process was asked, the launcher was not
+        ("raise SystemExit(3)", None, 1),
+        ("pass", None, 0),
+    ],
+    ids=["asked", "asked by SIGUSR1", "processes stopped", "processes failed", "done"],
+)
+def test_the_launcher_hands_on_what_became_of_its_processes(tmp_path, code, request_, wanted):
+    (tmp_path / "work.py").write_text(code)
+    command = [sys.executable, "-m", LAUNCH, "--standalone", "--nproc-per-node=1"]
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([*command, str(tmp_path / "work.py")], env=env, **pipes)
+    if request_:
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(getattr(signal, request_))
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == wanted, errors
+    assert ("Traceback" in errors) is (wanted == 1)
 
 
 def wait_for(path: Path, seconds: float = 120) -> None:

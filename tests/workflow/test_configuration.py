@@ -59,10 +59,16 @@ def test_wrong_configuration(clone, snakemake, change, message):
         ({"base": "no-such-model"}, "base: unknown name 'no-such-model'"),
         ({"mixture": {"datasets": ["cmb", "cmd"]}}, "mixture.datasets: unknown name 'cmd'"),
         ({"mixture": {"max_samples": {"cmd": 9}}}, "mixture.max_samples: unknown name 'cmd'"),
+        ({"training": {"metod": "lora"}}, "training.metod: Extra inputs are not permitted"),
+        ({"mixture": {"validaton": 0.1}}, "mixture.validaton: Extra inputs are not permitted"),
+        (
+            {"training": {"master_weights": "bfloat16", "precision": "float32"}},
+            "training: Value error, master_weights bfloat16 needs precision bfloat16",
+        ),
     ],
-    ids=["base", "datasets", "max_samples"],
+    ids=["base", "datasets", "max_samples", "a key", "a key of the mixture", "two that disagree"],
 )
-def test_an_unknown_name_in_an_experiment_is_named_with_its_file(clone, snakemake, change, message):
+def test_what_is_wrong_in_an_experiment_is_named_with_its_file(clone, snakemake, change, message):
     path = clone / "config/experiments/tiny.yaml"
     recipe = yaml.safe_load(path.read_text(encoding="utf-8")) | change
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")

@@ -25,7 +25,11 @@ STANDINS = {
 @pytest.mark.parametrize(
     ("nodes", "resources", "command"),
     [
-        (1, "gpu=4", r"exec python -m torch\.distributed\.run --standalone --nproc-per-node 4 -m"),
+        (
+            1,
+            "gpu=4",
+            r"exec python -m collectivesft\.sft\.launcher --standalone --nproc-per-node 4 -m",
+        ),
         (
             2,
             "gpu=8, nodes=2, tasks=2, tasks_per_gpu=0, mpi=srun",
@@ -89,7 +93,7 @@ def test_every_node_meets_at_the_first(tmp_path):
     srun, python = called(tmp_path)
     assert "--nodes=2 --ntasks=2 --ntasks-per-node=1 --kill-on-bad-exit=1" in srun
     assert python == (
-        "python -m torch.distributed.run --nnodes=2 --nproc-per-node=4 --node-rank=1"
+        "python -m collectivesft.sft.launcher --nnodes=2 --nproc-per-node=4 --node-rank=1"
         " --master-addr=10.0.0.1 --master-port=20017 -m collectivesft a, b"
     )
     assert done.stderr == "node n2 is 2 of 2, with 4 process(es); they meet at 10.0.0.1:20017\n"
@@ -103,6 +107,8 @@ def test_the_image_is_started_on_the_node(tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     _, apptainer, *variables = called(tmp_path)
-    assert apptainer.startswith(f"apptainer exec --home {tmp_path} some.sif python -m torch.dist")
+    assert apptainer.startswith(
+        f"apptainer exec --home {tmp_path} some.sif python -m collectivesft."
+    )
     assert "APPTAINERENV_CUDA_VISIBLE_DEVICES=0,1,2,3" in variables
     assert "APPTAINERENV_PYTHONPATH=/clone/src" in variables

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from snakemake.settings.types import DeploymentMethod
 
-sys.path.insert(0, str(Path(workflow.basedir, "workflow")))
+sys.path[:0] = [str(Path(workflow.basedir, name)) for name in ("workflow", "src")]
 import apptainer
 import configuration
 import dependencies
@@ -408,7 +408,7 @@ def launch(wildcards):
         script = os.path.relpath(Path(workflow.basedir, "workflow/torchrun"))
         return f"{script} {NODES} {max(1, GPUS)} -m"
     if GPUS > 1:
-        return f"python -m torch.distributed.run --standalone --nproc-per-node {GPUS} -m"
+        return f"python -m collectivesft.sft.launcher --standalone --nproc-per-node {GPUS} -m"
     return "python -m"
 
 

@@ -69,12 +69,12 @@ class Run:
             return torch.optim.AdamW(self.parameters, **settings)
         from collectivesft.sft.rounding import RoundedAdamW
 
-        # Whole models in several processes must stay the same: they round alike.
-        place = self.world.rank if self.world.sharded else 0
-        return RoundedAdamW(self.parameters, lambda step: self._seed(step, place), **settings)
+        # Whole models must stay the same in all processes: they round alike, as one alone does.
+        place = (self.world.rank, self.world.size) if self.world.sharded else (0, 1)
+        return RoundedAdamW(self.parameters, lambda step: self._seed(step, *place), **settings)
 
-    def _seed(self, number: int, place: int) -> int:
-        return (self.training.seed * 1_000_003 + number) * self.world.size + place
+    def _seed(self, number: int, rank: int, size: int) -> int:
+        return (self.training.seed * 1_000_003 + number) * size + rank
 
     def run(self) -> None:
         """Take every step that is not done yet.
@@ -136,7 +136,7 @@ class Run:
         import torch
 
         # Dropout: another in each process, the same after a kill.
-        torch.manual_seed(self._seed(number, self.world.rank))
+        torch.manual_seed(self._seed(number, self.world.rank, self.world.size))
         groups = self.plan.step(number)
         labels = sum(self._labels(group) for group in groups)
         mine = deal(groups, self.train_tokens.lengths, self.world.size)[self.world.rank]
