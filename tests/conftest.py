@@ -48,10 +48,12 @@ class Place:
             check=False,
         )
 
-    def snakemake(self, *arguments: str, **more: str) -> subprocess.CompletedProcess:
+    def snakemake(
+        self, *arguments: str, timeout: float = 580, **more: str
+    ) -> subprocess.CompletedProcess:
         """Run Snakemake with the tiny configuration."""
         command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", CONFIG]
-        return self.run(*command, **more)
+        return self.run(*command, timeout=timeout, **more)
 
     def fingerprint(self) -> str:
         """The sha256 of every result, a line each."""
@@ -67,9 +69,18 @@ def new_place(tmp_path_factory) -> Callable[..., Place]:
 
 
 @pytest.fixture(scope="session")
-def bare(new_place) -> str:
-    """The fingerprint of the tiny flow without images and without a cluster."""
-    place = new_place("bare")
-    done = place.snakemake("--cores", "all")
+def tiny(new_place) -> tuple[Place, str]:
+    """One undisturbed run of the tiny flow, without images and without a cluster; its fingerprint.
+
+    A minute's work, so there is one for all: a test that changes the place takes the fingerprint.
+    """
+    place = new_place("tiny")
+    done = place.snakemake("--cores", "all", timeout=1700)
     assert done.returncode == 0, done.stdout
-    return place.fingerprint()
+    return place, place.fingerprint()
+
+
+@pytest.fixture(scope="session")
+def bare(tiny) -> str:
+    """The fingerprint of that run."""
+    return tiny[1]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,7 @@ def test_image_says_what_it_was_made_of(name):
     found = labels(name)
     assert f"collectivesft.lock.sha256: {lock}" in found
     assert f"org.opencontainers.image.title: collectivesft-{name}" in found
+    assert re.search(r"image\.version: \d+\.\d+\.\d+", found)  # as of when it was built
     revision = found.split("image.revision: ")[1].split()[0]
     assert len(revision) == 40 or revision == "unknown"
 

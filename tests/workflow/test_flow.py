@@ -19,13 +19,9 @@ FRESH = ("checkpoints", "report.html")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    """A copy of what the workflow needs, shared by the tests of this file."""
-    folder = tmp_path_factory.mktemp("flow")
-    for name in ("Snakefile", "workflow", "src", "envs", "paper", "containers", "resources"):
-        (folder / name).symlink_to(ROOT / name)
-    shutil.copytree(ROOT / "config", folder / "config")
-    return folder
+def place(tiny) -> Path:
+    """The folder of the one undisturbed run, shared by the tests of this file, which change it."""
+    return tiny[0].folder
 
 
 def environment() -> dict[str, str]:
@@ -60,11 +56,9 @@ def fingerprint(results: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def results(place: Path) -> Path:
-    """Results of one undisturbed run."""
-    done = run(place)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return place / "results/tiny"
+def results(tiny) -> Path:
+    """Results of that run."""
+    return tiny[0].results
 
 
 @pytest.mark.slow
