@@ -47,6 +47,7 @@ def test_our_data_card_passes():
     "head",
     [
         {"license": "mit"},
+        {"license": ["cc-by-nc-sa-3.0", "deepfloyd-if-license", "cc-by-nc-2.0"]},
         {"license": "other", "license_name": "own-1.0", "license_link": "LICENSE"},
         {"license": ["mit", "apache-2.0"], "language": ["zh", "en", "yue", "code"]},
         {"base_model": ["a/b", "c/d"], "datasets": "a/b"},
