@@ -5,7 +5,8 @@
 
 CPU seconds a question, on one thread, in one process, on one model: only the ratios carry over to
 other machines. The official way is CMB's: greedy, padded batches of 1 and of 3, up to 512 new
-tokens, nothing shared between questions. Ours are asked in batches of at most 16.
+tokens, nothing shared between questions. Ours are asked in batches of at most 16 of one subject:
+CMB has 400 questions of each, so the few here are of ``--subjects`` 2, that batches be as full.
 
 ``--model`` is a base model, which goes on after its answer until the limit: it gets plain prompts
 that end in 答案是, and the official way only the first ``--official`` questions, a minute each.
@@ -57,7 +58,9 @@ def main() -> None:
     """Measure, print and write the tables."""
     options = parse()
     items = list(load_items(options.items))
-    asked = choose(items, options.questions, seed=42)
+    some = sorted({item.subcategory for item in items})[: options.subjects]
+    among = [item for item in items if item.subcategory in some]
+    asked = choose(among, options.questions, seed=42)
     parts = []
     for shots in options.shots or [1, 3]:
         parts.append(part("does not stop", options.model, asked, items, options, shots))
@@ -76,6 +79,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--stopping", type=Path)
     parser.add_argument("--items", type=Path, required=True)
     parser.add_argument("--questions", type=int, default=32)
+    parser.add_argument("--subjects", type=int, default=2)
     parser.add_argument("--official", type=int, default=2)
     parser.add_argument("--shots", type=int, action="append")
     parser.add_argument("--max-new-tokens", type=int, default=512)
@@ -84,7 +88,7 @@ def parse() -> argparse.Namespace:
 
 def described(options: argparse.Namespace) -> dict[str, Any]:
     """The options without the folders of this machine."""
-    names = ("questions", "official", "max_new_tokens")
+    names = ("questions", "subjects", "official", "max_new_tokens")
     return {name: getattr(options, name) for name in names}
 
 
@@ -231,8 +235,8 @@ def table(measured: dict[str, Any]) -> str:
     lines = [
         "# Scoring: CPU seconds a question",
         "",
-        "CMMLU's medical questions, each after solved ones of its subject; up to "
-        f"{options['max_new_tokens']} new tokens. One thread, torch "
+        f"Questions of {options['subjects']} of CMMLU's medical subjects, each after solved ones "
+        f"of its subject; up to {options['max_new_tokens']} new tokens. One thread, torch "
         f"{measured['machine']['torch']}, transformers {measured['machine']['transformers']}. "
         "`benchmarks/scores.py` says what each way does.",
     ]
