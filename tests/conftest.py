@@ -9,6 +9,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
+
+# The same examples each time, and no clock: a busy machine is no failure.
+settings.register_profile(
+    "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("same")
 
 ROOT = Path(__file__).parents[1]
 LINKED = ("Snakefile", "workflow", "src", "envs", "paper", "containers", "resources")
