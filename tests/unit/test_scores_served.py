@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -352,3 +353,35 @@ def test_a_server_that_was_started_ends_with_the_command(folder):
     with connected(folder, "tiny", None, f"sh -c '{line} & wait' {mark}", {}):
         assert there()
     assert not there()
+
+
+LEFT = """
+import socket, sys, threading
+from collectivesft.errors import UserError
+from collectivesft.scores.endpoint import Endpoint
+
+silent = socket.create_server(("127.0.0.1", 0))  # takes requests and never answers
+url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+asked = threading.Event()
+
+def work(task):
+    if task == "fails":
+        asked.wait(30)
+        raise UserError("failed")
+    asked.set()
+    return server.post("/completions", {})
+
+with Endpoint(url, None, timeout_s=600, connections=2) as server:
+    try:
+        list(server.together(work, ["waits", "fails"], 2))
+    except UserError as error:
+        print(error)
+"""
+
+
+def test_a_failure_does_not_wait_for_answers_that_never_come():
+    """The process ended only after the timeout of requests that were still under way."""
+    done = subprocess.run(
+        [sys.executable, "-c", LEFT], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "failed\n"), done.stderr

@@ -9,8 +9,9 @@ import json
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor, as_completed
+from queue import SimpleQueue
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -203,26 +204,35 @@ class Endpoint:
     ) -> Iterator[tuple[Task, Result]]:
         """Do work for each task in some threads; yield task and result as they get done.
 
-        The first failure ends all: waiting tasks are dropped, connections closed.
+        The first failure ends all: tasks that wait are dropped. Threads that still wait for an
+        answer are left behind; the end of the process does not wait for them.
         """
-        pool, failed = ThreadPoolExecutor(concurrency), threading.Event()
+        waiting, failed = deque(tasks), threading.Event()
+        done: SimpleQueue = SimpleQueue()
 
-        def unless_failed(task: Task) -> Result:
-            if failed.is_set():
-                raise CancelledError
-            try:
-                return work(task)
-            except BaseException:
-                failed.set()
-                raise
+        def run() -> None:
+            while waiting and not failed.is_set():
+                try:
+                    task = waiting.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                try:
+                    done.put((task, work(task), None))
+                except BaseException as error:
+                    failed.set()
+                    done.put((task, None, error))
 
+        count = len(waiting)
         try:
-            running = {pool.submit(unless_failed, task): task for task in tasks}
-            for future in as_completed(running):
-                if not isinstance(future.exception(), CancelledError):
-                    yield running[future], future.result()
+            for _ in range(min(concurrency, count)):
+                threading.Thread(target=run, daemon=True).start()
+            for _ in range(count):
+                task, result, error = done.get()
+                if error is not None:
+                    raise error
+                yield task, result
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            failed.set()
 
 
 def _key(name: str | None) -> str:
