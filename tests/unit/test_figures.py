@@ -410,3 +410,29 @@ def test_a_share_of_something_is_never_written_as_none(percent, text):
 def test_contamination_of_a_set_without_rows_has_no_share(tmp_path):
     drawn(contamination, contamination.table(a_report(), a_ledger()), tmp_path / "f")
     assert "no rows" in said(tmp_path / "f/figure.svg")
+
+
+def test_a_font_of_the_machine_draws_nothing(tmp_path, monkeypatch):
+    """One of the same name, as Debian's fonts-noto-cjk has, would be found first."""
+    import shutil
+
+    import matplotlib
+    import noto_cjk_sans_otc
+    from matplotlib import font_manager
+
+    manager = font_manager.FontManager()
+    monkeypatch.setattr(font_manager, "fontManager", manager)
+    wheel = Path(noto_cjk_sans_otc.__file__).parent
+    bundled = Path(matplotlib.get_data_path())
+    for path in (
+        wheel / "NotoSansCJK-Regular.ttc",
+        bundled / "fonts/ttf/DejaVuSans.ttf",
+    ):
+        shutil.copy(path, tmp_path)
+        listed = list(manager.ttflist)
+        manager.addfont(tmp_path / path.name)
+        manager.ttflist[:] = [one for one in manager.ttflist if one not in listed] + listed
+    style._load_font.__wrapped__()
+    found = {name: Path(manager.findfont(name)) for name in ("DejaVu Sans", "Noto Sans CJK SC")}
+    assert found["Noto Sans CJK SC"].parent == wheel
+    assert found["DejaVu Sans"].is_relative_to(bundled)

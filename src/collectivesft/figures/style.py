@@ -77,8 +77,11 @@ _METADATA = {
 
 @functools.cache
 def _load_font() -> None:
+    """Matplotlib's own fonts and the wheel's: one of the machine would change what is drawn."""
+    manager, own = font_manager.fontManager, Path(matplotlib.get_data_path())
+    manager.ttflist = [font for font in manager.ttflist if Path(font.fname).is_relative_to(own)]
     font = Path(noto_cjk_sans_otc.__file__).with_name("NotoSansCJK-Regular.ttc")
-    font_manager.fontManager.addfont(str(font))
+    manager.addfont(str(font))
 
 
 def use() -> None:
