@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pypdf
@@ -448,6 +449,36 @@ def bottoms(page) -> list[float]:
 
     page.extract_text(visitor_text=see)
     return found
+
+
+def starts(page, second: str) -> list[tuple[float, str, float]]:
+    """Of each line with a cell ``second``: where the text before it ends, that text, and where
+    the cell begins.
+
+    Widths are not in the file: two fifths of the size for each sign is less than any word has.
+    """
+    lines: dict[int, list[tuple[float, float, str]]] = {}
+
+    def see(text, cm, tm, _, size):
+        if text.strip():
+            x, y = (cm[i] * tm[4] + cm[i + 2] * tm[5] + cm[i + 4] for i in range(2))
+            end = x + 0.4 * len(text.strip()) * size * abs(cm[0] * tm[0])
+            lines.setdefault(round(y), []).append((x, end, text.strip()))
+
+    page.extract_text(visitor_text=see)
+    return [
+        (one[1], one[2], two[0])
+        for found in lines.values()
+        for one, two in pairwise(sorted(found))
+        if two[2] == second
+    ]
+
+
+@pytest.mark.parametrize("run", ["demo", "whole"])
+def test_names_of_models_do_not_run_into_the_next_column(run, inputs, tmp_path, request):
+    pdf = typeset(inputs, tmp_path)[0] if run == "demo" else request.getfixturevalue("whole")[1]
+    found = [line for page in pypdf.PdfReader(pdf).pages for line in starts(page, "CMB-Exam")]
+    assert len(found) > 1 and [line for line in found if line[0] > line[2]] == []
 
 
 def test_the_base_model_is_linked_and_its_report_cited(whole):
