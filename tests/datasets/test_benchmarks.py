@@ -338,7 +338,7 @@ class TestItemFile:
 # --- any row becomes an item or an error that names file and row ---
 
 
-def survive(name: str, contents: dict[str, bytes]) -> None:
+def check_survives(name: str, contents: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         raw = raw_folder(Path(folder), contents)
         try:
@@ -358,13 +358,13 @@ def test_any_row_of_cmb(part: str, data: st.DataObject):
     rows = {"val": VAL, "test": TEST, "key": KEY}
     rows[part] = [rows[part][0], data.draw(damaged(rows[part])), *rows[part][1:]]
     files = {"val": cmb.VAL, "test": cmb.TEST, "key": cmb.KEY}
-    survive("cmb", {files[name]: array(content) for name, content in rows.items()})
+    check_survives("cmb", {files[name]: array(content) for name, content in rows.items()})
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_any_case_of_cmb_clin(data: st.DataObject):
-    survive("cmb_clin", {cmb_clin.FILE: array([CLIN[0], data.draw(damaged(CLIN))])})
+    check_survives("cmb_clin", {cmb_clin.FILE: array([CLIN[0], data.draw(damaged(CLIN))])})
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -374,4 +374,4 @@ def test_any_bytes_in_tables(name: str, tail: bytes):
     files = {"test/anatomy.csv": csv_text(HEADER, TEST_CSV).encode()}
     if name == "cmexam":
         files = {"test_with_annotations.csv": cmexam_files()["test_with_annotations.csv"]}
-    survive(name, {file: content + tail for file, content in files.items()})
+    check_survives(name, {file: content + tail for file, content in files.items()})

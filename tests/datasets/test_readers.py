@@ -299,7 +299,7 @@ def test_long_arrays_are_read_across_blocks(tmp_path: Path, monkeypatch):
 JSON_NAMES = ("cmb", "cmid", "discmed", "headqa", "medicaldialogue", "medqa", "mlecqa", "nlpec")
 
 
-def survive(name: str, contents: dict[str, bytes], row: bool = True) -> None:
+def check_survives(name: str, contents: dict[str, bytes], row: bool = True) -> None:
     """What is wrong is a drop, or an error that names the file (and the row)."""
     with tempfile.TemporaryDirectory() as folder:
         raw = raw_folder(Path(folder), contents)
@@ -319,7 +319,7 @@ def survive(name: str, contents: dict[str, bytes], row: bool = True) -> None:
 @given(data=st.data())
 def test_any_json_row(name: str, data: st.DataObject):
     rows = [ROWS[name][0], data.draw(damaged(ROWS[name]))]
-    survive(name, PACK[name](rows))
+    check_survives(name, PACK[name](rows))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -332,7 +332,7 @@ def test_any_item_of_pubmedqas_original_json(data: st.DataObject):
         "final_decision": "yes",
     }
     items = {"7": item, "8": data.draw(damaged([item]))}
-    survive("pubmedqa", {"pubmedqa-labelled.json": json.dumps(items).encode()})
+    check_survives("pubmedqa", {"pubmedqa-labelled.json": json.dumps(items).encode()})
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -341,10 +341,10 @@ def test_any_item_of_pubmedqas_original_json(data: st.DataObject):
 def test_any_bytes(name: str, tail: bytes):
     if name == "webmedqa":
         text = b"a\t1\t1\tq\ta\n" + tail
-        survive(name, {"train.zip": zipped({"medQA.train.txt": text})})
+        check_survives(name, {"train.zip": zipped({"medQA.train.txt": text})})
         return
     packed = PACK[name](ROWS[name][:1])
-    survive(name, {file: data + tail for file, data in packed.items()})
+    check_survives(name, {file: data + tail for file, data in packed.items()})
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -355,7 +355,7 @@ def test_any_bytes(name: str, tail: bytes):
 def test_any_parquet_row(texts: list, cop: int | None):
     keys = ("id", "question", "opa", "opb", "opc", "opd")
     row = {**ROWS["medmcqa"][0], **dict(zip(keys, texts, strict=True)), "cop": cop}
-    survive("medmcqa", PACK["medmcqa"]([ROWS["medmcqa"][0], row]))
+    check_survives("medmcqa", PACK["medmcqa"]([ROWS["medmcqa"][0], row]))
 
 
 COLUMNS = st.one_of(
@@ -388,7 +388,7 @@ def test_any_parquet_column(name: str, data: st.DataObject):
     table = table.set_column(place, table.column_names[place], data.draw(COLUMNS))
     stream = io.BytesIO()
     pq.write_table(table, stream)
-    survive(name, {next(iter(PACK[name](ROWS[name][:1]))): stream.getvalue()})
+    check_survives(name, {next(iter(PACK[name](ROWS[name][:1]))): stream.getvalue()})
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -398,7 +398,9 @@ def test_any_file_cut_anywhere(name: str, data: st.DataObject):
     contents = PACK[name](ROWS[name])
     file = data.draw(st.sampled_from(sorted(contents)))
     contents[file] = contents[file][: data.draw(st.integers(0, len(contents[file]) - 1))]
-    survive(name, contents, row=file.endswith((".json", ".jsonl")) and len(contents[file]) > 0)
+    check_survives(
+        name, contents, row=file.endswith((".json", ".jsonl")) and len(contents[file]) > 0
+    )
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -411,7 +413,7 @@ def test_any_bytes_in_any_table_of_cmedqa2(tail: bytes, member: str):
     contents = PACK["cmedqa2"](ROWS["cmedqa2"])
     with zipfile.ZipFile(io.BytesIO(contents[archive])) as whole:
         contents[archive] = zipped({member: whole.read(member) + tail})
-    survive("cmedqa2", contents)
+    check_survives("cmedqa2", contents)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ fault the corrected reading is taken, and the class says so.
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -17,7 +18,7 @@ _NONE = {"there is no related enetity", "there is no related entity"}
 _KANA = re.compile("([\u3040-\u30ff])")
 
 
-class Metric:
+class Metric(ABC):
     """A metric of one task: counts of each answer, which sum up to the task's values.
 
     Attributes:
@@ -37,13 +38,13 @@ class Metric:
         """Whether an answer is right; None where it is right in part."""
         return None
 
+    @abstractmethod
     def count(self, answer: str, references: Sequence[str]) -> list[float]:
         """The answer's counts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def values(self, sums: Sequence[float]) -> dict[str, float]:
         """Values, fractions, of the summed counts; ``main`` is among them."""
-        raise NotImplementedError
 
 
 class _Accuracy(Metric):
