@@ -29,6 +29,7 @@ class Metric(ABC):
 
     def __init__(self, references: Sequence[Sequence[str]]):
         """``references``: the accepted outputs of each of the task's items."""
+        del references  # most metrics go without
 
     def read(self, answer: str) -> str | None:
         """What is read from an answer, "" if nothing can be; None where all of it counts."""
