@@ -9,7 +9,7 @@ from collectivesft import benchmarks, datasets
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import read_json, sha256, write_json, write_text
 from collectivesft.hub.check import check, results
-from collectivesft.hub.claims import Claim, Results, judge, read_claims
+from collectivesft.hub.claims import Claim, Results, Verdict, judge, read_claims
 from collectivesft.hub.compare import FILES, PARTS, Places, differences
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +44,12 @@ def test_a_claim_is_held_against_the_number(statistic, expected, relation, toler
     found = verdict(claim(statistic, expected, relation, tolerance))
     assert found.holds is holds
     assert found.line().startswith("holds  " if holds else "DOES NOT HOLD")
+
+
+def test_rows_are_told_in_whole():
+    rows = {"kind": "rows", "dataset": "medicaldialogue"}
+    line = Verdict(claim(rows, 2_725_989, tolerance=0.02), 2_700_001.0).line()
+    assert "(about 2,725,989, tolerance 2 %; found 2,700,001)" in line
 
 
 @pytest.mark.parametrize(

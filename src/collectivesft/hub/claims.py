@@ -86,9 +86,13 @@ class Verdict:
         """The verdict for a person."""
         word = {True: "holds", False: "DOES NOT HOLD", None: "not run"}[self.holds]
         sign = "at least" if self.claim.relation == "at_least" else "about"
-        wanted = f"{sign} {self.claim.expected:g}, tolerance {self._tolerance()}"
-        found = self.why if self.value is None else f"found {self.value:g}"
+        wanted = f"{sign} {self._number(self.claim.expected)}, tolerance {self._tolerance()}"
+        found = self.why if self.value is None else f"found {self._number(self.value)}"
         return f"{word:14} {self.claim.claim} ({wanted}; {found}). Source: {self.claim.source}."
+
+    def _number(self, value: float) -> str:
+        """Rows are counted in whole, points are rounded."""
+        return f"{value:,.0f}" if self.claim.statistic.kind == "rows" else f"{value:g}"
 
     def _tolerance(self) -> str:
         if self.claim.statistic.kind == "rows":
