@@ -56,7 +56,7 @@ def join(paths: list[Path], folder: Path) -> dict:
     return combine(paths, *(folder / f"ledger.{kind}" for kind in ("out.json", "csv", "md")))
 
 
-def refuse(paths: list[Path], folder: Path, fault: Path, problem: str) -> None:
+def assert_refused(paths: list[Path], folder: Path, fault: Path, problem: str) -> None:
     with pytest.raises(InputError) as caught:
         join(paths, folder)
     assert str(caught.value).startswith(f"{fault}: ") and problem in str(caught.value)
@@ -115,13 +115,13 @@ class TestRefused:
         paths[number].write_text(json.dumps(content), encoding="utf-8")
         rows = content["datasets"][name]["rows_in"]
         problem = f"{name}: {rows} rows in are not kept plus dropped"
-        refuse(paths, tmp_path, paths[number], problem)
+        assert_refused(paths, tmp_path, paths[number], problem)
 
     def test_a_step_that_does_not_take_what_the_one_before_handed_on(self, tmp_path):
         paths = good(tmp_path)
         book(tmp_path, "dedup", "dedup", medqa=entry(9), cmb=entry(1000))
         problem = "cmb: 1000 rows in, the step before kept 997"
-        refuse(paths, tmp_path, paths[4], problem)
+        assert_refused(paths, tmp_path, paths[4], problem)
 
     def test_rows_that_no_later_step_took(self, tmp_path):
         paths = good(tmp_path)
@@ -136,7 +136,7 @@ class TestRefused:
         paths = good(tmp_path)
         del paths[3]
         problem = "cmb: 997 rows in, the step before kept 1000"
-        refuse(paths, tmp_path, paths[3], problem)
+        assert_refused(paths, tmp_path, paths[3], problem)
 
     @pytest.mark.parametrize(
         "content",
@@ -154,7 +154,7 @@ class TestRefused:
     def test_a_file_that_is_no_ledger(self, tmp_path, content):
         path = tmp_path / "read.json"
         path.write_text(content, encoding="utf-8")
-        refuse([path], tmp_path, path, "not the ledger of a step")
+        assert_refused([path], tmp_path, path, "not the ledger of a step")
 
     def test_a_file_that_is_cut_short(self, tmp_path):
         paths = good(tmp_path)

@@ -108,7 +108,7 @@ ROW |= {"messages": MESSAGES, "meta": ["{}"]}
 
 
 class TestBadFile:
-    def read(self, path: Path, problem: str) -> None:
+    def assert_refused(self, path: Path, problem: str) -> None:
         with pytest.raises(InputError) as caught:
             list(read_examples(path))
         assert str(caught.value).startswith(f"{path}: {problem}")
@@ -127,14 +127,14 @@ class TestBadFile:
     )
     def test_other_columns(self, tmp_path, content):
         (tmp_path / "a.parquet").write_bytes(content)
-        self.read(tmp_path / "a.parquet", "not a table of examples (other columns)")
+        self.assert_refused(tmp_path / "a.parquet", "not a table of examples (other columns)")
 
     @pytest.mark.parametrize(
         "content", [b"", b"id,dataset\n", b"PAR1", b"PAR1" + b"\0" * 40 + b"PAR1"]
     )
     def test_not_parquet(self, tmp_path, content):
         (tmp_path / "a.parquet").write_bytes(content)
-        self.read(tmp_path / "a.parquet", "not readable as Parquet")
+        self.assert_refused(tmp_path / "a.parquet", "not readable as Parquet")
         with pytest.raises(InputError, match="not readable as Parquet"):
             count_rows(tmp_path / "a.parquet")
 
@@ -147,7 +147,7 @@ class TestBadFile:
         else:
             data[4 : len(data) // 2] = b"\xff" * (len(data) // 2 - 4)
         path.write_bytes(bytes(data))
-        self.read(path, "not readable as Parquet")
+        self.assert_refused(path, "not readable as Parquet")
 
     def test_missing(self, tmp_path):
         for function in (count_rows, lambda path: list(read_examples(path))):

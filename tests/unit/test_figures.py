@@ -157,7 +157,10 @@ def test_contamination_table_counts_sets_benchmarks_and_overlap():
 
 
 def test_contamination_of_nothing_found(tmp_path):
-    drawn(contamination, contamination.table(a_report(found=False), a_ledger()), tmp_path / "f")
+    rows = contamination.table(a_report(found=False), a_ledger())
+    drawn(contamination, rows, tmp_path / "f")
+    assert {row["found"] for row in rows} == {0}
+    assert "0 of 4" in said(tmp_path / "f/figure.svg")
 
 
 def test_subcategories_table_has_the_change_and_gaps():
