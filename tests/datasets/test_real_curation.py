@@ -1,6 +1,7 @@
 """Curation of real files: it runs, adds up, and drops little. Skipped where there are none."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,9 +12,10 @@ from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.curated.clean import clean_file
 from collectivesft.curated.contamination import decontaminate_file
 from collectivesft.curated.dedup import dedup_files
-from collectivesft.curated.item_index import MINIMUM, ItemIndex
+from collectivesft.curated.item_index import COMMON, MINIMUM, ItemIndex
 from collectivesft.curated.ledger import STEPS, combine
 from collectivesft.curated.mix import mix_file
+from collectivesft.curated.normalise import key
 from collectivesft.curated.privacy import scrub
 from collectivesft.curated.read import read_benchmark, read_dataset
 from collectivesft.curated.shingles import tokens
@@ -116,11 +118,29 @@ def test_real_texts_that_are_unrelated_are_not_taken_for_items(curated: Path):
 def test_every_real_item_is_found_where_it_is_put(items: list[Path]):
     everything = [item for path in items for item in load_items(path)]
     index = ItemIndex(everything)
+    often = Counter(key(text) for item in everything for text in list(item.texts())[1:])
+    searched = 0
     for item in everything:
-        for text in item.texts():
-            if len(tokens(text)) >= MINIMUM:
+        for number, text in enumerate(item.texts()):
+            least = COMMON if number else MINIMUM
+            if len(tokens(text)) >= least and (not number or often[key(text)] == 1):
+                searched += bool(number)
                 found = {name for name, share in index.matches(asked(text)) if share == 1}
                 assert f"{item.benchmark}:{item.id}" in found, (item.id, text)
+    assert searched > 220  # questions of their own, and nearly all solutions
+
+
+def test_real_exam_questions_are_not_taken_for_other_items(items: list[Path]):
+    """CMMLU's questions searched for all others: only copies and questions on one case remain."""
+    everything = [item for path in items for item in load_items(path)]
+    exams, index = [item for item in everything if item.options], ItemIndex(everything)
+    found = index.search([[e.question, ""] for e in exams], [e.options.values() for e in exams])
+    by_name = {f"{item.benchmark}:{item.id}": item for item in everything}
+    for row, matches in found.items():
+        for other in (by_name[name] for name, _ in matches):
+            assert other.benchmark != "cmb_clin"
+            shared = {*map(key, other.options.values())} & {*map(key, exams[row].options.values())}
+            assert len(tokens(other.question)) >= COMMON or len(shared) >= 2
 
 
 def test_every_real_exam_question_is_found_however_short(items: list[Path]):

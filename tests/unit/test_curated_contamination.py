@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from collectivesft.benchmarks.item import dump_item, load_items
 from collectivesft.curated import contamination, item_index
 from collectivesft.curated.contamination import decontaminate_file
-from collectivesft.curated.item_index import MINIMUM, NGRAM, ItemIndex
+from collectivesft.curated.item_index import COMMON, MINIMUM, NGRAM, ItemIndex
 from collectivesft.curated.shingles import tokens
 from collectivesft.curated.store import read_examples
 from collectivesft.errors import UserError
@@ -80,6 +80,31 @@ class TestFound:
         assert matches(exam("x:1", "输精管", same, "A"), asked) == []
         assert matches(qa("x:1", "输尿管", "起始于肾盂"), asked) == []
 
+    @pytest.mark.parametrize("question", ["正确的说法是", "下列哪些说法是不正确的"])
+    def test_a_question_that_many_ask_is_found_with_its_options_only(self, question):
+        options = {"A": "尿道", "B": "膀胱", "C": "前列腺", "D": "输尿管"}
+        asked = replace(item("7", question), options=options)
+        assert MINIMUM <= len(tokens(question)) < COMMON
+        half = {"A": "输尿管。", "B": "胆囊", "C": " 膀胱", "D": "胰腺"}
+        assert matches(exam("x:1", question, half, "A"), asked) == [("cmb:7", 1.0)]
+        less = half | {"C": "脾"}
+        assert matches(exam("x:1", question, less, "A"), asked) == []
+        assert matches(exam("x:1", f"有关硫胺素，{question}", less, "A"), asked) == []
+        # In free text: the question alone, or with its options.
+        assert matches(qa("x:1", f"{question}？"), asked) == [("cmb:7", 1.0)]
+        assert matches(qa("x:1", f"有关硫胺素，{question}？A. 胆囊 B. 脾"), asked) == []
+
+    def test_it_is_found_with_its_options_in_free_text(self):
+        question, options = "下列哪些说法是不正确的", {"A": "尿道", "B": "膀胱", "C": "前列腺"}
+        asked = replace(item("7", question), options=options)
+        text = f"请问{question}：A. 尿道 B. 膀胱 C. 脾"
+        assert matches(qa("x:1", text), asked) == [("cmb:7", 1.0)]
+
+    def test_a_question_of_its_own_is_found_whatever_its_options(self):
+        asked = replace(item("7", QUESTION), options={"A": "主动脉夹层", "B": "心包炎"})
+        found = matches(exam("x:1", QUESTION, {"A": "气胸", "B": "肺栓塞"}, "A"), asked)
+        assert found == [("cmb:7", 1.0)]
+
     def test_in_files_too(self, tmp_path):
         options = {"A": "尿道", "B": "膀胱"}
         asked = replace(item("7", "输尿管"), options=options)
@@ -108,10 +133,16 @@ class TestFound:
 
 class TestClinicalCase:
     CASE = "现病史：患者男，24岁，转移性右下腹痛18小时，伴恶心呕吐，体温38.1℃。"
-    ASKED = ("该患者最可能的诊断是什么？诊断依据有哪些？", "该患者最可能的治疗原则是什么？")
+    ASKED = (
+        "该患者最可能的诊断是什么？它的诊断依据有哪些，还需与什么病鉴别？",
+        "该患者入院后若出现右下腹包块，此时的治疗原则和手术时机各是什么？",
+    )
+    SOLUTION = "急性阑尾炎。转移性右下腹痛，体温升高，麦氏点压痛和反跳痛，白细胞升高。"
 
-    def case(self):
-        return item("3", self.CASE, self.ASKED, benchmark="cmb_clin")
+    def case(self, id="3", description=CASE, asked=ASKED):
+        case = item(id, description, asked, benchmark="cmb_clin")
+        case.turns[0]["reference"] = self.SOLUTION
+        return case
 
     def test_the_description_is_found(self):
         assert matches(qa("x:1", self.CASE), self.case()) == [("cmb_clin:3", 1.0)]
@@ -119,6 +150,22 @@ class TestClinicalCase:
     @pytest.mark.parametrize("turn", ASKED)
     def test_each_question_is_found(self, turn):
         assert matches(qa("x:1", turn), self.case()) == [("cmb_clin:3", 1.0)]
+
+    def test_a_solution_is_found(self):
+        assert matches(qa("x:1", "怎么办", self.SOLUTION), self.case()) == [("cmb_clin:3", 1.0)]
+
+    @pytest.mark.parametrize("asked", ["该患者最可能的诊断是什么？", "治疗原则是什么？"])
+    def test_a_question_that_many_ask_is_not_looked_for(self, asked):
+        """CMB-Clin asks 28 of its 74 cases for the principles of treatment in the same words."""
+        case = self.case(asked=[asked])
+        options = {"A": "急性胰腺炎", "B": "消化性溃疡穿孔"}
+        example = exam("x:1", f"男，30岁，上腹剧痛3小时。{asked}", options, "A")
+        assert matches(example, case) == [] == matches(qa("x:1", asked), case)
+
+    def test_nor_is_a_long_one_of_several_cases(self):
+        other = self.case("4", "现病史：患者女，60岁，反复咳嗽咳痰10年，加重伴气促3天。")
+        assert matches(qa("x:1", self.ASKED[0]), self.case(), other) == []
+        assert matches(qa("x:1", self.CASE), self.case(), other) == [("cmb_clin:3", 1.0)]
 
     def test_the_surest_text_counts_though_another_is_there_in_part(self):
         """A few words of the second question must not hide that the description is there whole."""

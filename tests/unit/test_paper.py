@@ -71,6 +71,7 @@ def inputs(tmp_path: Path) -> Files:
             "examples_by_benchmark": {"cmb": 3},
             "items_by_benchmark": {"cmb": 900},
             "minimum_tokens": 12,
+            "common_tokens": 20,
             "dropped": True,
             "pairs": [],
         },

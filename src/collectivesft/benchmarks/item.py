@@ -54,10 +54,11 @@ class Item:
     meta: dict[str, Any] = field(default_factory=dict)
 
     def texts(self) -> Iterator[str]:
-        """Everything that must not stand in the training data: the question, and each turn's."""
+        """What must not stand in the training data: the question, each turn's, and its answer."""
         yield self.question
         for turn in self.turns:
             yield turn["question"]
+            yield turn["reference"]
 
 
 def dump_item(item: Item) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from collectivesft.benchmarks.item import Split
 from collectivesft.curated.item_index import (
+    COMMON,
     MINIMUM,
     NGRAM,
     THRESHOLD,
@@ -156,6 +157,7 @@ class Found:
             "ngram": NGRAM,
             "threshold": THRESHOLD,
             "minimum_tokens": MINIMUM,
+            "common_tokens": COMMON,
             "items": sum(self.index.benchmarks.values()),
             "items_by_benchmark": dict(self.index.benchmarks),
             "items_found": len(self._items),

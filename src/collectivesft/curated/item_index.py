@@ -2,8 +2,13 @@
 
 An item counts as found in an example when at least ``THRESHOLD`` of its n-grams of ``NGRAM``
 tokens (a Chinese character or a Latin word) stand in the example; an item with fewer tokens than
-``NGRAM`` when it makes up a whole turn. A question of fewer than ``MINIMUM`` tokens ("The ureter")
-is too common to tell anything: it is found in an exam question that has the same options too.
+``NGRAM`` when it makes up a whole turn. What many questions have in common tells nothing, though:
+
+- An exam question of fewer than ``COMMON`` tokens ("Which of the following is correct?") is found
+  only where half of its options are too, or where it is a whole turn of free text; one of fewer
+  than ``MINIMUM`` ("The ureter") in an exam question with the same options.
+- A question about a case ("What is the most likely diagnosis?"), or its solution, of fewer than
+  ``COMMON`` tokens or of several cases is not looked for; the case's description is.
 """
 
 from collections import Counter, defaultdict
@@ -23,12 +28,13 @@ from collectivesft.example import Example
 NGRAM = 8
 THRESHOLD = 0.5
 MINIMUM = 6
+COMMON = 20
 # Texts that are folded at once.
 PART = 4096
 # Bits of an n-gram that a first look goes by: most n-grams stand in no item.
 _LOOK = 23
 Matches = list[tuple[str, float]]
-Named = tuple[str, str, tuple[str, ...]]  # an item's name, one of its texts, its options
+Named = tuple[str, str, Item, bool]  # an item's name, one of its texts, whether of a turn
 
 
 class ItemIndex:
@@ -39,30 +45,47 @@ class ItemIndex:
         self._names: list[str] = []
         self._short: dict[tuple[int, ...], list[int]] = defaultdict(list)
         self._exams: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        # Of exam questions that are like many others: the question's key, and those of its options.
+        self._common_exams: dict[int, tuple[str, tuple[str, ...]]] = {}
+        turns: dict[str, list[int]] = defaultdict(list)
         unique: list[np.ndarray] = []
         # By parts: while they are folded, texts take many times their size.
         for part in _batched(self._texts(items), PART):
-            unique += self._take(part)
+            unique += self._take(part, turns)
+        for several in turns.values():
+            for i in several if len(several) > 1 else ():
+                unique[i] = unique[i][:0]
         self._index(unique)
 
     def _texts(self, items: Iterable[Item]) -> Iterator[Named]:
         for item in items:
             self.benchmarks[item.benchmark] += 1
-            options = tuple(item.options.values())
             for number, text in enumerate(item.texts()):
-                yield f"{item.benchmark}:{item.id}", text, () if number else options
+                yield f"{item.benchmark}:{item.id}", text, item, number > 0
 
-    def _take(self, named: Sequence[Named]) -> list[np.ndarray]:
-        """The different n-grams of each text; names and short texts are kept."""
-        words = token_values(fold([text for _, text, _ in named]))
-        for i in np.flatnonzero(words.sizes < MINIMUM).tolist():
-            if named[i][2]:
-                self._exams[exam_key(*named[i][1:])].append(len(self._names) + i)
-        for i in np.flatnonzero((words.sizes >= MINIMUM) & (words.sizes < NGRAM)).tolist():
-            self._short[tuple(words[i].tolist())].append(len(self._names) + i)
-        self._names += [name for name, _, _ in named]
-        grams = ngrams_of(words, NGRAM)
-        return [np.unique(grams[i]) for i in range(len(named))]
+    def _take(self, named: Sequence[Named], turns: dict[str, list[int]]) -> list[np.ndarray]:
+        """The different n-grams of each text; names, short texts and those of turns are kept."""
+        words = token_values(fold([text for _, text, _, _ in named]))
+        grams, found = ngrams_of(words, NGRAM), []
+        for i, (size, (name, text, item, turn)) in enumerate(
+            zip(words.sizes.tolist(), named, strict=True)
+        ):
+            number, options = len(self._names), item.options.values()
+            self._names.append(name)
+            found.append(np.unique(grams[i]))
+            if turn:
+                turns[key(text)].append(number)
+                if size < COMMON:
+                    found[-1] = found[-1][:0]
+            elif size < MINIMUM:
+                if options:
+                    self._exams[exam_key(text, options)].append(number)
+            else:
+                if options and size < COMMON:
+                    self._common_exams[number] = key(text), tuple(map(key, options))
+                if size < NGRAM:
+                    self._short[tuple(words[i].tolist())].append(number)
+        return found
 
     def _index(self, unique: list[np.ndarray]) -> None:
         self._sizes = np.array([len(found) for found in unique], dtype=np.int64)
@@ -100,7 +123,21 @@ class ItemIndex:
             places[sure].tolist(), owners[sure].tolist(), found[sure].tolist(), strict=True
         ):
             shares[row][i] = share
+        for row, found in shares.items():
+            for i in self._common_exams.keys() & found.keys():
+                if not self._is_that(i, rows[row], options[row] if options else ()):
+                    del found[i]
         return {row: self._named(shares[row]) for row in sorted(shares) if shares[row]}
+
+    def _is_that(self, i: int, texts: list[str], options: Collection[str]) -> bool:
+        """Whether a row that has a common question has what makes it this item too."""
+        question, asked = self._common_exams[i]
+        if options:
+            there = set(map(key, options))
+            return 2 * sum(option in there for option in asked) >= len(asked)
+        turns = list(map(key, texts))
+        said = "\n".join(turns)
+        return question in turns or 2 * sum(option in said for option in asked) >= len(asked)
 
     def _whole_turns(self, words: Flat, starts: np.ndarray) -> dict[int, dict[int, float]]:
         """Short items that make up a turn: row, number of the item, its share."""

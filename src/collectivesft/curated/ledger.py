@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collectivesft import datasets as known
 from collectivesft.curated.privacy import RULES
 from collectivesft.errors import InputError
 from collectivesft.example import Drop, Example
 from collectivesft.files import read_json, write_json, write_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 STEPS = ("read", "clean", "dedup", "decontaminate", "mix")
 _REMEDY = "Delete the curated folder of this run and run again"
@@ -67,10 +70,15 @@ class StepLedger:
             entry.rows_in += rows
             entry.kept += rows
 
-    def watch(self, results: Iterable[Example | Drop]) -> Iterator[Example | Drop]:
-        """Pass the results on, counting each."""
+    def watch(
+        self, results: Iterable["Example | Drop | pa.Table"]
+    ) -> Iterator["Example | Drop | pa.Table"]:
+        """Pass the results on, counting each; of a table, each row."""
         for result in results:
-            self.add(result)
+            if isinstance(result, (Example, Drop)):
+                self.add(result)
+            else:
+                self.add_kept(result.column("dataset").to_pylist())
             yield result
 
     def write(self, path: Path) -> None:

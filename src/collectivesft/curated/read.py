@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import ModuleType
+
+import pyarrow as pa
 
 from collectivesft import benchmarks, datasets
 from collectivesft.benchmarks.item import dump_item
@@ -13,6 +16,8 @@ from collectivesft.example import Drop, Example
 from collectivesft.files import atomic_path
 from collectivesft.progress import track
 from collectivesft.raw.folder import RawFolder
+
+_Result = Example | Drop | pa.Table
 
 
 def read_dataset(
@@ -40,12 +45,19 @@ def read_dataset(
         write_results([], out, dropped)
     else:
         counts.options |= {name: values} if values else {}
-        rows = track(reader.read(raw, **values), f"read {name}")
-        write_results(_some(counts.watch(rows), name, manifest), out, dropped)
+        results = _tables(reader, raw, values)
+        if results is None:
+            results = track(reader.read(raw, **values), f"read {name}")
+        write_results(_some(counts.watch(results), name, manifest), out, dropped)
     counts.write(ledger)
 
 
-def _some(results: Iterable[Example | Drop], name: str, manifest: Path) -> Iterator[Example | Drop]:
+def _tables(reader: ModuleType, raw: RawFolder, options: dict[str, str]) -> list[_Result] | None:
+    """What a reader that can do so read as whole tables; None where only its rows will do."""
+    return reader.read_tables(raw, **options) if hasattr(reader, "read_tables") else None
+
+
+def _some(results: Iterable[_Result], name: str, manifest: Path) -> Iterator[_Result]:
     """Pass the results on; none at all is an error, raised before any file has its name."""
     empty = True
     for result in results:

@@ -45,8 +45,12 @@ class Writer:
 
     def add_batch(self, batch: pa.RecordBatch) -> None:
         """Add the rows of a batch."""
+        self.add_table(pa.Table.from_batches([batch]))
+
+    def add_table(self, table: pa.Table) -> None:
+        """Add the rows of a table."""
         self._gather()
-        self._collect(pa.Table.from_batches([batch]))
+        self._collect(table)
 
     def _gather(self) -> None:
         if self._rows:
@@ -137,8 +141,12 @@ class Results:
         self._drops.add(drop_row(drop))
 
 
-def write_results(results: Iterable[Example | Drop], kept: Path, dropped: Path) -> None:
-    """Write examples to one file and dropped rows to the other; both appear at the end."""
+def write_results(results: Iterable[Example | Drop | pa.Table], kept: Path, dropped: Path) -> None:
+    """Write examples to one file and dropped rows to the other; both appear at the end.
+
+    Args:
+        results: a table holds examples (see ``arrow_schema``).
+    """
     with ExitStack() as stack:
         kept_partial = stack.enter_context(atomic_path(kept))
         dropped_partial = stack.enter_context(atomic_path(dropped))
@@ -147,6 +155,8 @@ def write_results(results: Iterable[Example | Drop], kept: Path, dropped: Path) 
         for result in results:
             if isinstance(result, Drop):
                 drops.add(drop_row(result))
+            elif isinstance(result, pa.Table):
+                examples.add_table(result)
             else:
                 examples.add(result)
 

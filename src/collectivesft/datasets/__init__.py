@@ -23,7 +23,9 @@ def get(name: str) -> ModuleType:
     """The module of a dataset: ``SOURCE``, ``PROMPT`` and ``read(raw: RawFolder)``, which yields
     examples and drops.
 
-    A reader with choices lists them in ``OPTIONS`` and takes each as a keyword argument.
+    A reader with choices lists them in ``OPTIONS`` and takes each as a keyword argument. One that
+    can read whole columns has ``read_tables`` too, which gives the same examples as Arrow tables,
+    or None where the files need ``read``.
 
     Raises:
         UserError: unknown; the message lists the known ones.

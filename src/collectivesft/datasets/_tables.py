@@ -91,7 +91,8 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
 
 
 def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
-    """Columns of a UTF-8 CSV file with a header, as text, some 100,000 rows at a time.
+    """Columns of a UTF-8 CSV file with a header, as text, some 100,000 rows at a time; at least one
+    table, be it empty.
 
     For tables of millions of short rows, ten times as fast as ``csv_rows``, and less forgiving.
     Space at the ends of a text is left to the caller: most rows are not wanted.
@@ -109,7 +110,9 @@ def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
         convert = csv.ConvertOptions(column_types=kinds, include_columns=list(columns))
         try:
             parse = csv.ParseOptions(newlines_in_values=True)
-            for batch in csv.open_csv(handle, read, parse, convert):
+            reader = csv.open_csv(handle, read, parse, convert)
+            yield reader.schema.empty_table().select(columns)
+            for batch in reader:
                 yield pa.table([batch.column(name) for name in columns], names=list(columns))
         except KeyError as error:  # no such column
             raise pa.ArrowInvalid(str(error)) from error
