@@ -34,9 +34,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     _remove(partial)
     try:
         yield partial
-        if partial.is_file():
-            _sync(partial)
-        elif path.is_dir():
+        _sync(partial)
+        if partial.is_dir() and path.is_dir():
             shutil.rmtree(path)
         os.replace(partial, path)
     except BaseException as error:
@@ -104,8 +103,15 @@ def place(source: Path, target: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    with open(path, "rb") as handle:
-        os.fsync(handle.fileno())
+    """Have a file, or a folder with all within, on the disk: a name that a power cut leaves behind
+    without its content would pass for finished."""
+    within = path.rglob("*") if path.is_dir() else ()
+    for each in (*(each for each in within if not each.is_symlink()), path):
+        number = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
 
 
 def _remove(path: Path) -> None:

@@ -46,6 +46,30 @@ class TestAtomicPath:
         assert names(folder) == ["new"]
         assert names(tmp_path) == ["model"]
 
+    @pytest.mark.parametrize("written", [["model"], ["model/a/w", "model/b"]])
+    def test_all_is_on_the_disk_before_it_has_its_name(self, tmp_path, monkeypatch, written):
+        synced, renamed = set(), []
+        real_sync, real_replace = os.fsync, os.replace
+
+        def sync(number):
+            synced.add(os.path.relpath(os.readlink(f"/proc/self/fd/{number}"), tmp_path))
+            real_sync(number)
+
+        def replace(source, target):
+            renamed.append(set(synced))
+            real_replace(source, target)
+
+        monkeypatch.setattr(os, "fsync", sync)
+        monkeypatch.setattr(os, "replace", replace)
+        with atomic_path(tmp_path / "model") as partial:
+            for name in written:
+                path = tmp_path / name.replace("model", partial.name, 1)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("x")
+        (before,) = renamed
+        assert before >= {name.replace("model", ".model.partial", 1) for name in written}
+        assert ".model.partial" in before
+
     def test_removes_a_half_written_folder(self, tmp_path):
         with pytest.raises(ValueError), atomic_path(tmp_path / "model") as partial:
             partial.mkdir()
