@@ -1,8 +1,9 @@
 """Tokens a second, share of the peak and memory of fine-tuning on one GPU, beside TRL.
 
 Random weights in the shapes of config/models (InternLM2.5 1.8B in full, 7B by LoRA and in full if
-it fits), random tokens in the lengths of the mixture, packed into passes of 4,096 tokens or one
-example a pass; and TRL as it comes, and with its packing. Each in a process of its own.
+it fits, with weights and moments in float32 or in bfloat16), random tokens in the lengths of the
+mixture, packed into passes of 4,096 tokens or one example a pass; and TRL as it comes, and with its
+packing. Each in a process of its own.
 
     python benchmarks/sft_gpu.py            # writes benchmarks/results/sft_gpu.md and .json
     python benchmarks/sft_gpu.py --tiny     # the same code in small, on a CPU: writes nothing
@@ -30,6 +31,8 @@ CASES = {
     "1.8B full": ("internlm2_5-1_8b", {"method": "full"}),
     "7B lora": ("internlm2_5-7b", {"method": "lora", "lora": {"r": 64, "alpha": 128}}),
     "7B full": ("internlm2_5-7b", {"method": "full"}),
+    # 8 bytes a weight in place of 16: what one GPU of 80 GB can hold.
+    "7B full, bfloat16": ("internlm2_5-7b", {"method": "full", "master_weights": "bfloat16"}),
 }
 WAYS = ("ours packed", "ours one by one", "trl", "trl packing")
 TINY = Shape(layers=2, hidden=64, intermediate=128, key_value=32, vocabulary=512)
@@ -71,7 +74,8 @@ def make_model(shape: Shape, training: Training, device: str, attend: str | None
         max_position_embeddings=32768,
         tie_word_embeddings=False,
     )
-    half = training.method == "lora" and training.precision == "bfloat16"
+    half = training.method == "lora" or training.master_weights == "bfloat16"
+    half = half and training.precision == "bfloat16"
     with torch.device(device):
         return AutoModelForCausalLM.from_config(
             config, dtype=torch.bfloat16 if half else torch.float32, attn_implementation=attend
@@ -167,12 +171,13 @@ def one(case: str, way: str, tiny: bool) -> dict[str, Any]:
     name, settings = CASES[case]
     shape = TINY if tiny else read_model(MODELS / f"{name}.yaml").shape
     device = "cpu" if tiny else "cuda"
+    kept = {"master_weights": "float32"} if tiny else {}  # bfloat16 is for GPUs
     training = Training(
-        **settings,
+        **settings | kept,
         examples_per_step=4 if tiny else 64,
         tokens_per_batch=16 if way == "ours one by one" else LENGTH,
         precision="float32" if tiny else "bfloat16",
-        gradient_checkpointing=case == "7B full",
+        gradient_checkpointing=case.startswith("7B full"),
     )
     with tempfile.TemporaryDirectory() as folder:
         try:
