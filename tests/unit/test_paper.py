@@ -15,7 +15,6 @@ from collectivesft import benchmarks, datasets
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import write_json
 from collectivesft.paper.build import build
-from collectivesft.paper.tables import latex
 from collectivesft.paper.values import Files, collect
 
 ROOT = Path(__file__).parents[2]
@@ -367,23 +366,6 @@ def test_a_manuscript_that_does_not_compile_says_why(inputs, tmp_path):
         out = tmp_path / "p.pdf", tmp_path / "t"
         build(inputs.ledger.with_name("values.json"), tmp_path, paper, *out)
     assert not (tmp_path / "p.pdf").exists()
-
-
-def test_latex_escapes_and_aligns():
-    text = latex([{"set": "a_b & 50 % < c", "rows": 12}])
-    assert r"a\_b \& 50 \% \textless{} c & 12 \\" in text
-    assert r"\begin{tabular}{lr}" in text
-
-
-def test_latex_aligns_a_column_by_all_its_rows_and_writes_a_minus():
-    text = latex(
-        [
-            {"set": "a", "p": "", "difference": ""},
-            {"set": "b", "p": "1e-09", "difference": "-22.00"},
-        ]
-    )
-    assert r"\begin{tabular}{lrr}" in text
-    assert r"b & 1e-09 & $-22.00$ \\" in text
 
 
 def test_tables_say_of_which_run_they_are(inputs, tmp_path):
