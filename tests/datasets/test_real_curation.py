@@ -140,7 +140,8 @@ def test_real_exam_questions_are_not_taken_for_other_items(items: list[Path]):
         for other in (by_name[name] for name, _ in matches):
             assert other.benchmark != "cmb_clin"
             shared = {*map(key, other.options.values())} & {*map(key, exams[row].options.values())}
-            assert len(tokens(other.question)) >= COMMON or len(shared) >= 2
+            same = len(shared) >= 2 or key(other.options[other.answer]) in shared
+            assert len(tokens(other.question)) >= COMMON or same
 
 
 def test_every_real_exam_question_is_found_however_short(items: list[Path]):
@@ -152,6 +153,16 @@ def test_every_real_exam_question_is_found_however_short(items: list[Path]):
         messages = [("user", "一道题"), ("assistant", f"答案是{item.answer}。")]
         found = index.matches(Example("x:1", "x", "mcqa", "zh", messages, meta))
         assert (f"{item.benchmark}:{item.id}", 1.0) in found, item.question
+
+
+def test_real_exam_questions_are_found_in_a_talk_about_them(items: list[Path]):
+    """The question within a turn, its right answer within the reply."""
+    everything = [item for path in items for item in load_items(path) if item.options]
+    rows = [[f"请问：{i.question}", f"正确答案是{i.options[i.answer]}。"] for i in everything]
+    found = ItemIndex(everything).search(rows)
+    names = [f"{item.benchmark}:{item.id}" for item in everything]
+    hits = sum(name in dict(found.get(row, [])) for row, name in enumerate(names))
+    assert hits / len(everything) > 0.93
 
 
 def asked(text: str) -> Example:

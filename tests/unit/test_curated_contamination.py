@@ -100,6 +100,31 @@ class TestFound:
         text = f"请问{question}：A. 尿道 B. 膀胱 C. 脾"
         assert matches(qa("x:1", text), asked) == [("cmb:7", 1.0)]
 
+    @pytest.mark.parametrize(
+        ("answer", "right", "wrong"),
+        [
+            ("B", "正确答案是冠状动脉造影。", "正确答案是心肌酶谱。"),
+            ("BC", "冠状动脉造影和CT", "CT"),
+        ],
+    )
+    def test_it_is_found_with_its_right_answer(self, answer, right, wrong):
+        question = "诊断急性心肌梗死最有价值的检查是"
+        options = {"A": "心电图", "B": "冠状动脉造影", "C": "CT", "D": "超声心动图", "E": "X线"}
+        asked = replace(item("7", question), options=options, answer=answer)
+        assert matches(qa("x:1", f"请问：{question}", right), asked) == [("cmb:7", 1.0)]
+        assert matches(qa("x:1", f"请问：{question}", wrong), asked) == []
+        there = [options[letter] for letter in answer]
+        others = dict(zip("ABCDE", ["磁共振", *there, "肌钙蛋白", "血气"], strict=False))
+        assert matches(exam("x:1", question, others, "B"), asked) == [("cmb:7", 1.0)]
+        others["B"] = "动态心电图"
+        assert matches(exam("x:1", question, others, "B"), asked) == []
+
+    def test_a_key_that_is_none_of_its_options_is_no_answer(self):
+        question = "诊断急性心肌梗死最有价值的检查是"
+        asked = replace(item("7", question), options={"A": "心电图", "B": "超声"}, answer="F")
+        assert matches(qa("x:1", f"请问：{question}", "心电图"), asked) == [("cmb:7", 1.0)]
+        assert matches(qa("x:1", f"请问：{question}", "血气"), asked) == []
+
     def test_a_question_of_its_own_is_found_whatever_its_options(self):
         asked = replace(item("7", QUESTION), options={"A": "主动脉夹层", "B": "心包炎"})
         found = matches(exam("x:1", QUESTION, {"A": "气胸", "B": "肺栓塞"}, "A"), asked)

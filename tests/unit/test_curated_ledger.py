@@ -202,6 +202,7 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     mixture |= {"styles": {"mcqa": 84}, "languages": {"en": 9, "zh": 75}, "entropy_bits": bits}
     mixture["distinct"] = {"shares": {"1": 0.01, "2": 0.25}, "characters": 9000, "texts": 84}
     found = {"items": 140, "items_found": 4, "examples_found": 1, "threshold": 0.5, "ngram": 8}
+    found |= {"common_tokens": 20}
     found |= {"dropped": True, "examples_by_dataset": {"cmb": 1}}
     for name, content in (("mixture", mixture), ("contamination", found)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")

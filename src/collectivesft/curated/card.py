@@ -126,7 +126,9 @@ def _contamination(ledger: dict[str, Any], report: dict[str, Any]) -> str:
     lines = [
         f"Of {report['items']:,} benchmark items {report['items_found']:,} were found in "
         f"{report['examples_found']:,} examples (at least {report['threshold']:.0%} of an item's "
-        f"{report['ngram']}-grams of characters or words). {done}"
+        f"{report['ngram']}-grams of characters or words; of an exam question of fewer than "
+        f"{report['common_tokens']} tokens, which many may ask, its right answer or half of its "
+        f"options too). {done}"
     ]
     found = report["examples_by_dataset"]
     if not found:

@@ -5,8 +5,8 @@ tokens (a Chinese character or a Latin word) stand in the example; an item with 
 ``NGRAM`` when it makes up a whole turn. What many questions have in common tells nothing, though:
 
 - An exam question of fewer than ``COMMON`` tokens ("Which of the following is correct?") is found
-  only where half of its options are too, or where it is a whole turn of free text; one of fewer
-  than ``MINIMUM`` ("The ureter") in an exam question with the same options.
+  only where its right answer or half of its options are too, or where it is a whole turn of free
+  text; one of fewer than ``MINIMUM`` ("The ureter") in an exam question with the same options.
 - A question about a case ("What is the most likely diagnosis?"), or its solution, of fewer than
   ``COMMON`` tokens or of several cases is not looked for; the case's description is.
 """
@@ -45,8 +45,8 @@ class ItemIndex:
         self._names: list[str] = []
         self._short: dict[tuple[int, ...], list[int]] = defaultdict(list)
         self._exams: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        # Of exam questions that are like many others: the question's key, and those of its options.
-        self._common_exams: dict[int, tuple[str, tuple[str, ...]]] = {}
+        # Of exam questions that may be like many others: the keys of question, options and answer.
+        self._common_exams: dict[int, tuple[str, list[str], list[str]]] = {}
         turns: dict[str, list[int]] = defaultdict(list)
         unique: list[np.ndarray] = []
         # By parts: while they are folded, texts take many times their size.
@@ -82,7 +82,10 @@ class ItemIndex:
                     self._exams[exam_key(text, options)].append(number)
             else:
                 if options and size < COMMON:
-                    self._common_exams[number] = key(text), tuple(map(key, options))
+                    known = set(item.answer) <= item.options.keys()
+                    right = [item.options[letter] for letter in item.answer if known]
+                    keys = list(map(key, options)), list(map(key, right))
+                    self._common_exams[number] = key(text), *keys
                 if size < NGRAM:
                     self._short[tuple(words[i].tolist())].append(number)
         return found
@@ -131,13 +134,17 @@ class ItemIndex:
 
     def _is_that(self, i: int, texts: list[str], options: Collection[str]) -> bool:
         """Whether a row that has a common question has what makes it this item too."""
-        question, asked = self._common_exams[i]
+        question, asked, right = self._common_exams[i]
         if options:
             there = set(map(key, options))
-            return 2 * sum(option in there for option in asked) >= len(asked)
+            has = [option in there for option in asked]
+            return 2 * sum(has) >= len(asked) or (right != [] and there.issuperset(right))
         turns = list(map(key, texts))
         said = "\n".join(turns)
-        return question in turns or 2 * sum(option in said for option in asked) >= len(asked)
+        if question in turns or 2 * sum(option in said for option in asked) >= len(asked):
+            return True
+        # A number or a letter alone stands in many a text.
+        return right != [] and all(len(text) > 1 and text in said for text in right)
 
     def _whole_turns(self, words: Flat, starts: np.ndarray) -> dict[int, dict[int, float]]:
         """Short items that make up a turn: row, number of the item, its share."""
