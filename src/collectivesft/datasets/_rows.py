@@ -1,6 +1,9 @@
 """A raw row with its place, so that every complaint names file and row."""
 
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from collectivesft.errors import InputError
@@ -122,9 +125,24 @@ def _encodable(value: str) -> bool:
 
 def letter(value: Any) -> str:
     """An option letter in plain upper case: full width ``Ａ`` and ``a`` become ``A``."""
-    import unicodedata
-
     return unicodedata.normalize("NFKC", str(value)).strip().upper()
+
+
+def beginnings(
+    dataset: str, names: Sequence[str], named: bool = False
+) -> Iterator[tuple[str, str]]:
+    """Each file, with what the ids of its rows begin with.
+
+    Args:
+        names: a set's files; of several, the ids name them by their stems, or by their paths where
+            two stems are equal.
+        named: name the file even if it is the only one.
+    """
+    paths = [PurePosixPath(unicodedata.normalize("NFC", name)) for name in names]
+    equal = len({path.stem for path in paths}) < len(paths)
+    for name, path in zip(names, paths, strict=True):
+        key = path.with_suffix("").as_posix() if equal else path.stem
+        yield name, f"{dataset}:{key}" if named or len(paths) > 1 else dataset
 
 
 class Ids:

@@ -77,7 +77,8 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
         try:
             record = next(reader, None)
         except csv.Error as error:
-            raise InputError(part.label, f"not CSV ({error})", REMEDY, row=start) from error
+            why = f"{error}; an unclosed quote?" if "limit" in str(error) else str(error)
+            raise InputError(part.label, f"not CSV ({why})", REMEDY, row=start) from error
         if record is None:
             break
         if header is None:

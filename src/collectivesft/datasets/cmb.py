@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from collectivesft.datasets._json import array_rows
 from collectivesft.datasets._mcqa import mcqa
-from collectivesft.datasets._rows import Row
+from collectivesft.datasets._rows import Row, beginnings
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
@@ -33,9 +33,9 @@ PROMPT = "该问题源自{exam_type}，面向{exam_class}中的{exam_subject}。
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """Yield an example per question."""
-    for name in raw.names:
+    for name, key in beginnings("cmb", raw.names):
         for row in array_rows(Part.of(raw, name)):
-            yield _example(row, f"cmb:{row.number}")
+            yield _example(row, f"{key}:{row.number}")
 
 
 def _example(row: Row, id: str) -> Example | Drop:

@@ -1,10 +1,8 @@
 """cMedDialogue: one-turn consultations from six departments of a Chinese web clinic."""
 
-import unicodedata
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
-from collectivesft.datasets._rows import Row, pair
+from collectivesft.datasets._rows import Row, beginnings, pair
 from collectivesft.datasets._tables import csv_rows, guess_chinese
 from collectivesft.example import Drop, Example
 from collectivesft.prompts import fill
@@ -49,11 +47,10 @@ COLUMNS = ("department", "title", "ask", "answer")
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """Yield an example per row of every CSV file that the manifest lists."""
-    for name in raw.names:
+    for name, key in beginnings("cmeddialogue", raw.names, named=True):
         part = Part.of(raw, name)
-        stem = unicodedata.normalize("NFC", PurePosixPath(name).stem)
         for row in csv_rows(part, COLUMNS, guess_chinese(part)):
-            yield _example(row, f"cmeddialogue:{stem}:{row.number}")
+            yield _example(row, f"{key}:{row.number}")
 
 
 def _example(row: Row, id: str) -> Example | Drop:

@@ -1,6 +1,7 @@
 """cMedQA2: questions of patients on a Chinese web forum, and doctors' answers."""
 
 from collections.abc import Iterator
+from csv import field_size_limit
 from typing import TYPE_CHECKING
 
 from collectivesft.datasets._columns import firsts, pairs_table, places, row_numbers, stripped
@@ -196,8 +197,11 @@ def _differs_from_above(table: "pa.Table") -> "pa.Array":
 def _texts(part: Part, columns: tuple[str, str]) -> "tuple[pa.Table, pa.Array, pa.Array]":
     """A table of numbers and texts as it is, and both without space at their ends."""
     import pyarrow as pa
+    from pyarrow import compute
 
     table = pa.concat_tables(csv_columns(part, columns))
+    if (compute.max(compute.binary_length(table.column(1))).as_py() or 0) > field_size_limit():
+        raise pa.ArrowInvalid(f"{part.label}: a text too long for a row")
     return table, *(stripped(column).combine_chunks() for column in table.columns)
 
 

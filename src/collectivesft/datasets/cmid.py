@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._rows import Row
+from collectivesft.datasets._rows import Row, beginnings
 from collectivesft.example import Drop, Example
 from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
@@ -52,9 +52,9 @@ _VAGUE = {"其他", "无法确定", "多问"}
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """Yield an example per question: the entities in reading order, then the intents."""
-    for name in raw.names:
+    for name, key in beginnings("cmid", raw.names):
         for row in array_rows(Part.of(raw, name)):
-            yield _example(row, f"cmid:{row.number}")
+            yield _example(row, f"{key}:{row.number}")
 
 
 def _example(row: Row, id: str) -> Example | Drop:

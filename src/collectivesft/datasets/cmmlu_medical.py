@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from collectivesft.datasets._mcqa import mcqa
-from collectivesft.datasets._rows import Row
+from collectivesft.datasets._rows import Row, beginnings
 from collectivesft.datasets._tables import csv_rows
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
@@ -47,10 +47,10 @@ _OPTIONS = ("A", "B", "C", "D")
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """Yield an example per question of every CSV file that the manifest lists."""
-    for name in raw.names:
+    for name, key in beginnings("cmmlu_medical", raw.names, named=True):
         subject = PurePosixPath(name).stem
         for row in csv_rows(Part.of(raw, name), ("Question", *_OPTIONS, "Answer")):
-            yield _example(row, f"cmmlu_medical:{subject}:{row.number}", subject)
+            yield _example(row, f"{key}:{row.number}", subject)
 
 
 def _example(row: Row, id: str, subject: str) -> Example | Drop:

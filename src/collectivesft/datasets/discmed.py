@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from collectivesft.datasets._json import jsonl_rows
-from collectivesft.datasets._rows import Row
+from collectivesft.datasets._rows import Row, beginnings
 from collectivesft.example import Drop, Example, conversation
 from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
@@ -35,9 +35,9 @@ PROMPT = "{turn}"
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """Yield an example per conversation."""
-    for name in raw.names:
+    for name, key in beginnings("discmed", raw.names):
         for row in jsonl_rows(Part.of(raw, name)):
-            yield _example(row, f"discmed:{row.number}")
+            yield _example(row, f"{key}:{row.number}")
 
 
 def _example(row: Row, id: str) -> Example | Drop:

@@ -1,9 +1,10 @@
 """MedicalDialog (Chinese): consultations of several turns between patient and doctor."""
 
+import re
 from collections.abc import Iterator
 
 from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._rows import Row
+from collectivesft.datasets._rows import Row, beginnings
 from collectivesft.example import Drop, Example
 from collectivesft.prompts import fill
 from collectivesft.raw.archive import Part
@@ -35,13 +36,15 @@ SOURCE = Source(
 # the mark 病人：.
 PROMPT = "{turn}"
 _ROLES = {"病人": "user", "医生": "assistant"}
+# The mark alone: a time or a ratio in what is said has a colon too.
+_MARK = re.compile(r"\s*([^:：]*?)\s*[:：]")
 
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """Yield an example per dialogue; items are decoded one by one from the 1.6 GB file."""
-    for name in raw.names:
+    for name, key in beginnings("medicaldialogue", raw.names):
         for row in array_rows(Part.of(raw, name)):
-            yield _example(row, f"medicaldialogue:{row.number}")
+            yield _example(row, f"{key}:{row.number}")
 
 
 def _example(row: Row, id: str) -> Example | Drop:
@@ -64,6 +67,7 @@ def _example(row: Row, id: str) -> Example | Drop:
 
 
 def _turn(text: str) -> tuple[str | None, str]:
-    speaker, _, said = text.replace(":", "：", 1).partition("：")
-    role, said = _ROLES.get(speaker.strip()), said.strip()
+    mark = _MARK.match(text)
+    role = _ROLES.get(mark[1]) if mark else None
+    said = text[mark.end() :].strip() if mark else ""
     return role, fill(PROMPT, turn=said) if role == "user" else said

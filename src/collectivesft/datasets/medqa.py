@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from collectivesft.datasets._json import jsonl_rows
 from collectivesft.datasets._mcqa import letters, mcqa
 from collectivesft.datasets._options import takes
-from collectivesft.datasets._rows import Row
+from collectivesft.datasets._rows import Row, beginnings
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
@@ -59,11 +59,11 @@ def read(
 ) -> Iterator[Example | Drop]:
     """Yield an example per question, region by region; one not wanted drops as other_region."""
     chosen = dict(zip(REGIONS, (us, mainland, taiwan), strict=True))
-    for name in raw.names:
+    for name, key in beginnings("medqa", raw.names):
         for region, choice in chosen.items():
             member = f"data_clean/questions/{region}/train.jsonl"
             for row in jsonl_rows(Part.of(raw, name, member)):
-                id = f"medqa:{region}:{row.number}"
+                id = f"{key}:{region}:{row.number}"
                 if choice == "read":
                     yield _example(row, id, region)
                 else:

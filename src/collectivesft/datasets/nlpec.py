@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from collectivesft.datasets._json import jsonl_rows
 from collectivesft.datasets._mcqa import by_position, mcqa
-from collectivesft.datasets._rows import Row
+from collectivesft.datasets._rows import Row, beginnings
 from collectivesft.example import Drop, Example
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
@@ -36,9 +36,9 @@ PROMPT = (
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """Yield an example per question."""
-    for name in raw.names:
+    for name, key in beginnings("nlpec", raw.names):
         for row in jsonl_rows(Part.of(raw, name)):
-            yield _example(row, f"nlpec:{row.number}")
+            yield _example(row, f"{key}:{row.number}")
 
 
 def _example(row: Row, id: str) -> Example | Drop:

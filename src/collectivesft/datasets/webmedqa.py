@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from collectivesft.datasets._options import Option
-from collectivesft.datasets._rows import Row, pair
+from collectivesft.datasets._rows import Row, beginnings, pair
 from collectivesft.datasets._tables import tsv_rows
 from collectivesft.example import Drop, Example
 from collectivesft.prompts import fill
@@ -59,9 +59,9 @@ OPTIONS = (
 
 def read(raw: RawFolder, rows: str = "labelled") -> Iterator[Example | Drop]:
     """Yield an example per row that is labelled as the answer, or per row; meta has the label."""
-    for name in raw.names:
+    for name, key in beginnings("webmedqa", raw.names):
         for row in tsv_rows(Part.of(raw, name, "medQA.train.txt"), _COLUMNS):
-            yield _example(row, f"webmedqa:{row.number}", rows)
+            yield _example(row, f"{key}:{row.number}", rows)
 
 
 def _example(row: Row, id: str, rows: str) -> Example | Drop:
