@@ -132,6 +132,9 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
     ) in whole
     assert f"--grades {folder}/cmb_clin.cases.grades.jsonl" in whole
     assert "sk-secret" not in whole
+    # The release too, which says how the models were served.
+    whole = snakemake("-n", "--configfile", "mine.yaml", **keys)
+    assert whole.returncode == 0, whole.stdout + whole.stderr
 
 
 def load(name: str):

@@ -79,7 +79,8 @@ rule hub_release:
         repo=config["hub"]["repo_id"],
         tag=config["hub"]["tag"],
         weights=config["hub"]["weights"],
-        settings=release_settings(),
+        # A function: Snakemake would take the {model} of a server's command for a wildcard of ours.
+        settings=lambda wildcards: release_settings(),
         demo="--demo" if config["demo"] else "--no-demo",
     shell:
         "python -m collectivesft hub release --run {params.run} --repo {params.repo} {params.demo}"

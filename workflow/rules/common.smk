@@ -25,7 +25,10 @@ except configuration.ConfigurationError as error:
 
 
 # Every command runs this clone's code, whatever else is installed where it runs.
-shell.prefix(f"export PYTHONPATH={workflow.basedir}/src PYTHONNOUSERSITE=1; set -euo pipefail; ")
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(f'{workflow.basedir}/src')}"
+    " PYTHONNOUSERSITE=1; "
+)
 
 # For the provenance of a release; the environment, as a parameter would rerun rules at each commit.
 os.environ.update(COLLECTIVESFT_COMMIT=configuration.commit(Path(workflow.basedir)))
