@@ -47,8 +47,9 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
            "A. 甲药", "B. 乙药" (see listing.py for where such a list ends).
         3. A text that begins with option letters ("B", "B. xx", "A、C"), or whose last line is
            nothing else. For a question with several answers each line that begins so adds its
-           letters, but lines called wrong ("B：错"); for one with a single answer, A, B, ... at the beginning of lines or in one
-           line are the question's options written again, and no answer.
+           letters, but lines called wrong ("B：错"); for one with a single answer, A, B, ... at the
+           beginning of lines or in one line are the question's options written again, and no
+           answer.
         4. A verdict: "B正确", "C选项符合题意", "D is correct".
         5. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
            in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
