@@ -241,6 +241,15 @@ def test_missing_key_is_named(name: str, key: str, tmp_path: Path):
         read(name, raw_folder(tmp_path, PACK[name]([ROWS[name][0], row])))
 
 
+def test_nan_is_no_text_and_an_infinite_number_an_error(tmp_path: Path):
+    nan, infinite = float("nan"), float("inf")
+    assert reasons(read("cmb", raw_folder(tmp_path, PACK["cmb"]([
+        {**ROWS["cmb"][0], "question": nan}, {**ROWS["cmb"][0], "answer": nan},
+    ])))) == ["empty_question", "empty_answer"]  # fmt: skip
+    with pytest.raises(InputError, match="row 1: answer is not a finite number"):
+        one("cmb", tmp_path / "b", answer=-infinite)
+
+
 def test_missing_column_of_csv_and_parquet(tmp_path: Path):
     text = csv_text(["department", "title", "question", "answer"], []).encode()
     with pytest.raises(InputError, match="row 1: no column ask; there is department, title"):
