@@ -47,7 +47,8 @@ _SENTENCE = re.compile(rf"[ \t]{{1,3}}[{patterns.TERM}是为的和与及或都�
 _SIDE = r"(?:^|[\s:,(\-—是为均都])"
 _LAST = r"的?(?:选项|说法|答案)?(?=[\s,。.;:、!)因由故]|$)"
 _WRONG = re.compile(
-    rf"(?:错误|不正确|不符合?(?:题意)?|有误|不应?选|不成立|{_SIDE}(?:错|不对)){_LAST}|不属于|并非"
+    rf"(?:错误|不正确|不符合?(?:题意)?|有误|不应?选|不成立|{_SIDE}(?:错|不对)){_LAST}"
+    rf"|(?<=[{patterns.HAN}])(?:不属于|并非)"
     r"|[应可故予]以?排除|[×✗✘❌]|\b(?i:wrong|incorrect|false|not)\b"
 )
 _RIGHT = re.compile(

@@ -75,7 +75,8 @@ TERM_BEFORE = re.compile(
 DENIED_AFTER = re.compile(
     rf"\s?{_DENIED}|\s(?i:is|are)\s(?:not|wrong|incorrect)|型"
     # "A：错": the word alone, since an option may begin so ("A. 错构瘤").
-    r"|\s?[:.、]\s?(?:错误?|不正确|不对|不符合题意|不选|有误|[×✗✘❌]|(?i:wrong|incorrect|false)\b)(?=[\s,。.;、!)]|$)"
+    r"|\s?[:.、]\s?(?:错误?|不正确|不对|不符合题意|不选|有误|[×✗✘❌]"
+    r"|(?i:wrong|incorrect|false)\b)(?=[\s,。.;、!)]|$)"
 )
 ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b|are\b)[a-z]")
 # Species whose genus is a capital and a full stop: E. coli is no option E.
