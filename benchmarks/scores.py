@@ -198,7 +198,12 @@ def ours(work: Work, early: bool) -> int:
 
             def done(index: int, tokens: list[int], batch: list[Question] = batch) -> bool:
                 q = batch[index]
-                return settled(models.text_of(work.model, tokens), q.prompt.lead, q.item.options)
+                return settled(
+                    models.text_of(work.model, tokens),
+                    q.prompt.lead,
+                    q.item.options,
+                    q.item.multiple,
+                )
 
             ids = [q.ids for q in batch]
             found = decode.generate(

@@ -17,9 +17,11 @@ from upstream import array, csv_text, raw_folder
 
 from collectivesft import benchmarks
 from collectivesft.benchmarks import cmb, cmb_clin
-from collectivesft.benchmarks.item import Item, dump_item, load_items
+from collectivesft.benchmarks.item import Item, dump_item, key_digest, load_items
 from collectivesft.curated.read import read_benchmark
 from collectivesft.errors import InputError, UserError
+from collectivesft.scores.answer_key import identify
+from collectivesft.scores.matching import unscored
 
 GOLDEN = Path(__file__).parent / "golden" / "benchmarks"
 
@@ -186,10 +188,62 @@ class TestCmb:
         expected = f"{cmb.TEST}, row 2: question 2 has no answer in {cmb.KEY}"
         assert expected in str(caught.value) and caught.value.row == 2
 
-    def test_empty_answer_in_the_key(self, tmp_path):
-        key = [KEY[0], {"id": 1, "answer": " "}]
-        with pytest.raises(InputError, match=f"{cmb.KEY}, row 2: the key of question 1 is empty"):
-            items("cmb", tmp_path, key=key)
+    @pytest.mark.parametrize(
+        ("said", "reason"),
+        [
+            (" ", "no answer"), (None, "no answer"), ("NULL", "no answer"), ("nan", "no answer"),
+            ("A.", "answer is no letters"), ("1", "answer is no letters"),
+            (0, "answer is no letters"), ("答案：B", "answer is no letters"),
+            ("F", "answer is no option"), ("AF", "answer is no option"),
+        ],
+    )  # fmt: skip
+    def test_an_answer_of_the_key_that_cannot_be_used(self, tmp_path, said, reason):
+        test = [{**TEST[0], "id": n} for n in range(1, 101)]
+        key = [{"id": n, "answer": "B" if n > 1 else said} for n in range(1, 101)]
+        found = items("cmb", tmp_path / "few", val=[], test=test, key=key)
+        assert unscored(found) == {reason: 1}
+        assert (found[0].split, found[0].answer, found[1].split) == ("unscored", "", "test")
+        key[5]["answer"] = said
+        problem = rf"{cmb.KEY}, row 1: 2 of 100 answers are unusable.* to question 1 \({reason}\)"
+        with pytest.raises(InputError, match=f"{problem}. Fetch or correct the key"):
+            items("cmb", tmp_path / "many", val=[], test=test, key=key)
+
+    def test_a_known_key_is_taken_as_it_is(self, tmp_path, monkeypatch):
+        key = [KEY[0], {"id": 1, "answer": "见解析"}, KEY[2]]
+        digest = key_digest([("1", "析见解"), ("2", "AB"), ("3", "A")])
+        monkeypatch.setitem(cmb.KEY_DATES, digest, "a date")
+        found = items("cmb", tmp_path, key=key)[2]
+        assert (found.split, found.answer) == ("test", "析见解")
+        assert found.meta["published_answer"] == "见解析" and "unscored" not in found.meta
+
+    def test_val_questions_need_an_answer(self, tmp_path):
+        with pytest.raises(InputError, match=f"{cmb.VAL}, row 2: answer is empty"):
+            items("cmb", tmp_path / "a", val=[VAL[0], {**VAL[1], "answer": " "}])
+        found = items("cmb", tmp_path / "b", val=[VAL[0], {**VAL[1], "answer": "E"}])
+        assert unscored(found) == {"answer is no option": 1}
+
+    @pytest.mark.parametrize(
+        ("more", "answer", "left_out"),
+        [
+            ({"F": "2"}, "B", {"F": "2"}),
+            ({"F": " ２ "}, "BD", {"F": "２"}),
+            ({"F": "2", "G": "己"}, "B", {"F": "2"}),
+            ({"F": "2"}, "BF", {}),  # the key names it
+            ({"F": "12"}, "B", {}),
+            ({"F": "己"}, "B", {}),
+            ({"E": "5"}, "B", {}),
+            ({"E": "", "F": "2"}, "B", {}),  # A to E are not all there
+        ],
+    )
+    def test_a_scraped_mark_of_the_right_option_is_left_out(self, tmp_path, more, answer, left_out):
+        options = dict(zip("ABCDE", "1乙丙丁戊", strict=True)) | more
+        test = [{**TEST[1], "id": 1, "option": options}]
+        found = items("cmb", tmp_path, val=[], test=test, key=[{"id": 1, "answer": answer}])[0]
+        assert found.meta.get("left_out", {}) == left_out
+        assert set(found.options) == {k for k, v in options.items() if v} - set(left_out)
+        shown = cmb.prompt(found, "answer_only", "corrected")
+        assert ("F. " in shown) is ("F" in more and not left_out)
+        assert "A. 1\n" in shown
 
     @pytest.mark.parametrize("part", ["val", "test"])
     def test_option_given_as_a_string(self, tmp_path, part):
@@ -237,6 +291,20 @@ class TestCmb:
         gold = {item.id: item.answer for item in found}
         unsorted = {"5218": "BE", "5255": "CE", "5313": "BD", "5444": "AC"}
         assert {id: gold[id] for id in unsorted} == unsorted
+
+    def test_the_real_key_before_its_correction_is_read_as_it_was(self, tmp_path):
+        data = real("cmb-test-choice-answer.before-2024-02-21.json").read_bytes()
+        options = {letter: f"选项{letter}" for letter in "ABCDEFG"}
+        rows = json.loads(data)
+        test = [{**row, "question": f"题{row['id']}", "option": options} for row in rows]
+        packed = {**cmb_files(val=[], test=test), cmb.KEY: data}
+        found = list(cmb.items(raw_folder(tmp_path / "known", packed)))
+        assert {item.split for item in found} == {"test"}
+        assert identify(found)["date"] == "before 2024-02-21"
+        rows[0]["answer"] = "A" if rows[0]["answer"] != "A" else "B"
+        other = {**packed, cmb.KEY: array(rows)}
+        found = list(cmb.items(raw_folder(tmp_path / "unknown", other)))
+        assert sum(unscored(found).values()) == 28
 
 
 class TestCmbClin:

@@ -46,6 +46,15 @@ class TestCmexam:
         found = items("cmexam", tmp_path, test=[[*CMEXAM_TEST[0][:2], said, "", ""]])[-1]
         assert (found.split, found.answer, found.meta["unscored"]) == ("unscored", "", "no answer")
 
+    @pytest.mark.parametrize("said", ["nan", "NaN", "null", " "])
+    def test_a_cell_that_says_nothing_is_empty(self, tmp_path, said):
+        good = [*CMEXAM_TEST[0][:3], said, said]
+        found = items("cmexam", tmp_path, test=[good, [said, *good[1:]]])[-2:]
+        assert [item.explanation for item in found] == ["", ""]
+        assert [item.category for item in found] == ["CMExam", "CMExam"]
+        assert found[1].meta["unscored"] == "no question" and found[1].question == ""
+        assert cmexam.target(found[0], "cot") == "所以答案是A。"
+
     def test_several_letters_make_a_multiple_choice_question(self, tmp_path):
         found = items("cmexam", tmp_path)[1]
         assert found.answer == "AC" and found.multiple
@@ -138,6 +147,8 @@ class TestMedsBench:
             (b'{"Definition": ["d"]}', "no Instances in it"),
             (b'{"Instances": {}}', "where a JSON array is expected"),
             (b'[{"input": "q"}]', "where a JSON object is expected"),
+            (task(["d"], [], **{"Positive Examples": 3}), "Positive Examples is a number"),
+            (task(["d"], [], **{"Positive Examples": {"input": "q"}}), "Examples is an object"),
             (b'{"Instances": [{"input": "q", "out', "row 1: not valid JSON"),
             (b"<!doctype html><title>login</title>", "an HTML page"),
         ],
@@ -147,6 +158,34 @@ class TestMedsBench:
             items("meds_bench", tmp_path, task122=data)
         assert "task122_medmcqa_test_set.json" in str(caught.value)
         assert problem in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("data", "problem"),
+        [
+            (b"3\n", "row 1: a number where an object with input is expected"),
+            (b'[{"input": "q"}]\n', "row 1: a list where an object with input is expected"),
+            (b"\n \n", "row 1: an empty file"),
+            (b"", "row 1: an empty file"),
+            (b'{"input": "q", "out', "row 1: not valid JSON"),
+            (b'{"input": "q", "output": "a"}\n{"input', "row 2: not valid JSON"),
+            (b'{"input": "q", "output": NaN}', "row 1: output is empty"),
+            (b'{"input": "q", "output": 1e999}', "row 1: output is not a finite number"),
+            (b'{"id": 1}', "no Instances in it"),
+            (b"<!doctype html><title>login</title>", "an HTML page"),
+        ],
+    )
+    def test_lines_that_are_no_task(self, tmp_path, data, problem):
+        with pytest.raises(InputError) as caught:
+            items("meds_bench", tmp_path, task57=data)
+        assert "task57_medqa_question_answering_en.jsonl" in str(caught.value)
+        assert problem in str(caught.value)
+
+    @pytest.mark.parametrize("indent", [None, 1, 4])
+    def test_one_object_in_a_file_of_lines_is_read_however_it_is_printed(self, tmp_path, indent):
+        whole = json.loads(task(["d"], [instance(1, "q", "a"), instance(2, "r", "b")]))
+        data = json.dumps(whole, indent=indent).encode()
+        found = [i for i in items("meds_bench", tmp_path, task57=data) if "task57" in i.id]
+        assert [item.references for item in found] == [["a"], ["b"]]
 
     def test_file_in_an_unknown_folder(self, tmp_path):
         more = {"Poetry/task900_x.json": task(["d"], [instance(1, "q", "a")])}
@@ -180,6 +219,7 @@ class TestMedbench:
         [
             ({"question": " "}, "question is empty"),
             ({"other": {}}, "no question; there is other"),
+            ({"question": 12}, "question is a number, expected text"),
             ({"question": "q", "options": "A"}, "options is text, expected a list"),
             ({"question": "q", "other": 3}, "other is a number, expected an object"),
             (["q"], "a list where an object with question is expected"),
@@ -188,6 +228,12 @@ class TestMedbench:
     def test_row_that_is_none_of_medbench(self, tmp_path, row, problem):
         with pytest.raises(InputError, match=f"MedHC.jsonl, row 1: {problem}"):
             items("medbench", tmp_path, MedHC=[row])
+
+    @pytest.mark.parametrize("data", [b"", b"\n \n"])
+    def test_file_without_rows(self, tmp_path, data):
+        raw = raw_folder(tmp_path, {"MedHC/MedHC.jsonl": data})
+        with pytest.raises(InputError, match=r"MedHC\.jsonl, row 1: an empty file"):
+            list(medbench.items(raw))
 
     @ANYWHERE
     @given(st.lists(st.text("任务\n答a", min_size=1, max_size=9).filter(str.strip), max_size=5))

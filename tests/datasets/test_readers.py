@@ -113,6 +113,14 @@ def test_medmcqa_unpublished_and_impossible_answers(tmp_path: Path):
     assert one("medmcqa", tmp_path / "b", cop=4).reason == "bad_answer"
 
 
+def test_cmb_leaves_out_a_scraped_mark_of_the_right_option(tmp_path: Path):
+    options = dict(zip("ABCDEF", ["甲", "乙", "丙", "丁", "戊", "1"], strict=True))
+    example = one("cmb", tmp_path, option=options, answer="A")
+    assert example.meta["left_out"] == {"F": "1"} and "F" not in example.meta["options"]
+    assert "F: 1" not in example.messages[0][1]
+    assert "left_out" not in one("cmb", tmp_path / "named", option=options, answer="AF").meta
+
+
 def test_cmb_keeps_options_of_one_character_and_sorts_the_key(tmp_path: Path):
     example = read("cmb", raw_folder(tmp_path, PACK["cmb"](ROWS["cmb"])))[1]
     assert example.messages[0][1].splitlines()[3:] == ["A: C", "B: 钠", "C: D"]
@@ -227,6 +235,15 @@ def test_missing_key_is_named(name: str, key: str, tmp_path: Path):
     row = {k: v for k, v in ROWS[name][0].items() if k != key}
     with pytest.raises(InputError, match=f"row 2: no {key}; there is"):
         read(name, raw_folder(tmp_path, PACK[name]([ROWS[name][0], row])))
+
+
+def test_nan_is_no_text_and_an_infinite_number_an_error(tmp_path: Path):
+    nan, infinite = float("nan"), float("inf")
+    assert reasons(read("cmb", raw_folder(tmp_path, PACK["cmb"]([
+        {**ROWS["cmb"][0], "question": nan}, {**ROWS["cmb"][0], "answer": nan},
+    ])))) == ["empty_question", "empty_answer"]  # fmt: skip
+    with pytest.raises(InputError, match="row 1: answer is not a finite number"):
+        one("cmb", tmp_path / "b", answer=-infinite)
 
 
 def test_missing_column_of_csv_and_parquet(tmp_path: Path):

@@ -132,7 +132,7 @@ def test_outputs_that_models_write_are_read_as_pinned(row):
 
 
 def test_the_pinned_outputs_are_several_hundred_different_ones():
-    assert len({json.dumps(row, sort_keys=True) for row in OUTPUTS}) == len(OUTPUTS) > 900
+    assert len({json.dumps(row, sort_keys=True) for row in OUTPUTS}) == len(OUTPUTS) > 1000
     assert sum(set(row["official"]) != set(row["corrected"]) for row in OUTPUTS) > 300
 
 
@@ -149,7 +149,7 @@ PIECES = st.sampled_from(
     ["答案", "是", "为", "：", "选", "择", "不", "A", "B", "E", "G", "Ａ", "℃", "。", ".", "、",
      " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")", "以下是", "的一道",
      "\n问：", "<|user|>", "错", "正确", "因为患者有发热和咳嗽，并且没有其他的任何症状", "\u0301",
-     "A\n", "\nB. "]
+     "A\n", "\nB. ", "（甲药）", "选项", "A. 甲药", "B：", "和", "；", "\nD、"]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 
@@ -175,8 +175,12 @@ def test_official_gives_letters_a_to_g(text, multiple):
 @example("B。" + "，因为如此" * 5, "。不对，答案是C。", False, "答案是")
 @example("答案是B。\n问：" + "长" * 60, "答案是C。", False, "")
 @example("B。以下是<|user|>" + "长" * 48, "的一道", False, "答案是")
+@example("A. 甲药，片剂，用于此病，口服，一日三次", "\nB. 乙药", True, "答案是")
+@example("A\n" + "因为" * 9, "B", True, "答案是")
+@example("AC\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", "D", True, "答案是")
+@example("AC.\n" + "长" * 20, "（甲药）和D（丁药）", True, "答案是")
 def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
-    if settled(text, lead, OPTIONS):
+    if settled(text, lead, OPTIONS, multiple):
         text = lead + text
         assert official(text + more, multiple) == official(text, multiple)
         assert corrected(text + more, multiple, OPTIONS, lead) == corrected(
@@ -199,7 +203,48 @@ def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
     ],
 )
 def test_a_reading_is_settled_once_nothing_can_change_it(text, lead, done):
-    assert settled(text, lead, OPTIONS) is done
+    assert settled(text, lead, OPTIONS, multiple=False) is done
+
+
+@pytest.mark.parametrize(
+    ("text", "done"),
+    [
+        ("A、C\n因为患者有发热、咳嗽和胸痛等症状。", True),
+        ("AC. 因为患者有发热、咳嗽和胸痛等症状。", True),
+        ("A。因为患者有发热、咳嗽和胸痛等症状。", True),
+        ("A. 患者有发热、咳嗽和胸痛等症状的说法", False),
+        ("A\n患者有发热、咳嗽和胸痛等症状的说法", False),
+    ],
+)
+def test_a_letter_that_may_begin_a_list_settles_nothing(text, done):
+    assert settled(text, "答案是", OPTIONS, multiple=True) is done
+
+
+LISTS = st.lists(st.sampled_from(OPTIONS), min_size=1, max_size=5, unique=True).map(sorted)
+# The sign after each letter, and what stands between the items.
+SHAPES = [
+    ("{}（甲药）", "、"), ("{}（甲药）", "，"), ("{}选项", "、"), ("{}. 甲药", "；"),
+    ("{}. 甲药", "\n"), ("{}、甲药", "\n"), ("{}：甲药", "；"), ("{}", "\n"),
+    ("（{}）甲药", "\n"), ("{}. 甲药", " "),
+]  # fmt: skip
+
+
+@given(LISTS, st.sampled_from(SHAPES), st.sampled_from(["。", "\n\n解析：", "\n问：", ""]))
+def test_a_list_of_options_is_read_whole_in_any_shape(letters, shape, after):
+    text = "答案是" + shape[1].join(map(shape[0].format, letters)) + after
+    assert corrected(text, True, OPTIONS) == "".join(letters)
+    assert corrected(text, True, OPTIONS, "答案是") == "".join(letters)
+    assert corrected(text, False, OPTIONS) == letters[0]
+
+
+@given(
+    LISTS, st.sampled_from(SHAPES), st.sampled_from(["。", "。\n", "。\n选项分析：", "\n解析："])
+)
+def test_a_listing_of_all_options_after_an_answer_adds_none(letters, shape, between):
+    listing = shape[1].join(map(shape[0].format, OPTIONS))
+    assert corrected(f"答案是{''.join(letters)}{between}{listing}", True, OPTIONS) == "".join(
+        letters
+    )
 
 
 @given(st.sets(st.sampled_from(OPTIONS), min_size=1), st.booleans())
@@ -209,7 +254,10 @@ def test_what_was_read_is_read_again_from_a_statement(letters, multiple):
     assert official(f"答案是{answer}。", multiple) == answer
 
 
-@pytest.mark.parametrize("piece", [" ", "选 ", "答案是*", "A ", "选\n", "A、", "\n"])
+@pytest.mark.parametrize(
+    "piece",
+    [" ", "选 ", "答案是*", "A ", "选\n", "A、", "\n", "答案是A（", "A（甲）、", "B. ", "选A. "],
+)
 def test_long_monotonous_texts_take_no_time(piece):
     start = time.process_time()
     corrected(piece * 5000, True, OPTIONS)

@@ -168,7 +168,7 @@ def test_an_answer_that_is_settled_ends_and_says_so(model, items, tmp_path, monk
     for short, long in zip(some, whole, strict=True):
         assert long["raw"].startswith(short["raw"].rstrip("\ufffd"))
         assert (short["raw"] == long["raw"]) is not short["settled"]
-    assert asked[0][1:] == ("答案是", {"A": "头痛", "B": "发热", "C": "咳", "D": "腹泻"})
+    assert asked[0][1:] == ("答案是", {"A": "头痛", "B": "发热", "C": "咳", "D": "腹泻"}, False)
 
 
 def test_answers_end_at_any_of_the_models_stop_tokens(model, items, tmp_path):

@@ -282,7 +282,7 @@ def test_answers_that_are_settled_are_not_asked_for_whole(
     folder, items, server, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(served, "FIRST", 4)
-    monkeypatch.setattr(served, "settled", lambda text, lead, options: len(text) % 2 == 0)
+    monkeypatch.setattr(served, "settled", lambda text, *_: len(text) % 2 == 0)
     found = ask(folder, items, tmp_path / "some.jsonl", url=server.url)
     asked = [body["max_tokens"] for body in server.seen]
     assert asked.count(4) == 10

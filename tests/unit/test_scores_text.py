@@ -150,7 +150,7 @@ def test_any_answers_have_values_between_0_and_1(name, pairs):
 
 
 def test_free_text_is_never_settled():
-    assert not settled("答案是A。\n\n问:第二题" + "长" * 99, "", {})
+    assert not settled("答案是A。\n\n问:第二题" + "长" * 99, "", {}, False)
 
 
 def tasks_of(**rights: list[int]) -> dict:

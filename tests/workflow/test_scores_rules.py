@@ -16,6 +16,7 @@ READING = (
     "paired",
     "submit",
     "extraction",
+    "listing",
     "overlap",
     "reading",
     "score",

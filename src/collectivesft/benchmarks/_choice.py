@@ -44,3 +44,13 @@ def question_rows(part: Part) -> Iterator[tuple[Row, str, dict[str, str], str]]:
         if len(options) < 2:
             raise row.error(f"{len(options)} options, at least two are needed")
         yield row, question, options, letters(row.optional("answer"))
+
+
+def answer_fault(said: str, options: dict[str, str]) -> str:
+    """Why an answer cannot be scored against, "" if it can."""
+    answer = letters(said)
+    if said.lower() in ("", "nan", "null", "none") or not answer:
+        return "no answer"
+    if not all("A" <= name <= "Z" for name in answer):
+        return "answer is no letters"
+    return "" if set(answer) <= set(options) else "answer is no option"

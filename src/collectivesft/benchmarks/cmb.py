@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from collectivesft.benchmarks import _choice
-from collectivesft.benchmarks.item import Item
+from collectivesft.benchmarks.item import Item, key_digest
 from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._mcqa import letters
+from collectivesft.datasets._mcqa import letters, without_marks
 from collectivesft.datasets._rows import Row
+from collectivesft.errors import InputError
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import Https, Hub, RawFile, Source
@@ -43,6 +44,13 @@ SOURCE = Source(
         "Four keys of questions with several answers are unsorted (5218, 5255, 5313, 5444).",
         "400 questions (考研政治) are politics, not medicine.",
         "11 questions (C型选择题) lack the background that they share (issue 28, open).",
+        "An option beyond A to E that is one digit and not in the key is left out and kept in "
+        "`meta.left_out`: by a public audit, 19 questions of 初级中药士 have such an F, a scraped "
+        "mark that in 18 of them is the right option's position. Unverified until the real file "
+        "is read.",
+        "A question whose answer in the key is empty, no letters or no option is not scored, and "
+        "counted; a key with more than 1 % of such is refused. Keys known by their digest stay as "
+        "they are.",
     ),
 )
 
@@ -67,27 +75,45 @@ _NO_CONTEXT = "C型选择题"
 def items(raw: RawFolder) -> Iterator[Item]:
     """Yield the val questions (for few-shot examples), then the test questions with their key.
 
+    A question whose answer cannot be scored against is unscored and says why; a key that is known
+    (``KEY_DATES``) is taken as it is.
+
     Raises:
-        InputError: a question without options, or without an answer in the key.
+        InputError: a question without options, or without an answer in the key; a val question
+            without an answer; a key with more than one unusable answer in a hundred.
     """
     for row, question, options, answer in _choice.question_rows(Part.of(raw, VAL)):
-        explanation = row.optional("explanation")
-        yield _item(row, f"val-{row.number}", "val", question, options, answer, explanation)
+        if not answer:
+            raise row.error("answer is empty, but val questions are shown with theirs")
+        yield _item(row, f"val-{row.number}", "val", question, options, answer)
     key = _key(Part.of(raw, KEY))
+    known = key_digest((id, letters(row.text("answer"))) for id, row in key.items()) in KEY_DATES
+    total, unusable = 0, []
     for row, question, options, _ in _choice.question_rows(Part.of(raw, TEST)):
         id = row.text("id")
         if id not in key:
             raise row.error(f"question {id} has no answer in {KEY}")
-        yield _item(row, id, "test", question, options, key[id], "")
+        item = _item(row, id, "test", question, options, key[id].text("answer"), known)
+        total += 1
+        unusable += [(key[id], item)] if item.split == "unscored" else []
+        yield item
+    _few(unusable, total)
 
 
-def _key(part: Part) -> dict[str, str]:
-    answers = {}
-    for row in array_rows(part):
-        answers[row.text("id")] = answer = row.text("answer")
-        if not letters(answer):
-            raise row.error(f"the key of question {row.text('id')} is empty")
-    return answers
+def _key(part: Part) -> dict[str, Row]:
+    """The rows of the key by the id of their question."""
+    return {row.text("id"): row for row in array_rows(part)}
+
+
+def _few(unusable: list[tuple[Row, Item]], total: int) -> None:
+    """Some answers may be unusable; a key of which many are is not the benchmark's."""
+    if len(unusable) * 100 > total:
+        row, item = unusable[0]
+        problem = (
+            f"{len(unusable)} of {total} answers are unusable; the first is "
+            f"{row.text('answer')[:40]!r} to question {item.id} ({item.meta['unscored']})"
+        )
+        raise InputError(row.part.label, problem, "Fetch or correct the key", row=row.number)
 
 
 def apart(item: Item) -> str:
@@ -99,25 +125,37 @@ def apart(item: Item) -> str:
 
 
 def _item(
-    row: Row, id: str, split: str, question: str, options: dict, answer: str, explanation: str
+    row: Row,
+    id: str,
+    split: str,
+    question: str,
+    options: dict[str, str],
+    answer: str,
+    known: bool = False,
 ) -> Item:
+    """A question; ``known`` says that its key is one of ``KEY_DATES``."""
     kind = row.text("question_type")
-    meta = {name: row.optional(name) for name in ("exam_subject", "question_type")}
+    meta: dict[str, Any] = {n: row.optional(n) for n in ("exam_subject", "question_type")}
     gold = letters(answer)
+    options, marks = without_marks(options, gold)
+    if marks:
+        meta["left_out"] = marks
     if answer != gold:  # CMB's own code compares with the letters as they stand in its key
         meta["published_answer"] = answer
+    if fault := "" if known else _choice.answer_fault(answer, options):
+        meta["unscored"] = fault
     return Item(
         id=id,
         benchmark="cmb",
-        split=split,
+        split="unscored" if fault else split,
         kind="choice",
         category=row.text("exam_type"),
         subcategory=row.text("exam_class"),
         question=question,
         options=options,
-        answer=gold,
+        answer="" if fault else gold,
         multiple=kind.startswith("多"),
-        explanation=explanation,
+        explanation=row.optional("explanation") if split == "val" else "",
         meta=meta,
     )
 

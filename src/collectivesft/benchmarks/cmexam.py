@@ -77,11 +77,8 @@ def parse_options(text: str) -> dict[str, str]:
 def _item(row: Row, split: str) -> Item:
     if row.value is None:
         raise row.error("another number of fields than the header")
-    question, options = row.text("Question"), parse_options(row.text("Options"))
-    said = row.text("Answer")
-    answer = "" if said.lower() in ("", "nan", "null") else letters(said)
-    category = row.optional(_DISCIPLINE)
-    category = "" if category.lower() == "nan" else category
+    question, options = _cell(row, "Question"), parse_options(_cell(row, "Options"))
+    answer, category = letters(_cell(row, "Answer")), _cell(row, _DISCIPLINE)
     fault = _fault(question, options, answer)
     kind = MULTIPLE if len(answer) > 1 else SINGLE
     return Item(
@@ -95,9 +92,15 @@ def _item(row: Row, split: str) -> Item:
         options=options,
         answer=answer,
         multiple=len(answer) > 1,
-        explanation=row.optional("Explanation"),
+        explanation=_cell(row, "Explanation"),
         meta={"question_type": kind} | ({"unscored": fault} if fault else {}),
     )
+
+
+def _cell(row: Row, column: str) -> str:
+    """The text of a cell; "" where there is no such column, or pandas wrote that there is none."""
+    text = row.optional(column)
+    return "" if text.lower() in ("nan", "null") else text
 
 
 def _fault(question: str, options: dict[str, str], answer: str) -> str:

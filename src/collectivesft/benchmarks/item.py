@@ -1,7 +1,8 @@
 """The one schema of a benchmark item, from its raw file to its score."""
 
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -59,6 +60,12 @@ class Item:
         for turn in self.turns:
             yield turn["question"]
             yield turn["reference"]
+
+
+def key_digest(answers: Iterable[tuple[str, str]]) -> str:
+    """sha256 of an answer key, ids with answers, in whatever order they come."""
+    lines = sorted(f"{id}\t{answer}\n" for id, answer in answers)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def dump_item(item: Item) -> str:

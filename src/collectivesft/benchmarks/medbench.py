@@ -6,7 +6,8 @@ from typing import Any
 
 from collectivesft.benchmarks.item import Item
 from collectivesft.datasets._json import jsonl_rows
-from collectivesft.datasets._rows import Row
+from collectivesft.datasets._rows import REMEDY, Row
+from collectivesft.errors import InputError
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
 from collectivesft.sources import RawFile, Source
@@ -53,6 +54,8 @@ def items(raw: RawFolder) -> Iterator[Item]:
     """
     for name in raw.names:
         rows = list(jsonl_rows(Part.of(raw, name)))
+        if not rows:
+            raise InputError(raw.path(name), "an empty file", REMEDY, row=1)
         questions = [_question(row) for row in rows]
         shared = _shared(questions)
         for row, question in zip(rows, questions, strict=True):
@@ -63,6 +66,8 @@ def _question(row: Row) -> str:
     """The whole prompt to the letter: the upload repeats it."""
     if not row.text("question"):
         raise row.error("question is empty")
+    if not isinstance(row.get("question"), str):
+        raise row.error("question is a number, expected text")
     return row.get("question")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from collectivesft.benchmarks.item import Item
 from collectivesft.datasets._json import jsonl_rows, member_rows, members
-from collectivesft.datasets._rows import Row
+from collectivesft.datasets._rows import REMEDY, Row
 from collectivesft.errors import InputError
 from collectivesft.raw.archive import Part
 from collectivesft.raw.folder import RawFolder
@@ -94,6 +94,7 @@ SOURCE = Source(
         "task12 has one answer for all its questions (no), so its accuracy tells nothing.",
     ),
 )
+_SHOWN = "Positive Examples"
 _PREFIX = re.compile(r"the (?:diagnosis result|treatment planning|right answer) is\s*:?\s*", re.I)
 
 
@@ -113,7 +114,7 @@ def items(raw: RawFolder) -> Iterator[Item]:
             head, examples, rows = {}, [], jsonl_rows(part)
         else:
             head = members(part, "Instances")
-            examples = head.get("Positive Examples") or []
+            examples = Row(part, 1, {_SHOWN: head.get(_SHOWN)}).items(_SHOWN)
             rows = member_rows(part, "Instances")
         shared = {"file": name, "task": task, "instruction": _instruction(part, head)}
         for number, example in enumerate(examples, start=1):
@@ -123,8 +124,20 @@ def items(raw: RawFolder) -> Iterator[Item]:
 
 
 def _is_lines(part: Part) -> bool:
-    """Whether a file has one instance a line, in place of one object with all."""
-    return part.name.endswith(".jsonl") and "input" in next(jsonl_rows(part)).value
+    """Whether a file has one instance a line, in place of one object with all.
+
+    Raises:
+        InputError: a file without a line.
+    """
+    if not part.name.endswith(".jsonl"):
+        return False
+    try:
+        first = next(jsonl_rows(part), None)
+    except InputError:  # an object over several lines; if it is none, its reader says so
+        return False
+    if first is None:
+        raise InputError(part.label, "an empty file", REMEDY, row=1)
+    return not isinstance(first.value, dict) or "input" in first.value
 
 
 def _instruction(part: Part, head: dict[str, Any]) -> str:

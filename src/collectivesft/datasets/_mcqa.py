@@ -1,5 +1,6 @@
 """Exam questions: validated alike for all datasets, put into words by each dataset's template."""
 
+import re
 from typing import Any
 
 from collectivesft.datasets._rows import Row, letter
@@ -11,6 +12,26 @@ def letters(answer: str) -> str:
     """Answer letters sorted and unique, separators left out: ``"B, A"`` gives ``"AB"``."""
     plain = letter(answer)
     return "".join(sorted({character for character in plain if character not in " ,;、，；"}))
+
+
+def without_marks(options: dict[str, str], answer: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Options without scraped marks, and the marks.
+
+    In CMB some questions have, beside A to E, an option that is a single digit and that no key
+    names: the position of the right one, as the page that was scraped marked it. Shown to a model,
+    it gives the answer away.
+
+    Args:
+        answer: the key's letters.
+    """
+    marks = {
+        name: text
+        for name, text in options.items()
+        if name > "E" and name not in answer and re.fullmatch("[0-9]", letter(text))
+    }
+    if not marks or not set("ABCDE") <= set(options):
+        return options, {}
+    return {name: text for name, text in options.items() if name not in marks}, marks
 
 
 def by_position(texts: list[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A raw row with its place, so that every complaint names file and row."""
 
+import math
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -53,13 +54,16 @@ class Row:
         return self.text(key) if isinstance(self.value, dict) and key in self.value else ""
 
     def as_text(self, key: str, value: Any) -> str:
-        """``value`` as stripped text; numbers are written out.
+        """``value`` as stripped text; numbers are written out, null and NaN are "".
 
         Raises:
-            InputError: a list, an object, or text that cannot be stored as UTF-8.
+            InputError: a list, an object, an infinite number, or text that cannot be stored as
+                UTF-8.
         """
-        if value is None:
+        if value is None or (isinstance(value, float) and math.isnan(value)):
             return ""
+        if isinstance(value, float) and math.isinf(value):
+            raise self.error(f"{key} is not a finite number")
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             return str(value)
         if not isinstance(value, str):

@@ -1,10 +1,9 @@
 """Which answer key a benchmark's items hold."""
 
-import hashlib
 from collections.abc import Iterable
 
 from collectivesft import benchmarks
-from collectivesft.benchmarks.item import Item
+from collectivesft.benchmarks.item import Item, key_digest
 
 
 def identify(items: Iterable[Item]) -> dict[str, str | None]:
@@ -14,8 +13,7 @@ def identify(items: Iterable[Item]) -> dict[str, str | None]:
     29 answers of CMB's were wrong until 2024-02-21, so a score belongs to the key it was made by.
     """
     tests = [item for item in items if item.split == "test"]
-    lines = sorted(f"{item.id}\t{_answer(item)}\n" for item in tests)
-    digest = hashlib.sha256("".join(lines).encode()).hexdigest()
+    digest = key_digest((item.id, _answer(item)) for item in tests)
     dates = getattr(benchmarks.get(tests[0].benchmark), "KEY_DATES", {}) if tests else {}
     return {"sha256": digest, "date": dates.get(digest)}
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from collectivesft.scores import patterns
+from collectivesft.scores.listing import listed, verdict
 from collectivesft.scores.settled import ANOTHER, normal
 
 # The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
@@ -41,11 +42,14 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
     Then, in this order:
         1. After a lead ("答案是" at the end of the prompt) the letters that come next.
         2. An explicit statement (答案是, 正确选项为, 选, the answer is, boxed); the last one wins,
-           since a model that takes an answer back states another.
+           since a model that takes an answer back states another. For a question with several
+           answers the options that it goes on to list count too: "A（甲药）、B（乙药）", lines
+           "A. 甲药", "B. 乙药" (see listing.py for where such a list ends).
         3. A text that begins with option letters ("B", "B. xx", "A、C"), or whose last line is
            nothing else. For a question with several answers each line that begins so adds its
-           letters; for one with a single answer, A, B, ... at the beginning of lines or in one
-           line are the question's options written again, and no answer.
+           letters, but lines called wrong ("B：错"); for one with a single answer, A, B, ... at the
+           beginning of lines or in one line are the question's options written again, and no
+           answer.
         4. A verdict: "B正确", "C选项符合题意", "D is correct".
         5. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
            in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
@@ -64,8 +68,8 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
     """
     letters = frozenset(options)
     plain = _plain(text)
-    found = _led(plain, letters, lead) if lead else ""
-    found = found or _stated(plain, letters) or _at_an_end(plain, letters, multiple)
+    found = _led(plain, letters, lead, multiple) if lead else ""
+    found = found or _stated(plain, letters, multiple) or _at_an_end(plain, letters, multiple)
     if found:
         return "".join(sorted(set(found))) if multiple else found[:1]
     lone = _verdicts(plain, letters) or _standing_alone(_without_options(plain, multiple), letters)
@@ -85,15 +89,29 @@ def _run_letters(run: str, letters: frozenset[str]) -> str:
     return "".join(itertools.takewhile(lambda group: set(group) <= letters, groups))
 
 
-def _led(text: str, letters: frozenset[str], lead: str) -> str:
+def _led(text: str, letters: frozenset[str], lead: str, multiple: bool) -> str:
     """Letters right after the lead."""
     match = patterns.LED.match(text, len(normal(lead)))
-    return _run_letters(match.group(1), letters) if match else ""
+    return _whole(text, match, letters, multiple) if match else ""
 
 
-def _stated(text: str, letters: frozenset[str]) -> str:
-    found = (_run_letters(match.group(1), letters) for match in patterns.STATEMENT.finditer(text))
-    return next(reversed([run for run in found if run]), "")
+def _stated(text: str, letters: frozenset[str], multiple: bool) -> str:
+    """Letters of the last statement; "选项：" before all the options only repeats the question."""
+    for match in reversed(list(patterns.STATEMENT.finditer(text))):
+        found = _whole(text, match, letters, multiple)
+        repeats = multiple and (match["options"] or match["choices"]) and set(found) == letters
+        if found and not repeats:
+            return found
+    return ""
+
+
+def _whole(text: str, match: re.Match, letters: frozenset[str], multiple: bool) -> str:
+    """The letters of a statement, for several answers with the rest of their list."""
+    run = _run_letters(match["run"], letters)
+    if not run or not multiple or len(run) != len(re.findall("[A-Z]", match["run"])):
+        return run
+    below = "\n" in text[match.start() : match.start("run")]
+    return run + listed(text, match.end("run"), run, letters, below)
 
 
 def _at_an_end(text: str, letters: frozenset[str], multiple: bool) -> str:
@@ -101,12 +119,25 @@ def _at_an_end(text: str, letters: frozenset[str], multiple: bool) -> str:
     text = text.strip()
     first, last = patterns.LINE.match(text), patterns.LAST_LINE.search(text)
     own = [m for m in patterns.LINE.finditer(text) if not _is_no_answer(text, m)]
+    if multiple:
+        own = _not_called_wrong(text, own)
     echoed = not multiple and (_restated(own) or patterns.RESTATED.match(text))
-    if first and own and own[0].start() == 0 and not echoed:
+    begins = first and own and own[0].start() == 0
+    if multiple and first and own and not begins:  # "A：错；B：对"
+        begins = not _is_term(text, first.start(1), first.end(1))
+    if begins and not echoed:
         runs = [_run_letters(match.group(1), letters) for match in (own if multiple else own[:1])]
         if runs[0]:
             return "".join(runs)
     return _run_letters(last.group(1), letters) if last else ""
+
+
+def _not_called_wrong(text: str, lines: Sequence[re.Match]) -> list[re.Match]:
+    """Without lines that are called wrong ("B. 乙药（错误）"), where others are called right."""
+    said = [verdict(text, match.end(1)) for match in lines]
+    if 1 not in said:
+        return list(lines)
+    return [match for match, one in zip(lines, said, strict=True) if one >= 0]
 
 
 def _is_no_answer(text: str, line: re.Match) -> bool:

@@ -9,12 +9,12 @@ import re
 LATIN = r"A-Za-z0-9_\u00c0-\u024f\u0370-\u03ff°·\-"
 HAN = r"\u3400-\u9fff"
 # Characters that turn the letter before them into a term: B超, A型, C肽, B族, T波, A链, A群.
-_TERM = "超型族肽级类期股区链球细抗波段杆群淋"
+TERM = "超型族肽级类期股区链球细抗波段杆群淋"
 _DENIED = (
     r"(?:选?项)?(?:是|都|均|则|明显|显然){0,3}(?:\s?\(?[×✗✘❌]|错|不正确|不对|不符|不选(?!择?[A-Z])"
     r"|不成立|有误|排除|不是|不能选|不考虑)"
 )
-_AFTER = rf"(?![{LATIN}{_TERM}])(?!{_DENIED})"
+_AFTER = rf"(?![{LATIN}{TERM}])(?!{_DENIED})"
 _SEPARATOR = r"[ \t]{0,3}(?:以及|,?\s?and\b|[,、;和与及或&/+])?[ \t]{0,3}"
 _LETTERS = rf"[A-Z](?:(?:{_SEPARATOR}|[)\]】]{_SEPARATOR}[(\[【])[A-Z])*"
 _DOTTED = r"[A-Z](?:\.[A-Z])+(?=[.。\s]|$)"
@@ -32,17 +32,18 @@ STATEMENT = re.compile(
         (?:答案|正确选项|正确的选项|正确的|符合题意的|正确项)[】\])>\s]{{0,3}}{_SURELY}{{0,2}}
             (?:选择|选|是|为|有|包括|即|:|-|=)?{_FILLER}{_OPTION}
       | (?<![不未勿非排可待])(?<!不[能应可会该宜])(?:选择|选(?!项))(?:的(?:是)?)?{_FILLER}{_OPTION}
-      | (?<![供待各])选项(?:应该|应当|应)?(?:是|为|:){_FILLER}
-      | (?i:\b(?:answers?|options?|choices?)\s*(?:is|are|would\s+be|should\s+be|must\s+be|:|=))
+      | (?P<options>(?<![供待各误他它余])选项)(?:应该|应当|应)?(?:是|为|:){_FILLER}
+      | (?i:\b(?:answers?|(?P<choices>options?|choices?))
+            \s*(?:is|are|would\s+be|should\s+be|must\s+be|:|=))
             {_FILLER}(?i:options?\s|choices?\s|the\s+letter\s)?
       | (?i:\bI(?:ll|\s+would|\s+will)?\s+(?:choose|select|pick|go\s+with)\s)(?i:options?\s)?
       | \\boxed\s?{{\s?(?:\\(?:text|mathrm|mathbf|textbf)\s?{{)?
       | (?i:<answer>|\[answer\]|final\s+answer)
-    ){_FILLER}({_RUN})""",
+    ){_FILLER}(?P<run>{_RUN})""",
     re.X,
 )
 # What may stand between the lead and its letters.
-LED = re.compile(rf"{_FILLER}{_OPTION}{_FILLER}({_RUN})")
+LED = re.compile(rf"{_FILLER}{_OPTION}{_FILLER}(?P<run>{_RUN})")
 # A line that begins with letters, as an answer does: "B", "B. 阿司匹林", "A、C", "(AC)".
 LINE = re.compile(
     rf"(?:^|(?<=;))[ \t>#【\[(]{{0,9}}({_DOTTED}|(?>{_LETTERS}){_AFTER})(?=[\s.。、,:;!)\]】]|$)",
@@ -71,7 +72,12 @@ TERM_BEFORE = re.compile(
     r"|(?i:vitamins?|hepatitis|types?|groups?|influenza|class|grade|stage|factor|protein|not))"
     r"(?:选项)?\s*$"
 )
-DENIED_AFTER = re.compile(rf"\s?{_DENIED}|\s(?i:is|are)\s(?:not|wrong|incorrect)|型")
+DENIED_AFTER = re.compile(
+    rf"\s?{_DENIED}|\s(?i:is|are)\s(?:not|wrong|incorrect)|型"
+    # "A：错": the word alone, since an option may begin so ("A. 错构瘤").
+    r"|\s?[:.、]\s?(?:错误?|不正确|不对|不符合题意|不选|有误|[×✗✘❌]"
+    r"|(?i:wrong|incorrect|false)\b)(?=[\s,。.;、!)]|$)"
+)
 ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b|are\b)[a-z]")
 # Species whose genus is a capital and a full stop: E. coli is no option E.
 SPECIES = re.compile(

@@ -152,7 +152,7 @@ def _answer_batch(
 
     def done(index: int, new: list[int]) -> bool:
         q = batch[index]
-        return settled(models.text_of(model, new), q.prompt.lead, q.item.options)
+        return settled(models.text_of(model, new), q.prompt.lead, q.item.options, q.item.multiple)
 
     ask = done if options.stop == "settled" else None
     ids = [q.ids for q in batch]

@@ -72,7 +72,7 @@ def grades(reply: str) -> dict[str, int] | None:
     for found in reversed(re.findall(r"\{[^{}]*\}", reply)):
         try:
             row = json.loads(found.replace("'", '"'))
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         values = {aspect: _grade(row.get(aspect)) for aspect in ASPECTS}
         if None not in values.values():
@@ -85,4 +85,5 @@ def _grade(value: object) -> int | None:
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if value == int(value) and LOWEST <= value <= HIGHEST else None
+    # Bounds first: they hold for no NaN, and no infinite number is made an int.
+    return int(value) if LOWEST <= value <= HIGHEST and value == int(value) else None

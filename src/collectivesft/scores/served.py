@@ -89,7 +89,9 @@ def _generated(asking: "Completions", q: Question, options: Options) -> dict[str
     whole, early = options.max_new_tokens, options.stop == "settled" and bool(q.item.options)
     for limit in [FIRST, whole] if early and whole > FIRST else [whole]:
         text, stopped = asking.write(q.prompt.text, q.ids, limit)
-        done = early and not stopped and settled(text, q.prompt.lead, q.item.options)
+        done = (
+            early and not stopped and settled(text, q.prompt.lead, q.item.options, q.item.multiple)
+        )
         if stopped or done:
             break
     return {"raw": text, "stopped": stopped, "settled": done, "likelihood": None}

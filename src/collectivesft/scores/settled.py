@@ -30,12 +30,13 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFKC", re.sub("[℃℉]", "°", text)).translate(_MARKS)
 
 
-def settled(text: str, lead: str, options: Collection[str]) -> bool:
+def settled(text: str, lead: str, options: Collection[str], multiple: bool) -> bool:
     """Whether both readings of ``lead + text`` stay the same whatever the model writes next.
 
     CMB's first statement must have ended. The corrected reading is settled by letters of
-    ``options`` right after the lead, or by the beginning of another question. Free text, which has
-    no options, is never settled.
+    ``options`` right after the lead, or by the beginning of another question. Where several may be
+    right, a letter alone may begin a list ("A. 甲药\\nB. 乙药", "A\\nB"), unless 。 ends it. Free
+    text, which has no options, is never settled.
     """
     if not options or not _STATEMENT.search(lead + text):
         return False
@@ -45,6 +46,8 @@ def settled(text: str, lead: str, options: Collection[str]) -> bool:
         return len(plain) - another.end() >= _BEYOND_ANOTHER
     match = _LETTERS.match(text) if lead else None
     if match is None or not set(re.findall("[A-G]", match.group(1))) <= set(options):
+        return False
+    if multiple and len(match.group(1)) == 1 and text[match.end()] != "。":
         return False
     after = text[match.end() :].translate(_MARKS)
     # A mark that combines with a letter could still move up to the letters before it.
