@@ -5,6 +5,7 @@ environment: the data environment has no torch, the paper environment no dataset
 """
 
 import importlib
+import io
 import sys
 
 import click
@@ -80,6 +81,10 @@ def ask(
 
 def main() -> None:
     """Run the command line; a known problem ends as one message and its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that knows no Chinese shows question marks; it is no reason to end.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         app()
     except UserError as error:

@@ -112,3 +112,8 @@ def test_an_unknown_stage_or_verb_is_one_message():
         assert done.returncode == 2
         assert "Traceback" not in done.stderr
         assert "No such command" in done.stderr
+
+
+def test_a_terminal_that_knows_no_chinese_shows_the_rest():
+    done = run("ask", "--help", PYTHONIOENCODING="latin-1")
+    assert done.returncode == 0 and "owner/name[@revision]" in done.stdout and "??" in done.stdout
