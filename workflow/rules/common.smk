@@ -19,6 +19,7 @@ try:
     configuration.check_lock(
         config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results")
     )
+    configuration.check_converter(config)
 except configuration.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines where one says it all.
     sys.exit(f"error: config: {error}")
@@ -294,6 +295,26 @@ def release_answers(wildcards):
     return [path.replace(".scores.json", ".answers.jsonl") for path in release_scores(wildcards)]
 
 
+# Name of the release's GGUF copy: by its end, programs see the type.
+GGUF = "{}-{}".format(
+    config["hub"]["repo_id"].partition("/")[2], (config["hub"]["gguf"] or "").upper()
+)
+
+
+def release_gguf(wildcards):
+    """The report on the GGUF copy of a release and the copy; none where none is asked for."""
+    stem = f"{HUB}/{wildcards.experiment}/gguf/{GGUF}"
+    return [f"{stem}.json", f"{stem}.gguf"] if config["hub"]["gguf"] else []
+
+
+def gguf_memory(wildcards):
+    """MB for comparing a copy: weights in float32 as read and as loaded, and some."""
+    size = configuration.read_yaml(Path(workflow.basedir, base_recipe(wildcards))).get(
+        "parameters", 0
+    )
+    return 4000 + 10 * size // 1_000_000
+
+
 def headline_predictions(wildcards):
     """What the headline's experiment and its base answered, for the dataset repository."""
     return [
@@ -318,6 +339,7 @@ LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
 def release_settings():
     """The configuration as JSON, for the manifest of a release."""
     kept = {key: value for key, value in config.items() if key not in LOCAL_SETTINGS}
+    kept["hub"] = {key: value for key, value in kept["hub"].items() if key != "gguf_converter"}
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
 
 
