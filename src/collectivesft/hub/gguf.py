@@ -4,8 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from fnmatch import fnmatch
+from collections.abc import Mapping
 from hashlib import sha256 as new_sha256
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 from collectivesft.errors import UserError
 from collectivesft.files import atomic_path, scratch_folder, sha256, write_json
 from collectivesft.hub import agreement
-from collectivesft.hub.fetch import LOADED
 
 # The converter's name of a type, and the largest mean divergence (nats a token) of its answers from
 # the original's. What rounding does lies far below: see docs/download.md for measured numbers. A
@@ -21,6 +19,8 @@ from collectivesft.hub.fetch import LOADED
 LIMITS = {"f16": 0.005, "bf16": 0.02, "q8_0": 0.05}
 _REMEDY = "Run envs/converter, or set hub.gguf_converter to convert_hf_to_gguf.py of a llama.cpp"
 _OTHER = "Set hub.gguf to null, or hub.gguf_converter to a llama.cpp that knows it"
+# Files of a model that hold no code: the converter itself would run a tokenizer's.
+_PLAIN = (".json", ".safetensors", ".jinja", ".txt", ".model")
 # What the converter says of a model that it cannot convert, and what that means.
 _UNKNOWN = (
     (r"Model (\S+) is not supported", "the converter does not know the architecture {}"),
@@ -83,7 +83,7 @@ def _convert(model: Path, converter: Path, kind: str, name: str, out: Path) -> N
     with scratch_folder(out) as scratch:
         folder = scratch / name  # what it takes from a folder's name is so the same everywhere
         folder.mkdir()
-        for path in _plain(model):
+        for path in (path for path in sorted(model.iterdir()) if path.suffix in _PLAIN):
             (folder / path.name).symlink_to(path.resolve())
         command = [sys.executable, str(converter), "--outtype", kind, "--model-name", name]
         command += ["--outfile", str(out), str(folder)]
@@ -99,13 +99,6 @@ def _is_gguf(path: Path) -> bool:
         return False
     with open(path, "rb") as handle:
         return handle.read(4) == b"GGUF"
-
-
-def _plain(model: Path) -> Iterator[Path]:
-    """Files without code: the converter itself would run a tokenizer's."""
-    for path in sorted(model.iterdir()):
-        if path.is_file() and any(fnmatch(path.name, pattern) for pattern in LOADED):
-            yield path
 
 
 def _environment(environ: Mapping[str, str], scratch: Path) -> dict[str, str]:
