@@ -49,7 +49,7 @@ rule hub_gguf:
         mem_mb=gguf_memory,
         runtime=240,
     params:
-        name=config["hub"]["repo_id"].partition("/")[2],
+        name=MODEL_NAME,
         kind=config["hub"]["gguf"],
         threads=config["threads"],
     shell:

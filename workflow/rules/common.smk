@@ -295,16 +295,19 @@ def release_answers(wildcards):
     return [path.replace(".scores.json", ".answers.jsonl") for path in release_scores(wildcards)]
 
 
-# Name of the release's GGUF copy: by its end, programs see the type.
-GGUF = "{}-{}".format(
-    config["hub"]["repo_id"].partition("/")[2], (config["hub"]["gguf"] or "").upper()
-)
+MODEL_NAME = Path(config["hub"]["repo_id"]).name
 
 
 def release_gguf(wildcards):
-    """The report on the GGUF copy of a release and the copy; none where none is asked for."""
-    stem = f"{HUB}/{wildcards.experiment}/gguf/{GGUF}"
-    return [f"{stem}.json", f"{stem}.gguf"] if config["hub"]["gguf"] else []
+    """The report on the GGUF copy of a release and the copy; none where none is asked for.
+
+    By the end of their names, programs see the type.
+    """
+    kind = config["hub"]["gguf"]
+    if kind is None:
+        return []
+    stem = f"{HUB}/{wildcards.experiment}/gguf/{MODEL_NAME}-{kind.upper()}"
+    return [f"{stem}.json", f"{stem}.gguf"]
 
 
 def gguf_memory(wildcards):
@@ -332,14 +335,15 @@ RAW_MANIFESTS = [
 ENVIRONMENTS = list(dict.fromkeys(("data", MODEL_ENV, "paper", "model-cpu")))
 LOCKS = [f"envs/{name}.lock" for name in ENVIRONMENTS]
 # What says where things lie on one machine, or is for looking on, is no part of what a release was
-# made from.
+# made from; nor is a GGUF copy that is not asked for.
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
 
 
 def release_settings():
     """The configuration as JSON, for the manifest of a release."""
     kept = {key: value for key, value in config.items() if key not in LOCAL_SETTINGS}
-    kept["hub"] = {key: value for key, value in kept["hub"].items() if key != "gguf_converter"}
+    hub, left_out = kept["hub"], {"gguf_converter": True, "gguf": config["hub"]["gguf"] is None}
+    kept["hub"] = {key: value for key, value in hub.items() if not left_out.get(key)}
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
 
 

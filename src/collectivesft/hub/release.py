@@ -90,7 +90,7 @@ def release(
         with atomic_path(files) as partial:
             partial.mkdir()
             _beside(partial, inputs, weights, content["base"])
-            copy = content["gguf"]["file"] if content["gguf"] else None
+            copy = content["gguf"]["file"] if "gguf" in content else None
             text = notice(content["base"], experiment, weights, repo, copy)
             write_text(partial / NOTICE, text)
             listed = {name: _facts(partial / name) for name in _names(partial)}
@@ -174,8 +174,7 @@ def manifest_content(
         "locks": {path.name: sha256(path) for path in inputs.locks},
         "results": _results(inputs),
         "answer": read_json(inputs.answer) if inputs.answer else None,
-        "gguf": read_json(inputs.gguf) if inputs.gguf else None,
-    }
+    } | ({"gguf": read_json(inputs.gguf)} if inputs.gguf else {})
 
 
 def _files(key: str, folder: Path | None) -> dict[str, Any]:
