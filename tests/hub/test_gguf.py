@@ -185,9 +185,7 @@ def write_sentencepiece_model(folder: Path) -> Path:
     from collectivesft.sft.spm import convert_tokenizer
 
     folder.mkdir()
-    texts = iter(
-        ["头痛三天，伴有发热，应该怎么办？多休息。", "The drug of choice is penicillin."] * 9
-    )
+    texts = ["头痛三天，伴有发热，应该怎么办？多休息。", "The drug of choice is penicillin."]
     buffer = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(texts * 9), model_writer=buffer, model_type="bpe", vocab_size=330,
