@@ -53,6 +53,7 @@ def check(config: dict, root: Path) -> None:
     for name, settings in config["evaluation"].items():
         _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
     _check_engine(config)
+    _check_gguf(config)
     bases = {_check_experiment(config, root, name) for name in config["experiments"]}
     if both := sorted(bases & set(config["experiments"])):
         raise ConfigurationError(
@@ -78,6 +79,29 @@ def _check_engine(config: dict) -> None:
         raise ConfigurationError(f"engine.{given[0]}: only kind openai asks a server")
     if judge and not judge["url"]:
         raise ConfigurationError("clinical.judge.url: an address is needed")
+
+
+def _check_gguf(config: dict) -> None:
+    """An adapter alone is no model that could be converted."""
+    if config["hub"]["gguf"] and config["hub"]["weights"] == "adapter":
+        raise ConfigurationError(
+            "hub.gguf: hub.weights: adapter has no whole model to copy; set hub.gguf to null, or "
+            "hub.weights to merged or both"
+        )
+
+
+def check_converter(config: dict) -> None:
+    """The converter is there where a GGUF copy is asked for, before anything runs.
+
+    Raises:
+        ConfigurationError: names its path and how to get it.
+    """
+    hub = config["hub"]
+    if hub["gguf"] and not Path(hub["gguf_converter"]).is_file():
+        raise ConfigurationError(
+            f"hub.gguf_converter: {hub['gguf_converter']}: no such file; run envs/converter, or "
+            "set hub.gguf to null"
+        )
 
 
 def keys(config: dict) -> list[str]:
@@ -195,9 +219,10 @@ def commit(root: Path) -> str:
 
 
 def folders(config: dict) -> list[str]:
-    """The folders of local raw files that the configuration names, variables expanded."""
+    """The folders that the configuration names: of local raw files, and of the converter."""
     settings = [config["raw"], *config["sources"].values()]
-    return [os.path.expandvars(one["folder"]) for one in settings if one.get("folder")]
+    found = [os.path.expandvars(one["folder"]) for one in settings if one.get("folder")]
+    return found + [str(Path(config["hub"]["gguf_converter"]).parent)] * bool(config["hub"]["gguf"])
 
 
 def place(config: dict, kind: str, name: str) -> dict:

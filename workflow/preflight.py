@@ -29,6 +29,7 @@ BASE_BYTES = 4
 EXPERIMENT_BYTES = {"full": 2 + 4 + 2 * 12, "half": 2 + 2 + 2 * 6, "lora": 2}
 NAMES = {"full": "full", "half": "full in bfloat16 alone", "lora": "lora"}
 IMAGE_GB = {"data": 0.3, "model-cpu": 0.5, "paper": 0.3, "model-cuda": 6.0}
+GGUF_BYTES = {None: 0, "q8_0": 1.07, "f16": 2, "bf16": 2}  # bytes a parameter of the copy
 GB = 10**9
 PLACED = ("hand_placed", "form", "google_drive")
 
@@ -75,6 +76,7 @@ def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
         yield from _slurm(config)
     yield from _servers(config)
     yield from _tensorboard(config, ways)
+    yield from _converter(config, root)
     yield from _sources(config, root)
 
 
@@ -108,6 +110,16 @@ def _tensorboard(config: dict, ways: list[str]) -> Iterator[Row]:
     yield Row("tensorboard", "ok" if there else "missing", "" if there else "none", remedy)
 
 
+def _converter(config: dict, root: Path) -> Iterator[Row]:
+    """llama.cpp's converter, in no environment of ours, where a GGUF copy is asked for."""
+    if not config["hub"]["gguf"]:
+        return
+    path = config["hub"]["gguf_converter"]
+    there = (root / path).is_file()
+    remedy = "" if there else "envs/converter, or set hub.gguf: null"
+    yield Row("GGUF converter", "ok" if there else "missing", path if there else "none", remedy)
+
+
 def _python() -> Iterator[Row]:
     version = ".".join(map(str, sys.version_info[:3]))
     good = sys.version_info[:2] == (3, 11)
@@ -139,6 +151,7 @@ def disk(config: dict, root: Path) -> Row:
     sizes = {parameters for _, _, parameters in recipes}
     needed = sum(BASE_BYTES * size for size in sizes)
     needed += sum(EXPERIMENT_BYTES[method] * size for _, method, size in recipes)
+    needed += GGUF_BYTES[config["hub"]["gguf"]] * max(sizes)
     needed += (2 if config["demo"] else 40) * GB  # raw files, curated files, predictions
     place = root / "results" if (root / "results").exists() else root
     free = shutil.disk_usage(place).free

@@ -38,6 +38,8 @@ PLANS: list[tuple[str, str, str]] = [
     (r"^PROFILE=\S+ workflow/slurm\b", "bash", "needs Slurm; tests/slurm runs it"),
     (r"^workflow/fingerprint\b", "bash", "needs a finished run; .ci/run runs it"),
     (r"^envs/install\b", "bash", "downloads an environment"),
+    (r"^envs/converter\b", "bash", "downloads; tests/workflow/test_converter.py runs it"),
+    (r"^(llama-cli|ollama)\b", "bash", "needs llama.cpp or Ollama"),
     (r"^rm -rf (results|logs)/", "bash", "removes results"),
     (r"^UPDATE_GOLDEN=1 (\S+ -m )?pytest\b", "bash", "writes into the repository"),
     (r"^tail -f ", "bash", "follows a training that runs"),

@@ -110,6 +110,10 @@ WRONG = {
         "error: oras://example.org/paper:1 is not in this clone. Copy or pull it",
     ),
     "missing": ({"containers": {"paper": "mine.sif"}}, "error: mine.sif is missing. Run `make"),
+    "converter": (
+        {"hub": {"gguf": "q8_0", "gguf_converter": "/opt/llama.cpp/convert_hf_to_gguf.py"}},
+        "error: hub.gguf_converter lies outside of this clone (/opt/llama.cpp). Take envs/conv",
+    ),
     "typo": ({"hubb": {}}, "error: config: unknown key hubb"),
 }
 
@@ -127,6 +131,20 @@ def test_what_would_not_run_there_is_one_line_before_anything_is_fetched(
     assert done.stderr.startswith(message) and done.stderr.count("\n") == 1
     assert not (repository / "results").exists()
     assert not list(tmp_path.glob("bundle*"))
+
+
+def test_the_converter_goes_along_where_it_is_used(repository, tmp_path):
+    path = repository / ".tools/llama.cpp/convert_hf_to_gguf.py"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    settings = yaml.safe_load((repository / "config/tiny.yaml").read_text("utf-8"))
+    for kind, there in ((None, False), ("q8_0", True)):
+        shutil.rmtree(tmp_path / "bundle", ignore_errors=True)
+        settings["hub"]["gguf"] = kind
+        (repository / "config/tiny.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
+        done = bundle(repository)
+        assert done.returncode == 0, done.stderr
+        assert (tmp_path / "bundle" / path.relative_to(repository)).is_file() is there
 
 
 def test_a_folder_that_is_there_is_left_alone(repository, tmp_path):

@@ -39,6 +39,19 @@ WRONG = {
         "readers.cmedqa2.answers: 'some' is not one of ['first', 'all']",
     ),
     "another word for missing": ({"raw": {"missing": "skip"}}, "raw.missing: 'skip' is not one of"),
+    "a GGUF type that nobody makes": (
+        {"hub": {"gguf": "q4_k_m"}},
+        "hub.gguf: 'q4_k_m' is not one of [None, 'f16', 'bf16', 'q8_0']",
+    ),
+    "a GGUF copy of an adapter": (
+        {"hub": {"gguf": "q8_0", "weights": "adapter"}},
+        "hub.gguf: hub.weights: adapter has no whole model to copy; set hub.gguf to null, or",
+    ),
+    "a GGUF copy without a converter": (
+        {"hub": {"gguf": "f16"}},
+        "hub.gguf_converter: .tools/llama.cpp/convert_hf_to_gguf.py: no such file; run "
+        "envs/converter, or set hub.gguf to null",
+    ),
     "an unknown source": ({"sources": {"datasets/x": {"folder": "y"}}}, "sources: unknown name"),
 }
 
@@ -97,6 +110,22 @@ def test_dry_run_of_the_paper_shows_the_whole_plan(clone, snakemake):
         "paper.pdf",
     ):
         assert wanted in whole
+
+
+def test_a_gguf_copy_is_made_only_where_it_is_asked_for(clone, snakemake):
+    plan = ("-n", "--printshellcmds", "--configfile", "config/tiny.yaml")
+    without = snakemake(*plan).stdout
+    assert "hub release" in without
+    assert not any(word in without for word in ("hub_gguf", "--gguf", '"gguf'))
+    (clone / "own.py").touch()
+    (clone / "mine.yaml").write_text("hub: {gguf: q8_0, gguf_converter: own.py}", encoding="utf-8")
+    done = snakemake(*plan, "mine.yaml")
+    assert done.returncode == 0, done.stderr
+    path = "results/tiny/7_hub/tiny/gguf/CollectiveSFT-tiny-Q8_0"
+    wanted = "hub gguf --model results/tiny/3_sft/tiny/model --converter own.py --type q8_0"
+    assert f"{wanted} --name CollectiveSFT-tiny --threads 2 --out {path}.gguf" in done.stdout
+    assert f" --gguf {path}.json " in done.stdout
+    assert '"gguf": "q8_0"' in done.stdout and "gguf_converter" not in done.stdout
 
 
 def test_damaged_lock_file_is_named(clone, snakemake):

@@ -55,6 +55,18 @@ def test_curves_need_a_package_that_we_do_not_bring(states, preflight, monkeypat
         assert found.remedy == ("pip install tensorboard, or set tensorboard: false") * (not there)
 
 
+def test_a_gguf_copy_needs_the_converter(states, clone):
+    assert "GGUF converter" not in states("tiny")
+    hub = {"repo_id": "me/model", "gguf": "q8_0"}
+    row = states("tiny", hub=hub)["GGUF converter"]
+    assert (row.state, row.remedy) == ("missing", "envs/converter, or set hub.gguf: null")
+    path = clone / ".tools/llama.cpp/convert_hf_to_gguf.py"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    row = states("tiny", hub=hub)["GGUF converter"]
+    assert (row.state, row.remedy) == ("ok", "")
+
+
 def test_keys_and_servers_that_are_missing_are_named(states, monkeypatch):
     monkeypatch.setenv("VLLM_KEY", "sk-secret")
     monkeypatch.delenv("https_proxy", raising=False)

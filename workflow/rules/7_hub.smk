@@ -27,6 +27,37 @@ rule hub_answer:
         " --threads {params.threads} 2> {log}"
 
 
+# A second copy of the weights for llama.cpp and Ollama, where hub.gguf asks for one.
+rule hub_gguf:
+    input:
+        model=f"{SFT}/{{experiment}}/model",
+        converter=config["hub"]["gguf_converter"],
+        code=code("hub/gguf.py"),
+    output:
+        gguf=f"{HUB}/{{experiment}}/gguf/{{file}}.gguf",
+        report=f"{HUB}/{{experiment}}/gguf/{{file}}.json",
+    log:
+        f"{LOGS}/7_hub/{{experiment}}/{{file}}.gguf.log",
+    benchmark:
+        f"{LOGS}/7_hub/{{experiment}}/{{file}}.gguf.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: config["threads"]
+    resources:
+        mem_mb=gguf_memory,
+        runtime=240,
+    params:
+        name=MODEL_NAME,
+        kind=config["hub"]["gguf"],
+        threads=config["threads"],
+    shell:
+        "python -m collectivesft hub gguf --model {input.model} --converter {input.converter}"
+        " --type {params.kind} --name {params.name} --threads {params.threads}"
+        " --out {output.gguf} --report {output.report} 2> {log}"
+
+
 rule hub_release:
     input:
         model=f"{SFT}/{{experiment}}/model",
@@ -43,6 +74,7 @@ rule hub_release:
         answers=release_answers,
         manifests=RAW_MANIFESTS,
         answer=f"{HUB}/{{experiment}}/answer.json",
+        gguf=release_gguf,
         trained=f"{SFT}/{{experiment}}/trained",
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
@@ -74,6 +106,7 @@ rule hub_release:
         scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
         answers=lambda wildcards, input: [f"--answers {path}" for path in input.answers],
         manifests=lambda wildcards, input: [f"--raw {path}" for path in input.manifests],
+        gguf=lambda wildcards, input: f"--gguf {input.gguf[0]}" if input.gguf else "",
         run=config["run"],
         locks=lambda wildcards, input: [f"--locks {path}" for path in input.locks],
         repo=config["hub"]["repo_id"],
@@ -88,7 +121,7 @@ rule hub_release:
         " --base-recipe {input.base_recipe} --ledger {input.ledger} --mixture {input.stats}"
         " --data-card {input.data_card} --contamination {input.contamination}"
         " --history {input.history} --table {input.table} {params.scores} {params.manifests}"
-        " {params.answers}"
+        " {params.answers} {params.gguf}"
         " --answer {input.answer} --trained {input.trained} --base {input.base}"
         " --other {input.train} --other {input.validation} {params.locks} --tag {params.tag}"
         " --weights {params.weights} --settings {params.settings:q} --files {output.files}"

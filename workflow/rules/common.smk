@@ -19,6 +19,7 @@ try:
     configuration.check_lock(
         config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results")
     )
+    configuration.check_converter(config)
 except configuration.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines where one says it all.
     sys.exit(f"error: config: {error}")
@@ -297,6 +298,29 @@ def release_answers(wildcards):
     return [path.replace(".scores.json", ".answers.jsonl") for path in release_scores(wildcards)]
 
 
+MODEL_NAME = Path(config["hub"]["repo_id"]).name
+
+
+def release_gguf(wildcards):
+    """The report on the GGUF copy of a release and the copy; none where none is asked for.
+
+    By the end of their names, programs see the type.
+    """
+    kind = config["hub"]["gguf"]
+    if kind is None:
+        return []
+    stem = f"{HUB}/{wildcards.experiment}/gguf/{MODEL_NAME}-{kind.upper()}"
+    return [f"{stem}.json", f"{stem}.gguf"]
+
+
+def gguf_memory(wildcards):
+    """MB for comparing a copy: weights in float32 as read and as loaded, and some."""
+    size = configuration.read_yaml(Path(workflow.basedir, base_recipe(wildcards))).get(
+        "parameters", 0
+    )
+    return 4000 + 10 * size // 1_000_000
+
+
 def headline_predictions(wildcards):
     """What the headline's experiment and its base answered, for the dataset repository."""
     return [
@@ -314,13 +338,15 @@ RAW_MANIFESTS = [
 ENVIRONMENTS = list(dict.fromkeys(("data", MODEL_ENV, "paper", "model-cpu")))
 LOCKS = [f"envs/{name}.lock" for name in ENVIRONMENTS]
 # What says where things lie on one machine, or is for looking on, is no part of what a release was
-# made from.
+# made from; nor is a GGUF copy that is not asked for.
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
 
 
 def release_settings():
     """The configuration as JSON, for the manifest of a release."""
     kept = {key: value for key, value in config.items() if key not in LOCAL_SETTINGS}
+    hub, left_out = kept["hub"], {"gguf_converter": True, "gguf": config["hub"]["gguf"] is None}
+    kept["hub"] = {key: value for key, value in hub.items() if not left_out.get(key)}
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
 
 

@@ -46,16 +46,22 @@ def _write(text: str) -> None:
 def _fetched(version: fetch.Version) -> Path:
     """The files of a version in the client's cache, compared once with their manifest."""
     sys.stderr.write(f"model: {version} (commit {version.commit[:12]})\n")
-    folder = fetch.download(version)
+    folder = fetch.download(version, patterns=fetch.LOADED)
     fetch.clear_remains(folder)
     mark = _marks(folder) / f"{version.commit}.json"
     manifest = folder / "manifest.json"
     if not manifest.is_file():
         sys.stderr.write("warning: no manifest.json there; its bytes cannot be compared\n")
-    elif not mark.is_file() or read_json(mark) != fetch.listed(manifest):
-        fetch.check(version, folder, fetch.listed(manifest), None)
-        write_json(mark, fetch.listed(manifest))
+    elif not mark.is_file() or read_json(mark) != _wanted(folder):
+        fetch.check(version, folder, _wanted(folder), None)
+        write_json(mark, _wanted(folder))
     return folder
+
+
+def _wanted(folder: Path) -> dict[str, str]:
+    """What the manifest lists, but for a GGUF copy that nobody has downloaded."""
+    found = fetch.listed(folder / "manifest.json")
+    return {n: h for n, h in found.items() if not n.endswith(".gguf") or (folder / n).is_file()}
 
 
 def _marks(folder: Path) -> Path:

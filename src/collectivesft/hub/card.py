@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from collectivesft.hub import card_gguf
+
 # Licences that the Hub knows by an id of its own.
 _LICENCE_IDS = {"Apache-2.0": "apache-2.0", "MIT": "mit", "Gemma Terms of Use": "gemma"}
 TRAINING_SHOWN = ("method", "learning_rate", "schedule", "warmup_ratio", "examples_per_step",
@@ -31,6 +33,7 @@ def render(
         _scores(manifest, table),
         "## How to run it",
         usage(manifest),
+        *card_gguf.section(manifest),
         "## Intended use and limits",
         _limits(manifest, notice),
         "## Training",

@@ -32,6 +32,28 @@ def answer(
 
 
 @app.command()
+def gguf(
+    model: Annotated[Path, typer.Option(help="Folder of the model.")],
+    converter: Annotated[Path, typer.Option(help="llama.cpp's convert_hf_to_gguf.py.")],
+    name: Annotated[str, typer.Option(help="The model's name, to stand in the file.")],
+    out: Annotated[Path, typer.Option(help="GGUF file to write.")],
+    report: Annotated[Path, typer.Option(help="JSON to write: what it is, how near it is.")],
+    type_: Annotated[str, typer.Option("--type", help="f16, bf16 or q8_0.")] = "q8_0",
+    threads: Annotated[int, typer.Option(help="CPU threads; part of the comparison.")] = 2,
+) -> None:
+    """Write a copy of a model as one GGUF file (llama.cpp, Ollama) and compare its answers.
+
+    `envs/converter` gets the converter.
+
+    Example: collectivesft hub gguf --model model --name Model-7B --type q8_0
+    --converter .tools/llama.cpp/convert_hf_to_gguf.py --out Model-7B-Q8_0.gguf --report gguf.json
+    """
+    from collectivesft.hub.gguf import make
+
+    make(model, converter, type_, name, out, report, threads)
+
+
+@app.command()
 def release(
     run: Annotated[str, typer.Option(help="Name of the run.")],
     repo: Annotated[str, typer.Option(help="owner/name on the Hub.")],
@@ -58,6 +80,9 @@ def release(
     other: Annotated[list[Path] | None, typer.Option(help="Further results, by digest.")] = None,
     locks: Annotated[list[Path] | None, typer.Option(help="Locks of all environments.")] = None,
     answers: Annotated[list[Path] | None, typer.Option(help="Judged answers, by digest.")] = None,
+    gguf: Annotated[
+        Path | None, typer.Option(help="Report of `hub gguf`, beside its file.")
+    ] = None,
     tag: Annotated[str, typer.Option(help="Version on the Hub.")] = "",
     weights: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
     settings: Annotated[str, typer.Option(help="The run's configuration as JSON.")] = "{}",
@@ -78,7 +103,7 @@ def release(
 
     paths = (model, recipe, base_recipe, ledger, mixture, data_card, contamination, history)
     more = (answer, trained, base, tuple(other or ()), tuple(locks or ()))
-    more += (tuple(answers or ()),)
+    more += (tuple(answers or ()), gguf)
     inputs = Inputs(*paths, table, lock, tuple(scores), tuple(raw), *more)
     content = json.loads(settings)
     write(run, repo, demo, experiment, inputs, card, manifest, files, tag, weights, content)

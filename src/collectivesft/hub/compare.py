@@ -21,8 +21,9 @@ PARTS = {
     "model": "files of the model",
     "scores": "scores",
     "answer": "answer to the fixed question",
+    "gguf": "GGUF copy of the model",
 }
-FILES = "card, scores, notice and adapter"
+FILES = "card, scores, notice, adapter and GGUF"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Places:
 
     Attributes:
         model: folder of the model.
-        beside: folder beside the manifest: scores, notice, adapter.
+        beside: folder beside the manifest: scores, notice, adapter, GGUF.
         card: the model card.
         raw: manifests of the raw sources; their files lie in ``files/`` beside each.
         results: name under ``results`` of the manifest to path.

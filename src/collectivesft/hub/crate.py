@@ -28,6 +28,7 @@ _WORDS = ("sha256", "ContainerImage", "DockerImage", "SIFImage", "containerImage
 _TERMS = {word: _RUN + word for word in _WORDS}
 _TYPES = {
     ".csv": "text/csv",
+    ".gguf": "application/octet-stream",
     ".json": "application/json",
     ".md": "text/markdown",
     ".model": "application/octet-stream",

@@ -16,7 +16,9 @@ from collectivesft.hub.calls import with_retries
 
 # What a release may hold: no code, no pickles.
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.model",
-            "NOTICE")  # fmt: skip
+            "*.gguf", "NOTICE")  # fmt: skip
+# Who loads the model takes no second copy of its weights.
+LOADED = tuple(pattern for pattern in PATTERNS if pattern != "*.gguf")
 # Beside what a manifest lists: itself, what differs from run to run, the workflow that the crate
 # describes, and texts of licences that somebody added. None of it is loaded.
 UNLISTED = ("README.md", "NOTICE", "LICENSE.md", "LICENSE.txt", "manifest.json",

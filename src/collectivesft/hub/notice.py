@@ -53,12 +53,15 @@ _UNREAD = Asks("", ("Nobody of this project has read it: read it before you pass
 _NONE = Asks("", ("None is stated. Without one, there is no right to pass the weights on.",), ())
 
 
-def notice(base: dict[str, Any], experiment: str, weights: str, repo: str) -> str:
+def notice(
+    base: dict[str, Any], experiment: str, weights: str, repo: str, gguf: str | None = None
+) -> str:
     """The text of a release's NOTICE.
 
     Args:
         base: the manifest's: title, licence, licence_url, homepage.
         weights: merged, adapter or both.
+        gguf: name of the GGUF copy, where there is one.
     """
     asks = ASKS.get(base["licence"]) or (_NONE if _is_none(base["licence"]) else _UNREAD)
     links = dict.fromkeys([*asks.links, *filter(None, [base["licence_url"]])])
@@ -71,7 +74,7 @@ def notice(base: dict[str, Any], experiment: str, weights: str, repo: str) -> st
         f"Its licence: {base['licence']}",
         *[f"  {link}" for link in links],
         "",
-        _changes(base, experiment, weights),
+        _changes(base, experiment, weights, gguf),
         "",
         "What its licence asks of whoever passes the weights on, in short and without warranty:",
         *[f"- {text}" for text in asks.text],
@@ -91,11 +94,12 @@ def _is_none(licence: str) -> bool:
     return licence.startswith(("not stated", "unknown"))
 
 
-def _changes(base: dict[str, Any], experiment: str, weights: str) -> str:
+def _changes(base: dict[str, Any], experiment: str, weights: str, gguf: str | None) -> str:
     made = f"by supervised fine-tuning on medical examples (experiment {experiment})"
     if weights == "adapter":
         return f"Changes: the adapter was made {made}; the base model's weights are not here."
     more = " The adapter alone lies in adapter/." if weights == "both" else ""
+    more += f" {gguf} holds the same weights in another format." if gguf else ""
     return (
         f"Changes: the weights (*.safetensors) are those of {base['title']}, modified {made}; "
         f"tokenizer files and settings were rewritten.{more}"

@@ -9,7 +9,15 @@ from typing import Any
 
 from collectivesft import __version__
 from collectivesft.errors import UserError
-from collectivesft.files import atomic_path, read_json, read_jsonl, sha256, write_json, write_text
+from collectivesft.files import (
+    atomic_path,
+    place,
+    read_json,
+    read_jsonl,
+    sha256,
+    write_json,
+    write_text,
+)
 from collectivesft.hub.card import hub_name, render
 from collectivesft.hub.identity import code_digest
 from collectivesft.hub.notice import notice
@@ -40,6 +48,7 @@ class Inputs:
     other: tuple[Path, ...] = ()  # further results whose digests the manifest holds
     locks: tuple[Path, ...] = ()
     answers: tuple[Path, ...] = ()  # judged answers, question by question
+    gguf: Path | None = None  # report on the GGUF copy, which lies beside it
 
 
 def release(
@@ -63,12 +72,13 @@ def release(
         manifest: JSON to write: every file of the model and every raw file with its sha256, and
             the counts, scores and settings behind the model.
         files: folder to write: scores, the notice that the base model's terms ask for, and the
-            adapter where it is wanted.
+            adapter and the GGUF copy where they are wanted.
         weights: merged, adapter or both.
         settings: the run's configuration, without what belongs to one machine.
 
     Raises:
-        UserError: an adapter is wanted and there is none.
+        UserError: an adapter is wanted and there is none, or the GGUF copy is not what its report
+            describes.
     """
     content = manifest_content(run, repo, demo, experiment, inputs)
     content |= {"tag": tag, "weights": weights, "config": settings or {}}
@@ -80,7 +90,8 @@ def release(
         with atomic_path(files) as partial:
             partial.mkdir()
             _beside(partial, inputs, weights, content["base"])
-            text = notice(content["base"], experiment, weights, repo)
+            copy = content["gguf"]["file"] if "gguf" in content else None
+            text = notice(content["base"], experiment, weights, repo, copy)
             write_text(partial / NOTICE, text)
             listed = {name: _facts(partial / name) for name in _names(partial)}
     data_card = inputs.data_card.read_text(encoding="utf-8")
@@ -97,6 +108,17 @@ def _beside(folder: Path, inputs: Inputs, weights: str, base: dict[str, Any]) ->
         shutil.copyfile(path, folder / "scores" / name)
     if weights != "merged":
         _copy_adapter(inputs.trained, folder / "adapter", base)
+    if inputs.gguf is not None:
+        _place_gguf(inputs.gguf, folder)
+
+
+def _place_gguf(report: Path, folder: Path) -> None:
+    """The GGUF copy, which is large, gets a second name."""
+    content = read_json(report)
+    source = report.parent / content["file"]
+    if sha256(source) != content["sha256"]:
+        raise UserError(f"{source}: is not what {report} describes. Run `hub gguf` again.")
+    place(source, folder / source.name)
 
 
 def _copy_adapter(trained: Path | None, out: Path, base: dict[str, Any]) -> None:
@@ -152,7 +174,7 @@ def manifest_content(
         "locks": {path.name: sha256(path) for path in inputs.locks},
         "results": _results(inputs),
         "answer": read_json(inputs.answer) if inputs.answer else None,
-    }
+    } | ({"gguf": read_json(inputs.gguf)} if inputs.gguf else {})
 
 
 def _files(key: str, folder: Path | None) -> dict[str, Any]:

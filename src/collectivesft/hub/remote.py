@@ -15,7 +15,7 @@ from collectivesft.files import git_blob_id, sha256
 from collectivesft.hub import metadata
 from collectivesft.hub.calls import with_retries
 
-_WEIGHTS = (".safetensors", ".safetensors.index.json")
+_WEIGHTS = (".safetensors", ".safetensors.index.json", ".gguf")
 _SEARCHED_BYTES = 64 << 20  # weights are no place for a token
 
 

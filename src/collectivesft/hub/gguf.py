@@ -1,0 +1,139 @@
+"""A copy of a model as one GGUF file, by llama.cpp's own converter, compared with its original."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from hashlib import sha256 as new_sha256
+from pathlib import Path
+from typing import Any
+
+from collectivesft.errors import UserError
+from collectivesft.files import atomic_path, scratch_folder, sha256, write_json
+from collectivesft.hub import agreement
+
+# The converter's name of a type, and the largest mean divergence (nats a token) of its answers from
+# the original's. What rounding does lies far below: see docs/download.md for measured numbers. A
+# tensor that is lost, transposed or scaled wrongly makes whole nats.
+LIMITS = {"f16": 0.005, "bf16": 0.02, "q8_0": 0.05}
+_REMEDY = "Run envs/converter, or set hub.gguf_converter to convert_hf_to_gguf.py of a llama.cpp"
+_OTHER = "Set hub.gguf to null, or hub.gguf_converter to a llama.cpp that knows it"
+# Files of a model that hold no code: the converter itself would run a tokenizer's.
+_PLAIN = (".json", ".safetensors", ".jinja", ".txt", ".model")
+# What the converter says of a model that it cannot convert, and what that means.
+_UNKNOWN = (
+    (r"Model (\S+) is not supported", "the converter does not know the architecture {}"),
+    (r"(Architecture '\S+') not supported", "the converter does not know it: {}"),
+    (r"(BPE pre-tokenizer was not recognized)", "the converter does not know its tokenizer: {}"),
+)
+
+
+def make(
+    model: Path, converter: Path, kind: str, name: str, out: Path, report: Path, threads: int = 2
+) -> dict[str, Any]:
+    """Convert a model, read the copy back and compare its answers; write and return the report.
+
+    The same model and name give the same bytes, wherever they lie.
+
+    Args:
+        model: folder with the weights in safetensors.
+        converter: llama.cpp's convert_hf_to_gguf.py, with its own folders beside it.
+        kind: f16, bf16 or q8_0.
+        name: of the model; it stands in the file.
+        out: GGUF file to write.
+        report: JSON to write: the file's size and sha256, the converter's sha256, how its prompt
+            looks, and ``agreement``, which is None where the copy could not be read back (``note``
+            says why).
+        threads: of the CPU; their number is part of the comparison to the last bit.
+
+    Raises:
+        UserError: no converter, a model that it does not know, it failed, or the copy answers
+            otherwise than its original. No file is left.
+    """
+    if kind not in LIMITS:
+        raise UserError(f"--type {kind}: not one of {', '.join(LIMITS)}.")
+    if not converter.is_file():
+        raise UserError(f"{converter}: no converter there. {_REMEDY}.")
+    if not any(model.glob("*.safetensors")):
+        raise UserError(f"{model}: no weights in safetensors. Name the folder of a whole model.")
+    with atomic_path(out) as partial:
+        _convert(model, converter, kind, name, partial)
+        found, note = agreement.measure(model, partial, threads)
+        _judge(out, kind, found)
+    content = {"file": out.name, "type": kind, "size": out.stat().st_size, "sha256": sha256(out)}
+    content |= {"converter": {"name": converter.name, "sha256": _digest(converter)}}
+    content |= {"agreement": found, "note": note, "limit": LIMITS[kind], **agreement.prompt(model)}
+    write_json(report, content)
+    return content
+
+
+def _judge(out: Path, kind: str, found: dict[str, Any] | None) -> None:
+    """Refuse a copy that is wide of its original; NaN is too."""
+    if found is not None and not found["divergence"] <= LIMITS[kind]:
+        raise UserError(
+            f"{out}: answers otherwise than the model it was made of ({found['divergence']:g} nats "
+            f"a token; {LIMITS[kind]:g} at most for {kind}). The converter does not do this "
+            f"architecture right. {_OTHER}."
+        )
+
+
+def _convert(model: Path, converter: Path, kind: str, name: str, out: Path) -> None:
+    """Run the converter in a process of its own; what it says goes to our standard error."""
+    with scratch_folder(out) as scratch:
+        folder = scratch / name  # what it takes from a folder's name is so the same everywhere
+        folder.mkdir()
+        for path in (path for path in sorted(model.iterdir()) if path.suffix in _PLAIN):
+            (folder / path.name).symlink_to(path.resolve())
+        command = [sys.executable, str(converter), "--outtype", kind, "--model-name", name]
+        command += ["--outfile", str(out), str(folder)]
+        said, code = _run(command, _environment(os.environ, scratch))
+    if code:
+        raise UserError(f"{model}: {_problem(said, code)}.")
+    if not _is_gguf(out):
+        raise UserError(f"{converter}: ended well, but wrote no GGUF file. {_REMEDY}.")
+
+
+def _is_gguf(path: Path) -> bool:
+    if not path.is_file():
+        return False
+    with open(path, "rb") as handle:
+        return handle.read(4) == b"GGUF"
+
+
+def _environment(environ: Mapping[str, str], scratch: Path) -> dict[str, str]:
+    """Offline, with an empty cache and no token; its own gguf, no bytecode beside it, no bars."""
+    left_out = ("HF_TOKEN", "NO_LOCAL_GGUF", "PYTHONPATH")
+    kept = {key: value for key, value in environ.items() if key not in left_out}
+    kept |= dict.fromkeys(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "TQDM_DISABLE"), "1")
+    return kept | {"HF_HOME": str(scratch / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _run(command: list[str], environment: dict[str, str]) -> tuple[list[str], int]:
+    """Lines that a process wrote, passed on as they come, and its exit code."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    said = []
+    with subprocess.Popen(command, env=environment, errors="replace", **pipes) as process:
+        for line in process.stdout or ():
+            sys.stderr.write(line)
+            said.append(line.strip())
+    return [line for line in said if line], process.returncode
+
+
+def _problem(said: list[str], code: int) -> str:
+    """What went wrong and what to do, from what the converter said."""
+    text = "\n".join(said)
+    for pattern, words in _UNKNOWN:
+        if match := re.search(pattern, text):
+            return f"{words.format(match[1])}. {_OTHER}"
+    last = said[-1] if said else "it said nothing"
+    return f"the converter ended with code {code} ({last}). What it said stands above. {_OTHER}"
+
+
+def _digest(converter: Path) -> str:
+    """One sha256 over the converter's own files, which has no version."""
+    folder, digest = converter.parent, new_sha256()
+    beside = (path for name in ("conversion", "gguf-py") for path in folder.glob(f"{name}/**/*.py"))
+    for path in sorted({converter, *beside}):
+        digest.update(f"{sha256(path)}  {path.relative_to(folder).as_posix()}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,234 @@
+"""A GGUF copy has the same bytes anywhere, answers as its original does, or is not made."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hub_helpers import ROOT
+
+from collectivesft.errors import UserError
+from collectivesft.files import read_json, sha256, write_json
+from collectivesft.hub import agreement
+from collectivesft.hub.gguf import LIMITS, make
+
+CONVERTER = Path(__file__).with_name("fake_converter.py")
+# Weights so large that the model is sure of what it says: a wrong copy says something else.
+TINY = {
+    "model_type": "llama", "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 512,
+    "initializer_range": 0.5,
+}  # fmt: skip
+
+
+def write_model(folder: Path) -> Path:
+    """A random Llama with a tokenizer of bytes, and files that no converter should see."""
+    from transformers import GenerationConfig
+
+    from collectivesft.sft.chat import plain_template
+    from collectivesft.sft.random_model import byte_tokenizer, write_random_model
+
+    write_random_model(TINY, folder)
+    tokenizer = byte_tokenizer()
+    tokenizer.chat_template = plain_template("chatml")
+    tokenizer.save_pretrained(folder)
+    ends = [tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|im_end|>")]
+    GenerationConfig(eos_token_id=ends).save_pretrained(folder)
+    (folder / "tokenization_mine.py").write_text("raise SystemExit('code was run')")
+    (folder / ".snakemake_timestamp").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return write_model(tmp_path_factory.mktemp("gguf") / "model")
+
+
+@pytest.fixture
+def convert(model, tmp_path):
+    """Make a copy; keywords change what is asked for."""
+
+    def run(**changes) -> dict:
+        paths = {"out": tmp_path / "out/Tiny-F16.gguf", "report": tmp_path / "out/report.json"}
+        asked = {"model": model, "converter": CONVERTER, "kind": "f16", "name": "Tiny", **paths}
+        return make(**asked | changes)
+
+    return run
+
+
+@pytest.fixture
+def refused(convert, tmp_path, monkeypatch):
+    """The message of a conversion that goes wrong, of which nothing is left."""
+
+    def run(fault: str = "", **changes) -> str:
+        monkeypatch.setenv("FAULT", fault)
+        with pytest.raises(UserError) as error:
+            convert(**changes)
+        assert not list(tmp_path.glob("out/*")) and not list(tmp_path.glob("out/.*"))
+        assert "\n" not in str(error.value)
+        return str(error.value)
+
+    return run
+
+
+def test_the_report_says_what_it_is_and_how_near(convert, tmp_path):
+    report, out = convert(), tmp_path / "out/Tiny-F16.gguf"
+    assert report == read_json(tmp_path / "out/report.json")
+    assert (report["file"], report["type"]) == (out.name, "f16")
+    assert (report["size"], report["sha256"]) == (out.stat().st_size, sha256(out))
+    found = report["agreement"]
+    assert found["same"] == found["tokens"] > 0
+    assert 0 <= found["divergence"] < 1e-4 < LIMITS["f16"] == report["limit"]
+    assert 0 < found["logprob_difference"] < 0.1
+    assert report["note"] == ""
+    assert len(report["converter"]["sha256"]) == 64
+    assert sorted(path.name for path in out.parent.iterdir()) == [out.name, "report.json"]
+
+
+def test_the_prompt_is_told_for_programs_without_a_chat_template(convert):
+    report = convert()
+    assert report["template"].endswith(
+        "<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n"
+    )
+    assert not report["template"].startswith("<bos>")
+    assert report["stops"] == ["<eos>", "<|im_end|>"]
+
+
+def test_the_converter_is_offline_and_sees_neither_code_nor_token(convert, capsys, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_mine")
+    convert()
+    said = capsys.readouterr().err
+    assert "offline: 1, token: None" in said
+    assert "model.safetensors" in said and "tokenization_mine.py" not in said
+    assert ".snakemake_timestamp" not in said
+
+
+def test_the_same_bytes_wherever_it_lies(convert, model, tmp_path):
+    again = shutil.copytree(model, tmp_path / "another-7B-v2")
+    place = {"out": tmp_path / "elsewhere/x.gguf", "report": tmp_path / "elsewhere/x.json"}
+    first, second = convert(), convert(model=again, **place)
+    assert {k: v for k, v in first.items() if k != "file"} == {
+        k: v for k, v in second.items() if k != "file"
+    }
+
+
+@pytest.mark.parametrize(
+    "fault, words",
+    [
+        ("fails", "the converter ended with code 3 (ValueError: this cannot be). What it said"),
+        ("architecture", "the converter does not know the architecture FooForCausalLM. Set hub."),
+        ("tokenizer", "the converter does not know its tokenizer: BPE pre-tokenizer was not"),
+        ("nothing", "ended well, but wrote no GGUF file. Run envs/converter"),
+        ("page", "ended well, but wrote no GGUF file. Run envs/converter"),
+        ("cut", "cannot be read back ("),
+        ("wrong", "answers otherwise than the model it was made of ("),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_leaves_no_file(refused, fault, words):
+    assert words in refused(fault)
+
+
+def test_what_is_not_there_is_one_line(refused, tmp_path):
+    nowhere = tmp_path / "convert_hf_to_gguf.py"
+    assert f"{nowhere}: no converter there. Run envs/converter" in refused(converter=nowhere)
+    assert "--type q4_0: not one of f16, bf16, q8_0." in refused(kind="q4_0")
+    (tmp_path / "adapter").mkdir()
+    assert "no weights in safetensors" in refused(model=tmp_path / "adapter")
+
+
+def test_what_transformers_cannot_read_is_said_to_be_unverified(convert, monkeypatch):
+    """Its reader knows fewer architectures than the converter (OLMo is one)."""
+    monkeypatch.setenv("FAULT", "unread")
+    report = convert()
+    assert report["agreement"] is None
+    assert report["note"].startswith("not verified: transformers does not read it back (GGUF model")
+    assert "olmo" in report["note"]
+
+
+def test_rows_that_no_token_has_may_be_cut_off(model, monkeypatch, tmp_path):
+    """As the converter does with Gemma's; the rest is compared."""
+    read = agreement._read
+
+    def cut(copy):
+        network, note = read(copy)
+        network.resize_token_embeddings(network.config.vocab_size - 1)
+        return network, note
+
+    monkeypatch.setattr(agreement, "_read", cut)
+    report = tmp_path / "report.json"
+    found = make(model, CONVERTER, "f16", "Tiny", tmp_path / "x.gguf", report)["agreement"]
+    assert found["divergence"] < LIMITS["f16"]
+
+
+@pytest.fixture(scope="session")
+def real_converter(tmp_path_factory) -> Path:
+    """llama.cpp's own, as `envs/converter` gets it."""
+    folder = tmp_path_factory.mktemp("tools") / "llama.cpp"
+    command = [ROOT / "envs/converter", folder]
+    env = os.environ | {"PYTHON": sys.executable}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"no package index here: {done.stderr.strip().splitlines()[-1][:120]}")
+    return folder / "convert_hf_to_gguf.py"
+
+
+def write_sentencepiece_model(folder: Path) -> Path:
+    """A random Llama in the form of the paper's model: a plain tokenizer, its origin beside it."""
+    import sentencepiece
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from collectivesft.sft.chat import plain_template
+    from collectivesft.sft.spm import convert_tokenizer
+
+    folder.mkdir()
+    texts = ["头痛三天，伴有发热，应该怎么办？多休息。", "The drug of choice is penicillin."]
+    buffer = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(texts * 9), model_writer=buffer, model_type="bpe", vocab_size=330,
+        byte_fallback=True, add_dummy_prefix=False, remove_extra_whitespaces=False,
+        normalization_rule_name="identity", hard_vocab_limit=False, minloglevel=2,
+    )  # fmt: skip
+    (folder / "tokenizer.model").write_bytes(buffer.getvalue())
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=buffer.getvalue())
+    size = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.3}
+    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
+    size |= {"vocab_size": len(pieces), "max_position_embeddings": 512}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        LlamaForCausalLM(LlamaConfig(**size, **heads, **ends)).save_pretrained(folder)
+    settings = {"chat_template": plain_template("chatml")}
+    convert_tokenizer(folder / "tokenizer.model", settings, folder)
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", list(LIMITS))
+def test_llama_cpps_own_converter_there_and_back(real_converter, tmp_path, kind):
+    model = write_sentencepiece_model(tmp_path / "model")
+    found = [
+        make(folder, real_converter, kind, "Tiny", tmp_path / f"{n}.gguf", tmp_path / f"{n}.json")
+        for n, folder in enumerate((model, shutil.copytree(model, tmp_path / "elsewhere-7B-v2")))
+    ]
+    first, second = ({k: v for k, v in one.items() if k != "file"} for one in found)
+    assert first == second
+    assert first["note"] == ""
+    assert first["agreement"]["divergence"] < LIMITS[kind]
+    assert first["size"] > 10_000
+    cache = list(real_converter.parent.rglob("__pycache__"))
+    assert cache == [], "the converter's folder stays as it was"
+
+
+@pytest.mark.slow
+def test_llama_cpps_own_converter_says_what_it_does_not_know(real_converter, refused, tmp_path):
+    said = refused(converter=real_converter, name="Tiny")
+    assert "the converter does not know its tokenizer: BPE pre-tokenizer was not recognized" in said
+    model = write_sentencepiece_model(tmp_path / "model")
+    config = read_json(model / "config.json") | {"architectures": ["FooForCausalLM"]}
+    write_json(model / "config.json", config)
+    said = refused(model=model, converter=real_converter)
+    assert "the converter does not know the architecture FooForCausalLM. Set hub.gguf" in said
