@@ -127,8 +127,9 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
     assert len(asking) == 2  # predict and answer-cases
     assert (
         "--cache .cache/judge/collective.cmb_clin.jsonl --out"
-        f" {folder}/cmb_clin.cases.grades.jsonl --url http://127.0.0.1:8001/v1 --model gpt"
-        " --key-env JUDGE_KEY --concurrency 2 --timeout 60 --input-price 2.5 --output-price 10"
+        f" {folder}/cmb_clin.cases.grades.jsonl --url http://127.0.0.1:8001/v1"
+        " --key-env JUDGE_KEY --concurrency 2 --timeout 60 --model gpt --input-price 2.5"
+        " --output-price 10"
     ) in whole
     assert f"--grades {folder}/cmb_clin.cases.grades.jsonl" in whole
     assert "sk-secret" not in whole

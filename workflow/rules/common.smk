@@ -358,18 +358,32 @@ def protocol_options(wildcards):
     return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in options.items())
 
 
+# Where a server stands and how it is asked; none of this decides an answer.
+REACHED = "url serve key_env concurrency timeout"
+
+
 def engine_options(wildcards):
-    """Options that name the server which runs the model, if the job does not do so itself."""
+    """Options that say how a server is asked to answer, if the job does not do so itself."""
     engine = config["engine"]
     if engine["kind"] == "transformers":
         return ""
-    options = server_options(engine, "url serve key_env concurrency timeout send")
+    options = server_options(engine, "send")
     return options if engine["extensions"] else f"{options} --no-extensions"
 
 
+def engine_server(wildcards, output):
+    """Options that name that server.
+
+    A function of `output` is no reason for Snakemake to ask again what was answered: a run goes on
+    at another address.
+    """
+    engine = config["engine"]
+    return "" if engine["kind"] == "transformers" else server_options(engine, REACHED)
+
+
 def server_options(settings, names):
-    """Settings of a server as options, by name; those that are null are left out."""
-    given = [(name, settings[name]) for name in names.split() if settings[name] is not None]
+    """Settings of a server as options, by name; those that it has not, or null, are left out."""
+    given = [(name, settings[name]) for name in names.split() if settings.get(name) is not None]
     return " ".join(
         f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given
     )
@@ -377,9 +391,14 @@ def server_options(settings, names):
 
 def judge_options(wildcards):
     """Options of `scores judge`; its rule is asked for only where there is a judge."""
-    names = "url model key_env concurrency timeout input_price output_price"
     judge = config["clinical"]["judge"]
-    return server_options(judge, names) if judge else ""
+    return server_options(judge, "model input_price output_price") if judge else ""
+
+
+def judge_server(wildcards, output):
+    """Options that name the judge's server, as `engine_server` does."""
+    judge = config["clinical"]["judge"]
+    return server_options(judge, REACHED) if judge else ""
 
 
 def judged_cases(wildcards):
