@@ -194,10 +194,35 @@ def commit(root: Path) -> str:
     return head.stdout.strip() + ("+changes" if dirty.returncode else "")
 
 
-def folders(config: dict) -> list[str]:
-    """The folders of local raw files that the configuration names, variables expanded."""
+def folders(config: dict, root: Path) -> list[str]:
+    """The folders that a checked configuration's raw files and base models lie in on this machine.
+
+    Variables are expanded where the commands do so: not in a model's path.
+    """
     settings = [config["raw"], *config["sources"].values()]
-    return [os.path.expandvars(one["folder"]) for one in settings if one.get("folder")]
+    raw = [os.path.expandvars(one["folder"]) for one in settings if one.get("folder")]
+    experiments = (
+        read_yaml(root / f"config/experiments/{one}.yaml") for one in config["experiments"]
+    )
+    bases = sorted({recipe["base"] for recipe in experiments})
+    return raw + [folder for base in bases if (folder := model_folder(base, root))]
+
+
+def model_folder(base: str, root: Path) -> str | None:
+    """The folder that a base model is copied from; None where it comes from elsewhere."""
+    source = read_yaml(root / f"config/models/{base}.yaml")["source"]
+    return source.get("path") if source.get("kind") == "folder" else None
+
+
+def placed_model(base: str, root: Path) -> list[str]:
+    """Files of a base model's folder that stage raw takes, for a rule to have them as input."""
+    folder = Path(model_folder(base, root) or os.devnull)
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [str(path) for path in found if not _hidden(path.relative_to(folder))]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part[0] == "." for part in path.parts)
 
 
 def place(config: dict, kind: str, name: str) -> dict:

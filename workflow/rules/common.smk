@@ -35,7 +35,11 @@ os.environ.update(
     apptainer.variables(
         os.environ,
         Path.cwd(),
-        [workflow.basedir, config["cache"], *configuration.folders(config)],
+        [
+            workflow.basedir,
+            config["cache"],
+            *configuration.folders(config, Path(workflow.basedir)),
+        ],
         config["threads"],
         configuration.keys(config),
     )
@@ -177,6 +181,11 @@ def source_placed(wildcards):
     """Files that somebody placed for a source: one that appears or changes is taken."""
     place = configuration.place(config, wildcards.kind, wildcards.name)
     return configuration.placed(place, Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/files"))
+
+
+def model_placed(wildcards):
+    """Files of a base model that lie in a folder on this machine: new weights are taken."""
+    return configuration.placed_model(wildcards.base, Path(workflow.basedir))
 
 
 def source_checksums(wildcards):
