@@ -79,3 +79,16 @@ def test_what_decides_answers_and_costs_is_asked_again(plan):
     assert plan({}) == everything
     assert plan(judge=JUDGE | {"model": "another"}) == {"scores_judge"}
     assert plan(judge=JUDGE | {"input_price": 3}) == {"scores_judge"}
+
+
+@pytest.mark.parametrize(("run", "name"), [("tiny", "chatml"), ("demo", "gemma_base")])
+def test_an_edit_of_the_chat_template_reaches_what_reads_it(snakemake, run, name):
+    """The model's own one, and no other: that of another model must not train this one again."""
+    target = f"results/{run}/3_sft/{run}/tokens"
+    told = snakemake("-n", target, "--configfile", f"config/{run}.yaml").stdout
+    found = {
+        rule: re.findall(r"(\w+)\.jinja", inputs)
+        for rule, inputs in re.findall(r"^rule (\w+):\n    input: (.*)", told, re.M)
+        if ".jinja" in inputs
+    }
+    assert found == {"sft_base": [name], "sft_tokenize": [name]}

@@ -223,6 +223,13 @@ def base_dir(wildcards):
     return base_dir_of(wildcards.experiment)
 
 
+def chat_template(wildcards):
+    """The file of a base model's chat template, named or by way of an experiment."""
+    base = wildcards.get("base") or RECIPES[wildcards.experiment]["base"]
+    model = configuration.read_yaml(Path(workflow.basedir, f"config/models/{base}.yaml"))
+    return own_file("sft/templates", model["chat_template"], ".jinja")
+
+
 def model_dir(wildcards):
     """Folder of a model that is scored: a base model or an experiment's."""
     if wildcards.model in BASES:
