@@ -8,7 +8,10 @@ import difflib
 import json
 import os
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import yaml
@@ -49,11 +52,12 @@ def check(config: dict, root: Path) -> None:
     _check_names(config["benchmarks"], config["evaluation"], "evaluation")
     protocols = config["evaluation"][headline["benchmark"]]["protocols"]
     _check_names([headline["protocol"]], protocols, "headline.protocol")
-    _check_kinds(config)
+    _check_kinds(config, root)
     for name, settings in config["evaluation"].items():
         _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
     _check_engine(config)
     bases = {_check_experiment(config, root, name) for name in config["experiments"]}
+    _check_weights(config, root)
     if both := sorted(bases & set(config["experiments"])):
         raise ConfigurationError(
             f"experiments: {both[0]!r} is the name of a base model too; rename it"
@@ -93,8 +97,9 @@ def _check_experiment(config: dict, root: Path, name: str) -> str:
     recipe = read_yaml(root / where)
     if not isinstance(recipe, dict) or "base" not in recipe:
         raise ConfigurationError(f"{where}: key base (the base model's name) is missing")
+    _check_experiment_file(root, where)
     _check_names([recipe["base"]], _files(root, "models"), f"{where}: base")
-    _check_recipes(root, where, f"config/models/{recipe['base']}.yaml")
+    _check_cutoff(config, root, where, recipe["base"])
     _check_names([recipe.get("curation", "full")], config["curation"], f"{where}: curation")
     mixture = recipe.get("mixture", {})
     if mixture.get("datasets", "all") != "all":
@@ -104,18 +109,67 @@ def _check_experiment(config: dict, root: Path, name: str) -> str:
     return recipe["base"]
 
 
-def _check_recipes(root: Path, experiment: str, model: str) -> None:
-    """Every key of an experiment's and its base model's file, as the stages will read them."""
+def _check_experiment_file(root: Path, where: str) -> None:
+    """Every key of an experiment's file, as the stages will read them."""
     from collectivesft.curated.recipe import read_mixture
+    from collectivesft.sft.recipe import read_experiment
+
+    _read_as(read_experiment, root, where)
+    _read_as(read_mixture, root, where)
+
+
+def _read_as(read: Callable[[Path], Any], root: Path, where: str) -> Any:
     from collectivesft.errors import InputError
+
+    try:
+        return read(root / where)
+    except InputError as error:
+        raise ConfigurationError(f"{where}: {error.problem}") from None
+
+
+def _check_cutoff(config: dict, root: Path, where: str, base: str) -> None:
+    """The base model's file; and examples fit into its positions, as far as these are known."""
     from collectivesft.sft.recipe import read_experiment, read_model
 
-    pairs = ((experiment, read_experiment), (experiment, read_mixture), (model, read_model))
-    for where, read in pairs:
-        try:
-            read(root / where)
-        except InputError as error:
-            raise ConfigurationError(f"{where}: {error.problem}") from None
+    _read_as(read_model, root, f"config/models/{base}.yaml")
+    cutoff = _read_as(read_experiment, root, where).training.cutoff
+    known = next(filter(None, map(_positions, _settings(config, root, base))), cutoff)
+    if cutoff > known:
+        raise ConfigurationError(
+            f"{where}: training.cutoff: {cutoff} tokens, {base} takes {known}; lower it"
+        )
+
+
+def _settings(config: dict, root: Path, base: str) -> Iterator[dict]:
+    """What is at hand of a base model's settings: in its file, in its folder, made from them."""
+    path = root / f"config/models/{base}.yaml"
+    yield read_yaml(path).get("architecture") or {}
+    given = Path(model_folder(base, root) or os.devnull, "config.json")
+    made = Path(config["cache"], "models", base, "config.json")
+    for place in (given, made):
+        # What was made before the file was changed may be another model.
+        if place.is_file() and (place == given or place.stat().st_mtime > path.stat().st_mtime):
+            with suppress(ValueError):  # a damaged file is for the stages to tell
+                yield json.loads(place.read_bytes())
+
+
+def _positions(settings: dict) -> int | None:
+    """Positions of a model by its transformers configuration; None where it has no limit there."""
+    parts = (settings, settings.get("text_config") or {})
+    found = (part.get(key) for part in parts for key in ("max_position_embeddings", "n_positions"))
+    return next(filter(None, found), None)
+
+
+def _check_weights(config: dict, root: Path) -> None:
+    """An adapter is published only where one is trained: told now, not after the training."""
+    where = f"config/experiments/{config['headline']['experiment']}.yaml"
+    method = read_yaml(root / where).get("training", {}).get("method", "full")
+    weights = config["hub"]["weights"]
+    if weights != "merged" and method == "full":
+        raise ConfigurationError(
+            f"hub.weights: {weights!r} asks for an adapter, and {where} has training.method: full; "
+            "take merged, or train with lora"
+        )
 
 
 def _check_schema(value: dict, root: Path, schema: str, where: str) -> None:
@@ -134,8 +188,18 @@ def _check_schema(value: dict, root: Path, schema: str, where: str) -> None:
     raise ConfigurationError(f"{key}: {error.message}")
 
 
-def _check_kinds(config: dict) -> None:
-    """Letters alone have accuracies and likelihoods; free text is written."""
+def _check_kinds(config: dict, root: Path) -> None:
+    """A kind fits its benchmark; letters alone have accuracies and likelihoods; text is written."""
+    from collectivesft.benchmarks._ways import ways
+
+    for name in config["benchmarks"]:
+        kind = config["evaluation"][name]["kind"]
+        fit = ways(root / f"src/collectivesft/benchmarks/{name}.py")
+        if fit and kind not in fit:
+            raise ConfigurationError(
+                f"evaluation.{name}.kind: {kind!r} does not fit the benchmark; take "
+                f"{' or '.join(sorted(fit))}"
+            )
     if config["evaluation"][config["headline"]["benchmark"]]["kind"] != "choice":
         raise ConfigurationError("headline.benchmark: only one of kind choice has accuracies")
     letters = [name for name, how in config["protocols"].items() if how["method"] != "generate"]
@@ -211,7 +275,7 @@ def folders(config: dict, root: Path) -> list[str]:
 def model_folder(base: str, root: Path) -> str | None:
     """The folder that a base model is copied from; None where it comes from elsewhere."""
     source = read_yaml(root / f"config/models/{base}.yaml")["source"]
-    return source.get("path") if source.get("kind") == "folder" else None
+    return str(source["path"]) if source.get("kind") == "folder" and "path" in source else None
 
 
 def placed_model(base: str, root: Path) -> list[str]:
