@@ -331,10 +331,25 @@ LOCKS = [f"envs/{name}.lock" for name in ENVIRONMENTS]
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
 
 
+# Where a server stands and how it is asked; none of this decides an answer.
+REACHED = ("url", "serve", "key_env", "concurrency", "timeout")
+
+
 def release_settings():
-    """The configuration as JSON, for the manifest of a release."""
+    """The configuration as JSON, for the manifest of a release.
+
+    That is published: addresses and commands of servers, which may hold keys, stay here.
+    """
     kept = {key: value for key, value in config.items() if key not in LOCAL_SETTINGS}
+    judge = config["clinical"]["judge"]
+    kept["engine"] = unreached(config["engine"])
+    kept["clinical"] = config["clinical"] | {"judge": judge and unreached(judge)}
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+
+
+def unreached(server):
+    """Settings of a server without where it stands and how it is asked."""
+    return {key: value for key, value in server.items() if key not in REACHED}
 
 
 def image_options():
@@ -374,16 +389,12 @@ def protocol_options(wildcards):
     return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in options.items())
 
 
-# Where a server stands and how it is asked; none of this decides an answer.
-REACHED = "url serve key_env concurrency timeout"
-
-
 def engine_options(wildcards):
     """Options that say how a server is asked to answer, if the job does not do so itself."""
     engine = config["engine"]
     if engine["kind"] == "transformers":
         return ""
-    options = server_options(engine, "send")
+    options = server_options(engine, ["send"])
     return options if engine["extensions"] else f"{options} --no-extensions"
 
 
@@ -399,7 +410,7 @@ def engine_server(wildcards, output):
 
 def server_options(settings, names):
     """Settings of a server as options, by name; those that it has not, or null, are left out."""
-    given = [(name, settings[name]) for name in names.split() if settings.get(name) is not None]
+    given = [(name, settings[name]) for name in names if settings.get(name) is not None]
     return " ".join(
         f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given
     )
@@ -408,7 +419,7 @@ def server_options(settings, names):
 def judge_options(wildcards):
     """Options of `scores judge`; its rule is asked for only where there is a judge."""
     judge = config["clinical"]["judge"]
-    return server_options(judge, "model input_price output_price") if judge else ""
+    return server_options(judge, ["model", "input_price", "output_price"]) if judge else ""
 
 
 def judge_server(wildcards, output):
