@@ -33,6 +33,7 @@ localrules:
     publish_data,
     paper_build,
     hub_publish,
+    hub_verify,
     hub_push_data,
 
 

@@ -8,7 +8,10 @@ import difflib
 import json
 import os
 import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import yaml
@@ -38,7 +41,7 @@ def check(config: dict, root: Path) -> None:
     Raises:
         ConfigurationError: the first problem found.
     """
-    _check_schema(config, root, "config", "config")
+    check_schema(config, root, "config", "config")
     _check_names(config["datasets"], _modules(root, "datasets"), "datasets")
     _check_names(config["benchmarks"], _modules(root, "benchmarks"), "benchmarks")
     experiments = _files(root, "experiments")
@@ -49,12 +52,13 @@ def check(config: dict, root: Path) -> None:
     _check_names(config["benchmarks"], config["evaluation"], "evaluation")
     protocols = config["evaluation"][headline["benchmark"]]["protocols"]
     _check_names([headline["protocol"]], protocols, "headline.protocol")
-    _check_kinds(config)
+    _check_kinds(config, root)
     for name, settings in config["evaluation"].items():
         _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
     _check_engine(config)
     _check_gguf(config)
     bases = {_check_experiment(config, root, name) for name in config["experiments"]}
+    _check_weights(config, root)
     if both := sorted(bases & set(config["experiments"])):
         raise ConfigurationError(
             f"experiments: {both[0]!r} is the name of a base model too; rename it"
@@ -64,7 +68,7 @@ def check(config: dict, root: Path) -> None:
     _check_names(config["sources"], known, "sources")
     for key in ["raw", *config["sources"]]:
         settings = config["raw"] if key == "raw" else config["sources"][key]
-        _expand(settings.get("folder"), "raw.folder" if key == "raw" else f"sources.{key}.folder")
+        expand(settings.get("folder"), "raw.folder" if key == "raw" else f"sources.{key}.folder")
         if key.startswith("benchmarks/") and settings.get("missing", "error") != "error":
             raise ConfigurationError(f"sources.{key}.missing: a benchmark cannot be left out")
 
@@ -117,8 +121,9 @@ def _check_experiment(config: dict, root: Path, name: str) -> str:
     recipe = read_yaml(root / where)
     if not isinstance(recipe, dict) or "base" not in recipe:
         raise ConfigurationError(f"{where}: key base (the base model's name) is missing")
+    _check_experiment_file(root, where)
     _check_names([recipe["base"]], _files(root, "models"), f"{where}: base")
-    _check_recipes(root, where, f"config/models/{recipe['base']}.yaml")
+    _check_cutoff(config, root, where, recipe["base"])
     _check_names([recipe.get("curation", "full")], config["curation"], f"{where}: curation")
     mixture = recipe.get("mixture", {})
     if mixture.get("datasets", "all") != "all":
@@ -128,21 +133,71 @@ def _check_experiment(config: dict, root: Path, name: str) -> str:
     return recipe["base"]
 
 
-def _check_recipes(root: Path, experiment: str, model: str) -> None:
-    """Every key of an experiment's and its base model's file, as the stages will read them."""
+def _check_experiment_file(root: Path, where: str) -> None:
+    """Every key of an experiment's file, as the stages will read them."""
     from collectivesft.curated.recipe import read_mixture
+    from collectivesft.sft.recipe import read_experiment
+
+    _read_as(read_experiment, root, where)
+    _read_as(read_mixture, root, where)
+
+
+def _read_as(read: Callable[[Path], Any], root: Path, where: str) -> Any:
     from collectivesft.errors import InputError
+
+    try:
+        return read(root / where)
+    except InputError as error:
+        raise ConfigurationError(f"{where}: {error.problem}") from None
+
+
+def _check_cutoff(config: dict, root: Path, where: str, base: str) -> None:
+    """The base model's file; and examples fit into its positions, as far as these are known."""
     from collectivesft.sft.recipe import read_experiment, read_model
 
-    pairs = ((experiment, read_experiment), (experiment, read_mixture), (model, read_model))
-    for where, read in pairs:
-        try:
-            read(root / where)
-        except InputError as error:
-            raise ConfigurationError(f"{where}: {error.problem}") from None
+    _read_as(read_model, root, f"config/models/{base}.yaml")
+    cutoff = _read_as(read_experiment, root, where).training.cutoff
+    known = next(filter(None, map(_positions, _settings(config, root, base))), cutoff)
+    if cutoff > known:
+        raise ConfigurationError(
+            f"{where}: training.cutoff: {cutoff} tokens, {base} takes {known}; lower it"
+        )
 
 
-def _check_schema(value: dict, root: Path, schema: str, where: str) -> None:
+def _settings(config: dict, root: Path, base: str) -> Iterator[dict]:
+    """What is at hand of a base model's settings: in its file, in its folder, made from them."""
+    path = root / f"config/models/{base}.yaml"
+    yield read_yaml(path).get("architecture") or {}
+    given = Path(model_folder(base, root) or os.devnull, "config.json")
+    made = Path(config["cache"], "models", base, "config.json")
+    for place in (given, made):
+        # What was made before the file was changed may be another model.
+        if place.is_file() and (place == given or place.stat().st_mtime > path.stat().st_mtime):
+            with suppress(ValueError):  # a damaged file is for the stages to tell
+                yield json.loads(place.read_bytes())
+
+
+def _positions(settings: dict) -> int | None:
+    """Positions of a model by its transformers configuration; None where it has no limit there."""
+    parts = (settings, settings.get("text_config") or {})
+    found = (part.get(key) for part in parts for key in ("max_position_embeddings", "n_positions"))
+    return next(filter(None, found), None)
+
+
+def _check_weights(config: dict, root: Path) -> None:
+    """An adapter is published only where one is trained: told now, not after the training."""
+    where = f"config/experiments/{config['headline']['experiment']}.yaml"
+    method = read_yaml(root / where).get("training", {}).get("method", "full")
+    weights = config["hub"]["weights"]
+    if weights != "merged" and method == "full":
+        raise ConfigurationError(
+            f"hub.weights: {weights!r} asks for an adapter, and {where} has training.method: full; "
+            "take merged, or train with lora"
+        )
+
+
+def check_schema(value: dict, root: Path, schema: str, where: str) -> None:
+    """Check a value against a file of workflow/schemas; the first problem is an error."""
     rules = read_yaml(root / f"workflow/schemas/{schema}.schema.yaml")
     validator = jsonschema.Draft202012Validator(rules)
     errors = sorted(validator.iter_errors(value), key=lambda e: (len(e.path), e.message))
@@ -158,8 +213,18 @@ def _check_schema(value: dict, root: Path, schema: str, where: str) -> None:
     raise ConfigurationError(f"{key}: {error.message}")
 
 
-def _check_kinds(config: dict) -> None:
-    """Letters alone have accuracies and likelihoods; free text is written."""
+def _check_kinds(config: dict, root: Path) -> None:
+    """A kind fits its benchmark; letters alone have accuracies and likelihoods; text is written."""
+    from collectivesft.benchmarks._ways import ways
+
+    for name in config["benchmarks"]:
+        kind = config["evaluation"][name]["kind"]
+        fit = ways(root / f"src/collectivesft/benchmarks/{name}.py")
+        if fit and kind not in fit:
+            raise ConfigurationError(
+                f"evaluation.{name}.kind: {kind!r} does not fit the benchmark; take "
+                f"{' or '.join(sorted(fit))}"
+            )
     if config["evaluation"][config["headline"]["benchmark"]]["kind"] != "choice":
         raise ConfigurationError("headline.benchmark: only one of kind choice has accuracies")
     letters = [name for name, how in config["protocols"].items() if how["method"] != "generate"]
@@ -192,7 +257,8 @@ def _files(root: Path, folder: str) -> list[str]:
     return sorted(path.stem for path in (root / "config" / folder).glob("*.yaml"))
 
 
-def _expand(folder: str | None, key: str) -> str | None:
+def expand(folder: str | None, key: str) -> str | None:
+    """A folder with its variables' values; one that is not set is an error that names ``key``."""
     if folder is None:
         return None
     expanded = os.path.expandvars(folder)
@@ -218,95 +284,7 @@ def commit(root: Path) -> str:
     return head.stdout.strip() + ("+changes" if dirty.returncode else "")
 
 
-def folders(config: dict) -> list[str]:
-    """The folders that the configuration names: of local raw files, and of the converter."""
-    settings = [config["raw"], *config["sources"].values()]
-    found = [os.path.expandvars(one["folder"]) for one in settings if one.get("folder")]
-    return found + [str(Path(config["hub"]["gguf_converter"]).parent)] * bool(config["hub"]["gguf"])
-
-
-def place(config: dict, kind: str, name: str) -> dict:
-    """Where the raw files of a source lie.
-
-    Returns:
-        ``{"folder": path or None (upstream), "checksums": path or None, "files": [names],
-        "missing": what ``raw fetch --missing`` is told}``.
-    """
-    own = config["sources"].get(f"{kind}/{name}", {})
-    missing = _missing(config, own, kind)
-    if "folder" in own:
-        return {
-            "folder": _expand(own["folder"], f"sources.{kind}/{name}.folder"),
-            "checksums": own.get("checksums"),
-            "files": own.get("files", []),
-            "missing": missing,
-        }
-    folder = _expand(config["raw"]["folder"], "raw.folder")
-    return {
-        "folder": f"{folder}/{kind}/{name}" if folder else None,
-        "checksums": config["raw"]["checksums"],
-        "files": [],
-        "missing": missing,
-    }
-
-
-def _missing(config: dict, own: dict, kind: str) -> str:
-    """A set named on its own is left out whatever the reason; others only where they may be."""
-    if "missing" in own:
-        return "leave-out-always" if own["missing"] == "leave_out" else "error"
-    may = kind == "datasets" and config["raw"]["missing"] == "leave_out"
-    return "leave-out" if may else "error"
-
-
-def check_lock(config: dict, root: Path, lock: Path, results: Path) -> None:
-    """What this run has already fetched must be what the lock file says.
-
-    A lock file is no input of the rules, so that recording a download does not repeat it; an entry
-    that contradicts a finished download is found here.
-
-    Args:
-        root: the clone, for the schema of a lock file.
-        lock: the lock file.
-        results: folder of the runs' results.
-
-    Raises:
-        ConfigurationError: names file, both checksums and what to do.
-    """
-    locked = read_yaml(lock) or {}
-    try:
-        _check_schema(locked, root, "raw-lock", "all")
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{lock}: {error}") from None
-    for source, names in locked.items():
-        kind, _, name = source.partition("/")
-        path = results / config["run"] / "1_raw" / source / "manifest.json"
-        used = name in config.get(kind, ()) and not place(config, kind, name)["checksums"]
-        entries = json.loads(path.read_bytes())["files"] if used and path.is_file() else []
-        for entry in entries:
-            wanted = names.get(entry["path"], entry)["sha256"]
-            if entry["sha256"] != wanted:
-                raise ConfigurationError(
-                    f"{lock}: {source}: {entry['path']} has sha256 {entry['sha256']}, locked is "
-                    f"{wanted}; delete {path} to fetch it again, or accept what is there: "
-                    f"make raw-lock RAW={path.parents[2]} ARGS='--accept {source}'"
-                )
-
-
-def placed(place: dict, folder: Path) -> list[str]:
-    """Files of a source that somebody put on this machine, for a rule to have them as input.
-
-    Args:
-        place: what ``place`` returned.
-        folder: where ``raw fetch`` keeps the source's files; what it brought there itself (it
-            keeps a journal) or put aside does not count.
-    """
-    if place["folder"]:
-        root = Path(place["folder"])
-        found = [root / name for name in place["files"]] or sorted(root.rglob("*"))
-        brought: set[Path] = set()
-    else:
-        found, journal = sorted(folder.rglob("*")), folder / ".fetched.json"
-        names = json.loads(journal.read_bytes()) if journal.is_file() else {}
-        brought = {folder / name for name in names}
-    hidden = (path for path in found if path.is_file() and path not in brought)
-    return [str(path) for path in hidden if path.suffix != ".rejected" and path.name[0] != "."]
+def model_folder(base: str, root: Path) -> str | None:
+    """The folder that a base model is copied from; None where it comes from elsewhere."""
+    source = read_yaml(root / f"config/models/{base}.yaml")["source"]
+    return str(source["path"]) if source.get("kind") == "folder" and "path" in source else None

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import apptainer
 import configuration
+import places
 
 # Bytes a parameter on the GPU. Full fine-tuning: weights, gradients and Adam's two moments, each in
 # float32, or in bfloat16 (half). LoRA: frozen bfloat16 weights, the rest is small. Activations come
@@ -280,7 +281,7 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
     gated: list[str] = []
     names = [("datasets", name) for name in config["datasets"]]
     for kind, name in names + [("benchmarks", name) for name in config["benchmarks"]]:
-        source, place = catalogue.load(f"{kind}/{name}"), configuration.place(config, kind, name)
+        source, place = catalogue.load(f"{kind}/{name}"), places.place(config, kind, name)
         if (root / f"results/{config['run']}/1_raw/{kind}/{name}/manifest.json").is_file():
             continue
         if place["folder"]:

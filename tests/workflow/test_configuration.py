@@ -1,8 +1,15 @@
 """A wrong configuration ends in one line that names the key, before anything runs."""
 
+import json
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
+SCHEMA = Path(__file__).parents[2] / "workflow/schemas/config.schema.yaml"
+HUB = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))["properties"]["hub"]["properties"]
+TAG = re.compile(HUB["tag"].get("pattern", ""))
 WRONG = {
     "a typo at the top": ({"dataset": ["cmb"]}, "unknown key dataset; did you mean 'datasets'?"),
     "a typo below": ({"hub": {"repo": "a/b"}}, "unknown key hub.repo; did you mean 'repo_id'?"),
@@ -52,6 +59,24 @@ WRONG = {
         "hub.gguf_converter: .tools/llama.cpp/convert_hf_to_gguf.py: no such file; run "
         "envs/converter, or set hub.gguf to null",
     ),
+    "a tag with a space": ({"hub": {"tag": "v1 0"}}, "hub.tag: 'v1 0' does not match"),
+    "an adapter that full training makes none of": (
+        {"hub": {"weights": "both"}},
+        "hub.weights: 'both' asks for an adapter, and config/experiments/collective.yaml has "
+        "training.method: full",
+    ),
+    "letters of cases": (
+        {"evaluation": {"cmb_clin": {"kind": "choice"}}},
+        "evaluation.cmb_clin.kind: 'choice' does not fit the benchmark; take clinical",
+    ),
+    "letters of free text": (
+        {"evaluation": {"meds_bench": {"kind": "choice"}}, "benchmarks": ["cmb", "meds_bench"]},
+        "evaluation.meds_bench.kind: 'choice' does not fit the benchmark; take text or upload",
+    ),
+    "scores of kept answers": (
+        {"evaluation": {"medbench": {"kind": "text"}}, "benchmarks": ["cmb", "medbench"]},
+        "evaluation.medbench.kind: 'text' does not fit the benchmark; take upload",
+    ),
     "an unknown source": ({"sources": {"datasets/x": {"folder": "y"}}}, "sources: unknown name"),
 }
 
@@ -70,6 +95,8 @@ def test_wrong_configuration(clone, snakemake, change, message):
     "change, message",
     [
         ({"base": "no-such-model"}, "base: unknown name 'no-such-model'"),
+        ({"base": 7}, "base: Input should be a valid string"),
+        ({"training": {"cutoff": 5000}}, "training.cutoff: 5000 tokens, tiny-random takes 4096"),
         ({"mixture": {"datasets": ["cmb", "cmd"]}}, "mixture.datasets: unknown name 'cmd'"),
         ({"mixture": {"max_samples": {"cmd": 9}}}, "mixture.max_samples: unknown name 'cmd'"),
         ({"training": {"metod": "lora"}}, "training.metod: Extra inputs are not permitted"),
@@ -79,7 +106,16 @@ def test_wrong_configuration(clone, snakemake, change, message):
             "training: Value error, master_weights bfloat16 needs precision bfloat16",
         ),
     ],
-    ids=["base", "datasets", "max_samples", "a key", "a key of the mixture", "two that disagree"],
+    ids=[
+        "base",
+        "no name",
+        "cutoff",
+        "datasets",
+        "max_samples",
+        "a key",
+        "a key of the mixture",
+        "two that disagree",
+    ],
 )
 def test_what_is_wrong_in_an_experiment_is_named_with_its_file(clone, snakemake, change, message):
     path = clone / "config/experiments/tiny.yaml"
@@ -91,6 +127,37 @@ def test_what_is_wrong_in_an_experiment_is_named_with_its_file(clone, snakemake,
     result = snakemake("-n", "--configfile", "overlay.yaml")
     assert result.returncode != 0
     assert f"config/experiments/tiny.yaml: {message}" in result.stderr
+
+
+@pytest.mark.parametrize("tag", ["v0.1.0", "1.2", "v1.0.0-rc.1", "v1.0.0+cpu", "paper_2024"])
+def test_tags_that_a_hub_takes(tag):
+    assert TAG.search(tag)
+
+
+@pytest.mark.parametrize(
+    "tag", ["v1 0", "", "-v1", "v1..2", "v1.", "a/b", "v1@2", "v1.lock", "v~1"]
+)
+def test_tags_that_no_hub_takes(tag):
+    """Git's rules for a name, without folders; ``@`` parts the name of a version here."""
+    assert not TAG.search(tag)
+
+
+@pytest.mark.parametrize("place", ["folder", "cache"])
+def test_positions_are_read_where_a_model_is_at_hand(clone, snakemake, place):
+    folder = clone / ("mine" if place == "folder" else ".cache/models/tiny-random")
+    path = clone / "config/models/tiny-random.yaml"
+    model = yaml.safe_load(path.read_text(encoding="utf-8"))
+    del model["architecture"]
+    model["source"] = {"kind": "folder", "path": "mine"}
+    path.write_text(yaml.safe_dump(model), encoding="utf-8")
+    folder.mkdir(parents=True)
+    positions = {"text_config": {"max_position_embeddings": 511}}
+    (folder / "config.json").write_text(json.dumps(positions), encoding="utf-8")
+    result = snakemake("-n", "--configfile", "config/tiny.yaml")
+    assert result.stderr.startswith(
+        "error: config: config/experiments/tiny.yaml: training.cutoff: 512 tokens, tiny-random "
+        "takes 511"
+    )
 
 
 def test_dry_run_of_the_paper_shows_the_whole_plan(clone, snakemake):

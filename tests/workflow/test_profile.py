@@ -20,6 +20,14 @@ SNAKEFILE = (ROOT / "Snakefile").read_text(encoding="utf-8")
 LOCAL = set(re.findall(r"^    (\w+),$", SNAKEFILE.split("localrules:")[1].split("\n\n")[0], re.M))
 
 
+# Their commands speak with the internet.
+OUTSIDE = {"raw_fetch", "raw_fetch_model", "hub_publish", "hub_verify", "hub_push_data"}
+
+
+def test_downloads_and_uploads_run_where_the_workflow_was_started():
+    assert OUTSIDE | {"scores_judge"} <= LOCAL
+
+
 @pytest.fixture(params=PROFILES)
 def profile(request):
     return {"groups": {}} | PROFILES[request.param]

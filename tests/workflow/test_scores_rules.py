@@ -1,6 +1,7 @@
 """Stage scores in the workflow: what reruns a model, and which rule makes which file."""
 
 import importlib.util
+import json
 import re
 from pathlib import Path
 
@@ -128,8 +129,9 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
     assert len(asking) == 2  # predict and answer-cases
     assert (
         "--cache .cache/judge/collective.cmb_clin.jsonl --out"
-        f" {folder}/cmb_clin.cases.grades.jsonl --url http://127.0.0.1:8001/v1 --model gpt"
-        " --key-env JUDGE_KEY --concurrency 2 --timeout 60 --input-price 2.5 --output-price 10"
+        f" {folder}/cmb_clin.cases.grades.jsonl --url http://127.0.0.1:8001/v1"
+        " --key-env JUDGE_KEY --concurrency 2 --timeout 60 --model gpt --input-price 2.5"
+        " --output-price 10"
     ) in whole
     assert f"--grades {folder}/cmb_clin.cases.grades.jsonl" in whole
     assert "sk-secret" not in whole
@@ -197,3 +199,20 @@ def test_a_server_elsewhere_needs_no_gpu_here(clone, snakemake):
     whole = result.stdout + result.stderr
     block = next(b for b in re.split(r"\n(?=rule )", whole) if b.startswith("rule scores_predict:"))
     assert re.findall(r"\bgpu=(\d)", block) == ["0"]
+
+
+@pytest.mark.parametrize("by", [{"url": "http://host/v1?key=sk-1"}, {"serve": "s --api-key sk-1"}])
+def test_a_release_says_who_answered_and_graded_but_not_where(clone, snakemake, by):
+    """Addresses and commands of servers may hold keys, and the manifest is published."""
+    engine = {"kind": "openai", "key_env": "VLLM_KEY", **by}
+    judge = JUDGE | {"url": "http://judge/v1?key=sk-2"}
+    (clone / "mine.yaml").write_text(
+        yaml.safe_dump({"engine": engine, "clinical": {"judge": judge}})
+    )
+    files = ("--configfile", "config/tiny.yaml", "mine.yaml")
+    told = snakemake("-np", "results/tiny/7_hub/tiny/manifest.json", *files).stdout
+    found = json.loads(re.search(r"--settings '(.*?)' --files", told).group(1))
+    assert found["engine"] == {"kind": "openai", "send": "text", "extensions": True}
+    prices = {"input_price": 2.5, "output_price": 10}
+    assert found["clinical"]["judge"] == {"model": "gpt", **prices}
+    assert found["clinical"]["max_new_tokens"] == 8

@@ -37,6 +37,7 @@ rule raw_fetch:
 rule raw_fetch_model:
     input:
         model="config/models/{base}.yaml",
+        placed=model_placed,
         code=code("raw/model.py"),
     output:
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",

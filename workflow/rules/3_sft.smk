@@ -6,6 +6,7 @@ rule sft_base:
     input:
         model="config/models/{base}.yaml",
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
+        template=chat_template,
         code=code("sft/base.py"),
     output:
         folder=directory(f"{CACHE}/models/{{base}}"),
@@ -32,6 +33,7 @@ rule sft_tokenize:
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
         base=base_dir,
         recipe=recipe,
+        template=chat_template,
         code=code("sft/tokens.py"),
     output:
         tokens=directory(f"{SFT}/{{experiment}}/tokens"),

@@ -26,11 +26,12 @@ rule scores_predict:
     params:
         options=protocol_options,
         threads=config["threads"],
+        server=engine_server,
         engine=engine_options,
     shell:
         "python -m collectivesft scores predict --model {input.model} --name {wildcards.model}"
         " --items {input.item_file} --out {output.predictions} {params.options}"
-        " --threads {params.threads} {params.engine} 2> {log}"
+        " --threads {params.threads} {params.server} {params.engine} 2> {log}"
 
 
 rule scores_score:
@@ -163,12 +164,13 @@ rule scores_answer_cases:
         tokens=config["clinical"]["max_new_tokens"],
         limit=limit_option,
         threads=config["threads"],
+        server=engine_server,
         engine=engine_options,
     shell:
         "python -m collectivesft scores answer-cases --model {input.model}"
         " --name {wildcards.model} --items {input.item_file} --out {output.answers}"
         " --max-new-tokens {params.tokens} {params.limit} --threads {params.threads}"
-        " {params.engine} 2> {log}"
+        " {params.server} {params.engine} 2> {log}"
 
 
 # Grades cost money: what a judge has said is kept in the cache of downloads, so that no run pays
@@ -194,11 +196,12 @@ rule scores_judge:
         runtime=720,
     params:
         cache=f"{CACHE}/judge/{{model}}.{{benchmark}}.jsonl",
+        server=judge_server,
         judge=judge_options,
     shell:
         "python -m collectivesft scores judge --answers {input.answers}"
-        " --items {input.item_file} --cache {params.cache} --out {output.grades} {params.judge}"
-        " 2> {log}"
+        " --items {input.item_file} --cache {params.cache} --out {output.grades}"
+        " {params.server} {params.judge} 2> {log}"
 
 
 rule scores_score_cases:

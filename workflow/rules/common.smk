@@ -13,10 +13,11 @@ sys.path[:0] = [str(Path(workflow.basedir, name)) for name in ("workflow", "src"
 import apptainer
 import configuration
 import dependencies
+import places
 
 try:
     configuration.check(config, Path(workflow.basedir))
-    configuration.check_lock(
+    places.check_lock(
         config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results")
     )
     configuration.check_converter(config)
@@ -39,7 +40,11 @@ os.environ.update(
     apptainer.variables(
         os.environ,
         Path.cwd(),
-        [workflow.basedir, config["cache"], *configuration.folders(config)],
+        [
+            workflow.basedir,
+            config["cache"],
+            *places.folders(config, Path(workflow.basedir)),
+        ],
         config["threads"],
         configuration.keys(config),
     )
@@ -169,7 +174,7 @@ MODEL_ENV = "model-cuda" if config["device"] == "cuda" else "model-cpu"
 
 def source_options(wildcards):
     """Options of `raw fetch` that say where a source's files lie, if not upstream."""
-    place = configuration.place(config, wildcards.kind, wildcards.name)
+    place = places.place(config, wildcards.kind, wildcards.name)
     options = [f"--folder {shlex.quote(place['folder'])}"] if place["folder"] else []
     options += [f"--checksums {shlex.quote(place['checksums'])}"] if place["checksums"] else []
     options += [f"--file {shlex.quote(name)}" for name in place["files"]]
@@ -179,8 +184,13 @@ def source_options(wildcards):
 
 def source_placed(wildcards):
     """Files that somebody placed for a source: one that appears or changes is taken."""
-    place = configuration.place(config, wildcards.kind, wildcards.name)
-    return configuration.placed(place, Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/files"))
+    place = places.place(config, wildcards.kind, wildcards.name)
+    return places.placed(place, Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/files"))
+
+
+def model_placed(wildcards):
+    """Files of a base model that lie in a folder on this machine: new weights are taken."""
+    return places.placed_model(wildcards.base, Path(workflow.basedir))
 
 
 def source_checksums(wildcards):
@@ -188,7 +198,7 @@ def source_checksums(wildcards):
 
     In a bundle, where the source was fetched already, the list may have stayed behind.
     """
-    listed = configuration.place(config, wildcards.kind, wildcards.name)["checksums"]
+    listed = places.place(config, wildcards.kind, wildcards.name)["checksums"]
     fetched = Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/manifest.json").is_file()
     return [listed] if listed and (Path(listed).is_file() or not fetched) else []
 
@@ -216,6 +226,13 @@ def base_dir_of(experiment):
 def base_dir(wildcards):
     """Folder of the base model of an experiment."""
     return base_dir_of(wildcards.experiment)
+
+
+def chat_template(wildcards):
+    """The file of a base model's chat template, named or by way of an experiment."""
+    base = wildcards.get("base") or RECIPES[wildcards.experiment]["base"]
+    model = configuration.read_yaml(Path(workflow.basedir, f"config/models/{base}.yaml"))
+    return own_file("sft/templates", model["chat_template"], ".jinja")
 
 
 def model_dir(wildcards):
@@ -342,20 +359,35 @@ LOCKS = [f"envs/{name}.lock" for name in ENVIRONMENTS]
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
 
 
+# Where a server stands and how it is asked; none of this decides an answer.
+REACHED = ("url", "serve", "key_env", "concurrency", "timeout")
+
+
 def release_settings():
-    """The configuration as JSON, for the manifest of a release."""
+    """The configuration as JSON, for the manifest of a release.
+
+    That is published: addresses and commands of servers, which may hold keys, stay here.
+    """
     kept = {key: value for key, value in config.items() if key not in LOCAL_SETTINGS}
     hub, left_out = kept["hub"], {"gguf_converter": True, "gguf": config["hub"]["gguf"] is None}
     kept["hub"] = {key: value for key, value in hub.items() if not left_out.get(key)}
+    judge = config["clinical"]["judge"]
+    kept["engine"] = unreached(config["engine"])
+    kept["clinical"] = config["clinical"] | {"judge": judge and unreached(judge)}
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+
+
+def unreached(server):
+    """Settings of a server without where it stands and how it is asked."""
+    return {key: value for key, value in server.items() if key not in REACHED}
 
 
 def image_options():
     """Options of `hub provenance` for the images that the run may have used."""
-    places = {name: image(name) for name in ENVIRONMENTS}
+    images = {name: image(name) for name in ENVIRONMENTS}
     return " ".join(
         f"--image {shlex.quote(f'{name}={place}')}"
-        for name, place in places.items()
+        for name, place in images.items()
         if "://" in place or Path(place).is_file()
     )
 
@@ -388,17 +420,27 @@ def protocol_options(wildcards):
 
 
 def engine_options(wildcards):
-    """Options that name the server which runs the model, if the job does not do so itself."""
+    """Options that say how a server is asked to answer, if the job does not do so itself."""
     engine = config["engine"]
     if engine["kind"] == "transformers":
         return ""
-    options = server_options(engine, "url serve key_env concurrency timeout send")
+    options = server_options(engine, ["send"])
     return options if engine["extensions"] else f"{options} --no-extensions"
 
 
+def engine_server(wildcards, output):
+    """Options that name that server.
+
+    A function of `output` is no reason for Snakemake to ask again what was answered: a run goes on
+    at another address.
+    """
+    engine = config["engine"]
+    return "" if engine["kind"] == "transformers" else server_options(engine, REACHED)
+
+
 def server_options(settings, names):
-    """Settings of a server as options, by name; those that are null are left out."""
-    given = [(name, settings[name]) for name in names.split() if settings[name] is not None]
+    """Settings of a server as options, by name; those that it has not, or null, are left out."""
+    given = [(name, settings[name]) for name in names if settings.get(name) is not None]
     return " ".join(
         f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given
     )
@@ -406,9 +448,14 @@ def server_options(settings, names):
 
 def judge_options(wildcards):
     """Options of `scores judge`; its rule is asked for only where there is a judge."""
-    names = "url model key_env concurrency timeout input_price output_price"
     judge = config["clinical"]["judge"]
-    return server_options(judge, names) if judge else ""
+    return server_options(judge, ["model", "input_price", "output_price"]) if judge else ""
+
+
+def judge_server(wildcards, output):
+    """Options that name the judge's server, as `engine_server` does."""
+    judge = config["clinical"]["judge"]
+    return server_options(judge, REACHED) if judge else ""
 
 
 def judged_cases(wildcards):

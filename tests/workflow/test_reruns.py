@@ -1,0 +1,94 @@
+"""What makes Snakemake do finished work again, and what does not."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+SCORES = "results/tiny/4_scores/tiny"
+ASKED = {
+    "scores_predict": f"{SCORES}/cmb.answer.predictions.jsonl",
+    "scores_answer_cases": f"{SCORES}/cmb_clin.cases.answers.jsonl",
+    "scores_judge": f"{SCORES}/cmb_clin.cases.grades.jsonl",
+}
+ITEMS = [f"results/tiny/2_curated/benchmarks/{name}" for name in ("cmb", "cmb_clin")]
+ENGINE = {"kind": "openai", "url": "http://one:8000/v1"}
+JUDGE = {
+    "url": "http://one:8001/v1", "model": "gpt", "key_env": None, "concurrency": 2, "timeout": 60,
+    "input_price": 2.5, "output_price": 10,
+}  # fmt: skip
+ELSEWHERE = {"url": "http://two:9/v1", "key_env": "K", "concurrency": 3, "timeout": 5}
+# Stands in for a rule's command: it writes what --out names.
+STANDIN = """#!/bin/sh
+while [ $# -gt 0 ]; do [ "$1" = --out ] && echo "{}" >"$2"; shift; done
+"""
+
+
+@pytest.fixture
+def plan(clone) -> Callable[..., set[str]]:
+    """The three rules that ask servers have run; ``plan()``: which of them would run again."""
+    for name in ("results/tiny/3_sft/tiny/model/x", *(f"{n}.items.jsonl" for n in ITEMS)):
+        path = clone / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    standin = clone / "bin/python"
+    standin.parent.mkdir()
+    standin.write_text(STANDIN, encoding="utf-8")
+    standin.chmod(0o755)
+
+    def run(*arguments: str, engine: dict, judge: dict) -> str:
+        overlay = {"engine": engine, "clinical": {"judge": judge}}
+        (clone / "mine.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+        command = [sys.executable, "-m", "snakemake", *ASKED.values(), *arguments]
+        command += ["--allowed-rules", *ASKED, "--configfile", "config/tiny.yaml", "mine.yaml"]
+        env = os.environ | {"PATH": f"{standin.parent}:{os.environ['PATH']}"}
+        done = subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    run("--cores", "1", engine=ENGINE, judge=JUDGE)
+
+    def again(engine: dict = ENGINE, judge: dict = JUDGE) -> set[str]:
+        told = run("-n", engine=engine, judge=judge)
+        found = set(re.findall(r"^rule (\w+):", told, re.M))
+        assert found or "Nothing to be done" in told
+        return found
+
+    return again
+
+
+def test_a_server_elsewhere_is_asked_nothing_that_was_answered(plan):
+    """Where it stands, how long it may take and how much it is asked at once decide no answer."""
+    assert plan() == set()
+    assert plan(ENGINE | ELSEWHERE, JUDGE | ELSEWHERE) == set()
+    serve = {"kind": "openai", "serve": "serve {model} {name} {port}"}
+    assert plan(serve) == set()
+
+
+def test_what_decides_answers_and_costs_is_asked_again(plan):
+    answering = {"scores_predict", "scores_answer_cases"}
+    everything = {*answering, "scores_judge"}  # which grades those answers
+    assert plan(ENGINE | {"send": "tokens"}) == everything
+    assert plan(ENGINE | {"extensions": False}) == everything
+    assert plan({}) == everything
+    assert plan(judge=JUDGE | {"model": "another"}) == {"scores_judge"}
+    assert plan(judge=JUDGE | {"input_price": 3}) == {"scores_judge"}
+
+
+@pytest.mark.parametrize(("run", "name"), [("tiny", "chatml"), ("demo", "gemma_base")])
+def test_an_edit_of_the_chat_template_reaches_what_reads_it(snakemake, run, name):
+    """The model's own one, and no other: that of another model must not train this one again."""
+    target = f"results/{run}/3_sft/{run}/tokens"
+    told = snakemake("-n", target, "--configfile", f"config/{run}.yaml").stdout
+    found = {
+        rule: re.findall(r"(\w+)\.jinja", inputs)
+        for rule, inputs in re.findall(r"^rule (\w+):\n    input: (.*)", told, re.M)
+        if ".jinja" in inputs
+    }
+    assert found == {"sft_base": [name], "sft_tokenize": [name]}
