@@ -22,13 +22,17 @@ class Checkpoints:
 
     Attributes:
         folder: holds ``step-NNNNNNNN/``.
-        fingerprint: of everything that decides the weights; others' checkpoints are ignored.
+        fingerprint: of what the training is; others' checkpoints are ignored.
         world: the processes that train.
+        software: digest of the code and libraries; those of others are ignored too.
+        outdated: whether ``restore`` passed over one that is of other software alone.
     """
 
     folder: Path
     fingerprint: str
     world: World
+    software: str = ""
+    outdated: bool = False
 
     def save(self, step: int, model: Any, optimizer: Any, history: list[dict]) -> None:
         """Write a checkpoint after ``step`` optimiser steps; forget all but the last two.
@@ -45,13 +49,17 @@ class Checkpoints:
             if self.world.first or self.world.sharded:
                 self._write(partial, model, optimizer)
             if self.world.first:
-                state = {"step": step, "fingerprint": self.fingerprint, "history": history}
+                state = {"step": step, "history": history} | self._marks
                 (partial / "state.json").write_text(dump_json(state), encoding="utf-8")
             self.world.wait()
             if self.world.first and path.is_dir():  # another training's, or not whole
                 self._delete(path)
         if self.world.first:
             self._forget()
+
+    @property
+    def _marks(self) -> dict[str, str]:
+        return {"fingerprint": self.fingerprint, "software": self.software}
 
     def _write(self, partial: Path, model: Any, optimizer: Any) -> None:
         from safetensors.torch import save_file
@@ -88,10 +96,8 @@ class Checkpoints:
 
         None too for what is not whole: an older version of this module deleted file by file.
         """
-        if not (path / "state.json").is_file():
-            return None
-        state = read_json(path / "state.json")
-        if state["fingerprint"] != self.fingerprint:
+        state = _read_state(path)
+        if state is None or any(state.get(key) != value for key, value in self._marks.items()):
             return None
         ranks = range(self.world.size if self.world.sharded else 1)
         names = (self._name(what, rank) for what in ("weights", "optimizer") for rank in ranks)
@@ -113,7 +119,15 @@ class Checkpoints:
             load_trainable(model, load_file(path / self._name("weights", rank)))
             load_optimizer(optimizer, load_file(path / self._name("optimizer", rank)))
             return state["step"], state["history"]
+        states = map(_read_state, self._folders())
+        self.outdated = any(s and s["fingerprint"] == self.fingerprint for s in states)
         return 0, []
+
+
+def _read_state(path: Path) -> dict[str, Any] | None:
+    """What a checkpoint says of itself; None where its deletion was killed."""
+    path = path / "state.json"
+    return read_json(path) if path.is_file() else None
 
 
 def trainable(model: Any) -> dict[str, Any]:
