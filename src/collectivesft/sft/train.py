@@ -113,7 +113,7 @@ def load(base: Path, training: Training, world: World) -> Any:
     kept = training.master_weights if training.method == "full" else training.precision
     name = attention.register() if attention.supported(AutoConfig.from_pretrained(base)) else None
     model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=getattr(torch, kept), attn_implementation=name, device_map=world.device
+        base, dtype=getattr(torch, kept), attn_implementation=name, device_map=world.loading
     )
     return prepare(model, training, world, read_json(base / FACTS)["lora_targets"])
 
