@@ -185,6 +185,46 @@ def test_the_first_process_alone_holds_a_model_that_is_to_be_sharded(workshop, m
     assert {tensor.device.type for tensor in tensors} == {("cpu", "meta")[rank]}
 
 
+SHARE = """
+import ctypes, gc, sys
+import torch
+from torch.testing._internal.distributed.fake_pg import FakeStore
+from transformers import LlamaConfig, LlamaForCausalLM
+from collectivesft.sft.parallel import World
+
+def memory():
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+def hand_out(world, module):
+    seen.append(memory() - before)
+    own(world, module)
+    for p in module.parameters():
+        if not hasattr(p, "to_local"):
+            p.data.fill_(1)  # untouched pages are not counted
+
+torch.distributed.init_process_group("fake", rank=1, world_size=8, store=FakeStore())
+shape = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12}
+with torch.device("meta"):
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=100, num_attention_heads=8, **shape))
+own, World._hand_out, seen, before = World._hand_out, hand_out, [], memory()
+World(1, 8, "cpu", "fsdp").shard(model, half=False)
+size = 4 * sum(p.numel() for p in model.model.layers[0].parameters())
+print(max((b - a) / size for a, b in zip(seen[1:], seen[2:])))
+"""
+
+
+@pytest.mark.slow
+def test_no_more_than_a_share_of_a_layer_stays():
+    """One of eight processes, the others made up: a layer is gone before the next one comes."""
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", SHARE]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 0.3  # an eighth, and what Python itself takes
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("parallel", ["ddp", "fsdp"])
 def test_two_processes_train_in_bfloat16_alone_as_one_does(job, parallel):
