@@ -394,11 +394,11 @@ def conversations() -> tuple[list[tuple[str, str]], ...]:
 
 @pytest.fixture
 def job(workshop, tmp_path):
-    """Make a training_job.Job; the arguments change the recipe's training."""
+    """Make a training_job.Job of a kind of base; the arguments change the recipe's training."""
     from training_job import Job
 
-    def make(name: str = "job", **training):
-        base = workshop.base()
+    def make(name: str = "job", kind: str = "llama", **training):
+        base = workshop.base(kind)
         (tmp_path / name).mkdir()
         return Job(tmp_path / name, workshop.tokens(base), base, workshop.recipe(**training))
 

@@ -124,6 +124,44 @@ def test_saving_again_replaces_a_checkpoint(saved):
     assert read_json(found.folder / "step-00000003/state.json")["fingerprint"] == "mine"
 
 
+@pytest.mark.parametrize("gone", ["state.json", "weights.safetensors", "optimizer.safetensors"])
+def test_one_whose_deletion_was_killed_is_passed_over_and_deleted(saved, gone):
+    """A killed deletion leaves a folder without some of its files, whichever went first."""
+    found, model, optimizer = saved
+    found.save(6, model, optimizer, HISTORY)
+    (found.folder / "step-00000006" / gone).unlink()
+    assert found.restore(*setting())[0] == 3
+    for number in (7, 8):
+        found.save(number, model, optimizer, HISTORY)
+    assert [path.name for path in sorted(found.folder.iterdir())] == [
+        "step-00000007",
+        "step-00000008",
+    ]
+
+
+def test_deletion_leaves_nothing_that_looks_whole(saved, monkeypatch):
+    """The name goes first; the next save clears away what is left of it."""
+    found, model, optimizer = saved
+
+    def killed(path, *_, **__):
+        (path / "weights.safetensors").unlink()
+        raise KeyboardInterrupt
+
+    found.save(4, model, optimizer, HISTORY)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(checkpoint.shutil, "rmtree", killed)
+        found.save(6, model, optimizer, HISTORY)  # forgets step 3
+    assert sorted(path.name for path in found.folder.iterdir()) == [
+        ".step-00000003.old",
+        "step-00000004",
+        "step-00000006",
+    ]
+    (found.folder / ".step-00000002.partial").mkdir()
+    found.save(7, model, optimizer, HISTORY)
+    names = sorted(path.name for path in found.folder.iterdir())
+    assert names == ["step-00000006", "step-00000007"]
+
+
 def test_weights_of_another_model_are_refused():
     import torch
 

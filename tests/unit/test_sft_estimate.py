@@ -151,6 +151,28 @@ def loaded(folder):
     return AutoModelForCausalLM.from_pretrained(folder)
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG / "models").glob("*.yaml")))
+@pytest.mark.parametrize("kept", ["float32", "bfloat16"])
+def test_what_fits_can_be_loaded(name, kept):
+    """While shards are made, one layer is there in full, or what no layer has (World.shard)."""
+    model, training = read_model(CONFIG / f"models/{name}.yaml"), Training(master_weights=kept)
+    shape, width = model.shape, {"float32": 4, "bfloat16": 2}[kept]
+    tables = 2 * shape.vocabulary * shape.hidden
+    layer = model.parameters / shape.layers
+    for gpus in (2, 8, 64, 512):
+        loading = width * (model.parameters / gpus + max(layer, tables))
+        found = module.states(model, shape, training, gpus) | module.activations(shape, training)
+        assert loading < sum(found.values())
+
+
+def test_what_no_layer_has_is_there_in_full_during_a_pass():
+    model = read_model(PAPER)
+    found = module.states(model, model.shape, Training(), 8)["layers at work"]
+    tables = 2 * 2 * model.shape.vocabulary * model.shape.hidden
+    layer = 2 * model.parameters / model.shape.layers
+    assert tables + layer < found < tables + 2 * layer
+
+
 def test_by_ddp_every_gpu_holds_everything():
     model = read_model(PAPER)
     lora = read_experiment(CONFIG / "experiments/collective-lora.yaml").training

@@ -15,11 +15,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectivesft.errors import InputError
+from collectivesft.errors import InputError, UserError
 from collectivesft.files import read_json
+from collectivesft.sft.architectures import blocks, register
 from collectivesft.sft.interrupt import REQUEUE
-from collectivesft.sft.parallel import deal
+from collectivesft.sft.parallel import World, deal
 from collectivesft.sft.recipe import read_experiment
+from collectivesft.sft.train import load
 
 ROOT = Path(__file__).parents[2]
 LORA = {"method": "lora", "lora": {"r": 4, "alpha": 8}}
@@ -122,6 +124,105 @@ def test_two_processes_train_as_one_does(job, settings):
     for key, value in mine.items():
         assert value.dtype == theirs[key].dtype
         torch.testing.assert_close(value, theirs[key], rtol=1e-3, atol=1e-5)
+
+
+KINDS = ["gemma3", "gpt2", "cpmant", "pangu_alpha"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_processes_shard_any_architecture(job, kind):
+    """Tied words (all but CPM-Ant), a scale that is no weight (Gemma), a layer apart (PanGu)."""
+    import torch
+    from safetensors.torch import load_file
+
+    common = {"kind": kind, "parallel": "fsdp", "max_steps": 2, "save_steps": 1}
+    one, two = job("one", **common).run(), job("two", **common)
+    finish(two)
+    assert losses(two) == pytest.approx(losses(one), rel=2e-5)
+    mine, theirs = (load_file(each.folder / "trained/model.safetensors") for each in (one, two))
+    assert mine.keys() == theirs.keys()
+    for key, value in mine.items():
+        if not key.endswith("attn.bias"):  # has the keys' in it, whose gradient is rounding alone
+            torch.testing.assert_close(value, theirs[key], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "llama"])
+def test_every_layer_is_sharded_by_itself(workshop, kind):
+    """What no layer has is put together for the whole pass: words, norms and places alone."""
+    from transformers import AutoModelForCausalLM
+
+    register()
+    model = AutoModelForCausalLM.from_pretrained(workshop.base(kind))
+    layers = blocks(model)
+    assert len(layers) == model.config.num_hidden_layers
+    inside = {id(p) for layer in layers for p in layer.parameters()}
+    rest = [name for name, p in model.named_parameters() if id(p) not in inside]
+    assert all(
+        any(part in name for part in ("embed", "norm", "wte", "wpe", "wqe", "ln_f", "lm_head"))
+        or name.endswith("position_bias.relative_attention_bias")
+        for name in rest
+    ), rest
+
+
+def test_a_model_whose_layers_nobody_names_is_refused(workshop, monkeypatch):
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(workshop.base())
+    model._no_split_modules = None
+    with pytest.raises(UserError, match=r"LlamaForCausalLM .* Set training\.parallel to ddp"):
+        blocks(model)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_the_first_process_alone_holds_a_model_that_is_to_be_sharded(workshop, monkeypatch, rank):
+    """In main memory: one GPU's may be too small for it. The others get their parts from it."""
+    seen = []
+    monkeypatch.setattr(World, "shard", lambda self, model, half: seen.append(model))
+    training = read_experiment(workshop.recipe(parallel="fsdp")).training
+    load(workshop.base("gemma3"), training, World(rank, 2, "cuda:7", "fsdp"))
+    tensors = [*seen[0].parameters(), *seen[0].buffers()]
+    assert {tensor.device.type for tensor in tensors} == {("cpu", "meta")[rank]}
+
+
+SHARE = """
+import ctypes, gc, sys
+import torch
+from torch.testing._internal.distributed.fake_pg import FakeStore
+from transformers import LlamaConfig, LlamaForCausalLM
+from collectivesft.sft.parallel import World
+
+def memory():
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    return int(open("/proc/self/statm").read().split()[1]) * 4096
+
+def hand_out(world, module):
+    seen.append(memory() - before)
+    own(world, module)
+    for p in module.parameters():
+        if not hasattr(p, "to_local"):
+            p.data.fill_(1)  # untouched pages are not counted
+
+torch.distributed.init_process_group("fake", rank=1, world_size=8, store=FakeStore())
+shape = {"hidden_size": 512, "intermediate_size": 2048, "num_hidden_layers": 12}
+with torch.device("meta"):
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=100, num_attention_heads=8, **shape))
+own, World._hand_out, seen, before = World._hand_out, hand_out, [], memory()
+World(1, 8, "cpu", "fsdp").shard(model, half=False)
+size = 4 * sum(p.numel() for p in model.model.layers[0].parameters())
+print(max((b - a) / size for a, b in zip(seen[1:], seen[2:])))
+"""
+
+
+@pytest.mark.slow
+def test_no_more_than_a_share_of_a_layer_stays():
+    """One of eight processes, the others made up: a layer is gone before the next one comes."""
+    env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", SHARE]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 0.3  # an eighth, and what Python itself takes
 
 
 @pytest.mark.slow

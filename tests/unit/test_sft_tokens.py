@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from collectivesft.errors import InputError
-from collectivesft.files import read_json, sha256
-from collectivesft.sft import chat
+from collectivesft.files import read_json, sha256, write_json
+from collectivesft.sft import chat, marks
 from collectivesft.sft.tokens import Tokens, tokenize
 
 
@@ -155,9 +155,11 @@ def test_tokens_of_the_same_content_are_made_once(workshop, grouped, tmp_path, m
         tokenize(grouped, grouped, base, recipe, tmp_path / "three", cache=cache)
 
 
-@pytest.mark.parametrize("change", ["tokenizer.json", "base.json", "examples"])
+@pytest.mark.parametrize(
+    "change", ["tokenizer.json", "special_tokens_map.json", "template", "examples", "library"]
+)
 def test_what_decides_the_tokens_decides_where_they_are_kept(
-    workshop, grouped, tmp_path, conversations, change
+    workshop, grouped, tmp_path, conversations, change, monkeypatch
 ):
     base = tmp_path / "base"
     shutil.copytree(workshop.base(), base)
@@ -165,10 +167,25 @@ def test_what_decides_the_tokens_decides_where_they_are_kept(
     tokenize(grouped, grouped, base, recipe, tmp_path / "one", cache=cache)
     if change == "examples":
         grouped = workshop.mixture(conversations[:3])
+    elif change == "template":
+        write_json(base / "base.json", read_json(base / "base.json") | {"chat_template": "gemma"})
+    elif change == "library":
+        monkeypatch.setattr(marks, "version", lambda name: f"{name} of tomorrow")
     else:
-        (base / change).write_text((base / change).read_text() + " ")
+        path = base / change
+        path.write_text((path.read_text() if path.exists() else "{}") + " ")
     tokenize(grouped, grouped, base, recipe, tmp_path / "two", cache=cache)
     assert len(list(cache.iterdir())) == 2
+
+
+def test_a_remark_on_the_base_makes_no_tokens_anew(workshop, grouped, tmp_path):
+    base, recipe, cache = tmp_path / "base", workshop.recipe(), tmp_path / "cache"
+    shutil.copytree(workshop.base(), base)
+    tokenize(grouped, grouped, base, recipe, tmp_path / "one", cache=cache)
+    remarks = {"notes": "seen", "title": "Another", "licence_url": "https://example.org"}
+    write_json(base / "base.json", read_json(base / "base.json") | remarks)
+    tokenize(grouped, grouped, base, recipe, tmp_path / "two", cache=cache)
+    assert len(list(cache.iterdir())) == 1
 
 
 def test_an_older_result_is_replaced_by_the_one_that_was_kept(workshop, grouped, tmp_path):

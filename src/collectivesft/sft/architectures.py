@@ -3,6 +3,8 @@
 import inspect
 from typing import Any
 
+from collectivesft.errors import UserError
+
 
 def register() -> None:
     """Make this package's own architectures known to transformers' Auto classes."""
@@ -22,3 +24,17 @@ def packable(model: Any) -> bool:
     A model that asks for no positions, such as CPM-Ant, would let them see each other.
     """
     return "position_ids" in inspect.signature(model.forward).parameters
+
+
+def blocks(model: Any) -> list[Any]:
+    """The layers of a model, in order: what its class names as never to be split.
+
+    Raises:
+        UserError: it names none, and whole it would have to be on every GPU.
+    """
+    kinds = set(model._no_split_modules or ())
+    found = [module for module in model.modules() if type(module).__name__ in kinds]
+    if not found:
+        problem = f"{type(model).__name__} does not name its layers, which fsdp shares out"
+        raise UserError(f"{problem}. Set training.parallel to ddp, or training.method to lora.")
+    return found

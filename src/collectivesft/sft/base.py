@@ -11,11 +11,9 @@ from collectivesft.raw.folder import RawFolder
 from collectivesft.sft import chat, internlm2, pangu_weights
 from collectivesft.sft.architectures import register
 from collectivesft.sft.quiet import quiet
-from collectivesft.sft.recipe import ModelRecipe, read_model
+from collectivesft.sft.recipe import FACTS, ModelRecipe, read_model
 from collectivesft.sft.shards import Weights, copies, rewrite, shapes
 from collectivesft.sft.spm import convert_tokenizer
-
-FACTS = "base.json"
 
 
 def make_base(recipe: Path, manifest: Path, out: Path) -> None:

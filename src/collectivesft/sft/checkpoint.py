@@ -22,13 +22,17 @@ class Checkpoints:
 
     Attributes:
         folder: holds ``step-NNNNNNNN/``.
-        fingerprint: of everything that decides the weights; others' checkpoints are ignored.
+        fingerprint: of what the training is; others' checkpoints are ignored.
         world: the processes that train.
+        software: digest of the code and libraries; those of others are ignored too.
+        outdated: whether ``restore`` passed over one that is of other software alone.
     """
 
     folder: Path
     fingerprint: str
     world: World
+    software: str = ""
+    outdated: bool = False
 
     def save(self, step: int, model: Any, optimizer: Any, history: list[dict]) -> None:
         """Write a checkpoint after ``step`` optimiser steps; forget all but the last two.
@@ -45,35 +49,59 @@ class Checkpoints:
             if self.world.first or self.world.sharded:
                 self._write(partial, model, optimizer)
             if self.world.first:
-                state = {"step": step, "fingerprint": self.fingerprint, "history": history}
+                state = {"step": step, "history": history} | self._marks
                 (partial / "state.json").write_text(dump_json(state), encoding="utf-8")
             self.world.wait()
+            if self.world.first and path.is_dir():  # another training's, or not whole
+                self._delete(path)
         if self.world.first:
             self._forget()
+
+    @property
+    def _marks(self) -> dict[str, str]:
+        return {"fingerprint": self.fingerprint, "software": self.software}
 
     def _write(self, partial: Path, model: Any, optimizer: Any) -> None:
         from safetensors.torch import save_file
 
-        save_file(_plain(trainable(model)), partial / self._name("weights"))
-        save_file(_plain(optimizer_tensors(optimizer)), partial / self._name("optimizer"))
+        rank = self.world.rank
+        save_file(_plain(trainable(model)), partial / self._name("weights", rank))
+        save_file(_plain(optimizer_tensors(optimizer)), partial / self._name("optimizer", rank))
 
-    def _name(self, what: str) -> str:
-        part = f".{self.world.rank}-of-{self.world.size}" if self.world.sharded else ""
+    def _name(self, what: str, rank: int) -> str:
+        part = f".{rank}-of-{self.world.size}" if self.world.sharded else ""
         return f"{what}{part}.safetensors"
 
     def _forget(self) -> None:
         kept = [path for path in self._folders() if self._state(path)][-KEPT:]
         for path in self._folders():
             if path not in kept:
+                self._delete(path)
+        for pattern in (".step-*.old", ".step-*.partial"):  # left by a kill
+            for path in self.folder.glob(pattern):
                 shutil.rmtree(path)
+
+    def _delete(self, path: Path) -> None:
+        """The name goes first: a kill in between leaves nothing that looks like a checkpoint."""
+        old = path.with_name(f".{path.name}.old")
+        if old.is_dir():
+            shutil.rmtree(old)
+        shutil.rmtree(path.rename(old))
 
     def _folders(self) -> list[Path]:
         return sorted(self.folder.glob("step-*"))
 
     def _state(self, path: Path) -> dict[str, Any] | None:
-        """Step and history of a checkpoint of this very training; None for another's."""
-        state = read_json(path / "state.json")
-        return state if state["fingerprint"] == self.fingerprint else None
+        """Step and history of a checkpoint of this very training; None for another's.
+
+        None too for what is not whole: an older version of this module deleted file by file.
+        """
+        state = _read_state(path)
+        if state is None or any(state.get(key) != value for key, value in self._marks.items()):
+            return None
+        ranks = range(self.world.size if self.world.sharded else 1)
+        names = (self._name(what, rank) for what in ("weights", "optimizer") for rank in ranks)
+        return state if all((path / name).is_file() for name in names) else None
 
     def restore(self, model: Any, optimizer: Any) -> tuple[int, list[dict]]:
         """Load the last checkpoint of this very training.
@@ -87,10 +115,19 @@ class Checkpoints:
             state = self._state(path)
             if state is None:
                 continue
-            load_trainable(model, load_file(path / self._name("weights")))
-            load_optimizer(optimizer, load_file(path / self._name("optimizer")))
+            rank = self.world.rank
+            load_trainable(model, load_file(path / self._name("weights", rank)))
+            load_optimizer(optimizer, load_file(path / self._name("optimizer", rank)))
             return state["step"], state["history"]
+        states = map(_read_state, self._folders())
+        self.outdated = any(s and s["fingerprint"] == self.fingerprint for s in states)
         return 0, []
+
+
+def _read_state(path: Path) -> dict[str, Any] | None:
+    """What a checkpoint says of itself; None where its deletion was killed."""
+    path = path / "state.json"
+    return read_json(path) if path.is_file() else None
 
 
 def trainable(model: Any) -> dict[str, Any]:

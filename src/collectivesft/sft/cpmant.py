@@ -25,6 +25,8 @@ class CausalCpmAntModel(CpmAntModel):
 class CausalCpmAnt(CpmAntForCausalLM):
     """CPM-Ant with its output layer; weights and configuration are transformers' own."""
 
+    _no_split_modules = ("CpmAntTransformerBlock",)
+
     def __init__(self, config):
         super().__init__(config)
         self.cpmant = CausalCpmAntModel(config)

@@ -109,10 +109,13 @@ def adapters(shape: Shape, lora: Lora) -> int:
 def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> dict[str, float]:
     """Bytes of weights, gradients and moments on one GPU; by ddp each holds all of them."""
     shards = gpus if training.strategy == "fsdp" else 1
-    # The layer at work is there in full, and so is the next one, which comes meanwhile.
-    layer = (model.parameters - shape.vocabulary * shape.hidden) / shape.layers
+    # The layer at work is there in full, and so is the next one, which comes meanwhile; and through
+    # all of a pass what belongs to no layer: words and output, counted as two tables. Loading takes
+    # less: one layer, or these tables, beside shares of the weights alone (parallel.World.shard).
+    table = shape.vocabulary * shape.hidden
+    layer = (model.parameters - table) / shape.layers
     width = 2 if training.precision == "bfloat16" else 4
-    gathered = 2 * width * layer if shards > 1 else 0
+    gathered = 2 * width * (layer + table) if shards > 1 else 0
     if training.method == "full":
         bytes_each = TRAINED[training.master_weights]
         held = {"weights, gradients, moments": bytes_each * model.parameters / shards}

@@ -30,6 +30,9 @@ _STOPPED = (
     "stopped on request after step {} of {}, all of it saved. Run again, or let the scheduler "
     "requeue the job: it goes on from here"
 )
+_OUTDATED = (
+    "the code or a library changed since the last checkpoint: it is left, training starts anew"
+)
 
 
 @dataclass
@@ -93,6 +96,8 @@ class Run:
             if shown:
                 stack.enter_context(shown)
                 shown.note(f"each step's loss: {self.history.path}")
+                if self.checkpoints.outdated:
+                    shown.note(_OUTDATED)
                 shown.skip(done, "from the last checkpoint" if done else "")
             if self.tensorboard and self.world.first:
                 self.board = Board(self.tensorboard, done)

@@ -10,14 +10,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+
+from collectivesft.sft.architectures import blocks
 
 if TYPE_CHECKING:
     import torch
 
 Strategy = Literal["ddp", "fsdp"]
+# Others wait while the first process reads a model, or writes one.
+PATIENCE = timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,17 @@ class World:
     def sharded(self) -> bool:
         """Whether weights are spread over the processes."""
         return self.size > 1 and self.strategy == "fsdp"
+
+    @property
+    def loading(self) -> str:
+        """Where this process loads a model to.
+
+        One that is to be sharded may be too large for one GPU, and too large to lie in main memory
+        once a process: the first one has it there, the others its shapes (``meta``).
+        """
+        if not self.sharded:
+            return self.device
+        return "cpu" if self.first else "meta"
 
     def sum(self, *values: float) -> list[float]:
         """The sums of the processes' values, the same in each."""
@@ -80,6 +96,8 @@ class World:
     def shard(self, model: Any, half: bool) -> None:
         """Spread the weights of a model, layer by layer; ``half``: compute in bfloat16.
 
+        The first process hands a layer out, each keeps its part, then comes the next layer: no GPU
+        ever holds more than one in full, or the words' tables, beside its parts.
         Gradients come out averaged over the processes: the loss must be multiplied by ``size``.
         """
         import torch
@@ -89,9 +107,38 @@ class World:
         mesh = init_device_mesh(self.device.partition(":")[0], (self.size,))
         lower = torch.bfloat16 if half else None
         policy = MixedPrecisionPolicy(param_dtype=lower, reduce_dtype=torch.float32)
-        for layer in model.get_decoder().layers:
-            fully_shard(layer, mesh=mesh, mp_policy=policy)
-        fully_shard(model, mesh=mesh, mp_policy=policy)
+        for module in (*blocks(model), model):
+            self._hand_out(module)
+            fully_shard(module, mesh=mesh, mp_policy=policy)
+
+    def _hand_out(self, module: Any) -> None:
+        """Give a module the first process's weights and buffers, on the device of each process."""
+        import torch
+
+        given: dict[int, tuple] = {}  # by the old one's id, which is kept so that none has it again
+        for part in module.modules():
+            for tensors in (part._parameters, part._buffers):
+                for name, old in tensors.items():
+                    if old is None or hasattr(old, "to_local"):  # not there, or already sharded
+                        continue
+                    if id(old) not in given:  # a tensor under two names stays one
+                        new = self._copy(old.detach())
+                        if isinstance(old, torch.nn.Parameter):
+                            new = torch.nn.Parameter(new, old.requires_grad)
+                        given[id(old)] = old, new
+                    tensors[name] = given[id(old)][1]
+
+    def _copy(self, tensor: "torch.Tensor") -> "torch.Tensor":
+        """The first process's tensor of this name."""
+        import torch
+        import torch.distributed as dist
+
+        if self.first:
+            found = tensor.to(self.device).contiguous()
+        else:
+            found = torch.empty(tensor.shape, dtype=tensor.dtype, device=self.device)
+        dist.broadcast(found.view(-1).view(torch.uint8), 0)  # as bytes: any kind of number
+        return found
 
     def whole(self, model: Any) -> dict[str, "torch.Tensor"] | None:
         """A sharded model's weights, put together in the first process's main memory."""
@@ -137,7 +184,7 @@ def joined(strategy: Strategy) -> Iterator[World]:
     if kind == "cuda":
         device = f"cuda:{os.environ['LOCAL_RANK']}"
         torch.cuda.set_device(device)
-    dist.init_process_group("nccl" if kind == "cuda" else "gloo")
+    dist.init_process_group("nccl" if kind == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield World(dist.get_rank(), size, device, strategy)
     finally:

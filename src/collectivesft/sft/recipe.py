@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from collectivesft.errors import InputError
 from collectivesft.files import read_yaml
 
+# The file in a base model's folder that says what it is.
+FACTS = "base.json"
+
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())

@@ -1,6 +1,5 @@
 """An experiment's examples as tokens: made once, in flat arrays that training maps into memory."""
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
@@ -12,11 +11,10 @@ from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, dump_json, keep_folder, place, read_json, sha256
 from collectivesft.parallel import ordered_map
 from collectivesft.progress import Reporter
-from collectivesft.sft import chat, token_files
+from collectivesft.sft import chat, marks
 from collectivesft.sft.architectures import register
-from collectivesft.sft.base import FACTS
 from collectivesft.sft.quiet import quiet
-from collectivesft.sft.recipe import read_experiment
+from collectivesft.sft.recipe import FACTS, read_experiment
 from collectivesft.sft.token_files import Chunk, Writer
 
 PARTS = ("train", "validation")
@@ -93,16 +91,11 @@ def tokenize(
 
 
 def _key(parts: tuple[Path, ...], base: Path, cutoff: int) -> str:
-    """Digest of all that decides the tokens: examples, tokenizer, template, cutoff, this code."""
-    names = ("tokenizer.json", "tokenizer_config.json", FACTS)
-    files = [
-        *parts,
-        *(base / name for name in names),
-        *map(Path, (__file__, chat.__file__, token_files.__file__)),
-    ]
-    facts = [sha256(path) for path in files if path.exists()]
+    """Digest of all that decides the tokens: examples, tokenizer, template, cutoff, the code."""
     template = chat.training_template(read_json(base / FACTS)["chat_template"])
-    return hashlib.sha256(dump_json([*facts, template, cutoff]).encode()).hexdigest()
+    made_by = marks.software(*marks.TOKENS)
+    examples = [sha256(path) for path in parts]
+    return marks.digest([examples, marks.base_tokens(base), template, cutoff, made_by])
 
 
 def _part(

@@ -1,13 +1,11 @@
 """A training from tokens to trained weights: the model as its recipe wants it, then the steps."""
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
-from collectivesft.files import atomic_path, dump_json, read_json, share, write_json, write_jsonl
-from collectivesft.sft import attention, board
+from collectivesft.files import atomic_path, read_json, share, write_json, write_jsonl
+from collectivesft.sft import attention, board, marks
 from collectivesft.sft.architectures import register
-from collectivesft.sft.base import FACTS
 from collectivesft.sft.checkpoint import Checkpoints
 from collectivesft.sft.costs import Costs
 from collectivesft.sft.interrupt import listening
@@ -15,7 +13,7 @@ from collectivesft.sft.loop import Run
 from collectivesft.sft.memory import enough_memory
 from collectivesft.sft.parallel import World, joined
 from collectivesft.sft.quiet import quiet
-from collectivesft.sft.recipe import Experiment, Training, read_experiment
+from collectivesft.sft.recipe import FACTS, Experiment, Training, read_experiment
 from collectivesft.sft.tokens import Tokens
 
 COSTS = "costs.json"
@@ -65,10 +63,11 @@ def train(
         enough_memory(recipe, training),
     ):
         mark = fingerprint(tokens, base, experiment, world, threads)
-        saved = Checkpoints(checkpoints, mark, world)
+        software = marks.software(*marks.WEIGHTS)
+        saved = Checkpoints(checkpoints, mark, world, software)
         parts = [Tokens.load(tokens, part) for part in ("train", "validation")]
         model = load(base, training, world)
-        spent = Costs(checkpoints / COSTS, mark, world, training)
+        spent = Costs(checkpoints / COSTS, f"{mark} {software}", world, training)
         run = Run(model, training, *parts, saved, world, request, spent, tensorboard)
         run.run()
         save(model, world, out)
@@ -93,11 +92,10 @@ def save(model: Any, world: World, out: Path) -> None:
 def fingerprint(
     tokens: Path, base: Path, experiment: Experiment, world: World, threads: int
 ) -> str:
-    """What decides the weights, as one digest; where a run is saved does not."""
+    """What decides the weights but for software, as one digest; where a run is saved does not."""
     training = experiment.training.model_dump(exclude={"save_steps"})
-    facts = [read_json(tokens / "tokens.json"), read_json(base / FACTS), training, threads]
-    facts += [world.device.partition(":")[0], world.size]
-    return hashlib.sha256(dump_json(facts).encode()).hexdigest()
+    facts = [read_json(tokens / "tokens.json"), marks.base_weights(base), training, threads]
+    return marks.digest([*facts, world.device.partition(":")[0], world.size, world.strategy])
 
 
 def load(base: Path, training: Training, world: World) -> Any:
@@ -115,7 +113,7 @@ def load(base: Path, training: Training, world: World) -> Any:
     kept = training.master_weights if training.method == "full" else training.precision
     name = attention.register() if attention.supported(AutoConfig.from_pretrained(base)) else None
     model = AutoModelForCausalLM.from_pretrained(
-        base, dtype=getattr(torch, kept), attn_implementation=name, device_map=world.device
+        base, dtype=getattr(torch, kept), attn_implementation=name, device_map=world.loading
     )
     return prepare(model, training, world, read_json(base / FACTS)["lora_targets"])
 
