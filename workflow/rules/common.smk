@@ -17,9 +17,7 @@ import places
 
 try:
     configuration.check(config, Path(workflow.basedir))
-    places.check_lock(
-        config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results")
-    )
+    places.check_lock(config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results"))
     configuration.check_converter(config)
 except configuration.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines where one says it all.
