@@ -18,6 +18,18 @@ verify = importlib.machinery.SourceFileLoader("verify", "workflow/verify").load_
 sys.exit(verify.main(["config/tiny.yaml"], pathlib.Path.cwd()))
 """
 NAME = "CollectiveSFT-tiny-F16.gguf"
+TARGET = "results/tiny/7_hub/tiny/README.md"
+
+
+def snakemake(tiny, folder: Path) -> subprocess.CompletedProcess:
+    """Make the release of the run in a folder."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    command += ["--configfile", "config/tiny.yaml", "--", TARGET]
+    return subprocess.run(command, check=False, **pipes(tiny, folder))
+
+
+def pipes(tiny, folder: Path) -> dict:
+    return {"cwd": folder, "env": tiny.environment(), "text": True, "capture_output": True}
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +38,9 @@ def place(tiny, tmp_path_factory):
     done = tiny[0]
     folder = tmp_path_factory.mktemp("gguf") / "run"
     shutil.copytree(done.folder, folder, symlinks=True)
+    # Other tests may have added an experiment to that run: first all is as its configuration says.
+    settled = snakemake(done, folder)
+    assert settled.returncode == 0, settled.stderr
     shutil.copy(ROOT / "tests/hub/fake_converter.py", folder / "converter.py")
     path = folder / "config/tiny.yaml"
     settings = yaml.safe_load(path.read_text("utf-8"))
@@ -36,11 +51,7 @@ def place(tiny, tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_copy_is_part_of_the_release_and_nothing_else_is_made_again(tiny, place):
-    target = "results/tiny/7_hub/tiny/README.md"
-    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
-    command += ["--configfile", "config/tiny.yaml"]
-    pipes = {"cwd": place, "env": tiny[0].environment(), "text": True, "capture_output": True}
-    done = subprocess.run([*command, "--", target], check=False, **pipes)
+    done = snakemake(tiny[0], place)
     assert done.returncode == 0, done.stderr
     rules = re.findall(r"^(?:local)?rule (\w+):$", done.stderr, re.M)
     assert sorted(rules) == ["hub_gguf", "hub_release"]
@@ -55,6 +66,7 @@ def test_the_copy_is_part_of_the_release_and_nothing_else_is_made_again(tiny, pl
     assert (hub / "files" / NAME).read_bytes()[:4] == b"GGUF"
     assert "## GGUF" in (hub / "README.md").read_text("utf-8")
 
-    checked = subprocess.run([sys.executable, "-c", VERIFY], check=False, **pipes)
+    command = [sys.executable, "-c", VERIFY]
+    checked = subprocess.run(command, check=False, **pipes(tiny[0], place))
     assert "card, scores, notice, adapter and GGUF: " in checked.stdout, checked.stderr
     assert "DIFFER" not in checked.stdout and "GONE" not in checked.stdout
