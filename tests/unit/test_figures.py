@@ -176,6 +176,9 @@ def test_subcategories_of_many_models_and_of_one(tmp_path):
     many = [a_score(f"model-{i}", 0.3 + i / 50) for i in range(12)]
     drawn(subcategories, subcategories.table(many), tmp_path / "many")
     drawn(subcategories, subcategories.table(many[:1]), tmp_path / "one")
+    shown = {name: said(tmp_path / name / "figure.svg") for name in ("many", "one")}
+    assert [f"model-{i}" in shown["many"].split() for i in range(12)] == [True] * 12
+    assert "model-0" in shown["one"].split() and "model-1" not in shown["one"].split()
 
 
 def test_ablations_table_is_paired_with_the_headline():
@@ -292,6 +295,10 @@ def test_curation_without_a_single_drop(tmp_path):
 )
 def test_loss_of_unusual_histories(histories, tmp_path):
     drawn(loss, loss.table(histories), tmp_path / "figure")
+    shown = said(tmp_path / "figure/figure.svg")
+    # A long name is broken after a hyphen.
+    assert all(name in shown.replace("- ", "-") for name in histories)
+    assert "loss (nats per token)" in shown and "nan" not in shown.lower()
 
 
 def test_loss_table_tells_training_from_validation():

@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from training_job import steps_taken
 
 from collectivesft.files import read_json, write_json
-from collectivesft.sft import loop, marks
-from collectivesft.sft.loop import learning_rate
+from collectivesft.sft import marks
 
 ROOT = Path(__file__).parents[2]
 # Of what `sft train` runs: what reports, measures and stops; and what reads or makes tokens and
@@ -23,15 +23,7 @@ NOT_WEIGHTS = {"board", "costs", "estimate", "history", "interrupt", "marks", "m
 
 @pytest.fixture
 def taken(monkeypatch) -> list[int]:
-    """Steps taken from now on."""
-    steps: list[int] = []
-
-    def note(training, step, count):
-        steps.append(step)
-        return learning_rate(training, step, count)
-
-    monkeypatch.setattr(loop, "learning_rate", note)
-    return steps
+    return steps_taken(monkeypatch)
 
 
 def test_every_module_of_the_training_is_counted_or_known_not_to_matter():

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from training_job import digests
+from training_job import digests, steps_taken
 
 from collectivesft.errors import UserError
 from collectivesft.sft import loop as module
@@ -182,18 +182,6 @@ def test_same_bytes_wherever_it_was_interrupted(job, monkeypatch, settings):
         assert [row["step"] for row in broken.curve if "loss" in row] == list(range(1, stop + 1))
         assert broken.run().result == whole
         assert broken.curve == broken.history
-
-
-def steps_taken(monkeypatch) -> list[int]:
-    """Which steps a training takes from now on."""
-    taken: list[int] = []
-
-    def note(training, step, steps):
-        taken.append(step)
-        return learning_rate(training, step, steps)
-
-    monkeypatch.setattr(module, "learning_rate", note)
-    return taken
 
 
 def test_goes_on_from_the_last_checkpoint(job, monkeypatch):

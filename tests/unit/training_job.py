@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from collectivesft.files import sha256
+from collectivesft.sft import loop
 from collectivesft.sft.merge import merge
 from collectivesft.sft.train import train
 
@@ -15,6 +16,19 @@ def digests(folder: Path) -> dict[str, str]:
 
 def rows(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def steps_taken(monkeypatch) -> list[int]:
+    """Which steps a training takes from now on."""
+    taken: list[int] = []
+    rate = loop.learning_rate
+
+    def note(training, step, steps):
+        taken.append(step)
+        return rate(training, step, steps)
+
+    monkeypatch.setattr(loop, "learning_rate", note)
+    return taken
 
 
 @dataclass

@@ -233,4 +233,5 @@ NO_RUNS = ("raw.lock.yaml", "claims.yaml")
 )
 def test_every_run_of_the_repository_is_valid(preflight, monkeypatch, path):
     monkeypatch.setenv("COLLECTIVESFT_REAL_DATA", "/folder")
-    preflight.load(ROOT, path)
+    config = preflight.load(ROOT, path)
+    assert config["run"] == yaml.safe_load(path.read_text("utf-8"))["run"]
