@@ -52,7 +52,7 @@ def check(config: dict, root: Path) -> None:
     _check_names(config["benchmarks"], config["evaluation"], "evaluation")
     protocols = config["evaluation"][headline["benchmark"]]["protocols"]
     _check_names([headline["protocol"]], protocols, "headline.protocol")
-    _check_kinds(config, root)
+    _check_kinds(config)
     for name, settings in config["evaluation"].items():
         _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
     _check_engine(config)
@@ -213,17 +213,17 @@ def check_schema(value: dict, root: Path, schema: str, where: str) -> None:
     raise ConfigurationError(f"{key}: {error.message}")
 
 
-def _check_kinds(config: dict, root: Path) -> None:
+def _check_kinds(config: dict) -> None:
     """A kind fits its benchmark; letters alone have accuracies and likelihoods; text is written."""
-    from collectivesft.benchmarks._ways import ways
+    from collectivesft import benchmarks
 
     for name in config["benchmarks"]:
         kind = config["evaluation"][name]["kind"]
-        fit = ways(root / f"src/collectivesft/benchmarks/{name}.py")
-        if fit and kind not in fit:
+        fit = getattr(benchmarks.get(name), "KINDS", (kind,))
+        if kind not in fit:
             raise ConfigurationError(
                 f"evaluation.{name}.kind: {kind!r} does not fit the benchmark; take "
-                f"{' or '.join(sorted(fit))}"
+                f"{' or '.join(fit)}"
             )
     if config["evaluation"][config["headline"]["benchmark"]]["kind"] != "choice":
         raise ConfigurationError("headline.benchmark: only one of kind choice has accuracies")

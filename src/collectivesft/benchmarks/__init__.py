@@ -3,10 +3,11 @@
 To add a benchmark, add a file with ``SOURCE``, ``items(raw)`` and, for questions with options and
 for free text, ``prompt(item, style, preset)``, ``target(item, style)`` and ``CATEGORIES``; nothing
 else lists the names (docs/extend-benchmark.md is a walk-through). Where there is more to say,
-``KEY_DATES`` dates answer keys by their digest, ``apart(item)`` names the group of a question that
-is reported apart, and ``submission(item, answer)`` is a record of the leaderboard's file; for free
-text ``UPLOAD`` names that file's format (jsonl or csv). Files whose name begins with an underscore
-are shared helpers.
+``KINDS`` names how a configuration may run it (choice, clinical, text, upload; without it in any
+way), ``KEY_DATES`` dates answer keys by their digest, ``apart(item)`` names the group of a question
+that is reported apart, and ``submission(item, answer)`` is a record of the leaderboard's file; for
+free text ``UPLOAD`` names that file's format (jsonl or csv). Files whose name begins with an
+underscore are shared helpers.
 """
 
 import importlib

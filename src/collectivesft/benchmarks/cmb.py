@@ -54,6 +54,8 @@ SOURCE = Source(
     ),
 )
 
+KINDS = ("choice",)
+
 # The leaderboard's order, with English names for the figures.
 CATEGORIES = {
     "医师考试": "Physician",

@@ -23,6 +23,8 @@ SOURCE = Source(
     notes=("An early copy of the file names the reference `answer` in place of `solution`.",),
 )
 
+KINDS = ("clinical",)
+
 
 def items(raw: RawFolder) -> Iterator[Item]:
     """Yield the cases of the (one) file that the manifest lists."""

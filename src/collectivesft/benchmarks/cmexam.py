@@ -39,6 +39,8 @@ SOURCE = Source(
     ),
 )
 
+KINDS = ("choice",)
+
 CATEGORIES: dict[str, str] = {}
 _DISCIPLINE = "Medical Discipline"
 _EXAM = "国家医师资格考试"

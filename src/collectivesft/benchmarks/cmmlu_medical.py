@@ -34,6 +34,8 @@ SOURCE = Source(
     notes=("dev (45 questions) serves as few-shot examples, test (1,815) is scored.",),
 )
 
+KINDS = ("choice",)
+
 CATEGORIES = {chinese: name.replace("_", " ") for name, chinese in SUBJECTS.items()}
 _OPTIONS = ("A", "B", "C", "D")
 

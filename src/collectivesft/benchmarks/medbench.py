@@ -45,6 +45,8 @@ SOURCE = Source(
     ),
 )
 
+KINDS = ("upload",)
+
 
 def items(raw: RawFolder) -> Iterator[Item]:
     """Yield the rows of every task file that the manifest lists.

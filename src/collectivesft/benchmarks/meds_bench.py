@@ -94,6 +94,8 @@ SOURCE = Source(
         "task12 has one answer for all its questions (no), so its accuracy tells nothing.",
     ),
 )
+
+KINDS = ("text", "upload")
 _SHOWN = "Positive Examples"
 _PREFIX = re.compile(r"the (?:diagnosis result|treatment planning|right answer) is\s*:?\s*", re.I)
 
