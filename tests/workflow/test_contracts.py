@@ -67,7 +67,7 @@ def test_every_stage_has_a_rule_file_a_package_and_a_number():
         assert (ROOT / "src/collectivesft" / stage / "cli.py").is_file()
 
 
-def test_only_common_defines_functions():
+def test_files_of_rules_define_no_functions():
     for path in [*RULE_FILES, ROOT / "Snakefile"]:
         assert not re.search(r"^\s*(def|class) ", path.read_text(encoding="utf-8"), re.M), path
 
