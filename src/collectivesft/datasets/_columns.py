@@ -8,7 +8,6 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from collectivesft.example import arrow_schema, dump_meta
-from collectivesft.raw.archive import Part
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,11 +46,12 @@ def places(keys: "pa.Array", among: "pa.Array", last: bool = False) -> "np.ndarr
     return np.append(at, -1)[found]
 
 
-def row_numbers(part: Part, table: "pa.Table") -> "np.ndarray":
+def row_numbers(content: bytes, table: "pa.Table") -> "np.ndarray":
     """The line at which each record of a CSV file begins, as ``csv_rows`` counts.
 
     Args:
-        table: all of the file's columns, untouched.
+        content: of the file.
+        table: all of its columns, untouched.
 
     Raises:
         pyarrow.ArrowInvalid: lines that are in no column, such as empty ones.
@@ -64,11 +64,9 @@ def row_numbers(part: Part, table: "pa.Table") -> "np.ndarray":
     for column in table.columns:
         within += compute.count_substring(column, "\n").to_numpy()
     ends = np.cumsum(within + 1) + 1
-    with part.open() as handle:
-        content = handle.read()
     lines = content.count(b"\n") + (not content.endswith(b"\n"))
     if lines != (ends[-1] if len(ends) else 1) or content.count(b"\r") != content.count(b"\r\n"):
-        raise pa.ArrowInvalid(f"{part.label}: lines that belong to no record")
+        raise pa.ArrowInvalid("lines that belong to no record")
     return ends - within
 
 

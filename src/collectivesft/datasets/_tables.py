@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from collectivesft.datasets._rows import REMEDY, Row
 from collectivesft.errors import InputError
@@ -91,7 +91,7 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
         raise InputError(part.label, "an empty file", REMEDY)
 
 
-def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
+def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Table"]:
     """Columns of a UTF-8 CSV file with a header, as text, some 100,000 rows at a time; at least one
     table, be it empty.
 
@@ -104,19 +104,18 @@ def csv_columns(part: Part, columns: tuple[str, ...]) -> Iterator["pa.Table"]:
     import pyarrow as pa
     from pyarrow import csv
 
-    with part.open() as handle:
-        read = csv.ReadOptions(block_size=1 << 22, use_threads=False)
-        # Everything is text: 007 is not 7.
-        kinds = dict.fromkeys(columns, pa.string())
-        convert = csv.ConvertOptions(column_types=kinds, include_columns=list(columns))
-        try:
-            parse = csv.ParseOptions(newlines_in_values=True)
-            reader = csv.open_csv(handle, read, parse, convert)
-            yield reader.schema.empty_table().select(columns)
-            for batch in reader:
-                yield pa.table([batch.column(name) for name in columns], names=list(columns))
-        except KeyError as error:  # no such column
-            raise pa.ArrowInvalid(str(error)) from error
+    read = csv.ReadOptions(block_size=1 << 22, use_threads=False)
+    parse = csv.ParseOptions(newlines_in_values=True)
+    # Everything is text: 007 is not 7.
+    kinds = dict.fromkeys(columns, pa.string())
+    convert = csv.ConvertOptions(column_types=kinds, include_columns=list(columns))
+    try:
+        reader = csv.open_csv(handle, read, parse, convert)
+        yield reader.schema.empty_table().select(columns)
+        for batch in reader:
+            yield pa.table([batch.column(name) for name in columns], names=list(columns))
+    except KeyError as error:  # no such column
+        raise pa.ArrowInvalid(str(error)) from error
 
 
 class _Counter:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from csv import field_size_limit
-from typing import TYPE_CHECKING
+from io import BytesIO
+from typing import IO, TYPE_CHECKING
 
 from collectivesft.datasets._columns import firsts, pairs_table, places, row_numbers, stripped
 from collectivesft.datasets._options import Option
@@ -162,13 +163,14 @@ def _right_columns(part: Part, most: int | None) -> "tuple[pa.Array, np.ndarray,
     from pyarrow import compute
 
     columns, asked, found = _candidate_columns(part), [], []
-    for table in csv_columns(part, columns):
-        asked.append(stripped(table.column(0).unique()))
-        if len(columns) == 3:
-            table = table.filter(compute.equal(stripped(table.column(2)), "1"))
-        else:  # each right answer stands in many lines, one for each wrong one
-            table = table.filter(_differs_from_above(table))
-        found.append([stripped(table.column(at)).combine_chunks() for at in range(2)])
+    with part.open() as handle:
+        for table in csv_columns(handle, columns):
+            if len(columns) == 2:  # a right answer stands in many lines, one for each wrong one
+                table = table.filter(_differs_from_above(table))
+            asked.append(stripped(table.column(0).unique()))
+            if len(columns) == 3:
+                table = table.filter(compute.equal(stripped(table.column(2)), "1"))
+            found.append([stripped(table.column(at)).combine_chunks() for at in range(2)])
     asked = pa.concat_arrays(asked).unique()
     questions, answers = (pa.concat_arrays(parts) for parts in zip(*found, strict=True))
     key = places(questions, asked)
@@ -194,14 +196,14 @@ def _differs_from_above(table: "pa.Table") -> "pa.Array":
     return pa.array(differs)
 
 
-def _texts(part: Part, columns: tuple[str, str]) -> "tuple[pa.Table, pa.Array, pa.Array]":
+def _texts(handle: IO[bytes], columns: tuple[str, str]) -> "tuple[pa.Table, pa.Array, pa.Array]":
     """A table of numbers and texts as it is, and both without space at their ends."""
     import pyarrow as pa
     from pyarrow import compute
 
-    table = pa.concat_tables(csv_columns(part, columns))
+    table = pa.concat_tables(csv_columns(handle, columns))
     if (compute.max(compute.binary_length(table.column(1))).as_py() or 0) > field_size_limit():
-        raise pa.ArrowInvalid(f"{part.label}: a text too long for a row")
+        raise pa.ArrowInvalid("a text too long for a row")
     return table, *(stripped(column).combine_chunks() for column in table.columns)
 
 
@@ -212,10 +214,13 @@ def _joined(
     import pyarrow as pa
     from pyarrow import compute
 
-    _, numbers, contents = _texts(answers, _ANSWER)
+    with answers.open() as handle:
+        _, numbers, contents = _texts(handle, _ANSWER)
     answer_at = places(right, numbers, last=True)
-    table, numbers, asked_texts = _texts(questions, _QUESTION)
-    lines_at, asked_at = row_numbers(questions, table), places(asked, numbers)
+    with questions.open() as handle:
+        content = handle.read()
+    table, numbers, asked_texts = _texts(BytesIO(content), _QUESTION)
+    lines_at, asked_at = row_numbers(content, table), places(asked, numbers)
 
     # One entry for each right answer, and for each question without one, in the questions' order.
     alone = np.setdiff1d(np.arange(len(asked)), paired)
