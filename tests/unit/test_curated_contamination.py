@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from collectivesft.benchmarks.item import dump_item, load_items
 from collectivesft.curated import contamination, item_index
+from collectivesft.curated.clean import clean_example
 from collectivesft.curated.contamination import decontaminate_file
 from collectivesft.curated.item_index import COMMON, MINIMUM, NGRAM, ItemIndex
 from collectivesft.curated.shingles import tokens
@@ -48,6 +49,26 @@ class TestFound:
         text = "Ｔｈｅ most common cause of acute pancreatitis in adults\nis:"
         other = "the MOST common cause, of acute pancreatitis in adults is"
         assert matches(qa("x:1", other), item("7", text)) == [("cmb:7", 1.0)]
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "血清Ca<sup>2+</sup>与K<sup>+</sup>和Na<sup>+</sup>浓度升高时心肌的变化是",
+            "<p>患者女，30岁，</p>发热、咳嗽&nbsp;3&nbsp;天，&quot;最可能&quot;的诊断是",
+            "血小板少于20&times;10<sup>9</sup>/L时首选",
+            QUESTION.encode().decode("latin-1"),
+            "家属电话13812345678，询问术后多久可以进食流质饮食",
+        ],
+        ids=["sup", "entities", "short", "mojibake", "telephone"],
+    )
+    def test_whatever_cleaning_took_from_the_example(self, text):
+        options = {"A": "10<sup>9</sup>/L", "B": "&lt;5%"}
+        asked = replace(item("7", text), options=options, answer="A")
+        cleaned, done = clean_example(exam("x:1", text, options, "A"))
+        assert done and matches(cleaned, asked) == [("cmb:7", 1.0)]
+        case = replace(item("7", QUESTION, [text]), kind="clinical")
+        told = clean_example(dialogue(f"{QUESTION}。{text}", "略"))[0]
+        assert matches(told, case) == [("cmb:7", 1.0)]
 
     def test_a_few_words_changed_do_not_hide_it(self):
         changed = QUESTION.replace("患者男", "病人男").replace("最可能", "首先考虑")

@@ -161,7 +161,11 @@ def clean_example(
     done: set[str] = set()
 
     def cleaned_text(text: str) -> str:
-        return _text(text, done) if dirty is None or text in dirty else text
+        if dirty is not None and text not in dirty:
+            return text
+        text, changed = clean_text(text)
+        done.update(changed)
+        return text
 
     messages = [(role, cleaned_text(content)) for role, content in example.messages]
     meta = dict(example.meta)
@@ -175,11 +179,11 @@ def clean_example(
     return cleaned, done
 
 
-def _text(text: str, done: set[str]) -> str:
+def clean_text(text: str) -> tuple[str, set[str]]:
+    """The text normalised and without personal data, and what was done to it."""
     text, changed = normalise(text)
     text, found = scrub(text)
-    done |= changed | found
-    return text
+    return text, changed | found
 
 
 def fault(example: Example, shortest: int, longest: int) -> str | None:

@@ -13,6 +13,7 @@ tokens (a Chinese character or a Latin word) stand in the example; an item with 
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from collectivesft.benchmarks.item import Item, load_items
+from collectivesft.curated.clean import clean_text
 from collectivesft.curated.fold import fold
 from collectivesft.curated.normalise import key
 from collectivesft.curated.shingles import Flat, ngrams_of, token_values
@@ -60,6 +62,7 @@ class ItemIndex:
     def _texts(self, items: Iterable[Item]) -> Iterator[Named]:
         for item in items:
             self.benchmarks[item.benchmark] += 1
+            item = _cleaned(item)
             for number, text in enumerate(item.texts()):
                 yield f"{item.benchmark}:{item.id}", text, item, number > 0
 
@@ -179,6 +182,18 @@ class ItemIndex:
         for i, share in shares.items():
             best[self._names[i]] = max(share, best.get(self._names[i], 0.0))
         return sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
+
+
+def _cleaned(item: Item) -> Item:
+    """The item as step clean would leave it: the examples that it is looked for in went through."""
+    question, *turns = (clean_text(text)[0] for text in item.texts())
+    pairs = zip(turns[::2], turns[1::2], strict=True)
+    return replace(
+        item,
+        question=question,
+        turns=[{"question": asked, "reference": said} for asked, said in pairs],
+        options={letter: clean_text(text)[0] for letter, text in item.options.items()},
+    )
 
 
 def exam_key(question: str, options: Iterable[str]) -> tuple[str, ...]:
