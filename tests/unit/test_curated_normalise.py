@@ -69,6 +69,7 @@ def test_good_text_stays_as_it_is(text):
         ("&amp;lt;br&amp;gt;甲&amp;amp;乙", "甲&乙", {HTML, CHARACTERS}),
         ("１２３ＡＢＣａｂｃ", "123ABCabc", {CHARACTERS}),
         ("３８．５％、＋／－", "38.5%、+/-", {CHARACTERS}),
+        ("ａ＿b＠163．com", "a_b@163.com", {CHARACTERS}),
         ("甲\u3000\u3000乙\t丙", "甲 乙 丙", {CHARACTERS}),
         ("  甲 \r\n 乙\r丙  ", "甲\n乙\n丙", {CHARACTERS}),
         ("甲\u2028乙\u2029丙\u000b丁", "甲\n乙\n丙\n丁", {CHARACTERS}),

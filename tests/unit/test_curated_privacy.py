@@ -46,6 +46,13 @@ from collectivesft.curated.privacy import _HINT, RULES, scrub
         ("请拨打4008201234咨询", "请拨打[电话]咨询", "landline_number"),
         ("座机021-6408 1990转3456", "座机[电话]转3456", "landline_number"),
         ("Tel: 6408 1990", "Tel: [电话]", "landline_number"),
+        ("wx：zhangsan88", "[社交账号]", "messenger_name"),
+        ("加wx dr_li2020", "加[社交账号]", "messenger_name"),
+        ("(010)6217-1234", "[电话]", "landline_number"),
+        ("电话（021）6408-1234", "电话[电话]", "landline_number"),
+        ("手机：138.1234.5678", "手机：[电话]", "mobile_number"),
+        ("身份证号 110101 19900307 001X", "身份证号 [身份证号]", "identity_number"),
+        ("身份证号：1101 0119 9003 0700 11", "身份证号：[身份证号]", "identity_number"),
         ("身份证号码110105491231002", "身份证号码[身份证号]", "identity_number"),
     ],
 )
@@ -77,6 +84,7 @@ def test_personal_data_is_replaced(text, expected, rule):
         "病例号2139123456789",
         "2015-05-1012:30，2021-0301",
         "0.25-0.5g，每日3次；0.01234567",
+        "138.1234mg，共139.5678.1克，(010)621-123，WX波，wxyz",
         "NCT01234567, ISRCTN12345678, doi:10.1016/S0140-6736(13)61839-X",
         "PVX infection rates; QQ plotted values; WeChat platform users; vx vector",
         "The QQ-plot showed 12345 points; the wechat group had members.",
@@ -100,7 +108,7 @@ def test_every_rule_is_found_in_one_text():
 @given(
     st.lists(
         st.sampled_from(
-            ["微信", "QQ", "qQ", "vx", "Vx", "WeChat", "WECHAT", "加V：", "加我微:", "@"]
+            ["微信", "QQ", "qQ", "vx", "Vx", "wX", "WeChat", "WECHAT", "加V：", "加我微:", "@"]
         )
         | st.sampled_from(
             ["abc123", "a@b.cn", "13912345678", "电话8888-6666", "扣扣", "v信", "12345"]
@@ -116,12 +124,13 @@ def test_texts_that_are_passed_over_hold_nothing(text):
 DIGITS = st.text("0123456789", min_size=8, max_size=8)
 COUNTRY = st.sampled_from(["", "+86", "+86 ", "86-", "0086", "0086 ", "＋８６"])
 GAP = st.sampled_from(["", " ", "-", "－", "\u3000"])
+DOT = st.just(".")
 WORDS = st.text("高血压患者，。：（）:;电话请打找我 \nabc", max_size=8)
 
 
 @st.composite
 def mobiles(draw):
-    first, rest, gap = draw(st.sampled_from("3456789")), draw(DIGITS), draw(GAP)
+    first, rest, gap = draw(st.sampled_from("3456789")), draw(DIGITS), draw(GAP | DOT)
     middle = draw(st.sampled_from("0123456789"))
     number = f"1{first}{middle}{gap}{rest[:4]}{gap}{rest[4:]}"
     wide = draw(st.booleans())

@@ -27,6 +27,7 @@ _MANY_LINES = re.compile(r"\n{3,}")
 # stays, since it is how Chinese is written.
 _FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94) if chr(0x21 + i).isalnum()}
 _FULL_WIDTH |= {ord("％"): "%", ord("＋"): "+", ord("－"): "-", ord("．"): ".", ord("／"): "/"}
+_FULL_WIDTH |= {ord("＠"): "@", ord("＿"): "_"}  # of addresses and account names
 
 
 def normalise(text: str) -> tuple[str, set[str]]:

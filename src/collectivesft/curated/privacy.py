@@ -20,7 +20,7 @@ _CHINESE = (
 _SAID = rf"(?:{_CALLED}\s*{_COLON}?|{_COLON})\s*{_ACCOUNT}"
 _WITH_DIGIT = rf"(?=[A-Za-z_-]*[0-9]){_ACCOUNT}"
 _LATIN = (
-    r"(?<![A-Za-z])(?i:QQ|VX|WeChat)群?\s*"
+    r"(?<![A-Za-z])(?i:QQ|VX|WX|WeChat)群?\s*"
     rf"(?:{_SAID}|{_CALLED}?\s*{_COLON}?\s*(?:{_WITH_DIGIT}|{_NUMBER}))"
 )
 
@@ -34,10 +34,11 @@ _LOCAL = (
     rf"{_COUNTRY}(?:\d{{3,4}}[- —]?)?\d{{3,4}}[- —]?\d{{4}}"
     r"(?!\d|[A-Za-z%℃]|\s*[例次元人个名台部份条年月])"
 )
+_DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _CARD = r"(?P<cue>身份证(?:号码|号)?\s*[:：是为]?\s*)"
 
 # What all of it has in common; most texts have none and are passed over.
-_HINT = re.compile(r"\d{4}|@|信|扣扣|加我?[微Vv]|[Qq][Qq]|[Vv][Xx]|[Ww][Ee][Cc][Hh]")
+_HINT = re.compile(r"\d{4}|@|信|扣扣|加我?[微Vv]|[Qq][Qq]|[VvWw][Xx]|[Ww][Ee][Cc][Hh]")
 
 # Order matters: an identity number contains what looks like a telephone number.
 RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
@@ -45,27 +46,34 @@ RULES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
         "identity_number",
         "[身份证号]",
         re.compile(
-            r"(?<![0-9A-Za-z])[1-9]\d{5}(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[0-9Xx](?![0-9A-Za-z])"
+            rf"(?<![0-9A-Za-z])[1-9]\d{{5}} ?(?:19|20)\d{{2}}{_DAY} ?\d{{3}}[0-9Xx](?![0-9A-Za-z])"
         ),
     ),
     (
         "identity_number",  # of fifteen digits, until 1999
         r"\g<cue>[身份证号]",
-        re.compile(
-            rf"{_CARD}[1-9]\d{{7}}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{{3}}(?![0-9Xx])"
-        ),
+        re.compile(rf"{_CARD}[1-9]\d{{7}}{_DAY}\d{{3}}(?![0-9Xx])"),
+    ),
+    (
+        "identity_number",
+        r"\g<cue>[身份证号]",
+        re.compile(rf"{_CARD}[1-9]\d{{3}} (?:\d{{4}} ){{3}}\d[0-9Xx](?![0-9A-Za-z])"),
     ),
     (
         "mobile_number",
         "[电话]",
-        re.compile(rf"(?:(?<!\d)(?<!\d\.)|(?=\+)){_COUNTRY}1[3-9]\d[- ]?\d{{4}}[- ]?\d{{4}}(?!\d)"),
+        re.compile(
+            rf"(?:(?<!\d)(?<!\d\.)|(?=\+)){_COUNTRY}1[3-9]\d"
+            r"(?:[- ]?\d{4}[- ]?|\.\d{4}\.)\d{4}(?!\d)"
+        ),
     ),
     (
         "landline_number",
         "[电话]",
         re.compile(
             rf"(?:(?<!\d)(?<!\d[.-])|(?=[+(（])){_COUNTRY}"
-            rf"(?:{_AREA}|[(（]{_AREA}[)）])(?:[- —]?\d{{7,8}}|[- —]\d{{3,4}}[- ]\d{{4}})(?!\d)"
+            rf"(?:(?:{_AREA}|[(（]{_AREA}[)）])(?:[- —]?\d{{7,8}}|[- —]\d{{3,4}}[- ]\d{{4}})"
+            rf"|[(（]{_AREA}[)）]\d{{3,4}}[- ]\d{{4}})(?!\d)"
         ),
     ),
     ("landline_number", r"\g<cue>[电话]", re.compile(rf"{_ASKED_TO_CALL}{_LOCAL}")),

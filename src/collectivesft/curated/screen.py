@@ -17,7 +17,7 @@ from collectivesft.curated.normalise import regular_characters
 )
 _PAIRS = (
     *((_BLANK, _BLANK), (_HIGH, _HIGH), (_WEI, _XIN), (_V, _XIN), (_Q, _Q), (_V, _X)),
-    *((_KOU, _KOU), (_ADD, _WEI), (_ADD, _V)),
+    *((_KOU, _KOU), (_ADD, _WEI), (_ADD, _V), (_W, _X)),
 )
 # Every number that is taken for personal data has this many digits in so many characters.
 _DIGITS, _WINDOW = 7, 9
