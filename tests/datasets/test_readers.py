@@ -19,6 +19,7 @@ from promises import check, read, real, reasons
 from upstream import PACK, ROWS, array, csv_text, jsonl, parquet, raw_folder, zipped
 
 from collectivesft import datasets
+from collectivesft.curated.clean import fault
 from collectivesft.errors import InputError, UserError
 from collectivesft.example import Drop, Example
 from collectivesft.raw.folder import RawFolder
@@ -253,6 +254,32 @@ def test_missing_column_of_csv_and_parquet(tmp_path: Path):
     rows = [{k: v for k, v in row.items() if k != "cop"} for row in ROWS["medmcqa"]]
     with pytest.raises(InputError, match="no column cop"):
         read("medmcqa", raw_folder(tmp_path / "b", {"x.parquet": parquet(rows)}))
+
+
+HEADER = "department,title,ask,answer\n"
+
+
+@pytest.mark.parametrize("rows", [1, 100], ids=["short", "long"])
+def test_an_unclosed_quote_takes_no_rows_with_it(rows: int, tmp_path: Path):
+    """It would make one text of all that follows, and one dropped row in the ledger."""
+    text = HEADER + '内科,头痛,"头痛怎么办,多休息\n' + "内科,发热,发热怎么办,多喝水\n" * rows
+    with pytest.raises(InputError, match=r"row 2: not CSV \(an unclosed quote\?\)"):
+        read("cmeddialogue", raw_folder(tmp_path, {"a.csv": text.encode()}))
+
+
+def test_one_odd_row_does_not_end_the_set(tmp_path: Path):
+    """Half a character, a line end of another kind, a dialogue that is none: counted drops."""
+    text = f"{HEADER}内科,头痛,头痛怎么办,多\r休息\n内科,发热,发热怎么办,多喝水\n"
+    found = read("cmeddialogue", raw_folder(tmp_path / "a", {"a.csv": text.encode()}))
+    assert reasons(found) == ["malformed_row", "kept"]
+    rows = [ROWS["medicaldialogue"][0], "病人：头痛"]
+    found = read("medicaldialogue", raw_folder(tmp_path / "b", PACK["medicaldialogue"](rows)))
+    assert reasons(found) == ["kept", "malformed_row"]
+    packed = PACK["medicaldialogue"]([["病人：头痛XX怎么办", "医生：多休息"]])
+    packed = {file: data.replace(b"XX", b"\\ud83d") for file, data in packed.items()}
+    (example,) = read("medicaldialogue", raw_folder(tmp_path / "c", packed))
+    assert "头痛\ufffd怎么办" in example.messages[0][1]
+    assert fault(example, 1, 1000) == "damaged_text"
 
 
 @pytest.mark.parametrize("name", ["headqa", "cmedqa2", "webmedqa", "medqa"])

@@ -166,14 +166,19 @@ class TestBadFile:
         assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == ["in.parquet"]
 
 
-def test_a_dataset_without_rows_leaves_no_file(tmp_path):
+@pytest.mark.parametrize(
+    ("rows", "why"),
+    [("[]", "no rows"), ('["a", []]', "no usable row .*: malformed_row, .*row 1: not a list")],
+    ids=["empty", "another form"],
+)
+def test_a_dataset_without_examples_leaves_no_file(rows, why, tmp_path):
     (tmp_path / "files").mkdir()
-    (tmp_path / "files/CMID.json").write_text("[]")
-    entry = {"path": "CMID.json", "size": 2, "sha256": "", "origin": "local"}
-    files.write_json(tmp_path / "manifest.json", {"source": "cmid", "files": [entry]})
+    (tmp_path / "files/train.json").write_text(rows)
+    entry = {"path": "train.json", "size": len(rows), "sha256": "", "origin": "local"}
+    files.write_json(tmp_path / "manifest.json", {"source": "medicaldialogue", "files": [entry]})
     paths = [tmp_path / "out" / name for name in ("read.parquet", "dropped.parquet", "ledger.json")]
-    with pytest.raises(InputError, match=r"manifest\.json: cmid has no rows"):
-        read_dataset("cmid", tmp_path / "manifest.json", *paths)
+    with pytest.raises(InputError, match=rf"manifest\.json: medicaldialogue has {why}"):
+        read_dataset("medicaldialogue", tmp_path / "manifest.json", *paths)
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -58,13 +58,17 @@ def _tables(reader: ModuleType, raw: RawFolder, options: dict[str, str]) -> list
 
 
 def _some(results: Iterable[_Result], name: str, manifest: Path) -> Iterator[_Result]:
-    """Pass the results on; none at all is an error, raised before any file has its name."""
-    empty = True
+    """Pass the results on; no example at all is an error, raised before any file has its name."""
+    first, kept = None, False
     for result in results:
-        empty = False
+        if isinstance(result, Drop):
+            first = first or result
+        else:
+            kept |= not isinstance(result, pa.Table) or len(result) > 0
         yield result
-    if empty:
-        raise InputError(manifest, f"{name} has no rows", "Check its raw files, then fetch again")
+    if not kept:
+        why = f"no usable row (the first: {first.reason}, {first.detail})" if first else "no rows"
+        raise InputError(manifest, f"{name} has {why}", "Check its raw files, then fetch again")
 
 
 def read_benchmark(name: str, manifest: Path, out: Path) -> None:

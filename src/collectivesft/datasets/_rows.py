@@ -1,6 +1,7 @@
 """A raw row with its place, so that every complaint names file and row."""
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from collectivesft.raw.archive import Part
 
 REMEDY = "Check that the file is of the pinned revision, and correct or fetch it again"
 SHOWN = 500
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,10 @@ class Row:
     def as_text(self, key: str, value: Any) -> str:
         """``value`` as stripped text; numbers are written out, null and NaN are "".
 
+        Half a character (a lone surrogate) becomes U+FFFD, for which step clean drops the row.
+
         Raises:
-            InputError: a list, an object, an infinite number, or text that cannot be stored as
-                UTF-8.
+            InputError: a list, an object or an infinite number.
         """
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return ""
@@ -68,9 +71,7 @@ class Row:
             return str(value)
         if not isinstance(value, str):
             raise self.error(f"{key} is {_kind(value)}, expected text")
-        if not _encodable(value):
-            raise self.error(f"{key} holds half a character (a lone surrogate)")
-        return value.strip()
+        return _HALF.sub("\ufffd", value).strip()
 
     def items(self, key: str) -> list:
         """A list value; empty where it is null."""
@@ -117,14 +118,6 @@ _NAMES = {str: "text", list: "a list", dict: "an object"}
 def _kind(value: Any) -> str:
     names = {**_NAMES, type(None): "null", bool: "true or false", int: "a number"}
     return names.get(type(value), f"a {type(value).__name__}")
-
-
-def _encodable(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def letter(value: Any) -> str:

@@ -64,27 +64,32 @@ def guess_chinese(part: Part) -> str:
 def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Iterator[Row]:
     """Rows of a CSV file with a header, in any order of columns.
 
-    A record with another number of fields than the header comes as ``None`` in place of the
-    object: unusable, and the caller drops it.
+    A record with another number of fields than the header, or with a line end of another kind
+    within it, comes as ``None`` in place of the object: unusable, and the caller drops it.
 
     Raises:
-        InputError: a column is missing, wrong encoding, or not CSV.
+        InputError: a column is missing, wrong encoding, or a quote that is never closed: what
+            follows it would be taken for one text.
     """
     start, counter = 1, _Counter(lines(part, encoding))
     reader = csv.reader(counter)
     header: list[str] | None = None
     while True:
+        fits = True
         try:
             record = next(reader, None)
         except csv.Error as error:
-            why = f"{error}; an unclosed quote?" if "limit" in str(error) else str(error)
-            raise InputError(part.label, f"not CSV ({why})", REMEDY, row=start) from error
+            if header is None or "limit" in str(error):
+                raise _unclosed(part, start, f"{error}; ") from error
+            record, fits = [], False
         if record is None:
             break
+        if counter.ended:
+            raise _unclosed(part, start)
         if header is None:
             header = _header(part, record, columns)
-        elif record:
-            fits = len(record) == len(header)
+        elif record or not fits:
+            fits = fits and len(record) == len(header)
             yield Row(part, start, dict(zip(header, record, strict=True)) if fits else None)
         start = counter.number + 1
     if header is None:
@@ -118,17 +123,25 @@ def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Tab
         raise pa.ArrowInvalid(str(error)) from error
 
 
+def _unclosed(part: Part, row: int, why: str = "") -> InputError:
+    return InputError(part.label, f"not CSV ({why}an unclosed quote?)", REMEDY, row=row)
+
+
 class _Counter:
     """Hands on lines and remembers the number of the last: a record may span several."""
 
     def __init__(self, numbered: Iterator[tuple[int, str]]):
-        self._numbered, self.number = numbered, 0
+        self._numbered, self.number, self.ended = numbered, 0, False
 
     def __iter__(self) -> "_Counter":
         return self
 
     def __next__(self) -> str:
-        self.number, line = next(self._numbered)
+        try:
+            self.number, line = next(self._numbered)
+        except StopIteration:
+            self.ended = True
+            raise
         return line
 
 

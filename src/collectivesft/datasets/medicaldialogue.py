@@ -49,7 +49,7 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
 
 def _example(row: Row, id: str) -> Example | Drop:
     if not isinstance(row.value, list):
-        raise row.error("not a list of utterances")
+        return row.drop(id, "malformed_row", detail="not a list of utterances")
     texts = [row.as_text("utterance", value) for value in row.value]
     shown = "\n".join(texts)
     if not texts:
