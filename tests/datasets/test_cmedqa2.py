@@ -107,3 +107,20 @@ def test_a_text_too_long_for_a_row_is_left_to_the_rows(tmp_path: Path):
     assert cmedqa2.read_tables(raw) is None
     with pytest.raises(InputError, match=r"row 2.*an unclosed quote"):
         list(cmedqa2.read(raw))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("answer.zip", 'ans_id,question_id,content\n1101,11,"甲\n1201,12,乙\n'),
+        ("question.zip", 'question_id,content\n11,甲\n12,"乙'),
+        ("train_candidates.zip", 'question_id,pos_ans_id,neg_ans_id\n11,"1101,2\n'),
+    ],
+)
+def test_an_unclosed_quote_is_left_to_the_rows_which_name_it(file: str, text: str, tmp_path: Path):
+    packed = PACK["cmedqa2"](ROWS["cmedqa2"])
+    member = Path(file).with_suffix(".txt" if file.startswith("train") else ".csv").name
+    raw = raw_folder(tmp_path, packed | {file: zipped({member: text.encode()})})
+    assert cmedqa2.read_tables(raw) is None
+    with pytest.raises(InputError, match=r"row [23]: not CSV \(an unclosed quote\?\)"):
+        list(cmedqa2.read(raw))

@@ -114,13 +114,30 @@ def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Tab
     # Everything is text: 007 is not 7.
     kinds = dict.fromkeys(columns, pa.string())
     convert = csv.ConvertOptions(column_types=kinds, include_columns=list(columns))
+    counted = _Quotes(handle)
     try:
-        reader = csv.open_csv(handle, read, parse, convert)
+        reader = csv.open_csv(pa.PythonFile(counted, "r"), read, parse, convert)
         yield reader.schema.empty_table().select(columns)
         for batch in reader:
             yield pa.table([batch.column(name) for name in columns], names=list(columns))
     except KeyError as error:  # no such column
         raise pa.ArrowInvalid(str(error)) from error
+    if counted.quotes % 2:  # Arrow takes what follows an unclosed one for its text
+        raise pa.ArrowInvalid("an unclosed quote")
+
+
+class _Quotes:
+    """A file whose quotes are counted while it is read."""
+
+    closed = False
+
+    def __init__(self, handle: IO[bytes]):
+        self._handle, self.quotes = handle, 0
+
+    def read(self, size: int) -> bytes:
+        block = self._handle.read(size)
+        self.quotes += block.count(b'"')
+        return block
 
 
 def _unclosed(part: Part, row: int, why: str = "") -> InputError:
