@@ -356,6 +356,20 @@ class TestDownload:
         assert f"{path}: sha256 is" in capsys.readouterr().err
         assert path.with_name("a.json.rejected").read_bytes() == b"damaged"
 
+    def test_fetches_again_what_was_damaged_though_nobody_states_a_checksum(
+        self, server, known, manifest, capsys
+    ):
+        page = server.put(BODY)
+        known(RawFile("a.json", (Https(page.url),)))
+        fetch.fetch_source("datasets/fake", manifest)
+        path = manifest.parent / "files/a.json"
+        path.write_bytes(BODY[:-2])
+        manifest.unlink()
+        fetch.fetch_source("datasets/fake", manifest)
+        assert path.read_bytes() == BODY and len(page.seen) == 2
+        assert f"{path}: sha256 is" in capsys.readouterr().err
+        assert read(manifest)[0]["origin"] == page.url
+
     def test_damaged_journal_costs_only_the_origin(self, server, known, manifest):
         known(RawFile("a.json", (Https(server.put(BODY).url),)))
         fetch.fetch_source("datasets/fake", manifest)

@@ -4,6 +4,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from collectivesft import files
@@ -158,6 +159,10 @@ def _present(file: RawFile, path: Path, target: Target) -> dict | None:
     """The entry of a file that is already there and right; a wrong one is put aside."""
     if not path.is_file():
         return None
+    noted = journal(target).get(file.path, {})
+    if file.locations and not (file.sha256 or file.git_blob):
+        # Nobody states a checksum: what was downloaded is then what it must still be.
+        file = replace(file, sha256=noted.get("sha256"))
     try:
         digest = verify.check(path, file)
     except InputError as error:
@@ -168,7 +173,6 @@ def _present(file: RawFile, path: Path, target: Target) -> dict | None:
         sys.stderr.write(f"{path}: {error.problem}; kept as {rejected.name}, fetching again\n")
         return None
     download.forget(path)  # what a kill right after the rename left
-    noted = journal(target).get(file.path, {})
     origin = noted["origin"] if noted.get("sha256") == digest else BY_HAND
     return entry(file.path, path, digest, origin)
 
