@@ -85,6 +85,9 @@ def copier(folder: Path, target: Target, checksums: Path | None) -> Callable[[Ra
 
     It returns the manifest's entry.
     """
+    if not folder.is_dir():
+        # A mistyped name must not leave out a set.
+        raise UserError(f"{folder}: no such folder. Make it, or correct --folder.")
     sums = local.read_checksums(checksums) if checksums else None
 
     def copy(file: RawFile) -> dict:
