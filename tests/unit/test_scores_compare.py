@@ -6,6 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, dump_item
@@ -64,6 +66,16 @@ def test_a_paired_interval_is_as_wide_as_theory_says_and_narrower_than_two_alone
     found = difference([("a", "x")] * 2000, first, second)["micro"]
     wanted = 1.96 * math.sqrt(0.1 / 2000)
     assert found["high"] - found["low"] == pytest.approx(2 * wanted, rel=0.15)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.booleans(), st.booleans()), min_size=1))
+def test_two_models_have_one_interval_whichever_is_first(rows):
+    groups = [(name, name) for name, _, _ in rows]
+    first, second = [one for _, one, _ in rows], [two for _, _, two in rows]
+    there, back = difference(groups, first, second), difference(groups, second, first)
+    for name, part in there.items():
+        assert part["value"] == -back[name]["value"]
+        assert (part["low"], part["high"]) == (-back[name]["high"], -back[name]["low"])
 
 
 def test_comparison_by_hand(tmp_path):

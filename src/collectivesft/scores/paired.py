@@ -35,7 +35,8 @@ def difference(
 
     Whole questions are drawn with replacement within each sub-category, so both sets are always
     judged on the same ones: how many were won, lost or alike is then multinomial with the
-    observed shares, and that is what is drawn, from numpy's PCG64 with a fixed seed.
+    observed shares, and that is what is drawn, from numpy's PCG64 with a fixed seed. First and
+    second the other way round give the same interval with the other sign.
     """
     import numpy as np
 
@@ -43,6 +44,9 @@ def difference(
     rows = np.array([names.index(group) for group in groups])
     gains = np.asarray(second, dtype=int) - np.asarray(first, dtype=int)
     tables = np.array([np.bincount(gains[rows == i] + 1, minlength=3) for i in range(len(names))])
+    counts, turned = tables.tolist(), tables[:, ::-1].tolist()
+    if turned < counts:  # one order of two models is drawn: the other has its draws, not its own
+        return {name: _turned(part) for name, part in difference(groups, second, first).items()}
     items = tables.sum(axis=1)
     random = np.random.Generator(np.random.PCG64(SEED))
     drawn = np.stack(
@@ -53,10 +57,17 @@ def difference(
     )
     shares = np.concatenate([tables[:, None], drawn], axis=1) / items[:, None, None]
     change = shares[..., 2] - shares[..., 0]  # (sub-categories, observed and resamples)
+    if turned == counts:  # both orders are these draws: with their mirror images they are alike
+        change = np.concatenate([change, -change[:, 1:]], axis=1)
     categories = sorted({category for category, _ in names})
     means = [change[[n[0] == category for n in names]].mean(axis=0) for category in categories]
     micro = (change * items[:, None]).sum(axis=0) / items.sum()
     return {"macro": _estimate(np.mean(means, axis=0)), "micro": _estimate(micro)}
+
+
+def _turned(part: dict[str, float]) -> dict[str, float]:
+    """First minus second of second minus first; from zero, since -0.0 is written with its sign."""
+    return {"value": 0 - part["value"], "low": 0 - part["high"], "high": 0 - part["low"]}
 
 
 def _estimate(values: Any) -> dict[str, float]:
