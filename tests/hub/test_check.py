@@ -124,7 +124,7 @@ def run(tmp_path):
     def call(published=None, leave_out=()):
         lines, inputs = [], made.inputs
         keys = ("recipe", "base_recipe", "mixture", "data_card", "contamination", "history",
-                "table")  # fmt: skip
+                "tokens", "table")  # fmt: skip
         named = [f"{key}={getattr(inputs, key)}" for key in keys]
         named += [f"train.parquet={tmp_path / 'train.parquet'}"]
         named = [pair for pair in named if not pair.startswith(leave_out or "\0")]
@@ -142,7 +142,7 @@ def run(tmp_path):
 def test_a_run_is_as_its_manifest_says(run):
     good, text = run()
     assert good
-    counts = {"model": 2, "raw": 1, "results": 15, "locks": 1, "base": 1}
+    counts = {"model": 2, "raw": 1, "results": 16, "locks": 1, "base": 1}
     for part, count in counts.items():
         assert f"  {PARTS[part]}: {count} as listed\n" in text
     assert f"  {FILES}: 7 as listed\n" in text
@@ -186,7 +186,7 @@ def test_a_file_that_is_gone_is_named(run, key):
 
 def test_what_has_no_place_is_not_passed_over(run):
     good, text = run(leave_out="train")
-    assert good and "14 as listed; not compared: train.parquet\n" in text
+    assert good and "15 as listed; not compared: train.parquet\n" in text
 
 
 def test_edited_code_is_said_and_no_contradiction(run):
@@ -260,7 +260,8 @@ def test_command_lines_of_release_and_check_agree(run):
     shared |= {"--answers": answers, "--card": root / "README.md", "--files": root / "files"}
     shared |= {"--base": folder / "base", "--manifest": root / "manifest.json"}
     own = {key: getattr(inputs, key) for key in ("recipe", "base_recipe", "mixture", "data_card",
-                                                 "contamination", "history", "table")}  # fmt: skip
+                                                 "contamination", "history", "tokens",
+                                                 "table")}  # fmt: skip
     scores = [text for path in inputs.scores for text in ("--scores", str(path))]
     common = [str(text) for pair in shared.items() for text in pair] + scores
     release = ["release", "--run", "paper", "--repo", "me/Model-7B", "--experiment", "mine"]

@@ -12,7 +12,7 @@ from huggingface_hub import ModelCard
 from typer.testing import CliRunner
 
 from collectivesft.errors import UserError
-from collectivesft.files import read_json, sha256
+from collectivesft.files import read_json, sha256, write_json
 from collectivesft.hub.cli import app
 from collectivesft.hub.release import Inputs, release
 
@@ -86,6 +86,7 @@ class Folder:
                 "languages": {"zh": {"examples": 4}, "en": {"examples": 1}},
             },
             "contamination.json": {"items": 3, "pairs": [["a", "b"]]},
+            "tokens.json": {"train": {"examples": 5, "without_loss": 0}},
             "raw-medqa.json": {
                 "source": "datasets/medqa",
                 "files": [{"path": "a.zip", "size": 1, "sha256": "0" * 64, "origin": "local"}],
@@ -125,6 +126,7 @@ class Folder:
             "data_card": "data-card.md",
             "contamination": "contamination.json",
             "history": "history.jsonl",
+            "tokens": "tokens.json",
             "table": "table.csv",
             "lock": "model-cpu.lock",
         }
@@ -420,7 +422,9 @@ class TestManifest:
         assert manifest["experiment"]["name"] == "mine"
         assert manifest["experiment"]["training"]["seed"] == 7
         assert manifest["base"]["name"] == "base"
-        assert manifest["training"] == {"steps": 2, "last": {"step": 2, "eval_loss": 2}}
+        tokens = {"examples": 5, "without_loss": 0}
+        last = {"step": 2, "eval_loss": 2}
+        assert manifest["training"] == {"steps": 2, "last": last, "tokens": tokens}
         assert manifest["lock"]["sha256"] == sha256(made.root / "model-cpu.lock")
 
     def test_sets_left_out_are_named(self, folder):
@@ -464,13 +468,22 @@ def test_nothing_says_where_it_was_made(folder, tmp_path):
     assert made.manifest["base"]["source"] == {"kind": "folder"}
 
 
+def test_card_counts_what_was_trained_on_and_not_what_was_drawn(folder):
+    made = folder(cutoff=320)
+    write_json(made.root / "tokens.json", {"train": {"examples": 3, "without_loss": 2}})
+    text = made.release().text
+    assert "on 3 medical examples from 2 sets (5 drawn, 2 left out because their prompt" in text
+    assert "alone fills 320 tokens), made by" in text
+    assert "on 5 medical examples from 2 sets, made by" in folder("all").release().text
+
+
 def test_command_line_writes_the_same(folder):
     made, other = folder().release(), folder("other")
     assert made.manifest["files"].keys() == {"README.md"}
     inputs = other.inputs
     options = ["--run", "paper", "--repo", "me/Model-7B", "--experiment", "mine"]
     for name in ("model", "recipe", "base_recipe", "ledger", "mixture", "data_card",
-                 "contamination", "history", "table", "lock"):  # fmt: skip
+                 "contamination", "history", "tokens", "table", "lock"):  # fmt: skip
         options += [f"--{name.replace('_', '-')}", str(getattr(inputs, name))]
     for name, paths in (("scores", inputs.scores), ("raw", inputs.raw)):
         options += [text for path in paths for text in (f"--{name}", str(path))]

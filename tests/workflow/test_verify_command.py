@@ -57,7 +57,7 @@ def test_every_path_of_the_release_is_looked_at(verify, clone, snakemake, overla
     assert set(found["answers"]) >= set(rule["answers"])
     results = dict(pair.split("=", 1) for pair in found["result"])
     for name in ("recipe", "base_recipe", "mixture", "data_card", "contamination", "history",
-                 "table"):  # fmt: skip
+                 "tokens", "table"):  # fmt: skip
         option = name.replace("_", "-")
         assert results.pop(name) == rule[option][0]
     assert results == {Path(path).name: path for path in rule["other"]}

@@ -69,6 +69,7 @@ rule hub_release:
         data_card=f"{CURATED}/mixtures/{{experiment}}/data-card.md",
         contamination=lambda wildcards: f"{CURATED}/{curation_of(wildcards)}/contamination.json",
         history=f"{SFT}/{{experiment}}/history.jsonl",
+        tokens=f"{SFT}/{{experiment}}/tokens",
         table=f"{SCORES}/table.csv",
         scores=release_scores,
         answers=release_answers,
@@ -120,8 +121,8 @@ rule hub_release:
         " --experiment {wildcards.experiment} --model {input.model} --recipe {input.recipe}"
         " --base-recipe {input.base_recipe} --ledger {input.ledger} --mixture {input.stats}"
         " --data-card {input.data_card} --contamination {input.contamination}"
-        " --history {input.history} --table {input.table} {params.scores} {params.manifests}"
-        " {params.answers} {params.gguf}"
+        " --history {input.history} --tokens {input.tokens}/tokens.json --table {input.table}"
+        " {params.scores} {params.manifests} {params.answers} {params.gguf}"
         " --answer {input.answer} --trained {input.trained} --base {input.base}"
         " --other {input.train} --other {input.validation} {params.locks} --tag {params.tag}"
         " --weights {params.weights} --settings {params.settings:q} --files {output.files}"

@@ -124,11 +124,11 @@ def _interval(entry: dict[str, Any]) -> dict[str, float] | None:
 
 
 def _summary(manifest: dict[str, Any]) -> str:
-    base, mixture = manifest["base"], manifest["mixture"]
+    base, mixture, tokens = manifest["base"], manifest["mixture"], manifest["training"]["tokens"]
     text = (
-        f"{base['title']} after supervised fine-tuning on {mixture['train']:,} medical examples "
-        f"from {len(mixture['datasets'])} sets, made by the release package of the paper "
-        f"CollectiveSFT (arXiv 2407.19705), run `{manifest['run']}`, experiment "
+        f"{base['title']} after supervised fine-tuning on {tokens['examples']:,} medical examples "
+        f"from {len(mixture['datasets'])} sets{_too_long(manifest)}, made by the release "
+        f"package of the paper CollectiveSFT (arXiv 2407.19705), run `{manifest['run']}`, experiment "
         f"`{manifest['experiment']['name']}`."
     )
     if manifest["left_out"]:
@@ -140,6 +140,18 @@ def _summary(manifest: dict[str, Any]) -> str:
             "package works. The model is not good at medicine and is not meant to be."
         )
     return text
+
+
+def _too_long(manifest: dict[str, Any]) -> str:
+    """What was drawn and not trained on, in parentheses, or nothing."""
+    left_out = manifest["training"]["tokens"]["without_loss"]
+    if not left_out:
+        return ""
+    drawn, cutoff = manifest["mixture"]["train"], manifest["experiment"]["training"]["cutoff"]
+    return (
+        f" ({drawn:,} drawn, {left_out:,} left out because their prompt alone fills {cutoff:,} "
+        "tokens)"
+    )
 
 
 def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:

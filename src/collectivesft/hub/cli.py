@@ -66,6 +66,7 @@ def release(
     data_card: Annotated[Path, typer.Option(help="The mixture's data card.")],
     contamination: Annotated[Path, typer.Option(help="The report on contamination.")],
     history: Annotated[Path, typer.Option(help="Loss history, JSON Lines.")],
+    tokens: Annotated[Path, typer.Option(help="tokens.json of the tokens.")],
     table: Annotated[Path, typer.Option(help="CSV table of scores.")],
     scores: Annotated[list[Path], typer.Option(help="Score files of the model and its base.")],
     raw: Annotated[list[Path], typer.Option(help="Manifests of the raw sources.")],
@@ -92,19 +93,19 @@ def release(
     Example: collectivesft hub release --run demo --demo --repo me/model --experiment demo
     --model model --recipe demo.yaml --base-recipe gemma-3-270m.yaml --ledger ledger.json
     --mixture mixture.json --data-card data-card.md --contamination contamination.json
-    --history history.jsonl --table table.csv --scores a.scores.json --scores b.scores.json
-    --raw raw/cmid/manifest.json --lock envs/model-cpu.lock --card README.md
-    --manifest manifest.json
+    --history history.jsonl --tokens tokens/tokens.json --table table.csv
+    --scores a.scores.json --scores b.scores.json --raw raw/cmid/manifest.json
+    --lock envs/model-cpu.lock --card README.md --manifest manifest.json
     """
     import json
 
     from collectivesft.hub.release import Inputs
     from collectivesft.hub.release import release as write
 
-    paths = (model, recipe, base_recipe, ledger, mixture, data_card, contamination, history)
+    paths = (model, recipe, base_recipe, ledger, mixture, data_card, contamination)
     more = (answer, trained, base, tuple(other or ()), tuple(locks or ()))
     more += (tuple(answers or ()), gguf)
-    inputs = Inputs(*paths, table, lock, tuple(scores), tuple(raw), *more)
+    inputs = Inputs(*paths, history, tokens, table, lock, tuple(scores), tuple(raw), *more)
     content = json.loads(settings)
     write(run, repo, demo, experiment, inputs, card, manifest, files, tag, weights, content)
 

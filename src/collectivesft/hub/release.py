@@ -38,6 +38,7 @@ class Inputs:
     data_card: Path
     contamination: Path
     history: Path
+    tokens: Path
     table: Path
     lock: Path
     scores: tuple[Path, ...]
@@ -168,7 +169,8 @@ def manifest_content(
         "mixture": read_json(inputs.mixture),
         "ledger": read_json(inputs.ledger)["totals"],
         "contamination": {k: v for k, v in read_json(inputs.contamination).items() if k != "pairs"},
-        "training": {"steps": history[-1]["step"], "last": history[-1]},
+        "training": {"steps": history[-1]["step"], "last": history[-1]}
+        | {"tokens": read_json(inputs.tokens)["train"]},
         "scores": [read_json(path) for path in inputs.scores],
         "lock": {"file": inputs.lock.name, "sha256": sha256(inputs.lock)},
         "locks": {path.name: sha256(path) for path in inputs.locks},
@@ -184,7 +186,7 @@ def _files(key: str, folder: Path | None) -> dict[str, Any]:
 
 
 _SINGLE = ("recipe", "base_recipe", "ledger", "mixture", "data_card", "contamination", "history",
-           "table")  # fmt: skip
+           "tokens", "table")  # fmt: skip
 
 
 def _results(inputs: Inputs) -> dict[str, str]:
