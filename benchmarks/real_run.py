@@ -12,6 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from collectivesft.files import read_json, read_jsonl, write_text
+from collectivesft.paper.values import history_values
 
 KEPT = Path(__file__).parent / "results"
 RUN = Path("results/real")
@@ -37,7 +38,7 @@ def main() -> None:
         "## Ledger, rows\n",
         (mixture / "ledger.md").read_text(encoding="utf-8"),
         "## Training\n",
-        training([row for _, row in read_jsonl(RUN / "3_sft/real/history.jsonl")]),
+        training(RUN / "3_sft/real"),
         "## Scores, percent with 95 % intervals\n",
         (RUN / "4_scores/table.md").read_text(encoding="utf-8"),
         clinical(),
@@ -51,14 +52,19 @@ def main() -> None:
     write_text(KEPT / "real_run.md", text)
 
 
-def training(history: list[dict]) -> str:
-    steps = [row for row in history if row.get("loss") is not None]
-    first, last = steps[0], steps[-1]
+def training(folder: Path) -> str:
+    """What was trained on, and the loss over the first and the last steps, by their tokens."""
+    history = [row for _, row in read_jsonl(folder / "history.jsonl")]
+    loss = history_values(folder / "history.jsonl")
+    tokens = read_json(folder / "tokens/tokens.json")
+    counts = tokens["train"]
     checks = [row["eval_loss"] for row in history if row.get("eval_loss") is not None]
     lines = [
-        f"{last['step']} steps, {last['tokens']:,} tokens; loss {first['loss']:.3f} at step "
-        f"{first['step']}, {last['loss']:.3f} at step {last['step']}.",
-        f"Validation: {', '.join(f'{loss:.3f}' for loss in checks)}.",
+        f"{counts['examples']:,} examples ({counts['without_loss']:,} more were drawn: their "
+        f"prompt alone fills {tokens['cutoff']:,} tokens), {counts['tokens']:,} tokens, {loss['steps']} "
+        f"steps; loss {loss['first_loss']:.3f} over the first {loss['few']} steps, "
+        f"{loss['last_loss']:.3f} over the last {loss['few']}.",
+        f"Validation: {', '.join(f'{value:.3f}' for value in checks)}.",
         "",
         "![Loss by step](real_run.loss.svg)",
     ]

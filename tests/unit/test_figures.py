@@ -206,6 +206,20 @@ def said(svg: Path) -> str:
     return " ".join(re.findall(r"<!-- (.*?) -->", svg.read_text("utf-8"), re.S))
 
 
+def test_data_size_is_of_the_examples_that_were_trained_on(tmp_path):
+    files = {"base.json": a_score("base"), "demo.json": a_score("demo")}
+    files["tokens.json"] = {"train": {"examples": 146, "without_loss": 46}}
+    files["demo.yaml"] = RECIPES["demo"]
+    for name, content in files.items():
+        (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
+    scores = [tmp_path / "base.json", tmp_path / "demo.json"]
+    rest = ([tmp_path / "demo.yaml"], "demo", tmp_path / "size.svg")
+    data_size.draw_files(scores, [f"demo={tmp_path}"], *rest)
+    assert ",fraction,146," in (tmp_path / "size.csv").read_text("utf-8")
+    with pytest.raises(UserError, match="--tokens demo: given twice"):
+        data_size.draw_files(scores, [f"demo={tmp_path}"] * 2, *rest)
+
+
 def test_data_size_joins_what_differs_in_the_fraction_alone():
     rows = data_size.table([*some_scores(), a_score("other")], SIZES, RECIPES, "demo")
     assert [(r["model"], r["series"], r["examples"]) for r in rows] == [

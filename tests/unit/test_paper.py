@@ -71,16 +71,27 @@ def inputs(tmp_path: Path) -> Files:
             "items_by_benchmark": {"cmb": 900},
             "minimum_tokens": 12,
             "common_tokens": 20,
+            "allowed_splits": [],
             "dropped": True,
             "pairs": [],
         },
-        "tokens": {"train": {"examples": 18, "tokens": 4321, "loss_tokens": 1234, "truncated": 1}},
+        "tokens": {
+            "train": {
+                "examples": 16,
+                "tokens": 4321,
+                "loss_tokens": 1234,
+                "truncated": 1,
+                "without_loss": 2,
+            }
+        },
     }
     files = {name: tmp_path / f"{name}.json" for name in contents}
     for name, content in contents.items():
         write_json(files[name], content)
     files["history"] = tmp_path / "history.jsonl"
-    rows = [{"step": 1, "loss": 3.25}, {"step": 9, "loss": 2.5}, {"step": 9, "eval_loss": 2.75}]
+    losses = [(100, 4.0), (200, 3.5), (500, 3.0), (510, 1.0)]
+    rows = [{"step": i, "tokens": t, "loss": x} for i, (t, x) in enumerate(losses, start=1)]
+    rows.append({"step": 4, "tokens": 510, "eval_loss": 2.75})
     files["history"].write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     files["recipe"] = ROOT / "config/experiments/tiny.yaml"
     files["model"] = ROOT / "config/models/tiny-random.yaml"
@@ -101,7 +112,7 @@ def inputs(tmp_path: Path) -> Files:
         **files,
         scores=[paths["base"], paths["tuned"]],
         experiments=[files["recipe"]],
-        mixtures=[files["mixture"]],
+        trained=[f"tiny={tmp_path}"],
         comparisons=[paths["comparison"]],
         agreements=[paths["agreement"]],
         planned=[ROOT / "config/experiments/exam-only.yaml"],
@@ -131,9 +142,10 @@ def test_values_follow_the_ledger(inputs):
     assert found["datasets"][0]["title"] == "CMID"
     assert {"step": "mix", "reason": "not_sampled", "rows": 10} in found["drops"]
     assert found["history"] == {
-        "steps": 9,
-        "first_loss": 3.25,
-        "last_loss": 2.5,
+        "steps": 4,
+        "few": 2,
+        "first_loss": 3.75,
+        "last_loss": 2.935484,  # the last step's ten tokens do not count like three hundred
         "last_eval_loss": 2.75,
     }
     assert found["leaderboard"]["date"] == "2024-03-16"
@@ -435,7 +447,7 @@ def bottoms(page) -> list[float]:
 
 
 def starts(page, second: str) -> list[tuple[float, str, float]]:
-    """Of each line with a cell ``second``: where the text before it ends, that text, and where
+    """Of each line with a cell that begins with ``second``: where the text before it ends, that text, and where
     the cell begins.
 
     Widths are not in the file: two fifths of the size for each sign is less than any word has.
@@ -453,8 +465,20 @@ def starts(page, second: str) -> list[tuple[float, str, float]]:
         (one[1], one[2], two[0])
         for found in lines.values()
         for one, two in pairwise(sorted(found))
-        if two[2] == second
+        if two[2].startswith(second)
     ]
+
+
+def test_a_long_name_of_a_benchmark_leaves_room_for_the_model(inputs, tmp_path):
+    paths = [tmp_path / f"{model}.json" for model in ("tiny-random", "tiny", "gemma-3-270m")]
+    for path in paths:
+        write_json(path, score(path.stem, 0.2, benchmark="cmmlu_medical"))
+    longest = max((benchmarks.get(name).SOURCE.title for name in benchmarks.names()), key=len)
+    assert longest == benchmarks.get("cmmlu_medical").SOURCE.title
+    pdf = typeset(dataclasses.replace(inputs, scores=[*inputs.scores, *paths]), tmp_path)[0]
+    found = [line for page in pypdf.PdfReader(pdf).pages for line in starts(page, longest[:5])]
+    assert {line[1] for line in found} >= {path.stem for path in paths}
+    assert [line for line in found if line[0] > line[2]] == []
 
 
 @pytest.mark.parametrize("run", ["demo", "whole"])

@@ -261,11 +261,11 @@ def write(folder: Path) -> dict[str, Any]:
         "mixture": mixture(),
         "contamination": contamination(),
         "tokens": {"train": {"examples": 4_482_113, "tokens": 1_040_112_309,
-                             "loss_tokens": 612_004_127, "truncated": 88_210}},
+                             "loss_tokens": 612_004_127, "truncated": 88_210,
+                             "without_loss": 1_034}},
     }  # fmt: skip
     many = {
         "scores": [score(m, p) for p in PROTOCOLS for m in models] + [clinical(m) for m in models],
-        "mixtures": [mixture(name, fraction(name)) for name in EXPERIMENTS],
         "comparisons": [comparison(m) for m in models if m != HEADLINE],
         "agreements": [agreement(BASE), agreement(HEADLINE)],
     }
@@ -275,6 +275,11 @@ def write(folder: Path) -> dict[str, Any]:
     for name, parts in many.items():
         paths = [folder / f"{name}-{i}.json" for i in range(len(parts))]
         files[name] = [_write(path, part) for path, part in zip(paths, parts, strict=True)]
+    files["trained"] = [f"{name}={folder / name}" for name in EXPERIMENTS]
+    for name in EXPERIMENTS:
+        (folder / name).mkdir(exist_ok=True)
+        size = mixture(name, fraction(name))["train"]
+        _write(folder / name / "tokens.json", {"train": {"examples": size}})
     files["history"] = folder / "history.jsonl"
     lines = "".join(json.dumps(row) + "\n" for row in history(HEADLINE))
     files["history"].write_text(lines, encoding="utf-8")

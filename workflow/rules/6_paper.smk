@@ -14,7 +14,7 @@ rule paper_values:
         leaderboard=LEADERBOARD,
         clinical_leaderboard=CLINICAL_LEADERBOARD,
         experiments=EXPERIMENT_FILES,
-        mixtures=EXPERIMENT_MIXTURES,
+        trained=EXPERIMENT_TOKENS,
         comparisons=comparisons,
         agreements=agreements,
         planned=PLANNED,
@@ -38,7 +38,7 @@ rule paper_values:
             {
                 "scores": input.scores,
                 "experiment-recipe": input.experiments,
-                "experiment-mixture": input.mixtures,
+                "experiment-tokens": input.trained,
                 "comparison": input.comparisons,
                 "agreement": input.agreements,
                 "planned": input.planned,

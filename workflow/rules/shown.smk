@@ -31,7 +31,7 @@ HEADLINE_MIXTURE = f"{CURATED}/mixtures/{HEADLINE}/mixture.json"
 HEADLINE_LEDGER = f"{CURATED}/mixtures/{HEADLINE}/ledger.json"
 HEADLINE_CONTAMINATION = f"{CURATED}/{RECIPES[HEADLINE].get('curation', 'full')}/contamination.json"
 EXPERIMENT_FILES = [f"config/experiments/{name}.yaml" for name in EXPERIMENTS]
-EXPERIMENT_MIXTURES = [f"{CURATED}/mixtures/{name}/mixture.json" for name in EXPERIMENTS]
+EXPERIMENT_TOKENS = [f"{SFT}/{name}/tokens" for name in EXPERIMENTS]
 # Experiments of the paper that this run does not have: the manuscript says so.
 PLANNED = [
     f"config/experiments/{name}.yaml"
@@ -95,7 +95,7 @@ FIGURE_TABLE = {
         "label": "Accuracy against data size",
         "files": {
             "scores": headline_scores(None),
-            "mixture": EXPERIMENT_MIXTURES,
+            "tokens": EXPERIMENT_TOKENS,
             "recipe": EXPERIMENT_FILES,
         },
         "options": [f"--headline {HEADLINE}"],

@@ -154,7 +154,9 @@ def ablations(
 @app.command("data-size")
 def data_size(
     scores: Scores,
-    mixture: Annotated[list[Path], typer.Option(help="JSON that `curated mix` wrote.")],
+    tokens: Annotated[
+        list[str], typer.Option(help="Folder of tokens: NAME=PATH, or PATH in one of that name.")
+    ],
     recipe: Recipes,
     headline: Annotated[str, typer.Option(help="Experiment in front.")],
     out: Out,
@@ -162,12 +164,12 @@ def data_size(
     """Draw accuracy against the number of training examples.
 
     Example: collectivesft figures data-size --scores base/cmb.answer.scores.json
-    --scores demo/cmb.answer.scores.json --mixture mixture.json --recipe demo.yaml
+    --scores demo/cmb.answer.scores.json --tokens demo/tokens --recipe demo.yaml
     --headline demo --out data-size.svg
     """
     from collectivesft.figures.data_size import draw_files
 
-    draw_files(scores, mixture, recipe, headline, out)
+    draw_files(scores, tokens, recipe, headline, out)
 
 
 @app.command()

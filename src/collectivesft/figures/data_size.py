@@ -11,25 +11,21 @@ from collectivesft.figures.labels import short
 
 def draw_files(
     scores: Iterable[Path],
-    mixtures: Iterable[Path],
+    tokens: Iterable[str],
     recipes: Iterable[Path],
     headline: str,
     out: Path,
 ) -> None:
-    """Draw the figure from scores, descriptions of mixtures, and recipes; see ``table``.
+    """Draw the figure from scores, folders of tokens (``NAME=FOLDER``) and recipes; see ``table``.
 
     Raises:
         UserError: a name that no score file has, or a file that is not what it should be.
     """
     contents = inputs.read_scores(scores)
-    sizes = {}
-    for path in mixtures:
-        with inputs.made_by(path, "curated mix"):
-            content = inputs.read_object(path)
-            sizes[content["experiment"]] = content["train"]
+    sizes = inputs.read_trained(tokens)
     found = inputs.read_recipes(recipes)
     if headline not in found or headline not in sizes:
-        raise UserError(f"{headline}: no recipe or no mixture of this experiment. Name its files.")
+        raise UserError(f"{headline}: no recipe or no tokens of this experiment. Name its files.")
     inputs.check_models(contents, [found[headline]["base"]], headline)
     draw(table(contents, sizes, found, headline), out)
 
@@ -44,7 +40,7 @@ def table(
 
     Args:
         scores: of base models and experiments, on one benchmark.
-        sizes: training examples, by experiment.
+        sizes: examples trained on, by experiment.
         recipes: of the experiments.
         headline: its base's experiments are shown.
 
@@ -147,6 +143,6 @@ def _words(rows: list[dict], series: list[dict]) -> str:
     others = any(row["series"] == "other" for row in rows)
     words += " Squares: experiments that differ in more than the size." if others else ""
     return (
-        f"{words} Whiskers and band: 95 % bootstrap intervals. Source: scores.json, mixture.json,"
+        f"{words} Whiskers and band: 95 % bootstrap intervals. Source: scores.json, tokens.json,"
         " recipes"
     )

@@ -40,14 +40,41 @@ def read_histories(options: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
         InputError: a history without a training loss, or a record without step or tokens.
     """
     histories: dict[str, list[dict[str, Any]]] = {}
+    for name, path in _named("--history", options):
+        histories[name] = _records(path)
+    return histories
+
+
+def read_trained(options: Iterable[str]) -> dict[str, int]:
+    """Name to the number of examples that were trained on, from folders of tokens.
+
+    Fewer than a mixture has: what has nothing to learn from within the cutoff is left out.
+
+    Args:
+        options: as of ``read_histories``.
+
+    Raises:
+        UserError: a name twice, or a folder without tokens.json of ``sft tokenize``.
+    """
+    found = {}
+    for name, folder in _named("--tokens", options):
+        path = folder / "tokens.json"
+        with made_by(path, "sft tokenize"):
+            found[name] = read_object(path)["train"]["examples"]
+    return found
+
+
+def _named(flag: str, options: Iterable[str]) -> Iterator[tuple[str, Path]]:
+    """Name and path of each option; where no name is given, it is the path's folder's."""
+    seen = set()
     for option in options:
         name, separator, path = option.partition("=")
         if not separator:
             name, path = Path(option).resolve().parent.name, option
-        if name in histories:
-            raise UserError(f"--history {name}: given twice. Give each experiment once.")
-        histories[name] = _records(Path(path))
-    return histories
+        if name in seen:
+            raise UserError(f"{flag} {name}: given twice. Give each experiment once.")
+        seen.add(name)
+        yield name, Path(path)
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

@@ -128,8 +128,8 @@ def _summary(manifest: dict[str, Any]) -> str:
     text = (
         f"{base['title']} after supervised fine-tuning on {tokens['examples']:,} medical examples "
         f"from {len(mixture['datasets'])} sets{_too_long(manifest)}, made by the release "
-        f"package of the paper CollectiveSFT (arXiv 2407.19705), run `{manifest['run']}`, experiment "
-        f"`{manifest['experiment']['name']}`."
+        f"package of the paper CollectiveSFT (arXiv 2407.19705), run `{manifest['run']}`, "
+        f"experiment `{manifest['experiment']['name']}`."
     )
     if manifest["left_out"]:
         names = ", ".join(name.partition("/")[2] for name in manifest["left_out"])

@@ -33,8 +33,9 @@ def values(
     experiment_recipe: Annotated[
         list[Path] | None, typer.Option(help="YAML file of each experiment of the run.")
     ] = None,
-    experiment_mixture: Annotated[
-        list[Path] | None, typer.Option(help="Description of each experiment's mixture.")
+    experiment_tokens: Annotated[
+        list[str] | None,
+        typer.Option(help="Each experiment's tokens: NAME=FOLDER, or FOLDER in one of that name."),
     ] = None,
     comparison: Annotated[
         list[Path] | None, typer.Option(help="JSON of `scores compare`, headline first.")
@@ -69,7 +70,7 @@ def values(
         leaderboard=leaderboard,
         scores=scores,
         experiments=experiment_recipe or [],
-        mixtures=experiment_mixture or [],
+        trained=experiment_tokens or [],
         comparisons=comparison or [],
         agreements=agreement or [],
         planned=planned or [],

@@ -97,18 +97,17 @@ def experiment_values(
     headline: Headline,
     rows: Sequence[dict[str, Any]],
     recipes: Sequence[Path],
-    mixtures: Sequence[dict[str, Any]],
+    sizes: dict[str, int],
     comparisons: Sequence[Path],
 ) -> list[dict[str, Any]]:
     """A line for each model of the run by the headline's protocol: the headline's first.
 
     Args:
-        mixtures: contents of ``curated mix``'s descriptions, of all experiments.
+        sizes: examples that each experiment was trained on.
         comparisons: files of ``scores compare``, headline first.
     """
     experiment, benchmark, protocol = headline
     titles = {path.stem: read_experiment(path).title for path in recipes}
-    sizes = {mixture["experiment"]: mixture["train"] for mixture in mixtures}
     compared = inputs.read_comparisons(comparisons)
     lines = []
     for row in rows:

@@ -104,15 +104,15 @@ def _graded(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _experiment(row: dict[str, Any]) -> dict[str, Any]:
-    head = {"experiment": row["title"], "run": "yes", "role": row["role"]}
+    head = {key: row[key] for key in ("model", "title")} | {"run": "yes", "role": row["role"]}
     head |= {"examples": "" if row["examples"] is None else row["examples"]}
     values = _interval("macro", row["macro"]) | _interval("difference", row["difference"])
     return head | values | {"p": "" if row["p"] is None else f"{row['p']:.3g}"}
 
 
 def _planned(row: dict[str, Any]) -> dict[str, Any]:
-    head = {"experiment": row["title"], "run": "no", "role": "experiment", "examples": ""}
-    return head | _interval("macro", None) | _interval("difference", None) | {"p": ""}
+    head = {"model": row["name"], "title": row["title"], "run": "no", "role": "experiment"}
+    return head | {"examples": ""} | _interval("macro", None) | _interval("difference", None) | {"p": ""}
 
 
 def _agreement(row: dict[str, Any]) -> dict[str, Any]:

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from collectivesft import __version__, benchmarks, datasets
+from collectivesft.figures import inputs
 from collectivesft.files import read_json, read_jsonl, write_json
 from collectivesft.paper import results
 from collectivesft.scores.clinical_table import BENCHMARK as CLINICAL
 from collectivesft.scores.statistics import RESAMPLES
 from collectivesft.sft.recipe import read_experiment, read_model
 
-TITLE = "CollectiveSFT, rebuilt: does diverse medical fine-tuning lift a small model on CMB?"
+TITLE = "CollectiveSFT, rebuilt: does diverse medical fine-tuning lift a small model on {}?"
 LEVEL = 0.95  # of all intervals that stage scores writes
 FULL = "snakemake --cores all --use-apptainer"  # how the whole study is run
 COUNTS = ("rows_in", "unusable", "duplicate", "contaminated", "kept")
@@ -25,6 +27,8 @@ _STYLES = {
     "dialogue": "dialogues",
     "ner": "labelling",
 }
+_FEW = 10  # steps that the loss is told of, at the beginning and at the end
+_TOKENS = ("examples", "tokens", "loss_tokens", "truncated", "without_loss")
 _LANGUAGES = {"zh": "Chinese", "en": "English"}
 
 
@@ -37,7 +41,8 @@ class Files:
         recipe, model: YAML files of it and of its base.
         leaderboard: CSV of published scores.
         scores: of all models, benchmarks and protocols; bases first.
-        experiments, mixtures: recipes and descriptions of all experiments of the run.
+        experiments: recipes of all experiments of the run.
+        trained: folders of their tokens, ``NAME=FOLDER``.
         comparisons: of the other models with the headline's.
         agreements: of readings and protocols.
         planned: recipes of experiments of the study that the run does not have.
@@ -54,7 +59,7 @@ class Files:
     leaderboard: Path
     scores: Sequence[Path]
     experiments: Sequence[Path] = field(default_factory=list)
-    mixtures: Sequence[Path] = field(default_factory=list)
+    trained: Sequence[str] = field(default_factory=list)
     comparisons: Sequence[Path] = field(default_factory=list)
     agreements: Sequence[Path] = field(default_factory=list)
     planned: Sequence[Path] = field(default_factory=list)
@@ -74,7 +79,7 @@ def collect(
     """
     ledger, mixture = read_json(files.ledger), read_json(files.mixture)
     values = {
-        "title": TITLE,
+        "title": TITLE.format(benchmarks.get(headline[1]).SOURCE.title),
         "run": run,
         "demo": demo,
         "version": __version__,
@@ -169,19 +174,27 @@ def _training(experiment: str, files: Files) -> dict[str, Any]:
         "base": {"name": files.model.stem}
         | {key: getattr(model, key) for key in ("title", "parameters", "homepage")},
         "training": recipe.training.model_dump(),
-        "tokens": {key: tokens[key] for key in ("examples", "tokens", "loss_tokens", "truncated")},
-        "history": _history(files.history),
+        "tokens": {key: tokens[key] for key in _TOKENS},
+        "history": history_values(files.history),
     }
 
 
-def _history(path: Path) -> dict[str, Any]:
+def history_values(path: Path) -> dict[str, Any]:
+    """Steps, the training loss over the first ``few`` and over the last, the last held-out loss.
+
+    A step's loss counts by its tokens: the last step of an epoch may hold hardly any.
+    """
     rows = [row for _, row in read_jsonl(path)]
-    losses = [row["loss"] for row in rows if "loss" in row]
+    steps = [row for row in rows if "loss" in row]
     held_out = [row["eval_loss"] for row in rows if "eval_loss" in row]
+    sizes = [new - old for old, new in pairwise([0, *(row["tokens"] for row in steps)])]
+    sums = [row["loss"] * size for row, size in zip(steps, sizes, strict=True)]
+    few = max(1, min(_FEW, len(steps) // 2))
     return {
         "steps": rows[-1]["step"],
-        "first_loss": losses[0],
-        "last_loss": losses[-1],
+        "few": few,
+        "first_loss": round(sum(sums[:few]) / sum(sizes[:few]), 6),
+        "last_loss": round(sum(sums[-few:]) / sum(sizes[-few:]), 6),
         "last_eval_loss": held_out[-1] if held_out else None,
     }
 
@@ -189,10 +202,10 @@ def _history(path: Path) -> dict[str, Any]:
 def _scores(headline: results.Headline, files: Files) -> dict[str, Any]:
     rows = [read_json(path) for path in files.scores]
     choice = [row for row in rows if row["kind"] == "choice"]
-    mixtures = [read_json(path) for path in files.mixtures]
     asked = dict.fromkeys(row["benchmark"] for row in rows)
+    sizes = inputs.read_trained(files.trained)
     experiments = results.experiment_values(
-        headline, choice, files.experiments, mixtures, files.comparisons
+        headline, choice, files.experiments, sizes, files.comparisons
     )
     board = results.leaderboard_values(files.leaderboard)
     graded = files.clinical_leaderboard if CLINICAL in asked else None
