@@ -1,5 +1,8 @@
 """Small result files as stages hand them on, for tests of figures and of the paper."""
 
+import re
+from pathlib import Path
+
 TITLES = {"headqa": "HEAD-QA (English)", "discmed": "DISC-Med-SFT", "cmid": "CMID (意图)"}
 
 
@@ -164,3 +167,30 @@ def an_agreement(model: str) -> dict:
             {"first": named[0], "second": named[2], "same": 0.5, "kappa": None} | shares,
         ],
     }
+
+
+_TEXT = re.compile(
+    r'<!-- (.*?) -->\s*<g [^>]*?"translate\(([-\d.]+) [-\d.]+\) scale\(([\d.]+) [^>]*>(.*?)</g>',
+    re.S,
+)
+_GLYPH = re.compile(r'<use xlink:href="#([^"]+)"(?: transform="translate\(([-\d.]+))?')
+
+
+def cut_texts(path: Path) -> list[str]:
+    """Level texts of a figure's SVG that leave it at a side, by the outlines of their letters.
+
+    The layout of an SVG is its own: what fits where pixels are drawn may be cut there.
+    """
+    svg = path.read_text("utf-8")
+    widths = {
+        name: max(map(float, re.findall(r"([-\d.]+) [-\d.]+", outline)), default=0.0) / 64
+        for name, outline in re.findall(r'<path id="([^"]+)"(?: d="([^"]*)")?', svg)
+    }
+    most = float(re.search(r'viewBox="0 0 ([\d.]+)', svg)[1])
+    found = []
+    for text, x, scale, glyphs in _TEXT.findall(svg):
+        ends = [float(at or 0) + widths[name] for name, at in _GLYPH.findall(glyphs)]
+        if float(x) < 0 or float(x) + float(scale) * max(ends) > most:
+            found.append(text)
+    assert _TEXT.search(svg), "no text at all"
+    return found

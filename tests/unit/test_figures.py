@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import re
 import subprocess
@@ -20,6 +21,7 @@ from figure_inputs import (
     a_score,
     an_agreement,
     counts,
+    cut_texts,
 )
 
 from collectivesft.errors import InputError, UserError
@@ -102,8 +104,17 @@ def test_same_rows_give_the_same_bytes_and_the_csv_holds_them(name, tmp_path):
     module, rows = DRAWINGS[name]
     first = drawn(module, rows(), tmp_path / "first")
     assert first == drawn(module, rows(), tmp_path / "second")
+    assert cut_texts(tmp_path / "first/figure.svg") == []
     table = list(csv.DictReader(first[".csv"].decode("utf-8").splitlines()))
     assert table == [{key: str(value) for key, value in row.items()} for row in rows()]
+
+
+def test_the_bits_of_an_even_mixture_are_not_cut(tmp_path):
+    even = a_mixture() | {"entropy_bits": {"exam_categories": math.log2(9)}}
+    even["groups"] = {"exam_categories": 9}
+    titles = TITLES | {"cmid": "CMMLU, medical subjects"}
+    mixture.draw(mixture.table(even, titles), tmp_path / "f.svg")
+    assert cut_texts(tmp_path / "f.svg") == []
 
 
 def test_bytes_do_not_depend_on_the_process(tmp_path):
@@ -160,7 +171,10 @@ def test_contamination_of_nothing_found(tmp_path):
     rows = contamination.table(a_report(found=False), a_ledger())
     drawn(contamination, rows, tmp_path / "f")
     assert {row["found"] for row in rows} == {0}
-    assert "0 of 4" in said(tmp_path / "f/figure.svg")
+    shown = said(tmp_path / "f/figure.svg")
+    assert "0 of 4" in shown and "these were" not in shown and "CMB-Clin" in shown
+    drawn(contamination, contamination.table(a_report(), a_ledger()), tmp_path / "g")
+    assert "these were removed" in said(tmp_path / "g/figure.svg")
 
 
 def test_subcategories_table_has_the_change_and_gaps():
@@ -170,6 +184,31 @@ def test_subcategories_table_has_the_change_and_gaps():
     names = [row["model"] for row in rows if row["role"] == "difference"]
     assert set(names) == {"demo − base"}
     assert {r["label"] for r in rows if r["subcategory"] == "住院医师"} == {"resident"}
+
+
+def test_a_category_of_one_subcategory_is_one_line_and_has_its_whole_name(tmp_path):
+    score = a_score("base", 0.125, "cmmlu_medical")
+    score["categories"] = [score["categories"][0] | {"label": "traditional chinese medicine"}]
+    score["subcategories"] = [score["subcategories"][0] | {"items": 28}]
+    drawn(subcategories, subcategories.table([score]), tmp_path / "f")
+    shown = said(tmp_path / "f/figure.svg")
+    assert shown.count("(n = 28)") == 1 and "traditional chinese medicine" in shown
+    assert "12.5" in shown.split() and "whole categories" not in shown
+    assert "Benchmark CMMLU, medical subjects, protocol answer." in shown
+
+
+@pytest.mark.parametrize("name", ["parameters", "data_size"])
+def test_a_logarithmic_axis_of_little_range_has_numbers(name, tmp_path):
+    scores = [a_score("base", 0.3), a_score("demo")]
+    tables = {
+        "parameters": lambda: parameters.table(scores, sizes(), titles(), [], "demo"),
+        "data_size": lambda: data_size.table(scores, {"demo": 146}, RECIPES, "demo"),
+    }
+    drawn(DRAWINGS[name][0], tables[name](), tmp_path / "f")
+    wanted = {"parameters": {"200M", "500M"}, "data_size": {"50", "100", "200", "500"}}
+    shown = said(tmp_path / "f/figure.svg")
+    assert wanted[name] <= set(shown.split())
+    assert "demo" in shown.split() and "Everything" not in shown and "leaderboard" not in shown
 
 
 def test_subcategories_of_many_models_and_of_one(tmp_path):
@@ -204,6 +243,15 @@ def test_one_experiment_is_said_to_be_one(tmp_path):
 def said(svg: Path) -> str:
     """The texts of an SVG, which stand as comments beside their outlines."""
     return " ".join(re.findall(r"<!-- (.*?) -->", svg.read_text("utf-8"), re.S))
+
+
+def test_a_last_step_of_hardly_any_tokens_is_not_drawn(tmp_path):
+    history = [*a_history(3), {"step": 4, "epoch": 1.0, "tokens": 310, "loss": 0.01}]
+    for name, records in (("all", history[:-1]), ("partial", history)):
+        drawn(loss, loss.table({"demo": records}), tmp_path / name)
+    assert "are not drawn" in said(tmp_path / "partial/figure.svg")
+    assert "are not drawn" not in said(tmp_path / "all/figure.svg")
+    assert "0.01" in (tmp_path / "partial/figure.csv").read_text("utf-8")
 
 
 def test_data_size_is_of_the_examples_that_were_trained_on(tmp_path):
@@ -422,6 +470,21 @@ def test_a_sign_without_a_glyph_is_noticed(tmp_path):
 )
 def test_units(value, text):
     assert style.units(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "text"),
+    [(12.5, 0, "13"), (26.25, 1, "26.3"), (-0.018667, 2, "−0.02"), (-0.001, 2, "0.00")],
+)
+def test_numbers_are_rounded_as_the_tables_round_them(value, digits, text):
+    assert style.number(value, digits) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(2.25, "+2.3"), (-0.04, "0.0"), (0.04, "0.0"), (-8, "−8.0")]
+)
+def test_a_change_has_its_sign(value, text):
+    assert style.signed(value) == text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import whole_study as study
+from figure_inputs import cut_texts
 
 from collectivesft.figures import (
     ablations,
@@ -106,14 +107,14 @@ def texts(figure) -> list:
 def faults(figure) -> list[str]:
     """Texts that leave the picture, and pairs of level texts that run into each other."""
     figure.draw_without_rendering()
-    boxes = [(t.get_text(), t.get_window_extent().padded(-1)) for t in texts(figure)]
-    whole = figure.bbox
+    boxes = [(t.get_text(), t.get_window_extent()) for t in texts(figure)]
+    whole = figure.bbox.padded(0.1)
     found = [
         f"{text!r} leaves the picture"
         for text, box in boxes
         if box.x0 < whole.x0 or box.x1 > whole.x1 or box.y0 < whole.y0 or box.y1 > whole.y1
     ]
-    level = [(t.get_text(), b) for t, (_, b) in zip(texts(figure), boxes, strict=True)
+    level = [(t.get_text(), b.padded(-1)) for t, (_, b) in zip(texts(figure), boxes, strict=True)
              if t.get_rotation() in (0, 90)]  # fmt: skip
     for i, (text, box) in enumerate(level):
         found += [f"{text!r} over {other!r}" for other, b in level[i + 1 :] if box.overlaps(b)]
@@ -134,10 +135,16 @@ def test_no_text_of_the_whole_study_is_cut_or_covered(name, monkeypatch):
     assert faults(figure_of(name, monkeypatch)) == []
 
 
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_no_text_of_the_whole_study_leaves_its_svg(name, tmp_path):
+    DRAWINGS[name](tmp_path / "figure.svg")
+    assert cut_texts(tmp_path / "figure.svg") == []
+
+
 @pytest.mark.parametrize("name", ["data_size", "parameters"])
 def test_names_of_own_runs_are_there_and_on_no_line(name, monkeypatch):
     shown = [text.get_text() for text in texts(figure_of(name, monkeypatch))]
-    own = {"parameters": ("CollectiveSFT", "internlm2_5-7b (base)"), "data_size": NAMES.values()}
+    own = {"parameters": (study.HEADLINE, f"{study.BASE} (base)"), "data_size": study.EXPERIMENTS}
     assert set(own[name]) <= set(shown)
 
 

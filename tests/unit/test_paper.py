@@ -447,8 +447,8 @@ def bottoms(page) -> list[float]:
 
 
 def starts(page, second: str) -> list[tuple[float, str, float]]:
-    """Of each line with a cell that begins with ``second``: where the text before it ends, that text, and where
-    the cell begins.
+    """Of each line with a cell that begins with ``second``: where the text before it ends, that
+    text, and where the cell begins.
 
     Widths are not in the file: two fifths of the size for each sign is less than any word has.
     """

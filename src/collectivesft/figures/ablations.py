@@ -77,7 +77,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     )  # fmt: skip
     for y, row in enumerate(rows):
         style.mark(axes["macro"], row["macro"], y, row["role"], row["macro_low"], row["macro_high"])
-        style.behind(axes["macro"], y, f"{row['macro']:.1f}")
+        style.behind(axes["macro"], y, style.number(row["macro"]))
         _draw_difference(axes["difference"], row, y)
     axes["difference"].axvline(0, color="#555555", linewidth=0.8, zorder=1)
     for panel, title, label in (
@@ -96,7 +96,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
 
 
 def _name(row: dict) -> str:
-    return f"{row['model']} (base)" if row["role"] == "base" else row["title"]
+    return f"{row['model']} (base)" if row["role"] == "base" else row["model"]
 
 
 def _draw_difference(axes, row: dict, y: int) -> None:
@@ -113,7 +113,7 @@ def _draw_difference(axes, row: dict, y: int) -> None:
 def _words(rows: list[dict]) -> str:
     """What the reader must know; where there is nothing to compare, that."""
     first = rows[0]
-    words = f"Benchmark {first['benchmark']}, protocol {first['protocol']},"
+    words = f"Benchmark {inputs.title(first['benchmark'])}, protocol {first['protocol']},"
     words += f" n = {style.thousands(first['items'])}."
     if not any(row["role"] == "experiment" for row in rows):
         words += " This run has one experiment: it is compared with its base model only."

@@ -128,8 +128,8 @@ def draw(rows: list[dict[str, Any]], out: Path, date: str = "", demo: bool = Fal
 
 
 def _words(first: dict, published: bool, date: str, demo: bool) -> str:
-    words = f"Benchmark {first['benchmark']}, protocol {first['protocol']}. Whiskers: 95 %"
-    words += " bootstrap intervals."
+    words = f"Benchmark {inputs.title(first['benchmark'])}, protocol {first['protocol']}."
+    words += " Whiskers: 95 % bootstrap intervals."
     if published:
         words += (
             f" Hollow, below the dotted line: public leaderboard{f' of {date}' if date else ''},"
@@ -177,9 +177,9 @@ def _mark(axes, row: dict, y: float, look: dict, size: float = 6) -> None:
 def _draw_models(axes, rows: list[dict], looks: dict) -> None:
     for y, row in enumerate(rows):
         _mark(axes, row, y, looks[row["model"]])
-        text = "no items" if row["accuracy"] == "" else f"{row['accuracy']:.1f}"
+        text = "no items" if row["accuracy"] == "" else style.number(row["accuracy"])
         if "" not in (row["low"], row["high"]):
-            text += f"  ({row['low']:.1f}–{row['high']:.1f})"
+            text += f"  ({style.number(row['low'])}–{style.number(row['high'])})"
         axes.annotate(
             text, (1, y), (4, 0), xycoords=("axes fraction", "data"), textcoords="offset points",
             va="center", fontsize=8, annotation_clip=False,

@@ -65,7 +65,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     for row in rows:
         y = lines.index(_line(row)) + 0.32 * places[row["model"]]
         style.mark(axes, row["same"], y, row["role"])
-        style.behind(axes, y, f"{row['same']:.1f} %   {_kappa(row)}")
+        style.behind(axes, y, f"{style.number(row['same'])} %   {_kappa(row)}")
     for y in range(1, len(lines)):
         axes.axhline(y - 0.5, color="#E6E6E6", linewidth=0.6)
     axes.set_yticks(range(len(lines)), lines)
@@ -78,12 +78,12 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
         axes, [(f"{name} (base)" if role == "base" else name, role) for name, role in models]
     )
     items = rows[0]["items"] if rows else 0
-    benchmark = rows[0]["benchmark"] if rows else ""
+    benchmark = inputs.title(rows[0]["benchmark"]) if rows else ""
     style.source_line(
         figure,
         f"Benchmark {benchmark}, n = {style.thousands(items)} questions, the same for all. κ:"
-        " Cohen’s kappa of the letters, 1 for full agreement, 0 for chance. Official: read as the"
-        " benchmark’s own code reads; corrected: letters inside words are not taken. Source:"
+        " Cohen’s kappa of the letters, 1 for full agreement, 0 for chance. Official: read as"
+        " CMB’s own code reads; corrected: letters inside words are not taken. Source:"
         " agreement.json",
     )
     style.save(figure, out, rows)
@@ -96,4 +96,4 @@ def _line(row: dict) -> str:
 
 
 def _kappa(row: dict) -> str:
-    return "κ –" if row["kappa"] == "" else f"κ {row['kappa']:.2f}"
+    return "κ –" if row["kappa"] == "" else f"κ {style.number(row['kappa'], 2)}"

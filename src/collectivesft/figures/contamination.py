@@ -42,7 +42,15 @@ def table(report: dict[str, Any], ledger: dict[str, Any]) -> list[dict[str, Any]
         found = report["examples_by_dataset"].get(name, 0)
         rows.append(("set", name, ledger["titles"][name], found, compared))
     for name, items in report["items_by_benchmark"].items():
-        rows.append(("benchmark", name, name, report["examples_by_benchmark"].get(name, 0), items))
+        rows.append(
+            (
+                "benchmark",
+                name,
+                inputs.title(name),
+                report["examples_by_benchmark"].get(name, 0),
+                items,
+            )
+        )
     shares = [100 * pair["share"] for pair in report["pairs"]]
     for low in range(int(100 * report["threshold"]), 100, _STEP):
         last = low + _STEP >= 100
@@ -80,11 +88,12 @@ def draw(rows: list[dict[str, Any]], out: Path, dropped: bool = True) -> None:
     words = {row["key"]: f"{style.thousands(row['found'])} of {style.thousands(row['of'])}"
              for row in panels["total"]}  # fmt: skip
     fate = "removed before training" if dropped else "left in, on purpose"
+    found = any(row["found"] for row in panels["total"])
     style.source_line(
         figure,
-        f"Found: {words['items']} benchmark items, in {words['examples']} examples; these were"
-        f" {fate}. Overlap: the pairs that the report lists. Source: contamination.json,"
-        " ledger.json",
+        f"Found: {words['items']} benchmark items, in {words['examples']} examples"
+        f"{f'; these were {fate}' if found else ''}. Overlap: the pairs that the report lists."
+        " Source: contamination.json, ledger.json",
     )
     style.save(figure, out, rows)
 

@@ -91,7 +91,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
         axes.axhspan(row["low"], row["high"], color="#EDEDED", zorder=0)
         axes.axhline(row["accuracy"], color=style.BASE_COLOUR, linestyle="--", linewidth=1.1)
         axes.annotate(
-            f"{row['model']} (base), no training: {row['accuracy']:.1f} %",
+            f"{row['model']} (base), no training: {style.number(row['accuracy'])} %",
             (0.01, row["accuracy"]), (0, 3), xycoords=("axes fraction", "data"),
             textcoords="offset points", fontsize=7.5, color="#555555",
         )  # fmt: skip
@@ -101,9 +101,10 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     )  # fmt: skip
     order = sorted(rows, key=lambda row: (row["role"] != "headline", row["series"] != "fraction"))
     texts = [_draw_point(axes, row) for row in order if row["role"] != "base"]
-    axes.set_xscale("log")
-    _limit(axes, [row["examples"] for row in rows if row["role"] != "base"])
-    axes.set_xlabel("training examples (log scale)")
+    sizes = [row["examples"] for row in rows if row["role"] != "base"] or [1]
+    # Room at the right for the names of the points.
+    style.log_axis(axes, min(sizes) / 3, max(sizes) * 5, style.units_formatter())
+    axes.set_xlabel("examples trained on (log scale)")
     axes.set_ylabel("macro accuracy (%)")
     style.at_least(axes, "y", 10)
     style.source_line(figure, _words(rows, series))
@@ -122,22 +123,14 @@ def _draw_point(axes, row: dict):
         row["examples"], row["accuracy"], "o" if same else "s", color=colour, markersize=6, zorder=3
     )
     return axes.annotate(
-        short(row["title"], 34), (row["examples"], row["accuracy"]), (6, 0),
+        short(row["model"], 34), (row["examples"], row["accuracy"]), (6, 0),
         textcoords="offset points", va="center", fontsize=8 if same else 6.5,
         color="black" if same else "#555555",
     )  # fmt: skip
 
 
-def _limit(axes, sizes: list[int]) -> None:
-    """Room at the right for the names of the points."""
-    low, high = min(sizes, default=1), max(sizes, default=1)
-    axes.set_xlim(low / 3, high * 5)
-    axes.xaxis.set_major_formatter(style.units_formatter())
-    axes.xaxis.set_minor_formatter(style.no_labels())
-
-
 def _words(rows: list[dict], series: list[dict]) -> str:
-    words = f"Benchmark {rows[0]['benchmark']}, protocol {rows[0]['protocol']}."
+    words = f"Benchmark {inputs.title(rows[0]['benchmark'])}, protocol {rows[0]['protocol']}."
     if len(series) < 2:
         words += " This run has one size of the headline’s mixture: there is no curve to draw."
     others = any(row["series"] == "other" for row in rows)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from collectivesft import benchmarks
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import read_json, read_jsonl, read_yaml
 
@@ -18,6 +19,11 @@ def made_by(path: Path, command: str) -> Iterator[None]:
     except KeyError as error:
         problem = f"no key {error.args[0]!r}"
         raise InputError(path, problem, f"Make it with `collectivesft {command}`") from error
+
+
+def title(benchmark: str) -> str:
+    """A benchmark's name for people, as the paper has it."""
+    return benchmarks.get(benchmark).SOURCE.title
 
 
 def read_object(path: Path) -> dict[str, Any]:

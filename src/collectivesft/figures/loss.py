@@ -1,6 +1,7 @@
 """The figure of the training loss: one panel for few experiments, one panel each for many."""
 
 import math
+import statistics
 import textwrap
 from collections.abc import Iterable
 from itertools import pairwise
@@ -59,6 +60,8 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     smooth = any(curve.smoothed for curve in curves.values())
     words = "Faint: as logged; line: means of consecutive logs. " if smooth else ""
     words += "Circles: held-out examples. " if _has_validation(rows) else ""
+    if any(curve.partial for curve in curves.values()):
+        words += "Steps of less than half the usual tokens, at an epoch’s end, are not drawn. "
     if len(names) > _TOGETHER:
         words = "Grey: the other experiments of up to twice the tokens. " + words
     style.source_line(figure, f"{words}Source: history.jsonl")
@@ -74,7 +77,9 @@ class _Curve:
 
     def __init__(self, rows: list[dict]):
         finite = [row for row in rows if math.isfinite(row["loss"])]
-        self.train = _points(finite, "train")
+        every = _points(finite, "train")
+        self.train = _whole_steps(every)
+        self.partial = len(self.train) < len(every)
         self.validation = _points(finite, "validation")
         self.line = _means(self.train)
         self.smoothed = len(self.line) < len(self.train)
@@ -87,6 +92,13 @@ class _Curve:
 
 def _points(rows: list[dict], kind: str) -> list[tuple[float, float]]:
     return sorted((row["tokens"], row["loss"]) for row in rows if row["kind"] == kind)
+
+
+def _whole_steps(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Points without steps of hardly any examples, whose loss is no sign of the training."""
+    sizes = [new - old for old, new in pairwise([0, *(tokens for tokens, _ in points)])]
+    usual = statistics.median(sizes) if sizes else 0
+    return [point for point, size in zip(points, sizes, strict=True) if 2 * size >= usual]
 
 
 def _means(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

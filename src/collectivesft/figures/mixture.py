@@ -85,8 +85,8 @@ def draw(rows: list[dict[str, Any]], out: Path, left_out: Iterable[str] = ()) ->
     sample = next((row["label"] for row in rows if row["panel"] == "distinct"), "0")
     style.source_line(
         figure,
-        f"Mixture “{rows[0]['experiment']}”: {style.thousands(total['train'])} training examples;"
-        f" {style.thousands(total['validation'])} held out for validation are not shown."
+        f"Mixture “{rows[0]['experiment']}”: {style.thousands(total['train'])} examples drawn for"
+        f" training; {style.thousands(total['validation'])} held out for validation are not shown."
         f" n-grams of characters, in a sample of {style.thousands(int(sample))} characters."
         f" Source: mixture.json{_without(left_out)}",
     )
@@ -140,16 +140,17 @@ def _draw_evenness(axes, rows: list[dict]) -> None:
     for y, row in enumerate(shown):
         most = math.log2(int(row["label"]))
         axes.barh(y, 100 * row["value"] / most, color=style.GREY, **style.BAR)
-        text = f"{100 * row['value'] / most:.0f} %  ({row['value']:.1f} of {most:.1f} bits)"
+        share, bits = style.number(100 * row["value"] / most, 0), style.number(row["value"])
+        text = f"{share} %  ({bits} bits)"
         style.bar_label(axes, 100 * row["value"] / most, y, text)
-    style.bar_axis(axes, [_GROUPS[row["key"]] for row in shown], 100, room=0.75)
+    style.bar_axis(axes, [_GROUPS[row["key"]] for row in shown], 100, room=0.85)
     axes.set_title("Evenness (100 %: all alike)")
 
 
 def _draw_distinct(axes, rows: list[dict]) -> None:
     for y, row in enumerate(rows):
         axes.barh(y, 100 * row["value"], color=style.SKY, **style.BAR)
-        style.bar_label(axes, 100 * row["value"], y, f"{100 * row['value']:.1f} %")
+        style.bar_label(axes, 100 * row["value"], y, f"{style.number(100 * row['value'])} %")
     style.bar_axis(axes, [_NGRAMS[row["key"]] for row in rows], 100)
     axes.set_title("Distinct n-grams")
 

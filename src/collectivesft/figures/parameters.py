@@ -112,11 +112,8 @@ def draw(rows: list[dict[str, Any]], out: Path, date: str = "", demo: bool = Fal
     texts = [_draw_point(axes, row) for row in known if row["role"] != "experiment"]
     for row in (row for row in known if row["role"] == "experiment"):  # all of the same size
         axes.plot(row["billions"], row["accuracy"], "_", color=style.OTHER_COLOUR, markersize=9)
-    axes.set_xscale("log")
     sizes = [row["billions"] for row in known]
-    axes.set_xlim(min(sizes) / 2, max(sizes) * 3)
-    axes.xaxis.set_major_formatter(style.billions_formatter())
-    axes.xaxis.set_minor_formatter(style.no_labels())
+    style.log_axis(axes, min(sizes) / 2, max(sizes) * 3, style.billions_formatter())
     axes.set_xlabel("parameters (log scale)")
     axes.set_ylabel("macro accuracy (%)")
     style.at_least(axes, "y", 10)
@@ -138,18 +135,18 @@ def _draw_point(axes, row: dict):
         row["billions"], row["accuracy"], marker, color=colour, markerfacecolor=face,
         markersize=5 if row["role"] == "reference" else 6.5, zorder=3,
     )  # fmt: skip
-    name = f"{row['model']} (base)" if row["role"] == "base" else short(row["title"], 30)
     own = row["role"] != "reference"
+    name = row["model"] + (" (base)" if row["role"] == "base" else "") if own else row["title"]
     return axes.annotate(
-        name, (row["billions"], row["accuracy"]), (6, 0),
+        short(name, 30), (row["billions"], row["accuracy"]), (6, 0),
         textcoords="offset points", va="center", fontsize=7.5 if own else 6.5,
         color="black" if own else "#555555",
     )  # fmt: skip
 
 
 def _words(rows: list[dict], date: str, demo: bool) -> str:
-    words = f"Own runs: benchmark {rows[0]['benchmark']}, protocol {rows[0]['protocol']}, with"
-    words += " 95 % bootstrap intervals."
+    words = f"Own runs: benchmark {inputs.title(rows[0]['benchmark'])}, protocol"
+    words += f" {rows[0]['protocol']}, with 95 % bootstrap intervals."
     if any(row["role"] == "experiment" for row in rows):
         words += " Ticks: the other experiments."
     published = [row for row in rows if row["role"] == "reference"]
@@ -161,4 +158,4 @@ def _words(rows: list[dict], date: str, demo: bool) -> str:
             " Names where there is room; all are in the table beside the figure."
         )
         words += f" {style.DEMO_WORDS}" if demo else ""
-    return f"{words} Source: scores.json, recipes, leaderboard"
+    return f"{words} Source: scores.json, recipes{', leaderboard' if published else ''}"

@@ -5,6 +5,7 @@ import functools
 import re
 import textwrap
 from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -218,15 +219,21 @@ def behind(axes, y: float, text: str) -> None:
     )  # fmt: skip
 
 
+def number(value: float, digits: int = 1) -> str:
+    """A number with a true minus; halves go away from zero, as in the paper's tables."""
+    exact = Decimal(str(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return str(exact or abs(exact)).replace("-", "−")
+
+
 def share(percent: float) -> str:
     """A share in percent; one that is not none is never written as 0.0 %."""
-    return "< 0.1 %" if 0 < percent < 0.05 else f"{percent:.1f} %"
+    return "< 0.1 %" if 0 < percent < 0.05 else f"{number(percent)} %"
 
 
 def signed(value: float, digits: int = 1) -> str:
     """A change with its sign; none has no sign."""
-    text = f"{value:+.{digits}f}".replace("-", "−")
-    return text if float(f"{value:.{digits}f}") else f"{0:.{digits}f}"
+    text = number(value, digits)
+    return f"+{text}" if text.strip("0.") and value > 0 else text
 
 
 def at_least(axes, axis: str, span: float) -> None:
@@ -250,9 +257,14 @@ def role_legend(axes, entries: Sequence[tuple[str, str]]) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=len(entries), fontsize=8)
 
 
-def no_labels():
-    """An axis without numbers at its minor ticks."""
-    return ticker.NullFormatter()
+def log_axis(axes, low: float, high: float, numbers) -> None:
+    """A logarithmic x axis; of few powers of ten, what lies between them has numbers too."""
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    if high < 100 * low:
+        axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(numbers)
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
 
 
 def billions_formatter():

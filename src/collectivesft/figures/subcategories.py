@@ -9,6 +9,7 @@ from collectivesft.figures import inputs, style
 from collectivesft.figures.labels import SUBCATEGORIES, short
 
 _FEW = 8  # columns that have room for numbers of the usual size
+_LONGEST = 40  # letters of a category's English name
 _INK = "#222222"
 
 
@@ -106,10 +107,11 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     _set_axes(axes, lines, columns, cells)
     style.source_line(
         figure,
-        f"Benchmark {rows[0]['benchmark']}, protocol {rows[0]['protocol']}. Accuracy in percent,"
-        f" from {low:.0f} (white) to {high:.0f} (dark); change in points, with its sign."
-        " Black names: whole categories. Few items make a cell uncertain: intervals are in the"
-        " table beside the figure. Source: scores.json",
+        f"Benchmark {inputs.title(rows[0]['benchmark'])}, protocol {rows[0]['protocol']}."
+        f" Accuracy in percent, from {low:.0f} (white) to {high:.0f} (dark); change in points, with"
+        f" its sign.{' Black names: whole categories.' if any(s for _, s in lines) else ''} Few"
+        " items make a cell uncertain: intervals are in the table beside the figure."
+        " Source: scores.json",
     )
     style.save(figure, out, rows)
 
@@ -119,7 +121,10 @@ def _changed(row: dict) -> bool:
 
 
 def _lines(rows: list[dict]) -> list[tuple[str, str]]:
-    """Categories, each followed by its sub-categories in the order of the labels."""
+    """Categories, each followed by its sub-categories in the order of the labels.
+
+    A single sub-category is the category itself and has no line of its own.
+    """
     found = list(dict.fromkeys((row["category"], row["subcategory"]) for row in rows))
     categories = [category for category, subcategory in found if not subcategory]
     known = list(SUBCATEGORIES)
@@ -127,7 +132,7 @@ def _lines(rows: list[dict]) -> list[tuple[str, str]]:
     for name in categories:
         own = [line for line in found if line[0] == name and line[1]]
         own.sort(key=lambda line: known.index(line[1]) if line[1] in known else len(known))
-        lines += [(name, ""), *own]
+        lines += [(name, ""), *(own if len(own) > 1 else [])]
     return lines
 
 
@@ -147,7 +152,7 @@ def _range(rows: list[dict]) -> tuple[float, float]:
 
 def _cell(axes, x: int, y: int, value: Any, colour, signed: bool, columns: int) -> None:
     axes.add_patch(style.rectangle(x, y, colour if value != "" else "white"))
-    text = "–" if value == "" else style.signed(value, 0) if signed else f"{value:.0f}"
+    text = "–" if value == "" else style.signed(value) if signed else style.number(value)
     ink = _INK if value == "" else style.ink_on(colour)
     size = 7.5 if columns <= _FEW else 5.5
     axes.text(x, y, text, ha="center", va="center_baseline", fontsize=size, color=ink)
@@ -176,5 +181,5 @@ def _set_axes(axes, lines: list, columns: list, cells: dict) -> None:
 
 def _line_name(line: tuple[str, str], cells: dict) -> str:
     row = next(row for key, row in cells.items() if key[:2] == line)
-    name = f"{line[1] or line[0]}  {short(row['label'])}".strip()
+    name = f"{line[1] or line[0]}  {short(row['label'], _LONGEST)}".strip()
     return f"{name}  (n = {style.thousands(row['items'])})"

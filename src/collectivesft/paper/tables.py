@@ -112,7 +112,13 @@ def _experiment(row: dict[str, Any]) -> dict[str, Any]:
 
 def _planned(row: dict[str, Any]) -> dict[str, Any]:
     head = {"model": row["name"], "title": row["title"], "run": "no", "role": "experiment"}
-    return head | {"examples": ""} | _interval("macro", None) | _interval("difference", None) | {"p": ""}
+    return (
+        head
+        | {"examples": ""}
+        | _interval("macro", None)
+        | _interval("difference", None)
+        | {"p": ""}
+    )
 
 
 def _agreement(row: dict[str, Any]) -> dict[str, Any]:
