@@ -128,6 +128,7 @@ def a_report(found: bool = True) -> dict:
         "threshold": 0.5,
         "minimum_tokens": 10,
         "common_tokens": 20,
+        "allowed_splits": [],
         "items": 900,
         "items_by_benchmark": {"cmb": 830, "cmb_clin": 70},
         "items_found": 1 if found else 0,

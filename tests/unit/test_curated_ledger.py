@@ -202,7 +202,7 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     mixture |= {"styles": {"mcqa": 84}, "languages": {"en": 9, "zh": 75}, "entropy_bits": bits}
     mixture["distinct"] = {"shares": {"1": 0.01, "2": 0.25}, "characters": 9000, "texts": 84}
     found = {"items": 140, "items_found": 4, "examples_found": 1, "threshold": 0.5, "ngram": 8}
-    found |= {"common_tokens": 20}
+    found |= {"common_tokens": 20, "allowed_splits": []}
     found |= {"dropped": True, "examples_by_dataset": {"cmb": 1}}
     for name, content in (("mixture", mixture), ("contamination", found)):
         (tmp_path / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
@@ -212,7 +212,7 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
         == 1
     )
     text = (tmp_path / "a/card.md").read_text(encoding="utf-8")
-    assert "84 training examples and 9 held out, drawn from 2 sets." in text
+    assert "84 examples drawn for training and 9 held out, from 2 sets." in text
     assert "| Apache-2.0 | open | 269,359 | 1,000 | 984 | 75 |" in text
     assert "languages: en 9 (10.7%), zh 75 (89.3%); entropy 0.4 bits" in text
     assert "| dedup | exact duplicate | 7 |" in text and "They were removed." in text
@@ -229,5 +229,13 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     sources[0].write_text(json.dumps(ledger), encoding="utf-8")
     write_card(*sources, tmp_path / "card.md")
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
-    assert "drawn from 1 set." in text and "| left out |  |  |" in text
+    assert "held out, from 1 set." in text and "| left out |  |  |" in text
     assert "## Sets left out" in text and "- MedQA: a.zip: it has no address" in text
+    assert "not looked for" not in text
+
+    none = {"items_found": 0, "examples_found": 0, "examples_by_dataset": {}}
+    sources[2].write_text(json.dumps(found | none | {"allowed_splits": ["val"]}), encoding="utf-8")
+    write_card(*sources, tmp_path / "card.md")
+    text = (tmp_path / "card.md").read_text(encoding="utf-8")
+    assert "Of 140 benchmark items none was found in an example (" in text
+    assert "removed" not in text and "Items of the parts val were not looked for" in text

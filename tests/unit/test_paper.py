@@ -238,9 +238,37 @@ def test_pdf_without_contamination_or_comparison_stays_grammatical(inputs, tmp_p
     changed(inputs.contamination, **none)
     changed(inputs.scores[1], against=None, key={"date": None, "sha256": "0"})
     text = words(typeset(inputs, tmp_path)[0])
-    assert "0 were found in the training data, in 0 examples. In this run they were left in" in text
+    assert "900 benchmark items, none was found in the training data (Figure 4)." in text
+    assert "left in, on purpose" not in text
     assert "share nothing recognisable" not in text and "McNemar test]" not in text
     assert "The answer key is" not in text
+
+
+def test_pdf_says_that_solved_questions_were_not_searched_for(inputs, tmp_path):
+    changed(inputs.contamination, allowed_splits=["val"])
+    text = words(typeset(inputs, tmp_path)[0])
+    assert "nothing recognisable with the benchmarks, their solved questions aside" in text
+    assert "(its part “val”) are not searched for: this run may train on them" in text
+
+
+def test_pdf_of_a_run_that_does_not_ask_cmb_does_not_say_so(inputs, tmp_path):
+    rows = [json.loads(path.read_bytes()) for path in inputs.scores]
+    for path, row in zip(inputs.scores, rows, strict=True):
+        write_json(path, row | {"benchmark": "cmmlu_medical"})
+    found = collect(
+        "small", True, ("tiny", "cmmlu_medical", "answer"), inputs, tmp_path / "values.json"
+    )
+    assert found["title"].endswith("lift a small model on CMMLU, medical subjects?")
+
+
+def test_pdf_tells_drawn_examples_from_those_trained_on(inputs, tmp_path):
+    text = words(typeset(inputs, tmp_path)[0])
+    assert "fine-tunes Tiny random Llama on 16 of them" in text
+    assert "Of the 18 examples drawn for it" in text
+    assert "2 of them are too long to be trained on (Section 6)." in text
+    assert "and 2 more left out, since their prompt" in text
+    assert "for 4 steps of at most 8 examples" in text
+    assert "fell from 3.750 nats per token over the first 2 steps to 2.935 over as many" in text
 
 
 def test_pdf_has_free_text_and_clinical_cases_where_they_were_scored(inputs, tmp_path):
@@ -361,6 +389,12 @@ def typed_numbers(text: str) -> list[str]:
 def test_no_number_is_typed_in_the_manuscript():
     assert typed_numbers(MANUSCRIPT) == []
     assert typed_numbers("an accuracy of 72.45 %") and typed_numbers("on 3 sets")
+
+
+def test_every_figure_and_table_is_spoken_of_in_the_text():
+    labels = set(re.findall(r"<((?:fig|tab)-[\w-]+)>", MANUSCRIPT))
+    assert len(labels) > 20
+    assert labels == set(re.findall(r"@((?:fig|tab)-[\w-]*\w)", MANUSCRIPT))
 
 
 def test_every_figure_of_stage_five_stands_in_the_manuscript():

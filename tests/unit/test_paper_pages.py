@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from collectivesft.errors import InputError, UserError
-from collectivesft.paper import pages
+from collectivesft.paper import pages, tables
 
 CARD = """---
 license: other
@@ -59,7 +59,7 @@ def test_a_page_shows_its_markdown_and_runs_nothing(folder):
     found = write(folder, "Data/Card of demo (v1.0)")
     assert set(found) == {
         "Data/Card of demo (v1.0).html",
-        "Paper/Table of by set.html",
+        "Paper/Table of by_set.html",
         "front.html",
     }
     text = found["Data/Card of demo (v1.0).html"].read_text("utf-8")
@@ -75,15 +75,32 @@ def test_a_page_shows_its_markdown_and_runs_nothing(folder):
 
 
 def test_a_csv_is_a_table_with_numbers_to_the_right(folder):
-    text = write(folder)["Paper/Table of by set.html"].read_text("utf-8")
+    text = write(folder)["Paper/Table of by_set.html"].read_text("utf-8")
     assert "<td>中文 &amp; &lt;i&gt;</td>" in text
     assert '<td style="text-align:right">3</td>' in text
     assert "<th>set</th>" in text
 
 
+def test_columns_of_a_table_have_words_and_units(folder):
+    head = "model,items,official_macro,macro_low,difference_high,kappa\n"
+    (folder / "tables/published-grades.csv").write_text(head + "a,1,2,3,4,5\n", encoding="utf-8")
+    text = write(folder)["Paper/Table of published grades of clinical cases.html"].read_text(
+        "utf-8"
+    )
+    assert "official macro, %" in text and "macro low, %" in text
+    assert "difference high, points" in text and "<th>kappa</th>" in text
+
+
+def test_every_table_of_the_paper_has_a_name_for_people():
+    values = {"datasets": [], "drops": [], "scores": [], "headline": {"categories": []},
+              "text": [], "clinical": [], "clinical_leaderboard": None, "experiments": [],
+              "planned": [], "agreement": []}  # fmt: skip
+    assert tables.tables(values).keys() == tables.NAMES.keys()
+
+
 def test_a_table_without_rows_is_no_page(folder):
     (folder / "tables/text.csv").write_text("\n", encoding="utf-8")
-    assert "Paper/Table of text.html" not in write(folder)
+    assert "Paper/Table of scores of free text.html" not in write(folder)
 
 
 def test_the_front_ends_with_the_first_table(folder):

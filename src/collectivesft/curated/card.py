@@ -19,8 +19,8 @@ def card(ledger: dict[str, Any], mixture: dict[str, Any], contamination: dict[st
     used = len(ledger["datasets"]) - len(ledger["left_out"])
     parts = [
         f"# Data of the experiment {mixture['experiment']}",
-        f"{mixture['train']:,} training examples and {mixture['validation']:,} held out, "
-        f"drawn from {used} set{'' if used == 1 else 's'}.",
+        f"{mixture['train']:,} examples drawn for training and {mixture['validation']:,} held out, "
+        f"from {used} set{'' if used == 1 else 's'}.",
         "## Sets",
         _sets(ledger, mixture),
         *_left_out(ledger),
@@ -42,7 +42,7 @@ def card(ledger: dict[str, Any], mixture: dict[str, Any], contamination: dict[st
 
 def _sets(ledger: dict[str, Any], mixture: dict[str, Any]) -> str:
     trained = {part["dataset"]: part["examples"] for part in mixture["datasets"]}
-    lines = ["| set | licence | access | published rows | rows read | kept | in training |"]
+    lines = ["| set | licence | access | published rows | rows read | kept | drawn |"]
     lines.append("|---|---|---|---:|---:|---:|---:|")
     for name in ledger["order"]:
         source, steps = datasets.get(name).SOURCE, ledger["datasets"][name]
@@ -123,12 +123,17 @@ def _dropped(ledger: dict[str, Any]) -> str:
 def _contamination(ledger: dict[str, Any], report: dict[str, Any]) -> str:
     """What was found, and in which share of each set's examples: what would leak otherwise."""
     done = "They were removed." if report["dropped"] else "They were left in, on purpose."
+    count = f"{report['items_found']:,} were found in {report['examples_found']:,} examples"
+    if not report["items_found"]:
+        count, done = "none was found in an example", ""
+    if report["allowed_splits"]:
+        names = ", ".join(report["allowed_splits"])
+        done += f" Items of the parts {names} were not looked for: they may be trained on."
     lines = [
-        f"Of {report['items']:,} benchmark items {report['items_found']:,} were found in "
-        f"{report['examples_found']:,} examples (at least {report['threshold']:.0%} of an item's "
-        f"{report['ngram']}-grams of characters or words; of an exam question of fewer than "
-        f"{report['common_tokens']} tokens, which many may ask, its right answer or half of its "
-        f"options too). {done}"
+        f"Of {report['items']:,} benchmark items {count} (at least {report['threshold']:.0%} of "
+        f"an item's {report['ngram']}-grams of characters or words; of an exam question of "
+        f"fewer than {report['common_tokens']} tokens, which many may ask, its right answer or "
+        f"half of its options too). {done.strip()}".strip()
     ]
     found = report["examples_by_dataset"]
     if not found:

@@ -12,11 +12,18 @@ from pathlib import Path
 
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import atomic_path
+from collectivesft.paper.tables import NAMES
 
 # Larger pages are not shown: Chromium opens addresses of up to 2 MiB, and a report's pages are
 # addresses that hold their content in base64, which takes a third more.
 LARGEST = 1_500_000
 KINDS = (".md", ".csv")
+# Columns of tables in percent and in points, also with _low and _high.
+_PERCENT = {
+    "accuracy", "base", "bleu", "first_right", "high", "low", "macro", "micro", "official",
+    "official_macro", "rouge", "same", "second_right", "submitted_micro", "tuned",
+}  # fmt: skip
+_POINTS = {"change", "difference"}
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -74,7 +81,7 @@ def _in_folders(folders: Iterable[tuple[str, Path]]) -> Iterator[tuple[str, Path
     for category, folder in folders:
         # A table without rows, such as of a benchmark that the run lacks, would be a blank page.
         for path in (p for p in sorted(folder.glob("*.csv")) if p.read_text("utf-8").strip()):
-            yield f"{category}/Table of {path.stem.replace('_', ' ')}", path
+            yield f"{category}/Table of {NAMES.get(path.stem, path.stem)}", path
 
 
 def _file_name(name: str) -> str:
@@ -128,13 +135,21 @@ def markdown(text: str) -> str:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Rows, the first of them heads, as a table; numbers stand to the right."""
+    """Rows, the first of them names of columns, as a table; numbers stand to the right."""
     lines = ['<div class="wide"><table>']
     for place, row in enumerate(rows):
         tag = "td" if place else "th"
+        row = row if place else map(_head, row)
         cells = "".join(f"<{tag}{_side(cell)}>{html.escape(cell)}</{tag}>" for cell in row)
         lines.append(f"<tr>{cells}</tr>")
     return "\n".join([*lines, "</table></div>", ""])
+
+
+def _head(column: str) -> str:
+    """A column's name as words, with its unit."""
+    stem = column.removesuffix("_low").removesuffix("_high")
+    unit = ", %" if stem in _PERCENT else ", points" if stem in _POINTS else ""
+    return column.replace("_", " ") + unit
 
 
 def _side(cell: str) -> str:

@@ -10,6 +10,19 @@ from collectivesft.scores.boards import AVERAGE
 from collectivesft.scores.rubric import ASPECTS
 
 Rows = list[dict[str, Any]]
+# What each table is of, for people.
+NAMES = {
+    "datasets": "training sets",
+    "drops": "dropped rows",
+    "scores": "scores",
+    "categories": "accuracy by category",
+    "text": "scores of free text",
+    "clinical": "overlap with clinical references",
+    "grades": "grades of clinical cases",
+    "published-grades": "published grades of clinical cases",
+    "ablations": "experiments",
+    "agreement": "agreement of answers",
+}
 
 
 def write_tables(values: dict[str, Any], folder: Path) -> None:
