@@ -214,6 +214,7 @@ def test_another_experiment_is_compared_with_the_headline(results, place):
         series = {row["model"]: row["series"] for row in csv.DictReader(handle)}
     assert series == {"tiny-random": "base", "tiny": "fraction", "tiny-half": "fraction"}
     with open(results / "6_paper/tables/ablations.csv", encoding="utf-8", newline="") as handle:
-        rows = {row["experiment"]: row for row in csv.DictReader(handle) if row["run"] == "yes"}
-    assert set(rows) == {"Tiny", "tiny-random", "Half of it"}
-    assert rows["Half of it"]["p"] and not rows["Tiny"]["p"]
+        rows = {row["model"]: row for row in csv.DictReader(handle) if row["run"] == "yes"}
+    assert set(rows) == {"tiny", "tiny-random", "tiny-half"}
+    assert rows["tiny-half"]["title"] == "Half of it"
+    assert rows["tiny-half"]["p"] and not rows["tiny"]["p"]
