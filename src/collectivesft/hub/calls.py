@@ -77,7 +77,7 @@ def _understand(error: BaseException) -> Problem | None:
             case OfflineModeIsEnabled():
                 return Problem(f"{_line(cause)}. Unset HF_HUB_OFFLINE.", passing=False)
             case httpx2.TransportError():
-                remedy = "Check the network and run again; what was uploaded is kept."
+                remedy = "Check the network and run again; what has arrived is kept."
                 text = f"the Hub could not be reached ({_line(cause)}). {remedy}"
                 return Problem(text, passing=True)
             case json.JSONDecodeError():

@@ -8,6 +8,9 @@ import typer
 
 app = typer.Typer(no_args_is_help=True)
 
+Private = Annotated[
+    bool, typer.Option("--private/--public", help="Who may see a repository that is made now.")
+]
 Manifest = Annotated[Path, typer.Option(help="Manifest of the release.")]
 
 
@@ -136,9 +139,9 @@ def push(
     card: Annotated[Path, typer.Option(help="The model card.")],
     manifest: Manifest,
     receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
-    files: Annotated[Path | None, typer.Option(help="Folder that it wrote: its `files`.")] = None,
+    files: Annotated[Path | None, typer.Option(help="`files` of `hub release`.")] = None,
     extra: Annotated[list[Path] | None, typer.Option(help="Measurements, RO-Crate.")] = None,
-    private: Annotated[bool, typer.Option("--private/--public")] = True,
+    private: Private = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
 ) -> None:
     """Push a model with its card and manifest in one commit, and tag it.
@@ -178,7 +181,7 @@ def push_data(
     tag: Annotated[str, typer.Option(help="Name for this version.")],
     folder: Annotated[Path, typer.Option(help="Folder that `hub data` wrote.")],
     receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
-    private: Annotated[bool, typer.Option("--private/--public")] = True,
+    private: Private = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
 ) -> None:
     """Push data or predictions as a dataset repository, in one commit, and tag it.
@@ -253,7 +256,7 @@ def loopback(
 ) -> None:
     """Run a command with a small Hub on this machine beside it.
 
-    Example: collectivesft hub loopback --root hub -- make publish
+    Example: collectivesft hub loopback --root hub -- snakemake --cores all publish
     """
     from collectivesft.hub.serve import run_beside
 
