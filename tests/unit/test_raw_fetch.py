@@ -183,6 +183,11 @@ class TestLocalFolder:
         fetch.fetch_source("datasets/fake", manifest, None, link, folder / "SHA256SUMS")
         assert manifest.exists()
 
+    def test_a_copy_of_ones_own_needs_checksums(self, folder, manifest, known):
+        known(RawFile("a.json", sha256="0" * 64))
+        text = message(manifest, folder=folder)
+        assert text.endswith("; a copy of your own needs its sums (--checksums, `checksums:`).")
+
     def test_checksums_replace_upstreams(self, folder, manifest, known):
         known(RawFile("a.json", sha256="0" * 64, git_blob="0" * 40, size=1))
         assert "size is" in message(manifest, folder=folder)
