@@ -11,6 +11,7 @@ from collectivesft.errors import InputError, UserError
 from collectivesft.files import atomic_path, read_jsonl, write_json, write_jsonl
 from collectivesft.scores import patterns
 from collectivesft.scores.answer_key import identify
+from collectivesft.scores.compare import by_id
 from collectivesft.scores.matching import load, match, unscored
 from collectivesft.scores.paired import mcnemar
 from collectivesft.scores.statistics import DIGITS
@@ -18,6 +19,9 @@ from collectivesft.scores.text_metrics import METRICS, Metric
 from collectivesft.scores.text_statistics import Tasks, differences, summarise
 
 _KEPT = "It keeps its answers: run `collectivesft scores upload` for the file to hand in."
+_BASE = "Name the base model's answers that `collectivesft scores score-text` wrote"
+_SAME = ("category", "subcategory", "metric", "references")
+_NEEDED = {"id", "model", "counts", "right", *_SAME}
 
 
 def score_text(
@@ -141,12 +145,12 @@ def _against(base: Path, judged: Sequence[dict], tasks: Tasks, place: Path) -> d
     """The difference from another model's judged answers to the same items, this minus that.
 
     Raises:
-        InputError: other items or references.
+        InputError: no judged answers, or to other items, or by other references or metrics.
     """
-    others = {row["id"]: row for _, row in read_jsonl(base)}
+    others = by_id(base, read_jsonl(base), _NEEDED, _BASE)
     for row in judged:
         other = others.get(row["id"], {})
-        if other.get("references") != row["references"] or len(others) != len(judged):
+        if any(other.get(key) != row[key] for key in _SAME) or len(others) != len(judged):
             remedy = "Score both models on the same items"
             raise InputError(place, f"{base.name} is of other questions", remedy, row=row["id"])
     theirs = [others[row["id"]] for row in judged]
