@@ -10,14 +10,13 @@ from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, write_json, write_jsonl
 from collectivesft.scores.answer_key import identify
-from collectivesft.scores.compare import against
+from collectivesft.scores.compare import READINGS, against
 from collectivesft.scores.counts import count
 from collectivesft.scores.examer import submitted
 from collectivesft.scores.matching import AGAIN, load, match, unscored
 from collectivesft.scores.reading import judge
 from collectivesft.scores.statistics import DIGITS, Summary, summarise
 
-_READINGS = ("corrected", "official")
 _NEEDED = {
     "multiple", "options", "lead", "likelihood", "answer", "stopped", "shots_dropped", "settled",
 }  # fmt: skip
@@ -58,7 +57,7 @@ def score(
     all_items = list(load_items(items))
     pairs = _keyed(predictions, rows, all_items)
     judged = [judge(row, item) for item, row in pairs]
-    summary, official = (summarise(_groups(judged), _right(judged, by)) for by in _READINGS)
+    summary, official = (summarise(_groups(judged), _right(judged, by)) for by in READINGS)
     scores = {
         "model": model,
         "benchmark": rows[0]["benchmark"],

@@ -12,6 +12,7 @@ from collectivesft.files import atomic_path, read_jsonl, write_json, write_jsonl
 from collectivesft.scores import patterns
 from collectivesft.scores.answer_key import identify
 from collectivesft.scores.compare import by_id
+from collectivesft.scores.counts import ends
 from collectivesft.scores.matching import load, match, unscored
 from collectivesft.scores.paired import mcnemar
 from collectivesft.scores.statistics import DIGITS
@@ -67,7 +68,9 @@ def score_text(
         "unscored": unscored(all_items),
         "key": identify(all_items),
         **summarise(tasks, benchmarks.get(rows[0]["benchmark"]).CATEGORIES),
-        **_counts(judged, [row for _, row in pairs]),
+        **ends(rows),
+        "unparsed": sum(row["read"] == "" for row in judged),
+        "refused": sum(row["refused"] for row in judged),
         "against": _against(base, judged, tasks, predictions) if base else None,
     }
     write_jsonl(answers, judged)
@@ -125,20 +128,6 @@ def _tasks(judged: Sequence[dict], metrics: dict[tuple[str, str], Metric]) -> Ta
         task = (row["category"], row["subcategory"])
         counts.setdefault(task, (metrics[task], row["metric"], []))[2].append(row["counts"])
     return counts
-
-
-def _counts(judged: Sequence[dict], rows: Sequence[dict]) -> dict[str, int]:
-    too_long = sum(row["error"] is not None for row in rows)
-    stopped = sum(row["stopped"] for row in rows)
-    return {
-        "stopped": stopped,
-        "endless": len(rows) - stopped - too_long,
-        "empty": sum(row["error"] is None and not row["raw"].strip() for row in rows),
-        "unparsed": sum(row["read"] == "" for row in judged),
-        "refused": sum(row["refused"] for row in judged),
-        "too_long": too_long,
-        "fewer_shots": sum(row["shots_dropped"] > 0 for row in rows),
-    }
 
 
 def _against(base: Path, judged: Sequence[dict], tasks: Tasks, place: Path) -> dict[str, Any]:
