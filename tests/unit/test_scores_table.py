@@ -67,6 +67,12 @@ def test_rates_are_percent_with_two_digits(tmp_path):
     assert latex.startswith("\\begin{tabular}{lllrrrrrrrr}\n\\toprule\nModel & ")
 
 
+def test_every_sign_of_a_name_is_shown_in_latex(tmp_path):
+    """TeX's own font has no < and >: they came out as other signs."""
+    latex = written(tmp_path, scores(tmp_path / "a.json", model="a<b>_c"))[2]
+    assert r"a\textless{}b\textgreater{}\_c & cmb & answer" in latex
+
+
 def test_how_answers_went_stands_below(tmp_path):
     group = {"group": "politics", "items": 40, "value": 0.5, "low": 0.35, "high": 0.65}
     counts = {"endless": 2, "empty": 1, "too_long": 0, "refused": 4, "official_unparsed": 6}

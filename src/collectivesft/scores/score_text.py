@@ -1,6 +1,5 @@
 """From answers in free text to scores: each task by its own metric, then means."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError, UserError
-from collectivesft.files import atomic_path, read_jsonl, write_json, write_jsonl
+from collectivesft.files import read_jsonl, write_json, write_jsonl
 from collectivesft.scores import patterns
 from collectivesft.scores.answer_key import identify
 from collectivesft.scores.compare import by_id
@@ -18,6 +17,7 @@ from collectivesft.scores.paired import mcnemar
 from collectivesft.scores.statistics import DIGITS
 from collectivesft.scores.text_metrics import METRICS, Metric
 from collectivesft.scores.text_statistics import Tasks, differences, summarise
+from collectivesft.table_files import write_csv
 
 _KEPT = "It keeps its answers: run `collectivesft scores upload` for the file to hand in."
 _BASE = "Name the base model's answers that `collectivesft scores score-text` wrote"
@@ -158,12 +158,11 @@ def _against(base: Path, judged: Sequence[dict], tasks: Tasks, place: Path) -> d
 
 def _write_tasks(path: Path, scores: dict[str, Any]) -> None:
     """One row a task: its main value and interval in percent, two digits, and all its values."""
-    columns = ("category", "task", "metric", "items", "main", "value", "low", "high", "values")
-    with atomic_path(path) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(columns)
-        for row in scores["subcategories"]:
-            rates = [f"{100 * row[key]:.2f}" for key in ("value", "low", "high")]
-            every = " ".join(f"{key}={100 * value:.2f}" for key, value in row["values"].items())
-            names = [row[key] for key in ("category", "subcategory", "metric", "items", "main")]
-            writer.writerow([*names, *rates, every])
+    rows = [
+        {"category": row["category"], "task": row["subcategory"]}
+        | {key: row[key] for key in ("metric", "items", "main")}
+        | {key: f"{100 * row[key]:.2f}" for key in ("value", "low", "high")}
+        | {"values": " ".join(f"{key}={100 * value:.2f}" for key, value in row["values"].items())}
+        for row in scores["subcategories"]
+    ]
+    write_csv(path, rows)
