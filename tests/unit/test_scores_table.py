@@ -142,7 +142,7 @@ def test_published_grades_are_those_of_20_models_and_average_as_posted(tmp_path)
     ("text", "message"),
     [
         ("a,b\n1,2\n", "no columns model, aspect, grade"),
-        ("model,aspect,grade\nm,fluency,high\n", "a grade is not a number"),
+        ("model,aspect,grade\nm,fluency,high\n", "row 2: its grade is not a number"),
         ("model,aspect,grade\nm,fluency,3\n", "m: not the aspects of CMB-Clin"),
     ],
 )
@@ -189,6 +189,12 @@ def test_leaderboard_has_36_models_with_six_categories_and_their_mean():
         ("HuatuoGPTII-7B (华佗)", "59.00"),
         ("Qwen-7B-Chat", "46.58"),
     ]
+
+
+def test_a_leaderboard_that_a_spreadsheet_saved_is_read(tmp_path):
+    """With a mark at its beginning, which belonged to the first column's name."""
+    (tmp_path / "board.csv").write_text(LEADERBOARD.read_text("utf-8"), "utf-8-sig")
+    assert published(tmp_path / "board.csv") == published(LEADERBOARD)
 
 
 def test_leaderboards_are_what_their_script_makes(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 from collectivesft.errors import InputError
 from collectivesft.files import read_json, write_text
 from collectivesft.scores import answers_table, clinical_table, text_table
-from collectivesft.scores.boards import board_date, published
+from collectivesft.scores.boards import BENCHMARK, board_date, published
 from collectivesft.table_files import tabular, write_csv
 
 COLUMNS = (
@@ -48,7 +48,7 @@ def write_tables(
     rows = [_row(one) for one in choice]
     write_csv(table, rows, COLUMNS)
     parts = [_scores_section(rows)]
-    if any(row["benchmark"] == "cmb" for row in rows):
+    if any(row["benchmark"] == BENCHMARK for row in rows):
         parts.append(_published_section(leaderboard))
     if clinical:
         shown = clinical_table.tables(clinical, clinical_leaderboard)
