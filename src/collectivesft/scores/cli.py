@@ -102,6 +102,7 @@ def predict(
     from collectivesft.scores.predict import predict as run
     from collectivesft.scores.questions import Options
     from collectivesft.scores.serve import connected
+    from collectivesft.scores.served import Server
 
     options = Options(
         method=method,
@@ -117,15 +118,8 @@ def predict(
         sample_seed=sample_seed,
         threads=threads,
     )
-    server = {
-        "model": served_name,
-        "key_env": key_env,
-        "concurrency": concurrency,
-        "timeout_s": timeout,
-        "prompt": send,
-        "extensions": extensions,
-    }
-    with connected(model, name, url, serve, server) as asked:
+    server = Server(url, served_name or name, key_env, concurrency, timeout, send, extensions)
+    with connected(model, serve, server) as asked:
         run(model, name, items, out, options, asked)
 
 
@@ -234,17 +228,21 @@ def answer_cases(
     """
     from collectivesft.scores.answer_cases import answer_cases as run
     from collectivesft.scores.serve import connected
+    from collectivesft.scores.served import Server
 
-    server = {
-        "model": served_name,
-        "key_env": key_env,
-        "concurrency": concurrency,
-        "timeout_s": timeout,
-        "prompt": send,
-        "extensions": extensions,
-    }
-    with connected(model, name, url, serve, server) as asked:
-        run(model, name, items, out, max_new_tokens, limit, sample_seed, threads, asked)
+    server = Server(url, served_name or name, key_env, concurrency, timeout, send, extensions)
+    with connected(model, serve, server) as asked:
+        run(
+            model,
+            name,
+            items,
+            out,
+            max_new_tokens=max_new_tokens,
+            limit=limit,
+            sample_seed=sample_seed,
+            threads=threads,
+            server=asked,
+        )
 
 
 @app.command()

@@ -29,14 +29,17 @@ _ALTERNATIVES = {True: 20, False: 5}
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a model is served; the command line explains each."""
+    """Where a model is served; the command line explains each.
 
-    url: str
+    ``url`` is None where nothing is asked yet (see serve.connected).
+    """
+
+    url: str | None
     model: str
     key_env: str | None = None
     concurrency: int = 32
     timeout_s: float = 600.0
-    prompt: Literal["text", "tokens"] = "text"
+    send: Literal["text", "tokens"] = "text"
     extensions: bool = True
 
     def open(self) -> Endpoint:
@@ -161,7 +164,7 @@ class Completions:
     def _ask(self, text: str, ids: Sequence[int], more: dict[str, Any]) -> dict[str, Any]:
         body = {
             "model": self.server.model,
-            "prompt": text if self.server.prompt == "text" else list(ids),
+            "prompt": text if self.server.send == "text" else list(ids),
             "temperature": 0,
             "top_p": 1,
             "frequency_penalty": 0,
@@ -196,7 +199,7 @@ class Completions:
         if read is not None and read != tokens:
             raise self._error(
                 f"it read {read} tokens of a prompt that has {tokens}: its tokenizer is another, "
-                "or it adds marks or cuts. Serve this model's folder, or set prompt: tokens"
+                "or it adds marks or cuts. Serve this model's folder, or set send: tokens"
             )
         return choices[0]
 
