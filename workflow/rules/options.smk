@@ -81,8 +81,10 @@ def server_options(settings, names):
 
 def judge_options(wildcards):
     """Options of `scores judge`; its rule is asked for only where there is a judge."""
-    judge = config["clinical"]["judge"]
-    return server_options(judge, ["model", "input_price", "output_price"]) if judge else ""
+    judge = config["clinical"]["judge"] or {}
+    options = server_options(judge, ["model", "input_price", "output_price", "max_tokens"])
+    body = json.dumps(judge.get("body"), ensure_ascii=False, sort_keys=True)
+    return f"{options} --body {shlex.quote(body)}" if judge.get("body") else options
 
 
 def judge_server(wildcards, output):

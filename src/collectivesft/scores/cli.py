@@ -1,5 +1,6 @@
 """Verbs of stage scores."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,6 +41,17 @@ Send = Annotated[
 Extensions = Annotated[
     bool, typer.Option(help="Send fields beyond OpenAI's own, which vLLM and SGLang know.")
 ]
+
+
+def _object(text: str) -> dict:
+    """A JSON object."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise typer.BadParameter("not a JSON object")
+    return found
 
 
 @app.callback()
@@ -258,6 +270,15 @@ def judge(
     timeout: Timeout = 120,
     input_price: Annotated[float, typer.Option(min=0, help="Of a million tokens read.")] = 0,
     output_price: Annotated[float, typer.Option(min=0, help="Of a million tokens written.")] = 0,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Most tokens of one reply, thoughts included.")
+    ] = 256,
+    body: Annotated[
+        dict | None,
+        typer.Option(
+            parser=_object, metavar="JSON", help="Fields to add or replace; null leaves one out."
+        ),
+    ] = None,
 ) -> None:
     """Let a chat model grade answers to clinical cases: fluency, relevance, completeness,
     proficiency, 1 to 5 each.
@@ -269,11 +290,13 @@ def judge(
     from collectivesft.scores.judge import Judge
     from collectivesft.scores.judge import judge as run
 
-    by = Judge(url, model, key_env, concurrency, timeout, input_price, output_price)
+    prices = (input_price, output_price)
+    by = Judge(url, model, key_env, concurrency, timeout, *prices, max_tokens, body or {})
     done = run(answers, items, cache, out, by)
     typer.echo(
         f"{out}: {done['asked']} graded now ({done['retried']} tries again), "
-        f"{done['kept']} before; {done['unparsed']} replies without grades."
+        f"{done['kept']} before; {done['unparsed']} replies without grades"
+        + (f", {done['cut']} of them cut short: raise max_tokens." if done["cut"] else ".")
     )
 
 
