@@ -11,6 +11,8 @@ from collectivesft.scores.settled import ANOTHER, normal
 
 # The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
 _OFFICIAL = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.S)
+# What is no part of an answer: thinking, which may not end, and all from another question on.
+_ASIDE = re.compile(rf"(?P<another>{ANOTHER.pattern})|<think>(?P<whole>.*?</think>\s*)?", re.S)
 
 
 def official(text: str, multiple: bool) -> str:
@@ -39,8 +41,10 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
     """Letters that the text states as its answer, sorted and unique; "" where there are none.
 
     The text ends where the model asks itself another question (a new exam head, a user's turn).
-    Then, in this order:
-        1. After a lead ("答案是" at the end of the prompt) the letters that come next.
+    What it thinks is a draft: all up to the last </think> is passed over, and a <think> that never
+    ends leaves no answer. Then, in this order:
+        1. After a lead ("答案是" at the end of the prompt) the letters that come next, whatever
+           is thought later.
         2. An explicit statement (答案是, 正确选项为, 选, the answer is, boxed); the last one wins,
            since a model that takes an answer back states another. For a question with several
            answers the options that it goes on to list count too: "A（甲药）、B（乙药）", lines
@@ -67,8 +71,9 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
         lead: what the text begins with that the prompt ended with; "" for none.
     """
     letters = frozenset(options)
-    plain = _plain(text)
+    plain = normal(text)
     found = _led(plain, letters, lead, multiple) if lead else ""
+    plain = _answer(plain)
     found = found or _stated(plain, letters, multiple) or _at_an_end(plain, letters, multiple)
     if found:
         return "".join(sorted(set(found))) if multiple else found[:1]
@@ -76,11 +81,18 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
     return "".join(sorted(lone)) if multiple or len(lone) == 1 else ""
 
 
-def _plain(text: str) -> str:
-    """The text up to another question, in plain signs."""
-    plain = normal(text)
-    another = ANOTHER.search(plain)
-    return plain[: another.start()] if another else plain
+def _answer(text: str) -> str:
+    """The text after the last thinking and up to another question."""
+    begin, end = 0, len(text)
+    for aside in _ASIDE.finditer(text):
+        if aside["another"]:
+            end = aside.start()
+            break
+        if not aside["whole"]:
+            return ""
+        begin = aside.end()
+    # A chat template may have written the <think> itself.
+    return text[begin:end].rpartition("</think>")[2]
 
 
 def _run_letters(run: str, letters: frozenset[str]) -> str:
@@ -90,7 +102,9 @@ def _run_letters(run: str, letters: frozenset[str]) -> str:
 
 
 def _led(text: str, letters: frozenset[str], lead: str, multiple: bool) -> str:
-    """Letters right after the lead."""
+    """Letters right after the lead, up to another question."""
+    another = ANOTHER.search(text)
+    text = text[: another.start()] if another else text
     match = patterns.LED.match(text, len(normal(lead)))
     return _whole(text, match, letters, multiple) if match else ""
 
