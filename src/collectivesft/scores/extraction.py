@@ -53,7 +53,7 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
            nothing else. For a question with several answers each line that begins so adds its
            letters, but lines called wrong ("B：错"); for one with a single answer, A, B, ... at the
            beginning of lines or in one line are the question's options written again, and no
-           answer.
+           answer, unless every option has a line and one alone is called right, all others wrong.
         4. A verdict: "B正确", "C选项符合题意", "D is correct".
         5. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
            in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
@@ -132,6 +132,8 @@ def _at_an_end(text: str, letters: frozenset[str], multiple: bool) -> str:
     """Letters at the beginning of the text, or those that are all of its last line."""
     text = text.strip()
     first, last = patterns.LINE.match(text), patterns.LAST_LINE.search(text)
+    if not multiple and (right := _only_right(text, letters)):
+        return right
     own = [m for m in patterns.LINE.finditer(text) if not _is_no_answer(text, m)]
     if multiple:
         own = _not_called_wrong(text, own)
@@ -152,6 +154,18 @@ def _not_called_wrong(text: str, lines: Sequence[re.Match]) -> list[re.Match]:
     if 1 not in said:
         return list(lines)
     return [match for match, one in zip(lines, said, strict=True) if one >= 0]
+
+
+def _only_right(text: str, letters: frozenset[str]) -> str:
+    """The option that is called right, where each of all the others has a line that calls it wrong.
+
+    Two lines are too few: they may be the options of a question, 正确 and 错误, written again.
+    """
+    lines = list(patterns.LINE.finditer(text))
+    said = {match.group(1): verdict(text, match.end(1)) for match in lines}
+    right = [letter for letter, one in said.items() if one == 1]
+    whole = len(lines) > 2 and len(lines) == len(said) and said.keys() == letters
+    return right[0] if whole and len(right) == 1 and 0 not in said.values() else ""
 
 
 def _is_no_answer(text: str, line: re.Match) -> bool:
