@@ -343,7 +343,7 @@ def _host(location) -> str:
 
 
 def _token(gated: list[str]) -> Row:
-    kept = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "token"
+    kept = apptainer.token_file(os.environ)
     found = "HF_TOKEN" if os.environ.get("HF_TOKEN") else str(kept) if kept.is_file() else "none"
     remedy = f"Accept the terms of {', '.join(gated)} on their pages and set HF_TOKEN"
     return Row(

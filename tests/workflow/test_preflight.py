@@ -182,6 +182,15 @@ def test_the_paper_needs_hands_gpus_and_the_network(states, preflight, monkeypat
     assert "huggingface.co" in asked
 
 
+def test_the_token_is_found_where_it_is_kept(preflight, monkeypatch, tmp_path):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "secret"))
+    assert preflight._token(["cmb"]).state == "missing"
+    (tmp_path / "secret").write_text("hf_kept")
+    row = preflight._token(["cmb"])
+    assert (row.state, row.found) == ("ok", str(tmp_path / "secret"))
+
+
 def test_bfloat16_alone_asks_for_half_the_memory(states, preflight, clone, monkeypatch):
     monkeypatch.setattr(preflight, "_reach", lambda host: preflight.Row(host, "ok", "answers"))
     monkeypatch.setattr(preflight.shutil, "which", lambda name: None)
