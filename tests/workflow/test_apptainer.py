@@ -114,6 +114,19 @@ def test_every_environment_has_a_definition():
     assert sorted(path.stem for path in (ROOT / "containers").glob("*.def")) == sorted(NAMES)
 
 
+@pytest.mark.parametrize(("imports", "code"), [(0, 0), (1, 1)])
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_in_which_an_import_fails_does_not_pass_its_test(name, imports, code, tmp_path):
+    """The definition's %test by a plain sh, as Apptainer runs it. Our own code is in no image."""
+    python = tmp_path / "python"
+    own = "case $* in *collectivesft*) exit 1 ;; esac"
+    python.write_text(f"#!/bin/sh\n{own}\nexit {imports}\n", encoding="utf-8")
+    python.chmod(0o755)
+    script = (ROOT / f"containers/{name}.def").read_text(encoding="utf-8").split("%test\n")[1]
+    script = script.replace("/opt/venv/bin/python", str(python)).replace("command -v cc", "false")
+    assert subprocess.run(["sh", "-c", script], check=False).returncode == code
+
+
 def test_definitions_differ_only_in_their_environment():
     """All but the comment on top, the name, pip's default and the imports of the test."""
 
