@@ -18,7 +18,7 @@ rule hub_answer:
         image("model-cpu")
     threads: config["threads"]
     resources:
-        mem_mb=8000,
+        mem_mb=answer_memory,
         runtime=60,
     params:
         threads=config["threads"],
