@@ -62,7 +62,9 @@ def test_the_token_is_looked_for_where_the_hub_s_library_looks(apptainer, tmp_pa
         assert str(apptainer.token_file(environ)) == theirs.stdout.strip()
 
 
-@pytest.mark.parametrize("name", ["HF_TOKEN", "HF_HUB_DISABLE_XET", "https_proxy", "NO_PROXY", "NCCL_SOCKET_IFNAME"])
+@pytest.mark.parametrize(
+    "name", ["HF_TOKEN", "HF_HUB_DISABLE_XET", "https_proxy", "NO_PROXY", "NCCL_SOCKET_IFNAME"]
+)
 def test_the_way_to_the_network_passes(apptainer, tmp_path, name):
     assert apptainer.variables({name: "v"}, tmp_path, [], 2)[f"APPTAINERENV_{name}"] == "v"
 

@@ -56,7 +56,11 @@ ALL = {"data", "model-cpu", "paper"}
     [
         ("  {}", "device: cpu", ALL),
         ("  {}", "device: cuda\ncontainers: {}", ALL | {"model-cuda"}),
-        ("  data: /my/data.sif", "containers:\n  paper: oras://ghcr.io/me/p:1\nrun: x", {"model-cpu"}),
+        (
+            "  data: /my/data.sif",
+            "containers:\n  paper: oras://ghcr.io/me/p:1\nrun: x",
+            {"model-cpu"},
+        ),
         ("  {}", "containers: {data: a.sif, model-cpu: b.sif}", {"paper"}),
         ("  # data: old.sif\n  data: a.sif\n  paper: b.sif", "containers: {model-cpu: c}", set()),
     ],
