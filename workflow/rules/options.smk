@@ -33,9 +33,16 @@ def unreached(server):
     return {key: value for key, value in server.items() if key not in REACHED}
 
 
-def image_options():
-    """Options of `hub provenance` for the images that the run may have used."""
-    images = {name: image(name) for name in ENVIRONMENTS}
+IN_IMAGES = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+
+
+def image_options(wildcards, output):
+    """Options of `hub provenance` for the images that the run uses; none where it uses none.
+
+    A function of `output` is no reason for Snakemake to run again: with an image that appears, a
+    release that is published would change.
+    """
+    images = {name: image(name) for name in ENVIRONMENTS if IN_IMAGES}
     return " ".join(
         f"--image {shlex.quote(f'{name}={place}')}"
         for name, place in images.items()
@@ -102,7 +109,7 @@ def limit_option(wildcards):
 NODES = config["nodes"]
 GPUS = config["gpus"] if config["device"] == "cuda" else 0  # of a node
 # A training on several nodes starts its image on each of them: see workflow/torchrun.
-if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+if IN_IMAGES:
     os.environ.update(COLLECTIVESFT_IMAGE=apptainer.file(image(MODEL_ENV), Path.cwd()))
 
 
