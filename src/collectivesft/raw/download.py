@@ -18,6 +18,7 @@ from collectivesft.errors import UserError
 from collectivesft.files import write_json
 from collectivesft.progress import Reporter
 from collectivesft.raw.refusal import new_address
+from collectivesft.retry import asked_wait
 
 ATTEMPTS = 5
 BACKOFF_S = 1.0
@@ -136,8 +137,7 @@ def _raise_for_status(url: str, response: httpx.Response) -> None:
     if status in (200, 206):
         return
     if status == 429 or status >= 500:
-        wait = response.headers.get("retry-after", "")
-        raise _Retry(f"HTTP {status}", float(wait) if wait.isdigit() else None)
+        raise _Retry(f"HTTP {status}", asked_wait(response.headers))
     detail = response.headers.get("x-error-message") or response.reason_phrase
     moved = new_address(response)
     where = f"{url} (moved to {moved})" if moved else url
