@@ -233,11 +233,7 @@ def test_a_claim_that_does_not_hold_ends_badly(run, tmp_path):
 
 
 def test_a_manifest_on_the_hub_is_compared(hub, run, tmp_path):
-    from collectivesft.hub.publish import publish
-
-    made = run.made
-    paths = (made.model, made.root / "README.md", made.root / "manifest.json")
-    publish("me/Model-7B", "v1", True, *paths, None, beside=made.root / "files")
+    run.made.publish()
     good, text = run("me/Model-7B@v1")
     assert good and "against the published manifest me/Model-7B@v1" in text
 

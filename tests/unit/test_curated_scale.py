@@ -237,14 +237,11 @@ def test_any_number_of_processes_gives_the_same_bytes(tmp_path, monkeypatch):
 
         clean_file(source, 2, 6000, *three("clean"), threads=threads)
         dedup_files([folder / "clean.parquet"], True, 0.8, *three("dedup"), threads=threads)
+        out, dropped, ledger = three("clear")
         decontaminate_file(
-            folder / "dedup.parquet",
-            [tmp_path / "items"],
-            True,
-            *three("clear"),
-            folder / "report",
-            threads=threads,
-        )
+            folder / "dedup.parquet", items=[tmp_path / "items"], drop=True, out=out,
+            dropped=dropped, ledger=ledger, report=folder / "report", threads=threads,
+        )  # fmt: skip
         written.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
     assert written[0] == written[1] and len(written[0]) == 10
     kept = ids(read_examples(tmp_path / "1/clear.parquet"))
