@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from curated_examples import drops, exam, ids, item, qa, save
+from curated_examples import drops, exam, ids, item, ngrams, qa, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +23,7 @@ from collectivesft.curated.exact import digests
 from collectivesft.curated.fold import SEPARATOR, fold
 from collectivesft.curated.near import KeptRows
 from collectivesft.curated.normalise import key
-from collectivesft.curated.shingles import jaccard, ngrams, ngrams_of, token_values, tokens
+from collectivesft.curated.shingles import jaccard, ngrams_of, token_values, tokens
 from collectivesft.curated.spill import Spill
 from collectivesft.curated.store import read_examples
 from collectivesft.errors import InputError
