@@ -29,7 +29,6 @@ GPU_BYTES = {"full": 16, "half": 8, "lora": 2}
 BASE_BYTES = 4
 EXPERIMENT_BYTES = {"full": 2 + 4 + 2 * 12, "half": 2 + 2 + 2 * 6, "lora": 2}
 NAMES = {"full": "full", "half": "full in bfloat16 alone", "lora": "lora"}
-IMAGE_GB = {"data": 0.3, "model-cpu": 0.5, "paper": 0.3, "model-cuda": 6.0}
 GGUF_BYTES = {None: 0, "q8_0": 1.07, "f16": 2, "bf16": 2}  # bytes a parameter of the copy
 GB = 10**9
 WAYS = ("apptainer", "slurm")

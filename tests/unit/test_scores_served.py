@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from test_scores_cases import case
 from test_scores_predict import QUICK, question, rows, tiny_model, write_items
 
+from collectivesft import retry
 from collectivesft.errors import UserError
 from collectivesft.scores import endpoint, served
 from collectivesft.scores.answer_cases import answer_cases
@@ -159,7 +160,7 @@ def test_what_passes_is_tried_again(folder, items, server, tmp_path):
 )
 def test_waits_as_long_as_the_server_asks(server, monkeypatch, asked, seconds):
     """A date is in whole seconds, so the wait for it ends by up to a second before."""
-    monkeypatch.setattr(endpoint, "time", SimpleNamespace(time=lambda: NOW))
+    monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: NOW))
     server.faults.append(Response(status_code=429, headers={"Retry-After": asked}))
     with Server(server.url, "tiny").open() as opened:
         waited = []

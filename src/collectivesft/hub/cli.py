@@ -104,12 +104,16 @@ def release(
     from collectivesft.hub.release import Inputs
     from collectivesft.hub.release import release as write
 
-    paths = (model, recipe, base_recipe, ledger, mixture, data_card, contamination, history)
-    more = (answer, trained, base, tuple(other or ()), tuple(locks or ()))
-    more += (tuple(answers or ()), gguf)
-    inputs = Inputs(*paths, table, lock, tuple(scores), tuple(raw), *more)
-    content = json.loads(settings)
-    write(run, repo, demo, experiment, inputs, card, manifest, files, tag, weights, content)
+    inputs = Inputs(
+        model=model, recipe=recipe, base_recipe=base_recipe, ledger=ledger, mixture=mixture,
+        data_card=data_card, contamination=contamination, history=history, table=table, lock=lock,
+        scores=tuple(scores), raw=tuple(raw), answer=answer, trained=trained, base=base,
+        other=tuple(other or ()), locks=tuple(locks or ()), answers=tuple(answers or ()), gguf=gguf,
+    )  # fmt: skip
+    write(
+        inputs, run=run, repo=repo, demo=demo, experiment=experiment, card=card, manifest=manifest,
+        files=files, tag=tag, weights=weights, settings=json.loads(settings),
+    )  # fmt: skip
 
 
 @app.command()
@@ -154,7 +158,10 @@ def push(
     """
     from collectivesft.hub.publish import publish
 
-    publish(repo, tag, private, model, card, manifest, receipt, extra or (), files, dry_run)
+    publish(
+        repo, tag=tag, private=private, model=model, card=card, manifest=manifest, receipt=receipt,
+        extras=extra or (), beside=files, dry_run=dry_run,
+    )  # fmt: skip
 
 
 @app.command()

@@ -6,7 +6,6 @@ may name are off. A server's rounding depends on its batches, so unlike on a CPU
 may differ in near ties from run to run.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -116,7 +115,6 @@ class Completions:
     def __init__(self, endpoint: Endpoint, server: Server, model: LanguageModel, template: str):
         self.endpoint, self.server, self.model = endpoint, server, model
         self.template = template
-        self._scores_prompts = threading.Event()  # a letter was missing once: ask for echoes
 
     def write(self, text: str, ids: Sequence[int], max_new_tokens: int) -> tuple[str, bool]:
         """The greedy answer, and whether the model ended it itself."""
