@@ -10,13 +10,14 @@ scratch folder are looked for where they are used.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 # Secrets among them travel as variables: they stand in no command line and no log.
 PASSED = (
-    "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "CUDA_VISIBLE_DEVICES", "COLLECTIVESFT_PROGRESS",
-    "COLLECTIVESFT_COMMIT",
+    "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_XET",
+    "CUDA_VISIBLE_DEVICES", "COLLECTIVESFT_PROGRESS", "COLLECTIVESFT_COMMIT",
     "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "TMPDIR",
 )  # fmt: skip
 PASSED_PREFIXES = ("NCCL_", "GLOO_")
@@ -52,6 +53,8 @@ def variables(
     """
     passed = [name for name in environ if _passes(name) or name in set(keys)]
     kept = {f"APPTAINERENV_{name}": environ[name] for name in passed}
+    if not environ.get("HF_TOKEN") and os.access(token := token_file(environ), os.R_OK):
+        kept["APPTAINERENV_HF_TOKEN"] = token.read_text(encoding="utf-8").strip()
     kept |= {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": str(threads)}
     # HOME is the working folder: what programs keep there goes where git does not look.
     kept |= {f"APPTAINERENV_{name}": str(work / ".cache" / at) for name, at in CACHES.items()}
@@ -60,6 +63,13 @@ def variables(
     if GPU.exists():
         kept["APPTAINER_NV"] = "1"
     return kept
+
+
+def token_file(environ: Mapping[str, str]) -> Path:
+    """Where `hf auth login` keeps the token, by the variables that huggingface_hub goes by."""
+    cache = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME', '/')}/.cache"
+    home = environ.get("HF_HOME") or f"{cache}/huggingface"
+    return Path(environ.get("HF_TOKEN_PATH") or f"{home}/token")
 
 
 def pulled(address: str, work: Path) -> Path:

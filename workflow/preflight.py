@@ -29,9 +29,9 @@ GPU_BYTES = {"full": 16, "half": 8, "lora": 2}
 BASE_BYTES = 4
 EXPERIMENT_BYTES = {"full": 2 + 4 + 2 * 12, "half": 2 + 2 + 2 * 6, "lora": 2}
 NAMES = {"full": "full", "half": "full in bfloat16 alone", "lora": "lora"}
-IMAGE_GB = {"data": 0.3, "model-cpu": 0.5, "paper": 0.3, "model-cuda": 6.0}
 GGUF_BYTES = {None: 0, "q8_0": 1.07, "f16": 2, "bf16": 2}  # bytes a parameter of the copy
 GB = 10**9
+WAYS = ("apptainer", "slurm")
 PLACED = ("hand_placed", "form", "google_drive")
 
 
@@ -67,7 +67,7 @@ def _mappings(*values) -> bool:
 
 
 def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
-    """All findings. ``ways`` are how it will run: any of apptainer, slurm."""
+    """All findings. ``ways`` are how it will run: any of ``WAYS``."""
     yield from _python()
     yield disk(config, root)
     yield from _gpus(config, root, ways)
@@ -171,20 +171,28 @@ def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     needed = GPU_BYTES[method] * size / (nodes * count) / GB
     wanted = f"{count} with {needed:,.0f} GB each before activations ({NAMES[method]})"
     wanted += f", on each of {nodes} nodes" * (nodes > 1)
-    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    if not shutil.which(query[0]):
-        state = "note" if "slurm" in ways else "missing"
-        remedy = (
-            "The nodes must have them" if state == "note" else "Use a machine with GPUs, or Slurm"
-        )
-        yield Row("GPUs", state, f"none here; wanted: {wanted}", remedy)
+    if "slurm" in ways:
+        yield Row("GPUs", "note", f"wanted: {wanted}", "The nodes must have them")
         return
-    done = subprocess.run(query, capture_output=True, text=True, check=False)
-    memory = [int(line) * 2**20 / GB for line in done.stdout.split()]
-    good = len(memory) >= count and min(memory, default=0) >= needed
-    found = f"{len(memory)} with {min(memory, default=0):,.0f} GB; wanted: {wanted}"
+    memory = _gpu_memory()
+    if not memory:
+        remedy = "Use a machine with GPUs, or Slurm"
+        yield Row("GPUs", "missing", f"none here; wanted: {wanted}", remedy)
+        return
+    good = len(memory) >= count and min(memory) >= needed
+    found = f"{len(memory)} with {min(memory):,.0f} GB; wanted: {wanted}"
     remedy = "" if good else "Set gpus: or nodes:, take LoRA, or a smaller base model"
     yield Row("GPUs", "ok" if good else "missing", found, remedy)
+
+
+def _gpu_memory() -> list[float]:
+    """GB of each GPU here. That there is none, or that it has failed, nvidia-smi says in words."""
+    query = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    if not shutil.which(query[0]):
+        return []
+    done = subprocess.run(query, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines() if done.returncode == 0 else []
+    return [int(line) * 2**20 / GB for line in lines if line.strip().isdigit()]
 
 
 def images(config: dict) -> dict[str, str]:
@@ -334,7 +342,7 @@ def _host(location) -> str:
 
 
 def _token(gated: list[str]) -> Row:
-    kept = Path(os.environ.get("HF_HOME", Path.home() / ".cache/huggingface")) / "token"
+    kept = apptainer.token_file(os.environ)
     found = "HF_TOKEN" if os.environ.get("HF_TOKEN") else str(kept) if kept.is_file() else "none"
     remedy = f"Accept the terms of {', '.join(gated)} on their pages and set HF_TOKEN"
     return Row(
@@ -360,6 +368,10 @@ def main(arguments: list[str]) -> int:
     from rich.table import Table
 
     root = Path(__file__).parents[1]
+    if unknown := [way for way in arguments[1:] if way not in WAYS]:
+        known = ", ".join(WAYS)
+        print(f"error: {unknown[0]}: no way to run. Known are {known}.", file=sys.stderr)
+        return 1
     try:
         found = list(rows(load(root, Path(arguments[0])), root, arguments[1:]))
     except configuration.ConfigurationError as error:

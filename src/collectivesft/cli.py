@@ -65,7 +65,10 @@ def _root(
 @app.command()
 def ask(
     question: str = typer.Argument(help="What to ask."),
-    model: str = typer.Option(None, help=r"A folder, or owner/name\[@revision] on the Hub."),
+    model: str = typer.Option(
+        None,
+        help=r"A folder, or owner/name\[@revision] on the Hub; else this version's own release.",
+    ),
     new_tokens: int = typer.Option(512, min=1, help="Most tokens of the answer."),
     base: str = typer.Option(None, help="The base model, for a release of an adapter alone."),
 ) -> None:

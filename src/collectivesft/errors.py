@@ -1,6 +1,8 @@
 """Errors that a user can act on: what is wrong, where, and what to do."""
 
+import contextlib
 import errno
+from collections.abc import Iterator
 from pathlib import Path
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
@@ -33,6 +35,26 @@ class InputError(UserError):
     def __reduce__(self):
         """How it comes back from another process: by its own arguments."""
         return type(self), (self.path, self.problem, self.remedy, self.row)
+
+
+@contextlib.contextmanager
+def validated(
+    path: Path, *parent: str, between: str = ".", remedy: str = "Correct that key"
+) -> Iterator[None]:
+    """Within it, the first thing that pydantic finds wrong in a file's content is an InputError.
+
+    Args:
+        parent: the keys of the file under which the content stands.
+        between: what joins the keys of a place; not a dot where they hold dots themselves.
+    """
+    from pydantic import ValidationError
+
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = between.join(map(str, (*parent, *first["loc"]))) or "the file"
+        raise InputError(path, f"{key}: {first['msg']}", remedy) from error
 
 
 def explain_os_error(error: OSError) -> str | None:

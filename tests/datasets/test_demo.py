@@ -76,9 +76,10 @@ class Curation:
         near, threshold = (CONFIG["curation"]["full"][k] for k in ("near_duplicates", "threshold"))
         dedup_files(self.files("clean", "parquet"), near, threshold, *self._outputs("dedup"))
         items = [self.folder / f"{name}.jsonl" for name in CONFIG["benchmarks"]]
-        outputs = self._outputs("decontaminate")
-        report = self.folder / "report.json"
-        decontaminate_file(self.files("dedup", "parquet")[0], items, True, *outputs, report)
+        out, dropped, ledger = self._outputs("decontaminate")
+        paths = {"out": out, "dropped": dropped, "ledger": ledger}
+        paths["report"] = self.folder / "report.json"
+        decontaminate_file(self.files("dedup", "parquet")[0], items=items, drop=True, **paths)
         return self
 
     def _fetch(self, kind: str, name: str) -> Path:

@@ -259,6 +259,16 @@ def test_missing_column_of_csv_and_parquet(tmp_path: Path):
 HEADER = "department,title,ask,answer\n"
 
 
+def test_one_bad_byte_does_not_make_another_encoding(tmp_path: Path):
+    data = (
+        f"{HEADER}{'内科,发热,发热怎么办,多喝水' * 3}\n".encode() + b"\x85,a,b,c\n" + b"a,b,c,d\n"
+    )
+    with pytest.raises(
+        InputError, match=r"row 3: not utf-8 \(byte 0x85.*Convert the file to utf-8"
+    ):
+        read("cmeddialogue", raw_folder(tmp_path, {"a.csv": data}))
+
+
 @pytest.mark.parametrize("rows", [1, 100], ids=["short", "long"])
 def test_an_unclosed_quote_takes_no_rows_with_it(rows: int, tmp_path: Path):
     """It would make one text of all that follows, and one dropped row in the ledger."""

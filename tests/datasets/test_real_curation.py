@@ -54,8 +54,9 @@ def curated(items: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path
         read_dataset(name, manifest, *outputs(f"{name}.read"))
         clean_file(outputs(f"{name}.read")[0], 2, 6000, *outputs(f"{name}.clean"))
     dedup_files([outputs(f"{name}.clean")[0] for name in SETS], True, 0.8, *outputs("dedup"))
-    report = folder / "report.json"
-    decontaminate_file(outputs("dedup")[0], items, True, *outputs("decontaminate"), report)
+    out, dropped, ledger = outputs("decontaminate")
+    paths = {"out": out, "dropped": dropped, "ledger": ledger, "report": folder / "report.json"}
+    decontaminate_file(outputs("dedup")[0], items=items, drop=True, **paths)
     recipe = folder / "some.yaml"
     recipe.write_text("mixture: {max_samples: 120, validation: 0.05}\n")
     train, validation, stats = (folder / n for n in ("train.parquet", "val.parquet", "stats.json"))

@@ -116,6 +116,16 @@ def test_a_command_is_known_and_parsed(file, command):
     assert parsed.returncode == 0, parsed.stderr
 
 
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
+def test_a_reader_has_what_the_commands_need(path):
+    """A bare `collectivesft` is in no one's PATH: the environment that has it comes first."""
+    text = re.split(r"source \.venv(?:-workflow)?/bin/activate", path.read_text("utf-8"))[0]
+    block = r"^```(?:bash|sh)\n(.*?)^```"
+    lines = "\n".join(re.findall(block, text, re.M | re.S)).splitlines()
+    bare = r"(?:[A-Z_]+=\S+ )*(?:collectivesft|snakemake|pytest|python)\b"
+    assert not [line for line in lines if re.match(bare, line)]
+
+
 def chosen(how: str) -> list[str]:
     return sorted({command for _, command in ALL if plan_of_or_none(command) == how})
 

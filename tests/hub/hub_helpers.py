@@ -232,10 +232,9 @@ class Release:
     def publish(self, dry_run: bool = False) -> dict:
         from collectivesft.hub.publish import publish
 
-        paths = self.paths
         return publish(
-            self.repo, self.tag, self.private, paths["model"], paths["card"], paths["manifest"],
-            self.receipt, self.extras, dry_run=dry_run,
+            self.repo, tag=self.tag, private=self.private, **self.paths, receipt=self.receipt,
+            extras=self.extras, dry_run=dry_run,
         )  # fmt: skip
 
     @property

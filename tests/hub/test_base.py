@@ -34,8 +34,6 @@ def adapter(hub, release, base):
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    from collectivesft.hub.publish import publish
-
     model = release.paths["model"]
     shutil.rmtree(model)
     model.mkdir()
@@ -58,8 +56,7 @@ def adapter(hub, release, base):
             "files": facts(base),
         },
     )
-    paths = (release.paths["model"], release.paths["card"], release.paths["manifest"])
-    publish(release.repo, "v1", True, *paths, None, beside=files)
+    release.publish()
     return release
 
 

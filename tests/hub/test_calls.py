@@ -1,18 +1,21 @@
 """Calls of the client: what is tried again, and what a person is told in the end."""
 
+import email.utils
 import errno
+from types import SimpleNamespace
 
 import httpx2
 import pytest
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+from collectivesft import retry
 from collectivesft.errors import UserError
-from collectivesft.hub.calls import TRIES, with_retries
+from collectivesft.hub.calls import LONGEST_WAIT_S, TRIES, with_retries
 
 
-def answered(status: int, text: str = "no") -> HfHubHTTPError:
+def answered(status: int, text: str = "no", **headers: str) -> HfHubHTTPError:
     request = httpx2.Request("POST", "http://hub/api")
-    return HfHubHTTPError(text, response=httpx2.Response(status, request=request))
+    return HfHubHTTPError(text, response=httpx2.Response(status, request=request, headers=headers))
 
 
 def wrapped(outer: Exception, cause: Exception) -> Exception:
@@ -98,6 +101,16 @@ def test_waits_grow(monkeypatch):
     with pytest.raises(UserError):
         with_retries(Call(*[answered(500)] * 100), "x")
     assert waits == [1, 2, 4]
+
+
+@pytest.mark.parametrize("ahead, wait", [(60, 60), (86400, LONGEST_WAIT_S)])
+def test_waits_until_the_date_that_the_hub_names(monkeypatch, ahead, wait):
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: 1_800_000_000))
+    date = email.utils.formatdate(1_800_000_000 + ahead, usegmt=True)
+    assert with_retries(Call(answered(429, **{"retry-after": date})), "x") == 42
+    assert waits == [wait]
 
 
 def test_signatures_of_upload_addresses_are_not_shown(quick):

@@ -92,9 +92,12 @@ def test_the_projects_claims_name_what_is_there():
             assert asked.benchmark in benchmarks.names()
 
 
-def test_a_wrong_key_is_named(tmp_path):
-    write_text(tmp_path / "c.yaml", "claims: [{id: x}]\n")
-    with pytest.raises(InputError, match=r"claims\.0\.claim"):
+@pytest.mark.parametrize(
+    "text, key", [("claims: [{id: x}]\n", r"claims\.0\.claim"), ("- id: x\n", "the file")]
+)
+def test_what_is_wrong_is_named(tmp_path, text, key):
+    write_text(tmp_path / "c.yaml", text)
+    with pytest.raises(InputError, match=rf"c\.yaml: {key}: .*Correct that key"):
         read_claims(tmp_path / "c.yaml")
 
 
@@ -230,11 +233,7 @@ def test_a_claim_that_does_not_hold_ends_badly(run, tmp_path):
 
 
 def test_a_manifest_on_the_hub_is_compared(hub, run, tmp_path):
-    from collectivesft.hub.publish import publish
-
-    made = run.made
-    paths = (made.model, made.root / "README.md", made.root / "manifest.json")
-    publish("me/Model-7B", "v1", True, *paths, None, beside=made.root / "files")
+    run.made.publish()
     good, text = run("me/Model-7B@v1")
     assert good and "against the published manifest me/Model-7B@v1" in text
 

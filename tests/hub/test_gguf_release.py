@@ -12,7 +12,6 @@ from collectivesft.hub import ask, fetch
 from collectivesft.hub import verify as module
 from collectivesft.hub.card import metadata
 from collectivesft.hub.crate import _form
-from collectivesft.hub.publish import publish
 from collectivesft.hub.verify import verify
 
 NAME = "Model-7B-Q8_0.gguf"
@@ -46,8 +45,7 @@ def released(tmp_path):
 
 
 def push(made: Folder, tag: str = "v1") -> dict:
-    paths = (made.model, made.root / "README.md", made.root / "manifest.json")
-    return publish(REPO, tag, True, *paths, made.root / "published.json")
+    return made.publish(tag, receipt=made.root / "published.json")
 
 
 @pytest.fixture

@@ -68,7 +68,8 @@ def test_jobs_are_measured(logs, monkeypatch):
         "2001-09-09T01:46:40+00:00",
     )
     assert found["job_seconds"] == 90.6 and found["commit"] == "c0ffee"
-    assert found["hardware"]["cores"] == os.cpu_count()
+    assert found["recorded_on"]["cores"] == os.cpu_count()
+    assert "gpus" not in found["recorded_on"]  # a training's are with what it took
 
 
 def test_images_have_their_digest(logs, tmp_path):

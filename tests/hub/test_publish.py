@@ -44,6 +44,20 @@ def test_public_when_asked(hub, release):
     assert hub.record()["private"] is False
 
 
+def test_a_private_repository_that_should_be_public_is_told(hub, release, capsys):
+    """It is not opened: that is for its owner. Said at each push, at its end."""
+    release.publish()
+    told = "warning: demo/model: is still private. Open it in its settings on the Hub.\n"
+    assert capsys.readouterr().err == ""
+    release.tag, release.private = "v2", False
+    for _ in range(2):
+        release.publish()
+        assert capsys.readouterr().err.endswith(told)
+    assert hub.record()["private"] is True
+    release.publish(dry_run=True)
+    assert told.removeprefix("warning: ") in capsys.readouterr().out
+
+
 def test_weights_of_a_base_without_a_licence_stay_private(hub, release):
     release.describe(base={"licence": "not stated by the repository"})
     release.private = False

@@ -136,10 +136,20 @@ class Folder:
         return Inputs(model=self.model, scores=scores, raw=raw, **paths)
 
     def release(self, demo: bool = False, more: dict | None = None, **options) -> "Folder":
-        names = (self.root / "README.md", self.root / "manifest.json")
         inputs = replace(self.inputs, **(more or {}))
-        release("paper", "me/Model-7B", demo, "mine", inputs, *names, **options)
+        about = {"run": "paper", "repo": "me/Model-7B", "demo": demo, "experiment": "mine"}
+        release(inputs, **about, **self.written, **options)
         return self
+
+    @property
+    def written(self) -> dict[str, Path]:
+        return {"card": self.root / "README.md", "manifest": self.root / "manifest.json"}
+
+    def publish(self, tag: str = "v1", **options) -> dict:
+        from collectivesft.hub.publish import publish
+
+        about = {"tag": tag, "private": True, "model": self.model}
+        return publish("me/Model-7B", **about, **self.written, **options)
 
     def adapter(self) -> Path:
         """What a training with LoRA writes."""
@@ -315,13 +325,10 @@ class TestFiles:
 
     @pytest.mark.parametrize("weights", ["merged", "adapter", "both"])
     def test_each_form_is_published_whole(self, hub, folder, weights):
-        from collectivesft.hub.publish import publish
-
         made = folder()
         more = {"trained": made.adapter()}
         made.release(files=made.root / "files", weights=weights, more=more)
-        paths = (made.model, made.root / "README.md", made.root / "manifest.json")
-        publish("me/Model-7B", "v1", True, *paths, None)
+        made.publish()
         names = set(hub.files("v1", "me/Model-7B"))
         listed = made.manifest["model"]["files"] | made.manifest["files"]
         assert names == set(listed) | {"manifest.json"}
@@ -372,11 +379,9 @@ class TestNotice:
 
     def test_it_arrives_and_is_compared(self, hub, folder, tmp_path):
         from collectivesft.hub import fetch
-        from collectivesft.hub.publish import publish
 
         made, text = self.made(folder)
-        paths = (made.model, made.root / "README.md", made.root / "manifest.json")
-        publish("me/Model-7B", "v1", True, *paths, None)
+        made.publish()
         version = fetch.pin("me/Model-7B@v1")
         place = fetch.download(version, tmp_path / "cache")
         assert (place / "NOTICE").read_text(encoding="utf-8") == text
@@ -437,11 +442,8 @@ class TestManifest:
         assert "made without these sets of its configuration: nlpec (reasons below)" in made.text
 
     def test_publish_accepts_it(self, hub, folder):
-        from collectivesft.hub.publish import publish
-
         made = folder().release()
-        paths = (made.model, made.root / "README.md", made.root / "manifest.json")
-        publish("me/Model-7B", "v1", True, *paths, made.root / "published.json")
+        made.publish(receipt=made.root / "published.json")
         assert set(hub.files("v1", "me/Model-7B")) == {
             "README.md", "manifest.json", "config.json", "model.safetensors",
         }  # fmt: skip

@@ -76,6 +76,11 @@ class CompletionsServer:
         self._server.should_exit = self._server.force_exit = True
         self._thread.join(10)
 
+    def wait_for_clients_to_leave(self) -> None:
+        """Return once no connection is open and no request is there."""
+        while self._server.server_state.connections or self.now:
+            time.sleep(0.01)
+
     async def models(self, request: Request) -> Response:
         return JSONResponse({"data": [{"id": self.name}]})
 

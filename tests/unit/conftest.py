@@ -1,5 +1,5 @@
-"""A loopback web server with the faults of real ones, the command line as a process, and what
-fine-tuning needs: tiny random base models, mixtures and recipes."""
+"""A loopback web server with the faults of real ones, raw sources, the command line as a process,
+and what fine-tuning needs: tiny random base models, mixtures and recipes."""
 
 import itertools
 import json
@@ -168,6 +168,25 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(download, "BACKOFF_S", 0.001)
     monkeypatch.setattr(download, "LONGEST_WAIT_S", 0.1)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """Where the manifest of a raw source goes."""
+    return tmp_path / "raw" / "manifest.json"
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make these the files of every raw source, with this access."""
+    from collectivesft.raw import catalogue
+    from collectivesft.sources import Source
+
+    def set_files(*files, access: str = "open") -> None:
+        source = Source("fake", "Fake", "https://example.org", "none", "none", access, files)
+        monkeypatch.setattr(catalogue, "load", lambda name: source)
+
+    return set_files
 
 
 @pytest.fixture

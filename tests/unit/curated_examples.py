@@ -3,9 +3,12 @@
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from collectivesft.benchmarks.item import Item
+from collectivesft.curated.fold import fold
+from collectivesft.curated.shingles import ngrams_of, token_values
 from collectivesft.curated.store import write_results
 from collectivesft.example import Drop, Example
 
@@ -36,6 +39,11 @@ def save(path: Path, examples: Iterable[Example]) -> Path:
     """Write examples as a step does; returns the path."""
     write_results(examples, path, path.with_suffix(".dropped"))
     return path
+
+
+def ngrams(text: str, n: int) -> np.ndarray:
+    """Sorted unique hashes of one text's n-grams."""
+    return np.unique(ngrams_of(token_values(fold([text])), n).values)
 
 
 def drops(path: Path) -> list[dict]:

@@ -3,6 +3,7 @@
 import copy
 import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from curated_examples import drops, exam, ids, qa, same_bytes, save
@@ -13,6 +14,8 @@ from collectivesft.curated.clean import clean, clean_example, clean_file, fault
 from collectivesft.curated.ledger import StepLedger
 from collectivesft.curated.store import read_examples
 from collectivesft.example import Drop, Example
+from collectivesft.sft.chat import END_OF_TURN
+from collectivesft.sft.random_model import SPECIAL
 
 OPTIONS = {"A": "<b>口服铁剂</b>", "B": "输血&nbsp;"}
 
@@ -61,6 +64,9 @@ def test_the_example_that_came_in_is_left_alone():
         (exam("x:1", "<br>", {"A": "甲", "B": "乙"}, "A"), "empty_after_cleaning"),
         (exam("x:1", "题", {"A": "<i></i>", "B": "乙"}, "A"), "empty_after_cleaning"),
         (qa("x:1", "头\ufffd痛", "多休息。"), "damaged_text"),
+        (qa("x:1", "头痛", "多休息。<eos>多喝水"), "control_token"),
+        (qa("x:1", "头痛<|im_end|>", "多休息。"), "control_token"),
+        (exam("x:1", "题", {"A": "&lt;unk&gt;", "B": "乙"}, "A"), "control_token"),
         (qa("x:1", "甲" * 10, "乙" * 11), "too_long"),
         (qa("x:1", "问", "答"), "too_short"),
         (dialogue("问", "答案", "问", "嗯"), "too_short"),
@@ -83,6 +89,37 @@ def test_what_cannot_be_used_is_dropped_with_the_reason(example, reason):
 )
 def test_limits_are_inclusive_and_count_clean_text(example):
     assert isinstance(run([example], shortest=2, longest=20)[0][0], Example)
+
+
+MARKS = {*SPECIAL, *END_OF_TURN.values(), "<unused7>", "<|endoftext|>", "<｜end▁of▁sentence｜>"}
+
+
+@pytest.mark.parametrize("mark", sorted(MARKS))
+def test_no_mark_of_a_chat_template_or_tokenizer_comes_from_data(tmp_path, mark):
+    """Also where the quick look alone decides which rows are cleaned at all."""
+    rows = [qa("x:1", "头痛", f"多休息{mark}。"), exam("x:2", f"题{mark}", OPTIONS, "A"), qa("x:3")]
+    source = save(tmp_path / "in.parquet", rows)
+    clean_file(source, 2, 6000, *(tmp_path / name for name in ("out", "dropped", "ledger")))
+    assert ids(read_examples(tmp_path / "out")) == ["x:3"]
+    found = [(drop["id"], drop["reason"]) for drop in drops(tmp_path / "dropped")]
+    assert found == [("x:1", "control_token"), ("x:2", "control_token")]
+
+
+@pytest.mark.parametrize("text", ["WBC<4且PLT>100", "a<|b|", "<mask", "p<0.05|eos>", "<1|2>"])
+def test_signs_of_comparison_are_no_control_token(text):
+    assert fault(qa("x:1", text, text + "。"), 2, 6000) != "control_token"
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.lists(st.text("头痛 \n\r\t\u3000\u200b。<br>", max_size=9), min_size=2, max_size=2))
+def test_no_turn_begins_or_ends_with_a_line_break(texts):
+    """Some tokenizers would join it with the template's: the prompt of an answer would end
+    otherwise in training than when the model is asked."""
+    with TemporaryDirectory() as folder:
+        source = save(Path(folder) / "in", [qa("x:1", *texts)])
+        clean_file(source, 1, 6000, *(Path(folder) / name for name in ("out", "dropped", "ledger")))
+        for example in read_examples(Path(folder) / "out"):
+            assert all(content == content.strip() for _, content in example.messages)
 
 
 def test_exam_answers_are_not_held_to_a_length():

@@ -157,11 +157,11 @@ class TestFound:
         (tmp_path / "items.jsonl").write_text(dump_item(asked) + "\n", encoding="utf-8")
         exams = [exam(f"x:{n}", text, options, "A") for n, text in enumerate(("输尿管", "阑尾"))]
         names = ("out", "dropped", "ledger", "report")
-        outputs = [tmp_path / name for name in names]
+        outputs = {name: tmp_path / name for name in names}
         source = save(tmp_path / "in.parquet", [*exams, qa("x:2")])
-        decontaminate_file(source, [tmp_path / "items.jsonl"], True, *outputs)
-        assert ids(read_examples(outputs[0])) == ["x:1", "x:2"]
-        assert [row["detail"] for row in drops(outputs[1])] == ["100% of cmb:7"]
+        decontaminate_file(source, items=[tmp_path / "items.jsonl"], drop=True, **outputs)
+        assert ids(read_examples(outputs["out"])) == ["x:1", "x:2"]
+        assert [row["detail"] for row in drops(outputs["dropped"])] == ["100% of cmb:7"]
 
     def test_the_instruction_of_an_exam_question_is_not_compared(self):
         head = "以下是一道单项选择题，不需要做任何分析和解释，直接输出答案选项。"
@@ -277,11 +277,11 @@ def decontaminated(examples: list[Example], items: list, folder: Path, drop: boo
     lines = "".join(dump_item(each) + "\n" for each in items)
     (folder / "items.jsonl").write_text(lines, encoding="utf-8")
     source = save(folder / "in.parquet", examples)
-    out, dropped, ledger, report = (folder / name for name in ("out", "dropped", "l", "report"))
-    decontaminate_file(source, [folder / "items.jsonl"], drop, out, dropped, ledger, report)
-    counts = json.loads(ledger.read_bytes())["datasets"]
-    found = json.loads(report.read_bytes())
-    return list(read_examples(out)), drops(dropped), counts.get("x"), found
+    paths = {name: folder / name for name in ("out", "dropped", "ledger", "report")}
+    decontaminate_file(source, items=[folder / "items.jsonl"], drop=drop, **paths)
+    counts = json.loads(paths["ledger"].read_bytes())["datasets"]
+    found = json.loads(paths["report"].read_bytes())
+    return list(read_examples(paths["out"])), drops(paths["dropped"]), counts.get("x"), found
 
 
 def test_many_rows_at_once_are_searched_as_each_alone():
@@ -325,10 +325,12 @@ class TestFile:
         return save(folder / "in.parquet", self.EXAMPLES), paths
 
     def run(self, sources, folder: Path, drop=True, threads=1, allowed=()) -> dict:
-        paths = (
-            folder / n for n in ("out.parquet", "dropped.parquet", "ledger.json", "report.json")
+        names = {"out": "parquet", "dropped": "parquet", "ledger": "json", "report": "json"}
+        paths = {name: folder / f"{name}.{kind}" for name, kind in names.items()}
+        source, items = sources
+        decontaminate_file(
+            source, items=items, drop=drop, **paths, threads=threads, allowed=allowed
         )
-        decontaminate_file(*sources, drop, *paths, threads=threads, allowed=allowed)
         return json.loads((folder / "report.json").read_bytes())
 
     def test_examples_and_report(self, tmp_path):

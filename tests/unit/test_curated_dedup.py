@@ -7,15 +7,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from curated_examples import drops, exam, ids, qa, same_bytes, save
+from curated_examples import drops, exam, ids, ngrams, qa, same_bytes, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft.curated import store
-from collectivesft.curated.compared import compared_texts
+from collectivesft.curated.compared import compared_batch
 from collectivesft.curated.dedup import dedup_files
-from collectivesft.curated.shingles import jaccard, ngrams, tokens
-from collectivesft.curated.store import read_examples
+from collectivesft.curated.fold import SEPARATOR
+from collectivesft.curated.shingles import jaccard, tokens
+from collectivesft.curated.store import read_batches, read_examples
 from collectivesft.curated.verdicts import NGRAM, SMALLEST
 from collectivesft.example import Drop, Example
 
@@ -252,11 +253,12 @@ def test_rows_in_are_kept_plus_dropped_and_a_second_pass_drops_nothing(examples)
     assert results(kept) == kept
 
 
-def test_what_is_compared_leaves_the_instruction_out():
-    options = {"A": "乙", "B": "甲"}
-    assert compared_texts(exam("a:1", "题", options, "A", head="说明"))[1] == "乙"
-    assert "说明" not in "".join(compared_texts(exam("a:1", "题", options, "A", head="说明")))
-    assert compared_texts(qa("a:1", "问", "答")) == ("问", "答")
+def test_what_is_compared_leaves_the_instruction_out(tmp_path):
+    options = {"A": "甲", "B": "乙"}
+    examples = [exam("a:1", "题", options, "A", head="说明"), qa("a:2", "问", "答")]
+    (batch,) = read_batches(save(tmp_path / "in.parquet", examples))
+    texts = "".join(map(chr, compared_batch(batch).folded.codes))
+    assert texts.split(SEPARATOR) == ["题\n乙\n甲", "甲", "问", "答", ""]
 
 
 class TestFiles:

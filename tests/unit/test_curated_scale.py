@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from curated_examples import drops, exam, ids, item, qa, save
+from curated_examples import drops, exam, ids, item, ngrams, qa, save
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +23,7 @@ from collectivesft.curated.exact import digests
 from collectivesft.curated.fold import SEPARATOR, fold
 from collectivesft.curated.near import KeptRows
 from collectivesft.curated.normalise import key
-from collectivesft.curated.shingles import jaccard, ngrams, ngrams_of, token_values, tokens
+from collectivesft.curated.shingles import jaccard, ngrams_of, token_values, tokens
 from collectivesft.curated.spill import Spill
 from collectivesft.curated.store import read_examples
 from collectivesft.errors import InputError
@@ -237,14 +237,11 @@ def test_any_number_of_processes_gives_the_same_bytes(tmp_path, monkeypatch):
 
         clean_file(source, 2, 6000, *three("clean"), threads=threads)
         dedup_files([folder / "clean.parquet"], True, 0.8, *three("dedup"), threads=threads)
+        out, dropped, ledger = three("clear")
         decontaminate_file(
-            folder / "dedup.parquet",
-            [tmp_path / "items"],
-            True,
-            *three("clear"),
-            folder / "report",
-            threads=threads,
-        )
+            folder / "dedup.parquet", items=[tmp_path / "items"], drop=True, out=out,
+            dropped=dropped, ledger=ledger, report=folder / "report", threads=threads,
+        )  # fmt: skip
         written.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
     assert written[0] == written[1] and len(written[0]) == 10
     kept = ids(read_examples(tmp_path / "1/clear.parquet"))

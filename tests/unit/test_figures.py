@@ -40,6 +40,7 @@ from collectivesft.figures import (
     style,
     subcategories,
 )
+from collectivesft.scores.boards import read_leaderboard
 
 # matplotlib warns when a glyph is missing or a layout does not fit: both are faults here.
 pytestmark = pytest.mark.filterwarnings("error")
@@ -421,8 +422,8 @@ def test_inputs_name_the_file_at_fault(tmp_path):
         inputs.read_scores([clinical])
     with pytest.raises(InputError, match=r"empty.*no training loss"):
         inputs.read_histories([f"demo={empty}"])
-    with pytest.raises(InputError, match="board, row 2"):
-        inputs.read_leaderboard(board)
+    with pytest.raises(InputError, match="board, row 2: its accuracy is not a number"):
+        read_leaderboard(board)
     with pytest.raises(UserError, match="given twice"):
         folder = tmp_path / "demo"
         folder.mkdir()

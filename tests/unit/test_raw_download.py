@@ -1,14 +1,17 @@
 """Downloads over http: resumed at any byte, tried again, refused; what stays after a failure."""
 
+import email.utils
 import json
 import tempfile
 from itertools import count, pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from collectivesft import retry
 from collectivesft.errors import UserError
 from collectivesft.raw import download
 from collectivesft.raw.download import DownloadError, Request, partial_of
@@ -177,6 +180,15 @@ class TestRetry:
         page.answer(429, Retry_After="86400").answer(503, Retry_After="tomorrow")
         fetch(page.url, target)
         assert waits == [0.0, download.LONGEST_WAIT_S, download.BACKOFF_S * 4]
+
+    def test_waits_until_the_date_it_is_told(self, server, target, monkeypatch):
+        waits = []
+        monkeypatch.setattr(download.time, "sleep", waits.append)
+        monkeypatch.setattr(download, "LONGEST_WAIT_S", 60.0)
+        monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: 1_800_000_000))
+        date = email.utils.formatdate(1_800_000_030, usegmt=True)
+        fetch(server.put(BODY).answer(503, Retry_After=date).url, target)
+        assert waits == [30]
 
     def test_gives_up_after_some_attempts(self, server, target):
         page = server.put(BODY).answer(503, times=100)

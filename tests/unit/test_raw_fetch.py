@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from collectivesft.errors import InputError, UserError
 from collectivesft.raw import catalogue, fetch, local, locations, target
 from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import GoogleDrive, Https, Hub, PyPI, RawFile, Source
+from collectivesft.sources import GoogleDrive, Https, Hub, PyPI, RawFile
 
 BODY = json.dumps({"问题": ["感冒怎么办？"] * 200}, ensure_ascii=False).encode()
 HALF = len(BODY) // 2
@@ -29,22 +29,6 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
 CMB = "datasets/cmb"  # a source with one file on the Hub, and no checksum that is known
 
 pytestmark = pytest.mark.usefixtures("quick")
-
-
-@pytest.fixture
-def manifest(tmp_path: Path) -> Path:
-    return tmp_path / "raw" / "manifest.json"
-
-
-@pytest.fixture
-def known(monkeypatch):
-    """Make these the files of every source."""
-
-    def set_files(*files: RawFile) -> None:
-        source = Source("fake", "Fake", "https://example.org", "none", "none", files=files)
-        monkeypatch.setattr(catalogue, "load", lambda name: source)
-
-    return set_files
 
 
 @pytest.fixture
@@ -182,6 +166,11 @@ class TestLocalFolder:
         link.symlink_to(folder)
         fetch.fetch_source("datasets/fake", manifest, None, link, folder / "SHA256SUMS")
         assert manifest.exists()
+
+    def test_a_copy_of_ones_own_needs_checksums(self, folder, manifest, known):
+        known(RawFile("a.json", sha256="0" * 64))
+        text = message(manifest, folder=folder)
+        assert text.endswith("; a copy of your own needs its sums (--checksums, `checksums:`).")
 
     def test_checksums_replace_upstreams(self, folder, manifest, known):
         known(RawFile("a.json", sha256="0" * 64, git_blob="0" * 40, size=1))

@@ -187,7 +187,7 @@ class TestFile:
     @pytest.mark.parametrize(
         ("text", "where"),
         [
-            ("[1]", "the whole file"),
+            ("[1]", "the file"),
             ("datasets/a: {b: {size: 1}}", "datasets/a, b, sha256"),
             (f"datasets/a: {{b: {{size: -1, sha256: '{SHA}'}}}}", "datasets/a, b, size"),
             (f"datasets/a: {{b: {{size: 1, sha256: '{SHA}', x: 1}}}}", "datasets/a, b, x"),

@@ -1,6 +1,7 @@
 """A source that cannot be had: an error, or left out with a reason that every product repeats."""
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ from collectivesft.curated.ledger import combine
 from collectivesft.curated.read import read_benchmark, read_dataset
 from collectivesft.curated.store import count_rows
 from collectivesft.errors import InputError, UserError
-from collectivesft.raw import catalogue, fetch, locations
+from collectivesft.raw import fetch, locations
 from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import GoogleDrive, Https, RawFile, Source
+from collectivesft.sources import GoogleDrive, Https, RawFile
 
 BODY = b'[{"a": 1}]\n'
 LOGIN = b"<!DOCTYPE html><html><body>Please sign in</body></html>"
@@ -21,19 +22,9 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
-def manifest(tmp_path: Path) -> Path:
-    return tmp_path / "raw" / "manifest.json"
-
-
-@pytest.fixture
-def known(monkeypatch):
-    """Make these the files of every source, with this access."""
-
-    def set_files(*files: RawFile, access: str = "hand_placed") -> None:
-        source = Source("nlpec", "T", "https://example.org", "none", "none", access, files)
-        monkeypatch.setattr(catalogue, "load", lambda name: source)
-
-    return set_files
+def known(known):
+    """The same; they are to be placed by hand where nothing else is said."""
+    return partial(known, access="hand_placed")
 
 
 def reason(manifest: Path, missing: str = "leave-out", **options) -> str:

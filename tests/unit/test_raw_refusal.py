@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from collectivesft.errors import UserError
-from collectivesft.raw import catalogue, fetch, locations
-from collectivesft.sources import GoogleDrive, Https, Hub, RawFile, Source
+from collectivesft.raw import fetch, locations
+from collectivesft.sources import GoogleDrive, Https, Hub, RawFile
 
 BODY = b'[{"a": 1}]\n'
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
@@ -31,18 +31,9 @@ pytestmark = pytest.mark.usefixtures("quick")
 
 
 @pytest.fixture
-def manifest(tmp_path: Path) -> Path:
-    return tmp_path / "raw" / "manifest.json"
-
-
-@pytest.fixture
-def known(monkeypatch):
-    def set_locations(*places, name: str = "a.json") -> None:
-        file = RawFile(name, places)
-        source = Source("fake", "Fake", "https://example.org", "none", "none", files=(file,))
-        monkeypatch.setattr(catalogue, "load", lambda name: source)
-
-    return set_locations
+def known(known):
+    """Make these the locations of every source's only file."""
+    return lambda *places: known(RawFile("a.json", places))
 
 
 def message(manifest: Path) -> str:

@@ -61,6 +61,21 @@ def test_files_of_two_models_are_refused(files, tmp_path):
         agree(options, "cmb", tmp_path / "out.json")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"x": 1}\n', "row 1: not a judged answer"),
+        ("[1]\n", "row 1: not a judged answer"),
+        ("", "no answers"),
+    ],
+)
+def test_a_file_without_judged_answers_is_refused(tmp_path, text, message):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        agree([f"answer={path}"], "cmb", tmp_path / "out.json")
+
+
 @pytest.mark.parametrize("option", ["answer", "=x", "answer="])
 def test_an_option_without_protocol_or_path_is_refused(option, tmp_path):
     with pytest.raises(UserError, match="write each protocol once"):

@@ -37,7 +37,9 @@ def model(tmp_path_factory) -> Path:
 
 
 def answer(model: Path, items: Path, out: Path, limit: int | None = None) -> list[dict]:
-    answer_cases(model, "tiny", items, out, 5, limit, sample_seed=42, threads=1)
+    answer_cases(
+        model, "tiny", items, out, max_new_tokens=5, limit=limit, sample_seed=42, threads=1
+    )
     return rows(out)
 
 

@@ -149,7 +149,8 @@ PIECES = st.sampled_from(
     ["答案", "是", "为", "：", "选", "择", "不", "A", "B", "E", "G", "Ａ", "℃", "。", ".", "、",
      " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")", "以下是", "的一道",
      "\n问：", "<|user|>", "错", "正确", "因为患者有发热和咳嗽，并且没有其他的任何症状", "\u0301",
-     "A\n", "\nB. ", "（甲药）", "选项", "A. 甲药", "B：", "和", "；", "\nD、"]
+     "A\n", "\nB. ", "（甲药）", "选项", "A. 甲药", "B：", "和", "；", "\nD、",
+     "<think>", "</think>"]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 
@@ -179,6 +180,11 @@ def test_official_gives_letters_a_to_g(text, multiple):
 @example("A\n" + "因为" * 9, "B", True, "答案是")
 @example("AC\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", "D", True, "答案是")
 @example("AC.\n" + "长" * 20, "（甲药）和D（丁药）", True, "答案是")
+@example("<think>答案是B。\n问：" + "长" * 60, "</think>答案是C。", False, "")
+@example("<think>A</think>答案是B。\n问：" + "长" * 60, "<think>", False, "")
+@example("答案是B。\n问：" + "长" * 60, "<think>答案是C。</think>D", False, "")
+@example("B。因为患者有发热、咳嗽和胸痛等症状。", "<think>不对</think>C", False, "答案是")
+@example("<think>\n问：答案是B。" + "长" * 60, "</think>C", True, "答案是")
 def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
     if settled(text, lead, OPTIONS, multiple):
         text = lead + text
@@ -195,6 +201,7 @@ def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
         ("A、C\n因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
         ("答案是B。\n\n以下是中国护理考试中护士考试的一道" + "单项选择题" * 10, "", True),
         ("B。", "答案是", False),
+        ("<think>答案是B。\n问：" + "单项选择题" * 10, "", False),
         ("答案是B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
         ("B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
         ("B因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
@@ -256,8 +263,9 @@ def test_what_was_read_is_read_again_from_a_statement(letters, multiple):
 
 @pytest.mark.parametrize(
     "piece",
-    [" ", "选 ", "答案是*", "A ", "选\n", "A、", "\n", "答案是A（", "A（甲）、", "B. ", "选A. "],
-)
+    [" ", "选 ", "答案是*", "A ", "选\n", "A、", "\n", "答案是A（", "A（甲）、", "B. ", "选A. ",
+     "<think>", "<think></think>", "</think>"],
+)  # fmt: skip
 def test_long_monotonous_texts_take_no_time(piece):
     start = time.process_time()
     corrected(piece * 5000, True, OPTIONS)

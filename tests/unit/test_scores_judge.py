@@ -72,7 +72,7 @@ def answers(tmp_path) -> Path:
 
 def test_grades_are_read_and_counted(server, items, answers, tmp_path):
     assert ask(server, items, answers, tmp_path) == {
-        "asked": 4, "retried": 0, "kept": 0, "unparsed": 0,
+        "asked": 4, "retried": 0, "kept": 0, "unparsed": 0, "cut": 0,
     }  # fmt: skip
     found = rows(tmp_path / "grades.jsonl")
     assert [(row["id"], row["turn"]) for row in found] == [
@@ -102,7 +102,7 @@ def test_nothing_is_asked_twice(server, items, answers, tmp_path):
     ask(server, items, answers, tmp_path)
     whole = (tmp_path / "grades.jsonl").read_bytes()
     assert ask(server, items, answers, tmp_path) == {
-        "asked": 0, "retried": 0, "kept": 4, "unparsed": 0,
+        "asked": 0, "retried": 0, "kept": 4, "unparsed": 0, "cut": 0,
     }  # fmt: skip
     assert len(server.seen) == 4
     assert (tmp_path / "grades.jsonl").read_bytes() == whole
@@ -116,7 +116,7 @@ def test_replies_without_grades_are_counted_and_not_asked_again(server, items, a
     server.reply = lambda body: next(replies)
     assert ask(server, items, answers, tmp_path)["unparsed"] == 3
     assert ask(server, items, answers, tmp_path) == {
-        "asked": 0, "retried": 0, "kept": 4, "unparsed": 3,
+        "asked": 0, "retried": 0, "kept": 4, "unparsed": 3, "cut": 0,
     }  # fmt: skip
     scores = score_cases(answers, "m", tmp_path / "s.json", tmp_path / "grades.jsonl")
     assert scores["judged"] == {
@@ -135,6 +135,66 @@ def test_a_server_that_counts_no_tokens_leaves_a_gap_in_the_cost_that_is_told(
     ask(server, items, answers, tmp_path)
     judged = score_cases(answers, "m", tmp_path / "s.json", tmp_path / "grades.jsonl")["judged"]
     assert (judged["uncounted"], judged["cost"]) == (2, 0.0007)
+
+
+def cut_short(words: str | None) -> dict:
+    """A chat's answer that its limit ended, as of a judge that thinks where no one reads."""
+    choice = {"message": {"content": words, "reasoning_content": "Hm"}, "finish_reason": "length"}
+    return {"choices": [choice], "usage": {"prompt_tokens": 100, "completion_tokens": 256}}
+
+
+def test_replies_that_were_cut_short_are_told_and_not_kept(server, items, answers, tmp_path):
+    cut = iter([None, json.dumps(GOOD), "<think>Let me see", "Fluency: 4 because"])
+    server._reply = lambda body: cut_short(next(cut))
+    assert ask(server, items, answers, tmp_path) == {
+        "asked": 4, "retried": 0, "kept": 0, "unparsed": 3, "cut": 3,
+    }  # fmt: skip
+    found = rows(tmp_path / "grades.jsonl")
+    assert sorted(str(row["error"]) for row in found) == ["None", *["cut short"] * 3]
+    assert {row["grades"] is None for row in found if row["error"]} == {True}
+    assert all(row["cost"] == pytest.approx((100 * 2.5 + 256 * 10) / 1e6) for row in found)
+    del server._reply
+    # The limit is raised: what had been said whole is not paid for again.
+    assert ask(server, items, answers, tmp_path, max_tokens=2048) == {
+        "asked": 3, "retried": 0, "kept": 1, "unparsed": 0, "cut": 0,
+    }  # fmt: skip
+    assert [body["max_tokens"] for body in server.seen] == [256] * 4 + [2048] * 3
+
+
+def test_the_command_says_what_was_cut_short_and_the_remedy(
+    server, items, answers, tmp_path, start
+):
+    server._reply = lambda body: cut_short(None)
+    arguments = (
+        "scores", "judge", "--answers", answers, "--items", items, "--cache", tmp_path / "c.jsonl",
+        "--out", tmp_path / "g.jsonl", "--url", server.url, "--model", "gpt", "--max-tokens", 9,
+    )  # fmt: skip
+    process = start(*arguments, "--body", '{"reasoning_effort": "low"}')
+    told, problem = process.communicate(timeout=60)
+    assert process.returncode == 0, problem
+    assert "4 replies without grades, 4 of them cut short: raise max_tokens.\n" in told
+    assert {(body["max_tokens"], body["reasoning_effort"]) for body in server.seen} == {(9, "low")}
+    process = start(*arguments, "--body", "[1]")
+    _, problem = process.communicate(timeout=60)
+    assert "not a JSON object" in problem and process.returncode == 2
+
+
+def test_a_field_that_a_server_refuses_is_replaced_or_left_out(server, items, answers, tmp_path):
+    words = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    server.faults.append(JSONResponse({"error": {"message": words}}, 400))
+    with pytest.raises(UserError, match=r"HTTP 400 Unsupported parameter: 'max_tokens'.* body"):
+        ask(server, items, answers, tmp_path)
+    fields = {"max_tokens": None, "max_completion_tokens": 900, "temperature": None}
+    server.seen.clear()
+    ask(server, items, answers, tmp_path, body=fields)
+    assert {frozenset(body) for body in server.seen} == {
+        frozenset({"model", "messages", "max_completion_tokens"})
+    }
+    assert ask(server, items, answers, tmp_path, body=fields)["kept"] == 4
+    # Another limit is no other question; another field may be.
+    more = fields | {"max_completion_tokens": 9000}
+    assert ask(server, items, answers, tmp_path, body=more)["kept"] == 4
+    assert ask(server, items, answers, tmp_path, body=more | {"seed": 1})["asked"] == 4
 
 
 def test_an_empty_answer_costs_nothing_and_gets_the_lowest(server, items, tmp_path):
@@ -231,6 +291,17 @@ def test_a_cache_is_for_one_process_and_damage_is_told(tmp_path):
         ("{'fluency': 5, 'relevance': '4', 'completeness': 3.0, 'proficiency': 2}", GOOD),
         (f'{{"fluency": 1}} no, {json.dumps(GOOD)}', GOOD),
         (json.dumps(GOOD | {"note": "fine"}), GOOD),
+        (json.dumps(GOOD | {"note": "the patient's {answer}"}), GOOD),
+        (json.dumps({"note": "so } it is", **GOOD}), GOOD),
+        (json.dumps({"grades": GOOD, "note": {"why": "x"}}), GOOD),
+        (json.dumps({key.capitalize(): value for key, value in GOOD.items()}), GOOD),
+        (json.dumps(GOOD | {"note": "it's"})[:-1] + ",\n}", GOOD),
+        (json.dumps(GOOD | {"fluency": "5/5", "relevance": "4 / 5"}), GOOD),
+        (json.dumps(GOOD | {"fluency": "5/10"}), None),
+        (f"{json.dumps(GOOD | {'fluency': 1})} and {GOOD!s}", GOOD),
+        (f"<think>{json.dumps(GOOD | {'fluency': 1})}</think>{json.dumps(GOOD)}", GOOD),
+        (f"<think>Perhaps {json.dumps(GOOD)}, but", None),
+        (json.dumps(GOOD | {"note": "<think> is left in"}), GOOD),
         ('{"fluency": 5, "relevance": 4, "completeness": 3}', None),
         (json.dumps(GOOD | {"fluency": 0}), None),
         (json.dumps(GOOD | {"fluency": 3.5}), None),

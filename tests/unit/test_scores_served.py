@@ -1,12 +1,14 @@
 """A model behind an OpenAI-compatible server: the same prompts and answers, and what may fail."""
 
 import asyncio
+import email.utils
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from completions_server import CompletionsServer
@@ -14,6 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from test_scores_cases import case
 from test_scores_predict import QUICK, question, rows, tiny_model, write_items
 
+from collectivesft import retry
 from collectivesft.errors import UserError
 from collectivesft.scores import endpoint, served
 from collectivesft.scores.answer_cases import answer_cases
@@ -22,6 +25,7 @@ from collectivesft.scores.serve import connected
 from collectivesft.scores.served import Server
 
 SECRET = "sk-loopback-0123456789"
+NOW = 1_800_000_000.25
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +82,7 @@ def test_rows_are_those_of_transformers_but_for_the_engine(
 ):
     options = replace(QUICK, template=template, shots=1)
     predict(folder, "tiny", items, tmp_path / "own.jsonl", options)
-    found = ask(folder, items, tmp_path / "s.jsonl", options, url=server.url, prompt=send)
+    found = ask(folder, items, tmp_path / "s.jsonl", options, url=server.url, send=send)
     assert without_engine(tmp_path / "s.jsonl") == without_engine(tmp_path / "own.jsonl")
     assert {row["engine"] for row in found} == {"openai"}
     if send == "text":
@@ -100,7 +104,7 @@ def test_likelihoods_are_those_of_transformers_by_either_way(
     own = rows(tmp_path / "own.jsonl")
     found = ask(
         folder, items, tmp_path / "served.jsonl", options, url=server.url, extensions=extensions,
-        prompt="text" if extensions else "tokens",
+        send="text" if extensions else "tokens",
     )  # fmt: skip
     for one, other in zip(found, own, strict=True):
         assert one["likelihood"] == pytest.approx(other["likelihood"], abs=2e-5)
@@ -122,7 +126,9 @@ def test_a_server_without_log_probabilities_is_refused(folder, items, server, tm
 
 def test_a_server_that_reads_other_tokens_is_refused(folder, items, server, tmp_path):
     server.extra_tokens = 1
-    with pytest.raises(UserError, match=r"it read \d+ tokens of a prompt that has \d+"):
+    with pytest.raises(
+        UserError, match=r"it read \d+ tokens of a prompt that has \d+.* set send: tokens"
+    ):
         ask(folder, items, tmp_path / "out.jsonl", url=server.url)
 
 
@@ -149,19 +155,19 @@ def test_what_passes_is_tried_again(folder, items, server, tmp_path):
     assert server.seen[0] == server.seen[4]
 
 
-@pytest.mark.parametrize("as_date", [False, True])
-def test_waits_as_long_as_the_server_asks(server, monkeypatch, as_date):
-    import email.utils
-
-    asked = email.utils.formatdate(time.time() + 3, usegmt=True) if as_date else "2"
+@pytest.mark.parametrize(
+    ("asked", "seconds"), [("2", 2), (email.utils.formatdate(NOW + 3, usegmt=True), 2.75)]
+)
+def test_waits_as_long_as_the_server_asks(server, monkeypatch, asked, seconds):
+    """A date is in whole seconds, so the wait for it ends by up to a second before."""
+    monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: NOW))
     server.faults.append(Response(status_code=429, headers={"Retry-After": asked}))
     with Server(server.url, "tiny").open() as opened:
         waited = []
         monkeypatch.setattr(opened._closed, "wait", waited.append)
         body = {"prompt": "x", "temperature": 0, "max_tokens": 1}
         assert opened.post("/completions", body)["choices"]
-    assert len(waited) == 1
-    assert 1 < waited[0] <= 3
+    assert waited == [seconds]
 
 
 @pytest.mark.parametrize(
@@ -269,7 +275,7 @@ def test_a_killed_run_goes_on_with_the_same_bytes(folder, server, tmp_path, star
     done = journal.read_bytes().count(b"\n") - 1
     assert done < 40
     server.slow = (0.0, 0.0)
-    time.sleep(0.2)  # what was under way has ended
+    server.wait_for_clients_to_leave()
     server.seen.clear()
     # Another number of requests at once and another address of the same server go on all the same.
     address = server.url.replace("127.0.0.1", "localhost")
@@ -306,9 +312,10 @@ def test_too_long_prompts_are_told_and_not_sent(tmp_path, server):
 
 def test_cases_are_answered_turn_by_turn(folder, server, tmp_path):
     path = write_items(tmp_path / "cases.jsonl", [case(n) for n in range(4)])
-    answer_cases(folder, "tiny", path, tmp_path / "own.jsonl", 5, None, 42, 1)
+    options = {"max_new_tokens": 5, "limit": None, "sample_seed": 42, "threads": 1}
+    answer_cases(folder, "tiny", path, tmp_path / "own.jsonl", **options)
     asked = Server(server.url, "tiny", concurrency=3)
-    answer_cases(folder, "tiny", path, tmp_path / "served.jsonl", 5, None, 42, 1, asked)
+    answer_cases(folder, "tiny", path, tmp_path / "served.jsonl", **options, server=asked)
     assert rows(tmp_path / "served.jsonl") == rows(tmp_path / "own.jsonl")
 
 
@@ -317,7 +324,7 @@ SERVE = f"{sys.executable} {Path(__file__).with_name('completions_server.py')}"
 
 def test_a_command_serves_the_model_as_long_as_it_is_needed(folder, items, tmp_path):
     line = SERVE + " --name {name} --port {port} --says {model}"
-    with connected(folder, "tiny", None, line, {"concurrency": 2}) as asked:
+    with connected(folder, line, Server(None, "tiny", concurrency=2)) as asked:
         predict(folder, "tiny", items, tmp_path / "out.jsonl", QUICK, asked)
     assert {row["raw"] for row in rows(tmp_path / "out.jsonl")} == {str(folder)}
     with pytest.raises(UserError, match="no connection"):
@@ -326,7 +333,7 @@ def test_a_command_serves_the_model_as_long_as_it_is_needed(folder, items, tmp_p
 
 def test_a_command_that_does_not_serve_is_told(folder):
     def serve(line: str) -> None:
-        with connected(folder, "tiny", None, line, {}):
+        with connected(folder, line, Server(None, "tiny")):
             raise AssertionError("not reached")
 
     with pytest.raises(UserError, match="ended with code 3 before it answered"):
@@ -337,7 +344,7 @@ def test_a_command_that_does_not_serve_is_told(folder):
         serve("vllm serve {gpu}")
     with (
         pytest.raises(UserError, match="give one of them"),
-        connected(folder, "tiny", "http://127.0.0.1:1/v1", "vllm", {}),
+        connected(folder, "vllm", Server("http://127.0.0.1:1/v1", "tiny")),
     ):
         raise AssertionError("not reached")
 
@@ -350,7 +357,7 @@ def test_a_server_that_was_started_ends_with_the_command(folder):
         return any(mark.encode() in found for found in commands)
 
     line = f"{sys.executable} -m http.server --bind 127.0.0.1 --directory . {{port}}"
-    with connected(folder, "tiny", None, f"sh -c '{line} & wait' {mark}", {}):
+    with connected(folder, f"sh -c '{line} & wait' {mark}", Server(None, "tiny")):
         assert there()
     assert not there()
 

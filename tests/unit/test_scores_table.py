@@ -67,6 +67,12 @@ def test_rates_are_percent_with_two_digits(tmp_path):
     assert latex.startswith("\\begin{tabular}{lllrrrrrrrr}\n\\toprule\nModel & ")
 
 
+def test_every_sign_of_a_name_is_shown_in_latex(tmp_path):
+    """TeX's own font has no < and >: they came out as other signs."""
+    latex = written(tmp_path, scores(tmp_path / "a.json", model="a<b>_c"))[2]
+    assert r"a\textless{}b\textgreater{}\_c & cmb & answer" in latex
+
+
 def test_how_answers_went_stands_below(tmp_path):
     group = {"group": "politics", "items": 40, "value": 0.5, "low": 0.35, "high": 0.65}
     counts = {"endless": 2, "empty": 1, "too_long": 0, "refused": 4, "official_unparsed": 6}
@@ -136,7 +142,7 @@ def test_published_grades_are_those_of_20_models_and_average_as_posted(tmp_path)
     ("text", "message"),
     [
         ("a,b\n1,2\n", "no columns model, aspect, grade"),
-        ("model,aspect,grade\nm,fluency,high\n", "a grade is not a number"),
+        ("model,aspect,grade\nm,fluency,high\n", "row 2: its grade is not a number"),
         ("model,aspect,grade\nm,fluency,3\n", "m: not the aspects of CMB-Clin"),
     ],
 )
@@ -183,6 +189,12 @@ def test_leaderboard_has_36_models_with_six_categories_and_their_mean():
         ("HuatuoGPTII-7B (华佗)", "59.00"),
         ("Qwen-7B-Chat", "46.58"),
     ]
+
+
+def test_a_leaderboard_that_a_spreadsheet_saved_is_read(tmp_path):
+    """With a mark at its beginning, which belonged to the first column's name."""
+    (tmp_path / "board.csv").write_text(LEADERBOARD.read_text("utf-8"), "utf-8-sig")
+    assert published(tmp_path / "board.csv") == published(LEADERBOARD)
 
 
 def test_leaderboards_are_what_their_script_makes(tmp_path):

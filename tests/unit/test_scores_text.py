@@ -294,6 +294,30 @@ class TestScore:
             Run(tmp_path / "tuned", SOME, ["flu"] * 4).score(base.path("out.jsonl"))
 
     @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda lines: ['{"x": 1}', *lines[1:]], "row 1: not a judged answer"),
+            (lambda lines: ["[1]", *lines[1:]], "row 1: not a judged answer"),
+            (lambda lines: [*lines, lines[2]], "row 5: question NLI-3 twice"),
+            (lambda lines: [], "no answers"),
+        ],
+    )
+    def test_a_base_that_is_no_file_of_judged_answers(self, tmp_path, change, message):
+        base = Run(tmp_path / "base", SOME, ["flu"] * 4, "base")
+        base.score()
+        path = base.path("out.jsonl")
+        lines = change(path.read_text(encoding="utf-8").splitlines())
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+        with pytest.raises(InputError, match=rf"base/out\.jsonl.*{message}"):
+            Run(tmp_path / "tuned", SOME, ["flu"] * 4).score(path)
+
+    def test_a_base_that_was_scored_by_another_metric(self, tmp_path):
+        base = Run(tmp_path / "base", [*SOME[:3], item(4, "NER", "labels")], ["flu"] * 4, "base")
+        base.score()
+        with pytest.raises(InputError, match=r"out\.jsonl is of other questions"):
+            Run(tmp_path / "tuned", SOME, ["flu"] * 4).score(base.path("out.jsonl"))
+
+    @pytest.mark.parametrize(
         ("change", "problem"),
         [
             ({"id": "Diagnosis-9"}, "unknown item"),

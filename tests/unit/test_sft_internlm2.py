@@ -361,6 +361,47 @@ def test_a_model_without_an_internlm2_form_is_refused(llama, tmp_path, changes, 
     assert not (tmp_path / "back").exists()
 
 
+OLD_SCALING = {
+    "linear": ({"type": "linear", "factor": 4.0}, {"type": "linear", "factor": 4.0}),
+    "dynamic": ({"rope_type": "dynamic", "factor": 2.0}, {"type": "dynamic", "factor": 2.0}),
+    "none": (None, None),
+    "default": ({"rope_type": "default"}, None),
+}
+
+
+def written_by_transformers_4(folder: Path, scaling: dict | None) -> None:
+    """Give a Llama folder a config.json of the form that most of the Hub's have."""
+    path = folder / "config.json"
+    content = read_json(path)
+    del content["rope_parameters"]
+    old = {"rope_theta": 500000.0, "rope_scaling": scaling, "torch_dtype": content.pop("dtype")}
+    path.write_text(json.dumps(content | old))
+
+
+@pytest.mark.parametrize("scaling, wanted", OLD_SCALING.values(), ids=list(OLD_SCALING))
+def test_a_configuration_of_transformers_4_loses_nothing(llama, tmp_path, scaling, wanted):
+    from transformers import LlamaConfig
+
+    folder = llama(configuration(), random_weights(configuration()))
+    written_by_transformers_4(folder, scaling)
+    internlm2.from_llama(folder, tmp_path / "back")
+    content = read_json(tmp_path / "back" / "config.json")
+    found = [content[key] for key in ("rope_theta", "rope_scaling", "torch_dtype")]
+    assert found == [500000.0, wanted, "float32"]
+    again = internlm2.llama_config(tmp_path / "back" / "config.json", content)
+    there = LlamaConfig.from_pretrained(folder)
+    rope = {key: value for key, value in there.rope_parameters.items() if key != "type"}
+    assert (again["rope_parameters"], again["dtype"]) == (rope, str(there.dtype)[6:])
+
+
+def test_scaling_of_transformers_4_without_an_internlm2_form_is_refused(llama, tmp_path):
+    folder = llama(configuration(), random_weights(configuration()))
+    written_by_transformers_4(folder, {"rope_type": "llama3", "factor": 8.0})
+    with pytest.raises(InputError, match="rope scaling 'llama3'"):
+        internlm2.from_llama(folder, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
 @pytest.fixture(scope="module")
 def base(workshop, tmp_path_factory):
     """A base model made of files as internlm/internlm2_5-1_8b holds them."""

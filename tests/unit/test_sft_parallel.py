@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 LORA = {"method": "lora", "lora": {"r": 4, "alpha": 8}}
 SETTINGS = {
     "ddp": {"parallel": "ddp"},
-    "fsdp": {"parallel": "fsdp"},
+    "fsdp": {"parallel": "fsdp", "weight_decay": 0.1},
     "fsdp, less memory": {"parallel": "fsdp", "gradient_checkpointing": True},
     "adapters": {"parallel": "ddp"} | LORA,
 }

@@ -13,6 +13,7 @@ from training_job import digests, steps_taken
 
 from collectivesft.errors import UserError
 from collectivesft.sft import loop as module
+from collectivesft.sft.checkpoint import trainable
 from collectivesft.sft.loop import learning_rate
 from collectivesft.sft.parallel import World
 from collectivesft.sft.plan import Plan
@@ -98,10 +99,14 @@ def test_steps_equal_those_of_a_padded_reference(job):
     assert any(len(plan.step(number)) > 1 for number in range(plan.steps))
 
     model = AutoModelForCausalLM.from_pretrained(done.base, dtype=torch.float32)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1.0, eps=1e-8, weight_decay=0.1)
+    norms = [value for name, value in model.named_parameters() if "norm" in name]
+    others = [value for name, value in model.named_parameters() if "norm" not in name]
+    groups = [{"params": norms, "weight_decay": 0.0}, {"params": others, "weight_decay": 0.1}]
+    optimizer = torch.optim.AdamW(groups, lr=1.0, eps=1e-8)
     losses = []
     for number in range(plan.steps):
-        optimizer.param_groups[0]["lr"] = learning_rate(training, number, plan.steps)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(training, number, plan.steps)
         loss = padded_loss(model, tokens, [i for batch in plan.step(number) for i in batch])
         optimizer.zero_grad()
         loss.backward()
@@ -111,6 +116,32 @@ def test_steps_equal_those_of_a_padded_reference(job):
     found = [row["loss"] for row in done.history if "loss" in row]
     assert found == pytest.approx(losses, rel=2e-5)
     assert max(losses) - min(losses) > 0.1
+
+
+KINDS = ["llama", "gemma3", "gpt2", "cpmant", "pangu_alpha"]
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_decay_where_they_do_in_transformers_trainer(workshop, kind, method):
+    from transformers import Trainer
+
+    training = read_experiment(workshop.recipe(method=method)).training
+    model = load(workshop.base(kind), training, ALONE)
+    names = {id(value): name for name, value in trainable(model).items()}
+    first, *rest = module.decay_groups(model, 0.1)
+    wanted = set(Trainer.get_decay_parameter_names(None, model)) & set(names.values())
+    assert first["weight_decay"] == 0.1 and {names[id(p)] for p in first["params"]} == wanted
+    still = [names[id(p)] for group in rest for p in group["params"]]
+    assert sorted(still) == sorted(set(names.values()) - wanted)
+    assert all(group["weight_decay"] == 0 for group in rest)
+    assert (method == "full") == any("norm" in n or "ln_" in n for n in still)
+
+
+def test_without_decay_the_optimiser_keeps_the_model_s_order(workshop):
+    model = load(workshop.base(), read_experiment(workshop.recipe()).training, ALONE)
+    (group,) = module.decay_groups(model, 0.0)
+    assert list(map(id, group["params"])) == list(map(id, trainable(model).values()))
 
 
 def test_it_learns(job):
@@ -159,10 +190,11 @@ def test_an_empty_validation_part_is_not_evaluated(job, workshop, conversations,
     assert all("loss" in row for row in made.run().history)
 
 
-HALF = {"precision": "bfloat16", "master_weights": "bfloat16"}
+FULL = {"eval_steps": 2, "weight_decay": 0.1}
+HALF = {"precision": "bfloat16", "master_weights": "bfloat16", "weight_decay": 0.1}
 
 
-@pytest.mark.parametrize("settings", [LORA, {"eval_steps": 2}, HALF], ids=["lora", "full", "half"])
+@pytest.mark.parametrize("settings", [LORA, FULL, HALF], ids=["lora", "full", "half"])
 def test_same_bytes_wherever_it_was_interrupted(job, monkeypatch, settings):
     settings = settings | {"save_steps": 2, "epochs": 2}
     whole = job("whole", **settings).run().result

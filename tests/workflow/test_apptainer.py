@@ -1,7 +1,10 @@
 """What passes into an image, and that the images' definitions tell one story."""
 
 import importlib.util
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ def apptainer():
 
 
 def test_the_host_s_python_and_home_stay_outside(apptainer, tmp_path):
-    host = {"PYTHONPATH": "/x", "HOME": "/root", "LD_LIBRARY_PATH": "/y", "VIRTUAL_ENV": "/z"}
+    host = {"PYTHONPATH": "/x", "HOME": "/nobody", "LD_LIBRARY_PATH": "/y", "VIRTUAL_ENV": "/z"}
     found = apptainer.variables(host, tmp_path, [], 2)
     found.pop("APPTAINER_NV", None)
     expected = {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": "2"}
@@ -28,7 +31,40 @@ def test_the_host_s_python_and_home_stay_outside(apptainer, tmp_path):
     assert found == expected | {"APPTAINER_BIND": ""}
 
 
-@pytest.mark.parametrize("name", ["HF_TOKEN", "https_proxy", "NO_PROXY", "NCCL_SOCKET_IFNAME"])
+@pytest.mark.parametrize(
+    ("places", "kept"),
+    [
+        ({"HOME": "home"}, "home/.cache/huggingface/token"),
+        ({"HOME": "home", "XDG_CACHE_HOME": "cache"}, "cache/huggingface/token"),
+        ({"HOME": "home", "XDG_CACHE_HOME": "cache", "HF_HOME": "hub"}, "hub/token"),
+        ({"HOME": "home", "HF_HOME": "hub", "HF_TOKEN_PATH": "my/secret"}, "my/secret"),
+    ],
+)
+def test_the_token_of_hf_auth_login_passes(apptainer, tmp_path, places, kept):
+    """Where huggingface_hub itself would look outside; inside it sees neither home nor variable."""
+    environ = {name: str(tmp_path / place) for name, place in places.items()}
+    name = "APPTAINERENV_HF_TOKEN"
+    assert name not in apptainer.variables(environ, tmp_path, [], 2)
+    (tmp_path / kept).parent.mkdir(parents=True)
+    (tmp_path / kept).write_text("hf_kept\n")
+    assert apptainer.token_file(environ) == tmp_path / kept
+    assert apptainer.variables(environ, tmp_path, [], 2)[name] == "hf_kept"
+    given = environ | {"HF_TOKEN": "hf_given"}
+    assert apptainer.variables(given, tmp_path, [], 2)[name] == "hf_given"
+
+
+def test_the_token_is_looked_for_where_the_hub_s_library_looks(apptainer, tmp_path):
+    script = "from huggingface_hub import constants; print(constants.HF_TOKEN_PATH)"
+    for name in ("HF_TOKEN_PATH", "HF_HOME", "XDG_CACHE_HOME", "HOME"):
+        environ = {"PATH": os.environ["PATH"], "HOME": "/home/me", name: "/some/place"}
+        command = [sys.executable, "-c", script]
+        theirs = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+        assert str(apptainer.token_file(environ)) == theirs.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    "name", ["HF_TOKEN", "HF_HUB_DISABLE_XET", "https_proxy", "NO_PROXY", "NCCL_SOCKET_IFNAME"]
+)
 def test_the_way_to_the_network_passes(apptainer, tmp_path, name):
     assert apptainer.variables({name: "v"}, tmp_path, [], 2)[f"APPTAINERENV_{name}"] == "v"
 
@@ -78,6 +114,19 @@ def test_a_pulled_image_is_taken_from_where_snakemake_keeps_it(apptainer, tmp_pa
 
 def test_every_environment_has_a_definition():
     assert sorted(path.stem for path in (ROOT / "containers").glob("*.def")) == sorted(NAMES)
+
+
+@pytest.mark.parametrize(("imports", "code"), [(0, 0), (1, 1)])
+@pytest.mark.parametrize("name", NAMES)
+def test_an_image_in_which_an_import_fails_does_not_pass_its_test(name, imports, code, tmp_path):
+    """The definition's %test by a plain sh, as Apptainer runs it. Our own code is in no image."""
+    python = tmp_path / "python"
+    own = "case $* in *collectivesft*) exit 1 ;; esac"
+    python.write_text(f"#!/bin/sh\n{own}\nexit {imports}\n", encoding="utf-8")
+    python.chmod(0o755)
+    script = (ROOT / f"containers/{name}.def").read_text(encoding="utf-8").split("%test\n")[1]
+    script = script.replace("/opt/venv/bin/python", str(python)).replace("command -v cc", "false")
+    assert subprocess.run(["sh", "-c", script], check=False).returncode == code
 
 
 def test_definitions_differ_only_in_their_environment():

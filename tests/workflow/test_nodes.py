@@ -91,7 +91,7 @@ def test_every_node_meets_at_the_first(tmp_path):
     done = launch(tmp_path, SLURM_JOB_ID="30017")
     assert done.returncode == 0, done.stderr
     srun, python = called(tmp_path)
-    assert "--nodes=2 --ntasks=2 --ntasks-per-node=1 --kill-on-bad-exit=1" in srun
+    assert "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpu-bind=none --kill-on-bad-exit=1" in srun
     assert python == (
         "python -m collectivesft.sft.launcher --nnodes=2 --nproc-per-node=4 --node-rank=1"
         " --master-addr=10.0.0.1 --master-port=20017 -m collectivesft a, b"

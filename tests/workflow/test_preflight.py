@@ -182,6 +182,15 @@ def test_the_paper_needs_hands_gpus_and_the_network(states, preflight, monkeypat
     assert "huggingface.co" in asked
 
 
+def test_the_token_is_found_where_it_is_kept(preflight, monkeypatch, tmp_path):
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "secret"))
+    assert preflight._token(["cmb"]).state == "missing"
+    (tmp_path / "secret").write_text("hf_kept")
+    row = preflight._token(["cmb"])
+    assert (row.state, row.found) == ("ok", str(tmp_path / "secret"))
+
+
 def test_bfloat16_alone_asks_for_half_the_memory(states, preflight, clone, monkeypatch):
     monkeypatch.setattr(preflight, "_reach", lambda host: preflight.Row(host, "ok", "answers"))
     monkeypatch.setattr(preflight.shutil, "which", lambda name: None)
@@ -200,6 +209,33 @@ def test_bfloat16_alone_asks_for_half_the_memory(states, preflight, clone, monke
 
 
 @pytest.mark.parametrize(
+    ("told", "code", "found"),
+    [
+        ("81559\n81559\n", 0, "2 with 86 GB"),
+        ("81559\n[N/A]\n", 0, "1 with 86 GB"),
+        ("No devices were found\n", 0, "none here"),
+        ("NVIDIA-SMI has failed because it couldn't communicate with the driver\n", 9, "none here"),
+        ("Driver 535 is too old\n", 9, "none here"),
+    ],
+)
+def test_gpus_are_counted_whatever_nvidia_smi_says(
+    preflight, clone, tmp_path, monkeypatch, told, code, found
+):
+    program = tmp_path / "path/nvidia-smi"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ncat <<'TOLD'\n{told}TOLD\nexit {code}\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    config = preflight.load(clone, clone / "config/config.yaml")
+    (row,) = preflight._gpus(config, clone, [])
+    assert row.state == "missing" and row.found.startswith(found)
+    # With Slurm the GPUs are the nodes': those of this machine say nothing.
+    (row,) = preflight._gpus(config, clone, ["slurm"])
+    assert (row.state, row.remedy) == ("note", "The nodes must have them")
+    assert row.found.startswith("wanted: 8 with ")
+
+
+@pytest.mark.parametrize(
     ("gpus", "nodes", "state"), [(8, 1, "ok"), (8, 2, "missing"), (4, 2, "ok"), (16, 1, "missing")]
 )
 def test_nodes_with_gpus_are_counted(preflight, monkeypatch, gpus, nodes, state):
@@ -209,6 +245,13 @@ def test_nodes_with_gpus_are_counted(preflight, monkeypatch, gpus, nodes, state)
     row = preflight._gpu_nodes({"gpus": gpus, "nodes": nodes})
     assert row.state == state
     assert ("at most 8" in row.remedy) == (state == "missing")
+
+
+def test_a_way_that_is_none_is_refused(clone):
+    command = [clone / "workflow/check", clone / "config/tiny.yaml", "apptanier", "slurm"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: apptanier: no way to run. Known are apptainer, slurm.\n"
 
 
 def test_exit_code_and_one_line_for_a_wrong_configuration(clone):

@@ -48,6 +48,18 @@ def test_memory_and_time_grow_from_try_to_try(profile):
             assert re.fullmatch(r"attempt \* \d+", resources[key])
 
 
+def test_a_released_model_s_answer_has_the_memory_that_the_model_needs(snakemake, clone):
+    """Its weights in bfloat16: 15.5 GB of the paper's model, which 8 GB did not hold."""
+    path = clone / "config/models/tiny-random.yaml"
+    text = re.sub(r"parameters: \d+", "parameters: 7737708544", path.read_text("utf-8"))
+    path.write_text(text, encoding="utf-8")
+    target = "results/tiny/7_hub/tiny/answer.json"
+    done = snakemake("-n", "--configfile", "config/tiny.yaml", "--", target)
+    block = (done.stdout + done.stderr).split("rule hub_answer:")[1]
+    assert re.search(r"mem_mb=(\d+)", block)[1] == "19475"
+    assert all("hub_answer" in profile["set-resources"] for profile in PROFILES.values())
+
+
 def test_one_try_asks_for_no_more_than_a_node_has(profile):
     most = max(int(r["mem_mb"].split()[-1]) for r in profile["set-resources"].values())
     assert most * (profile["retries"] + 1) <= profile["resources"]["mem_mb"]

@@ -137,6 +137,18 @@ def test_archive_has_the_same_bytes_each_time_and_in_each_clone(release, clone, 
     assert set(FILES) <= names
 
 
+def test_an_archive_knows_its_commit(release, clone, tmp_path, monkeypatch):
+    """An unpacked one has no git; its releases tell their commit all the same."""
+    monkeypatch.syspath_prepend(str(ROOT / "workflow"))
+    import configuration
+
+    release.main(["--archive"], clone)
+    name = f"collectivesft-{release.current(clone)}"
+    with tarfile.open(clone / "dist" / f"{name}.tar.gz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    assert configuration.commit(tmp_path / name) == git(clone, "rev-parse", "HEAD").strip()
+
+
 def test_an_archive_of_uncommitted_changes_is_refused(release, clone):
     (clone / "CITATION.cff").write_text("changed")
     with pytest.raises(SystemExit, match="Commit them first"):

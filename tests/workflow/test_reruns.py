@@ -81,6 +81,52 @@ def test_what_decides_answers_and_costs_is_asked_again(plan):
     assert plan(judge=JUDGE | {"input_price": 3}) == {"scores_judge"}
 
 
+@pytest.fixture
+def provenance(clone) -> Callable[..., str]:
+    """Run rule hub_provenance of a finished release, with a stand-in for its command."""
+    manifest = clone / "results/tiny/7_hub/tiny/manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.touch()
+    (clone / "containers").unlink()
+    (clone / "containers").mkdir()
+    places = '"$PLACE"/measurements.json "$PLACE"/ro-crate-metadata.json'
+    made = f"touch {places}"
+    standins = {"python": made, "apptainer": f"{made}; echo apptainer version 1.4.5"}
+    for name, body in standins.items():
+        path = clone / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        path.chmod(0o755)
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "snakemake", "--configfile", "config/tiny.yaml", "-p"]
+        command += ["--allowed-rules", "hub_provenance", *arguments, "--"]
+        command += [str((manifest.parent / "measurements.json").relative_to(clone))]
+        env = os.environ | {"PATH": f"{clone}/bin:{os.environ['PATH']}"}
+        env |= {"PLACE": str(manifest.parent)}
+        done = subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_an_image_that_appears_publishes_nothing_again(provenance, clone):
+    """A second crate would be other content under the tag of the first."""
+    (clone / "containers/model-cpu.sif").touch()
+    for way in ((), ("--use-apptainer",)):
+        provenance("--cores", "1", *way)
+        for change in (Path.touch, Path.unlink):
+            change(clone / "containers/data.sif")
+            assert "Nothing to be done" in provenance("-n", *way)
+
+
+def test_only_a_run_in_images_says_that_it_used_them(provenance, clone):
+    (clone / "containers/data.sif").touch()
+    assert "--image" not in provenance("-n")
+    assert "--image data=containers/data.sif --measurements" in provenance("-n", "--use-apptainer")
+
+
 @pytest.mark.parametrize(("run", "name"), [("tiny", "chatml"), ("demo", "gemma_base")])
 def test_an_edit_of_the_chat_template_reaches_what_reads_it(snakemake, run, name):
     """The model's own one, and no other: that of another model must not train this one again."""

@@ -10,29 +10,12 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 RULES = (ROOT / "workflow/rules/4_scores.smk").read_text(encoding="utf-8")
-READING = (
-    "answer_key",
-    "compare",
-    "counts",
-    "paired",
-    "submit",
-    "extraction",
-    "listing",
-    "overlap",
-    "reading",
-    "score",
-    "score_cases",
-    "show",
-    "statistics",
-    "table",
-    "matching",
-    "score_text",
-    "subsequence",
-    "text_metrics",
-    "text_statistics",
-    "text_table",
-    "upload",
-)
+# All of this stage that may decide what a model answers. What reads, counts or shows answers is not
+# here, so that an edit of it asks no model again.
+ASKING = {
+    "answer_cases", "decode", "endpoint", "journal", "model", "predict", "prompts", "questions",
+    "sampling", "served", "settled",
+}  # fmt: skip
 
 
 def code_of(rule: str) -> set[str]:
@@ -49,8 +32,7 @@ def code_of(rule: str) -> set[str]:
 @pytest.mark.parametrize("rule", ["scores_predict", "scores_answer_cases"])
 def test_an_edit_of_reading_or_scoring_asks_no_model_again(rule):
     found = code_of(rule)
-    assert {"model", "prompts", "journal"} <= found
-    assert not found & set(READING)
+    assert {"model", "prompts", "journal"} <= found <= ASKING
 
 
 def test_an_edit_of_reading_or_scoring_scores_again():
@@ -115,7 +97,7 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
     serve = "vllm serve {model} --served-model-name {name} --port {port}"
     change = {
         "engine": {"kind": "openai", "serve": serve, "key_env": "VLLM_KEY", "extensions": False},
-        "clinical": {"judge": JUDGE},
+        "clinical": {"judge": JUDGE | {"max_tokens": 900, "body": {"temperature": None}}},
     }
     (clone / "mine.yaml").write_text(yaml.safe_dump(change), encoding="utf-8")
     folder = "results/paper/4_scores/collective"
@@ -131,7 +113,7 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
         "--cache .cache/judge/collective.cmb_clin.jsonl --out"
         f" {folder}/cmb_clin.cases.grades.jsonl --url http://127.0.0.1:8001/v1"
         " --key-env JUDGE_KEY --concurrency 2 --timeout 60 --model gpt --input-price 2.5"
-        " --output-price 10"
+        " --output-price 10 --max-tokens 900 --body '{\"temperature\": null}' 2>"
     ) in whole
     assert f"--grades {folder}/cmb_clin.cases.grades.jsonl" in whole
     assert "sk-secret" not in whole
@@ -165,6 +147,8 @@ def load(name: str):
         ({}, {"model": "m"}, "clinical.judge: 'concurrency' is a required property"),
         ({}, JUDGE | {"url": None}, "clinical.judge.url: an address is needed"),
         ({}, JUDGE | {"prices": 1}, "unknown key clinical.judge.prices"),
+        ({}, JUDGE | {"max_tokens": 0}, "clinical.judge.max_tokens: 0 is less than the minimum"),
+        ({}, JUDGE | {"body": "x"}, "clinical.judge.body: 'x' is not of type 'object'"),
     ],
 )
 def test_a_wrong_engine_or_judge_is_told(engine, judge, message):

@@ -53,6 +53,35 @@ def test_only_this_run_s_leftovers_are_cancelled(place):
     assert (place / "jobs").read_text("utf-8") == others
 
 
+# As Slurm's commands end when the controller does not answer.
+AWAY = "#!/bin/bash\necho 'Unable to contact slurm controller' >&2; exit 1\n"
+
+
+@pytest.mark.parametrize("command", ["squeue", "scontrol"])
+def test_a_controller_that_does_not_answer_is_no_empty_queue(place, command):
+    """A run that were unlocked and started would have each job a second time beside the first."""
+    (place / "bin" / command).write_text(AWAY, encoding="utf-8")
+    done = run(place)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: Slurm does not answer")
+    assert not (place / "called").exists()
+
+
+def test_a_controller_that_goes_away_while_jobs_end_is_asked_again(place):
+    """The second and third answers fail; then the jobs are gone."""
+    run(place)
+    options = (place / "called").read_text("utf-8").splitlines()[-1].split()
+    (place / "called").unlink()
+    prefix = options[options.index("--slurm-jobname-prefix") + 1]
+    (place / "jobs").write_text(f"11 {prefix}_uuid\n", encoding="utf-8")
+    script = """echo >>"$PLACE/asked"
+        case $(wc -l <"$PLACE/asked") in 2 | 3) exit 1 ;; *) cat "$PLACE/jobs" ;; esac"""
+    (place / "bin/squeue").write_text(f"#!/bin/bash\n{script}\n", encoding="utf-8")
+    run(place)
+    assert (place / "asked").read_text("utf-8").count("\n") == 4
+    assert (place / "called").exists()
+
+
 def test_jobs_of_a_living_run_are_left_alone(place):
     run(place)
     (place / "called").unlink()

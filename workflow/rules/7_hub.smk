@@ -18,7 +18,7 @@ rule hub_answer:
         image("model-cpu")
     threads: config["threads"]
     resources:
-        mem_mb=8000,
+        mem_mb=answer_memory,
         runtime=60,
     params:
         threads=config["threads"],
@@ -152,7 +152,7 @@ rule hub_provenance:
         runtime=10,
     params:
         logs=LOGS,
-        images=image_options(),
+        images=image_options,
     shell:
         "python -m collectivesft hub provenance --manifest {input.manifest} --logs {params.logs}"
         " --workflow {input.workflow} {params.images} --measurements {output.measurements}"

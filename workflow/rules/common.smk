@@ -305,12 +305,20 @@ def release_gguf(wildcards):
     return [f"{stem}.json", f"{stem}.gguf"]
 
 
+def memory(wildcards, each):
+    """MB for so many bytes (`each`) a parameter of an experiment's model, and some."""
+    model = configuration.read_yaml(Path(workflow.basedir, base_recipe(wildcards)))
+    return 4000 + each * model.get("parameters", 0) // 1_000_000
+
+
+def answer_memory(wildcards):
+    """MB for an answer: weights in bfloat16."""
+    return memory(wildcards, 2)
+
+
 def gguf_memory(wildcards):
-    """MB for comparing a copy: weights in float32 as read and as loaded, and some."""
-    size = configuration.read_yaml(Path(workflow.basedir, base_recipe(wildcards))).get(
-        "parameters", 0
-    )
-    return 4000 + 10 * size // 1_000_000
+    """MB for comparing a copy: weights in float32 as read and as loaded."""
+    return memory(wildcards, 10)
 
 
 def headline_predictions(wildcards):

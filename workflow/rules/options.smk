@@ -33,9 +33,16 @@ def unreached(server):
     return {key: value for key, value in server.items() if key not in REACHED}
 
 
-def image_options():
-    """Options of `hub provenance` for the images that the run may have used."""
-    images = {name: image(name) for name in ENVIRONMENTS}
+IN_IMAGES = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+
+
+def image_options(wildcards, output):
+    """Options of `hub provenance` for the images that the run uses; none where it uses none.
+
+    A function of `output` is no reason for Snakemake to run again: with an image that appears, a
+    release that is published would change.
+    """
+    images = {name: image(name) for name in ENVIRONMENTS if IN_IMAGES}
     return " ".join(
         f"--image {shlex.quote(f'{name}={place}')}"
         for name, place in images.items()
@@ -81,8 +88,10 @@ def server_options(settings, names):
 
 def judge_options(wildcards):
     """Options of `scores judge`; its rule is asked for only where there is a judge."""
-    judge = config["clinical"]["judge"]
-    return server_options(judge, ["model", "input_price", "output_price"]) if judge else ""
+    judge = config["clinical"]["judge"] or {}
+    options = server_options(judge, ["model", "input_price", "output_price", "max_tokens"])
+    body = json.dumps(judge.get("body"), ensure_ascii=False, sort_keys=True)
+    return f"{options} --body {shlex.quote(body)}" if judge.get("body") else options
 
 
 def judge_server(wildcards, output):
@@ -100,7 +109,7 @@ def limit_option(wildcards):
 NODES = config["nodes"]
 GPUS = config["gpus"] if config["device"] == "cuda" else 0  # of a node
 # A training on several nodes starts its image on each of them: see workflow/torchrun.
-if DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method:
+if IN_IMAGES:
     os.environ.update(COLLECTIVESFT_IMAGE=apptainer.file(image(MODEL_ENV), Path.cwd()))
 
 

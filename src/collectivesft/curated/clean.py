@@ -1,6 +1,7 @@
 """Cleans examples: text normalised, personal data replaced, unusable rows dropped with a reason."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -27,6 +28,14 @@ from collectivesft.curated.store import (
 from collectivesft.example import Drop, Example, conversation
 from collectivesft.parallel import ordered_map
 from collectivesft.progress import Reporter
+
+# What tokenizers read as a mark of turns or of a text's begin and end, not as words: an answer with
+# one in it would teach a model to stop there. <s> and </s> go before, as tags of HTML. Each begins
+# with a sign that the screen holds back.
+_CONTROL = re.compile(
+    r"<(?:\|[\w▁]+\||｜[\w▁]+｜|bos|eos|pad|unk|mask|sep|cls|eo[dpt]|unused\d+"
+    r"|(?:start|end)_of_(?:turn|image))>"
+)
 
 
 def clean_file(
@@ -195,6 +204,8 @@ def fault(example: Example, shortest: int, longest: int) -> str | None:
         return "empty_after_cleaning"
     if any("\ufffd" in text for _, text in example.messages):
         return "damaged_text"
+    if any(_CONTROL.search(text) for _, text in example.messages):
+        return "control_token"
     if sum(len(text) for _, text in example.messages) > longest:
         return "too_long"
     answers = [text for role, text in example.messages if role == "assistant"]

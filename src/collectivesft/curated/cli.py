@@ -119,8 +119,10 @@ def decontaminate(
     """
     from collectivesft.curated.contamination import decontaminate_file
 
-    allowed = tuple(allow_split or ())
-    decontaminate_file(examples, items, drop, out, dropped, ledger, report, threads, allowed)
+    decontaminate_file(
+        examples, items=items, drop=drop, out=out, dropped=dropped, ledger=ledger, report=report,
+        threads=threads, allowed=allow_split or (),
+    )  # fmt: skip
 
 
 @app.command()

@@ -13,21 +13,10 @@ from collectivesft.curated.fold import SEPARATOR, Folded, fold
 from collectivesft.curated.normalise import key
 from collectivesft.curated.shingles import Flat, token_values
 from collectivesft.curated.store import turns
-from collectivesft.example import Example
-
-
-def compared_texts(example: Example) -> tuple[str, str]:
-    """Question and answer, without a dataset's instruction.
-
-    For an exam question the order of its options and their letters do not count.
-    """
-    if example.style == "mcqa":
-        return _exam(example.meta)
-    texts = [text for _, text in example.messages]
-    return "\n".join(texts[:-1]), texts[-1]
 
 
 def _exam(meta: dict[str, Any]) -> tuple[str, str]:
+    """Question and right answers; the order of the options and their letters do not count."""
     options = meta["options"]
     right = sorted((options[letter] for letter in meta["answer"]), key=key)
     return "\n".join([meta["question"], *sorted(options.values(), key=key)]), "\n".join(right)

@@ -40,6 +40,7 @@ REPORTED_PAIRS = 1000
 
 def decontaminate_file(
     examples: Path,
+    *,
     items: list[Path],
     drop: bool,
     out: Path,

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from collectivesft.errors import InputError
+from collectivesft.errors import InputError, validated
 from collectivesft.example import STYLES, Style
 from collectivesft.files import read_yaml
 
@@ -80,9 +80,5 @@ def read_mixture(path: Path) -> Mixture:
     content = read_yaml(path) or {}
     if not isinstance(content, dict):
         raise InputError(path, "not a table of keys and values", "Write `mixture: {...}`")
-    try:
+    with validated(path, "mixture"):
         return Mixture.model_validate(content.get("mixture") or {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in ("mixture", *first["loc"]))
-        raise InputError(path, f"{where}: {first['msg']}", "Correct that key") from error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from collectivesft.curated.fold import LATIN, SINGLE, Folded, fold
+from collectivesft.curated.fold import LATIN, SINGLE, Folded
 
 _TOKEN = re.compile(r"[a-z0-9]+|[^\W_]", re.UNICODE)
 # Odd factors keep all 64 bits in play.
@@ -86,11 +86,6 @@ def _mixed(values: np.ndarray) -> np.ndarray:
     values *= _FACTOR
     values ^= values >> np.uint64(32)
     return values
-
-
-def ngrams(text: str, n: int) -> np.ndarray:
-    """Sorted unique 64-bit hashes of one text's n-grams."""
-    return np.unique(ngrams_of(token_values(fold([text])), n).values)
 
 
 def distinct(values: np.ndarray) -> np.ndarray:

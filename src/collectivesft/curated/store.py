@@ -20,7 +20,6 @@ from collectivesft.files import atomic_path
 
 BATCH = 2048  # rows handled at once
 GROUP = 8 * BATCH  # rows of a row group, the part of a file that one process takes
-_REPEATED = ("dataset", "style", "language", "messages.list.element.role", "reason")
 _REMEDY = "Delete it and run the step before again"
 
 

@@ -53,12 +53,11 @@ def guess_chinese(part: Part) -> str:
         sample = handle.read(SAMPLE)
     if sample.startswith(_BOM):
         return "utf-8"
-    whole = sample.rpartition(b"\n")[0] or sample
-    try:
-        whole.decode("utf-8")
-    except UnicodeDecodeError:
-        return "gb18030"
-    return "gb18030" if whole.isascii() else "utf-8"
+    text = (sample.rpartition(b"\n")[0] or sample).decode("utf-8", "replace")
+    # One damaged character does not make another encoding of the rest.
+    damaged = text.count("\ufffd")
+    chinese = len(text) - len(text.encode("ascii", "ignore")) - damaged
+    return "utf-8" if chinese > 8 * damaged else "gb18030"
 
 
 def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Iterator[Row]:

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.figures import inputs, style
-from collectivesft.scores.boards import board_date
+from collectivesft.scores.boards import BENCHMARK, OWN_ENTRY, board_date, read_leaderboard
 
 MACRO = "macro"
-BOARD_BENCHMARK = "cmb"  # the benchmark that the leaderboard is about
-OWN_ENTRY = "CollectiveSFT"  # the original authors' entry
 _KNOWN = ("HuatuoGPTII-7B", "Qwen-7B-Chat")  # well-known models of about the same size
 _SHAPES = ("D", "s", "^", "v")
 
@@ -30,7 +28,7 @@ def draw_files(
     """
     contents = inputs.read_scores(scores)
     inputs.check_models(contents, bases, headline)
-    rows = table(contents, inputs.read_leaderboard(leaderboard), bases, headline)
+    rows = table(contents, read_leaderboard(leaderboard), bases, headline)
     draw(rows, out, board_date(leaderboard), demo)
 
 
@@ -60,7 +58,7 @@ def table(
         for part in [macro | score["macro"], *score["categories"]]:
             head = {key: score[key] for key in ("benchmark", "protocol")}
             rows.append(head | {"model": name, "role": role} | _cells(part))
-    if scores[0]["benchmark"] == BOARD_BENCHMARK:
+    if scores[0]["benchmark"] == BENCHMARK:
         rows += _references(board, scores[0]["categories"])
     return rows
 
@@ -75,7 +73,7 @@ def _cells(part: dict[str, Any]) -> dict[str, Any]:
 
 def _references(board: list[dict], categories: list[dict]) -> list[dict[str, Any]]:
     labels = {MACRO: "Macro average"} | {c["category"]: c.get("label", "") for c in categories}
-    head = {"benchmark": BOARD_BENCHMARK, "protocol": ""}
+    head = {"benchmark": BENCHMARK, "protocol": ""}
     empty = {"items": "", "accuracy": "", "low": "", "high": ""}
     return [
         head

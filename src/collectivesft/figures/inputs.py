@@ -1,7 +1,6 @@
 """Reads the result files that figures are drawn from; a wrong file is named, with its maker."""
 
 import contextlib
-import csv
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,24 +125,6 @@ def _check_categories(content: dict[str, Any]) -> None:
             part[key]
     for key in ("model", "items"):
         content[key]
-
-
-def read_leaderboard(path: Path) -> list[dict[str, Any]]:
-    """Rows of published scores: model, category (or macro), accuracy in percent.
-
-    Raises:
-        InputError: other columns, or an accuracy that is not a number.
-    """
-    with open(path, encoding="utf-8-sig", newline="") as handle:
-        rows = list(csv.DictReader(handle))
-    for number, row in enumerate(rows, start=2):
-        try:
-            row["accuracy"] = float(row["accuracy"])
-            row["model"], row["category"]
-        except (KeyError, TypeError, ValueError) as error:
-            problem = "not a row of model, category, accuracy"
-            raise InputError(path, problem, "Correct that row", row=number) from error
-    return rows
 
 
 ROLES = ("base", "headline", "experiment")

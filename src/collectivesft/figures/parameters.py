@@ -7,9 +7,9 @@ from typing import Any
 
 from collectivesft.errors import InputError
 from collectivesft.figures import inputs, names, style
-from collectivesft.figures.accuracy import BOARD_BENCHMARK, MACRO
+from collectivesft.figures.accuracy import MACRO
 from collectivesft.figures.labels import short
-from collectivesft.scores.boards import board_date
+from collectivesft.scores.boards import BENCHMARK, board_date, read_leaderboard
 
 # A size as names state it: 7B, 1.8B; not the 8x7B of a mixture of experts.
 _SIZE = re.compile(r"(?<![\dx.])(\d+(?:\.\d+)?)B(?![A-Za-z])")
@@ -41,7 +41,7 @@ def draw_files(
             raise InputError(Path(f"{name}.yaml"), problem, "Name it with --base-recipe")
         sizes[name] = sizes[recipe["base"]]
     inputs.check_models(contents, (), headline)
-    board = inputs.read_leaderboard(leaderboard)
+    board = read_leaderboard(leaderboard)
     titles = {name: recipe["title"] for name, recipe in found.items()}
     rows = table(contents, sizes, titles, board, headline)
     draw(rows, out, board_date(leaderboard), demo)
@@ -81,7 +81,7 @@ def table(
         head |= {"billions": sizes[name] / 1e9, "source": "recipe"}
         values = (("accuracy", "value"), ("low", "low"), ("high", "high"))
         rows.append(head | {new: round(100 * score["macro"][key], 4) for new, key in values})
-    if scores[0]["benchmark"] == BOARD_BENCHMARK:
+    if scores[0]["benchmark"] == BENCHMARK:
         rows += [_published(row) for row in board if row["category"] == MACRO]
     return rows
 
@@ -91,7 +91,7 @@ def _published(row: dict[str, Any]) -> dict[str, Any]:
     known = {"billions": "", "source": "not stated"} if size is None else {
         "billions": size, "source": "name"
     }  # fmt: skip
-    head = {"benchmark": BOARD_BENCHMARK, "protocol": "", "model": row["model"]}
+    head = {"benchmark": BENCHMARK, "protocol": "", "model": row["model"]}
     head |= {"role": "reference", "title": row["model"].split(" (")[0], **known}
     return head | {"accuracy": row["accuracy"], "low": "", "high": ""}
 

@@ -1,6 +1,5 @@
 """One look for all figures, and one way to save them: same table, same bytes."""
 
-import csv
 import functools
 import re
 import textwrap
@@ -13,6 +12,7 @@ import matplotlib
 import noto_cjk_sans_otc
 
 from collectivesft.files import atomic_path
+from collectivesft.table_files import write_csv
 
 matplotlib.use("agg")
 
@@ -121,13 +121,7 @@ def save(figure, out: Path, rows: Sequence[dict[str, Any]]) -> None:
         with atomic_path(out.with_suffix(f".{suffix}")) as partial:
             figure.savefig(partial, format=suffix, metadata=metadata)
     plt.close(figure)
-    with (
-        atomic_path(out.with_suffix(".csv")) as partial,
-        open(partial, "w", encoding="utf-8", newline="") as handle,
-    ):
-        writer = csv.DictWriter(handle, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(out.with_suffix(".csv"), rows)
 
 
 def thousands(value: float) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from collectivesft.errors import UserError
+from collectivesft.retry import asked_wait
 
 Result = TypeVar("Result")
 TRIES = 4
@@ -77,7 +78,7 @@ def _understand(error: BaseException) -> Problem | None:
             case OfflineModeIsEnabled():
                 return Problem(f"{_line(cause)}. Unset HF_HUB_OFFLINE.", passing=False)
             case httpx2.TransportError():
-                remedy = "Check the network and run again; what was uploaded is kept."
+                remedy = "Check the network and run again; what has arrived is kept."
                 text = f"the Hub could not be reached ({_line(cause)}). {remedy}"
                 return Problem(text, passing=True)
             case json.JSONDecodeError():
@@ -104,7 +105,7 @@ def _card(error: BaseException) -> str:
 def _answered(error) -> Problem:
     from huggingface_hub.errors import GatedRepoError
 
-    status = error.response.status_code if error.response is not None else 0
+    status = error.response.status_code
     if isinstance(error, GatedRepoError):
         remedy = "Ask for access on its page, then set HF_TOKEN to a token of that account"
     elif status in (401, 403):
@@ -114,13 +115,8 @@ def _answered(error) -> Problem:
     else:
         remedy = "Run again; what was uploaded is kept"
     text = f"the Hub answered {status} ({_line(error)}). {remedy}."
-    return Problem(text, passing=status >= 500 or status in (412, 429), wait=_asked_wait(error))
-
-
-def _asked_wait(error) -> float:
-    """Seconds in the answer's Retry-After (RFC 9110, 10.2.3); 0 without one, or for a date."""
-    value = error.response.headers.get("retry-after", "") if error.response is not None else ""
-    return min(float(value), LONGEST_WAIT_S) if value.isdigit() else 0.0
+    wait = min(asked_wait(error.response.headers) or 0.0, LONGEST_WAIT_S)
+    return Problem(text, passing=status >= 500 or status in (412, 429), wait=wait)
 
 
 def _line(error: BaseException) -> str:

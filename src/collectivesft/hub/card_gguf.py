@@ -2,7 +2,7 @@
 
 from typing import Any
 
-QUESTION = "高血压患者日常饮食应注意什么？"
+from collectivesft.hub.answer import QUESTION
 
 
 def section(manifest: dict[str, Any]) -> list[str]:

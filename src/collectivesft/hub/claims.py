@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from collectivesft.errors import InputError
+from collectivesft.errors import validated
 from collectivesft.files import read_json, read_yaml
 
 
@@ -106,12 +106,8 @@ def read_claims(path: Path) -> list[Claim]:
     Raises:
         InputError: a key or value that does not belong there.
     """
-    try:
+    with validated(path):
         return _Claims.model_validate(read_yaml(path)).claims
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise InputError(path, f"{key}: {first['msg']}", "Correct that key") from error
 
 
 def read_results(ledger: Path, scores: Sequence[Path], whole: bool) -> Results:

@@ -8,6 +8,9 @@ import typer
 
 app = typer.Typer(no_args_is_help=True)
 
+Private = Annotated[
+    bool, typer.Option("--private/--public", help="Who may see a repository that is made now.")
+]
 Manifest = Annotated[Path, typer.Option(help="Manifest of the release.")]
 
 
@@ -102,12 +105,16 @@ def release(
     from collectivesft.hub.release import Inputs
     from collectivesft.hub.release import release as write
 
-    paths = (model, recipe, base_recipe, ledger, mixture, data_card, contamination)
-    more = (answer, trained, base, tuple(other or ()), tuple(locks or ()))
-    more += (tuple(answers or ()), gguf)
-    inputs = Inputs(*paths, history, tokens, table, lock, tuple(scores), tuple(raw), *more)
-    content = json.loads(settings)
-    write(run, repo, demo, experiment, inputs, card, manifest, files, tag, weights, content)
+    inputs = Inputs(
+        model=model, recipe=recipe, base_recipe=base_recipe, ledger=ledger, mixture=mixture,
+        data_card=data_card, contamination=contamination, history=history, tokens=tokens,
+        table=table, lock=lock, scores=tuple(scores), raw=tuple(raw), answer=answer,
+        trained=trained, base=base, other=tuple(other or ()), locks=tuple(locks or ()), answers=tuple(answers or ()), gguf=gguf,
+    )  # fmt: skip
+    write(
+        inputs, run=run, repo=repo, demo=demo, experiment=experiment, card=card, manifest=manifest,
+        files=files, tag=tag, weights=weights, settings=json.loads(settings),
+    )  # fmt: skip
 
 
 @app.command()
@@ -137,9 +144,9 @@ def push(
     card: Annotated[Path, typer.Option(help="The model card.")],
     manifest: Manifest,
     receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
-    files: Annotated[Path | None, typer.Option(help="Folder that it wrote: its `files`.")] = None,
+    files: Annotated[Path | None, typer.Option(help="`files` of `hub release`.")] = None,
     extra: Annotated[list[Path] | None, typer.Option(help="Measurements, RO-Crate.")] = None,
-    private: Annotated[bool, typer.Option("--private/--public")] = True,
+    private: Private = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
 ) -> None:
     """Push a model with its card and manifest in one commit, and tag it.
@@ -152,7 +159,10 @@ def push(
     """
     from collectivesft.hub.publish import publish
 
-    publish(repo, tag, private, model, card, manifest, receipt, extra or (), files, dry_run)
+    publish(
+        repo, tag=tag, private=private, model=model, card=card, manifest=manifest, receipt=receipt,
+        extras=extra or (), beside=files, dry_run=dry_run,
+    )  # fmt: skip
 
 
 @app.command()
@@ -179,7 +189,7 @@ def push_data(
     tag: Annotated[str, typer.Option(help="Name for this version.")],
     folder: Annotated[Path, typer.Option(help="Folder that `hub data` wrote.")],
     receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
-    private: Annotated[bool, typer.Option("--private/--public")] = True,
+    private: Private = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
 ) -> None:
     """Push data or predictions as a dataset repository, in one commit, and tag it.
@@ -254,7 +264,7 @@ def loopback(
 ) -> None:
     """Run a command with a small Hub on this machine beside it.
 
-    Example: collectivesft hub loopback --root hub -- make publish
+    Example: collectivesft hub loopback --root hub -- snakemake --cores all publish
     """
     from collectivesft.hub.serve import run_beside
 

@@ -1,6 +1,5 @@
 """A mixture and predictions as a dataset repository: only rows that may be passed on."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +7,14 @@ from typing import Any
 
 from collectivesft import benchmarks, datasets
 from collectivesft.errors import UserError
-from collectivesft.files import atomic_path, read_jsonl, sha256, write_json, write_text
+from collectivesft.files import (
+    atomic_path,
+    read_jsonl,
+    sha256,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 from collectivesft.hub import remote
 from collectivesft.hub.calls import plain_log
 from collectivesft.hub.licences import Terms, terms
@@ -124,8 +130,7 @@ def _predictions(path: Path, folder: Path) -> dict[str, Any]:
     decided = terms(name, benchmarks.get(name).SOURCE.licence)
     target = f"predictions/{rows[0]['model']}.{path.name}"
     if decided.allowed:
-        lines = (json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n" for row in rows)
-        write_text(folder / target, "".join(lines))
+        write_jsonl(folder / target, rows)
     facts = {"benchmark": name, "rows": len(rows), "allowed": decided.allowed, "why": decided.why}
     return {target: facts}
 

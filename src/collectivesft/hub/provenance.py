@@ -1,4 +1,4 @@
-"""What a run took: times, memory, hardware, images.
+"""What a run took: times, memory, images.
 
 The manifest is the same from run to run; what is measured stands apart from it, here.
 """
@@ -33,7 +33,7 @@ def provenance(
     Args:
         manifest: of the release.
         logs: folder of the run's logs, with a benchmark file of each job.
-        images: that the run may have used, ``NAME=PLACE`` each (``images.describe``).
+        images: that the run used, ``NAME=PLACE`` each (``images.describe``).
         workflow: the Snakefile; it is published beside the crate.
 
     Raises:
@@ -46,8 +46,8 @@ def provenance(
 
 
 def measure(logs: Path, images: Sequence[str]) -> dict[str, Any]:
-    """Seconds and memory of each job, what trainings took (``sft.costs``), the machine, the
-    clone's commit, what is known of the images.
+    """Seconds and memory of each job, what trainings took and on which device (``sft.costs``), the
+    clone's commit, what is known of the images, the machine that recorded all this.
     """
     jobs = {
         path.relative_to(logs).as_posix().removesuffix(_SUFFIX): _job(path)
@@ -61,7 +61,7 @@ def measure(logs: Path, images: Sequence[str]) -> dict[str, Any]:
         "commit": os.environ.get(COMMIT) or None,
         "started": _time(min(starts)),
         "ended": _time(max(ends)),
-        "hardware": hardware(),
+        "recorded_on": machine(),
         "images": describe(images),
         "jobs": jobs,
         "training": {
@@ -92,18 +92,16 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(int(seconds), UTC).isoformat()
 
 
-def hardware() -> dict[str, Any]:
-    """Processor, cores and memory of this machine; its GPUs where torch sees some."""
+def machine() -> dict[str, Any]:
+    """Processor, cores and memory of this machine; trainings may have run on others."""
     import torch
 
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    gpus = [torch.cuda.get_device_name(n) for n in range(torch.cuda.device_count())]
     return {
         "processor": _processor(),
         "architecture": platform.machine(),
         "cores": os.cpu_count(),
         "memory_gb": round(pages * size / 1e9, 1),
-        "gpus": gpus,
         "python": platform.python_version(),
         "torch": torch.__version__,
     }

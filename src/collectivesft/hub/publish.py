@@ -14,12 +14,13 @@ _OWNED = ("adapter/", "scores/")
 
 def publish(
     repo: str,
+    *,
     tag: str,
     private: bool,
     model: Path,
     card: Path,
     manifest: Path,
-    receipt: Path | None,
+    receipt: Path | None = None,
     extras: Sequence[Path] = (),
     beside: Path | None = None,
     dry_run: bool = False,

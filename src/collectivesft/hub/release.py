@@ -26,7 +26,7 @@ from collectivesft.sft.recipe import read_experiment, read_model
 NOTICE = "NOTICE"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Inputs:
     """Result files of one run that a release is made of; each is a path."""
 
@@ -53,11 +53,12 @@ class Inputs:
 
 
 def release(
+    inputs: Inputs,
+    *,
     run: str,
     repo: str,
     demo: bool,
     experiment: str,
-    inputs: Inputs,
     card: Path,
     manifest: Path,
     files: Path | None = None,

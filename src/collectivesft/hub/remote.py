@@ -47,6 +47,7 @@ class Plan:
         head: commit of the branch, None where there is no repository.
         tagged: commit that the tag names already, None where there is no such tag.
         added, changed, same, removed: names of files.
+        closed: the repository is private, and public was asked for.
     """
 
     head: str | None
@@ -55,6 +56,7 @@ class Plan:
     changed: tuple[str, ...]
     same: tuple[str, ...]
     removed: tuple[str, ...]
+    closed: bool = False
 
     @property
     def sent(self) -> tuple[str, ...]:
@@ -75,6 +77,7 @@ class Plan:
         else:
             commit = "the new commit" if self.sent or self.removed else "that commit"
             lines.append(f"tag {target.tag}: would be set on {commit}")
+        lines += [_closed(target)] * self.closed
         return "\n".join(lines)
 
 
@@ -95,10 +98,19 @@ def push(target: Target, files: dict[str, Path]) -> str:
     check_files(files)
     api = HfApi()
     found = plan(api, target, files)
-    if found.tagged:
-        return found.tagged
     if found.head is None:
         _create(api, target)
+    commit = found.tagged or _send(api, target, files)
+    if found.closed:
+        sys.stderr.write(f"warning: {_closed(target)}\n")
+    return commit
+
+
+def _closed(target: Target) -> str:
+    return f"{target.repo}: is still private. Open it in its settings on the Hub."
+
+
+def _send(api: Any, target: Target, files: dict[str, Path]) -> str:
     commit = with_retries(lambda: _commit(api, target, files), f"{target.repo}: upload")
     _check(api, target, files, commit)
     _tag(api, target, commit)
@@ -134,7 +146,8 @@ def _plan(api: Any, target: Target, files: dict[str, Path]) -> Plan:
         raise UserError(
             f"{target.repo}: the tag {target.tag} names other content already. {remedy}."
         )
-    return Plan(info.sha, tagged, **({**found, "removed": ()} if tagged else found))
+    closed = info.private and not target.private
+    return Plan(info.sha, tagged, **(found | {"removed": ()} if tagged else found), closed=closed)
 
 
 def _compare(tree: dict[str, Any], target: Target, files: dict[str, Path]) -> dict[str, tuple]:

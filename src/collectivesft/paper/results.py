@@ -10,8 +10,6 @@ from collectivesft.figures import inputs
 from collectivesft.scores import boards
 from collectivesft.sft.recipe import read_experiment
 
-BOARD = "cmb"  # the benchmark that the leaderboard is about
-OWN_ENTRY = "CollectiveSFT"  # the entry of the original study's name
 Headline = tuple[str, str, str]
 
 
@@ -149,9 +147,9 @@ _SIDES = ("first", "second")
 
 def leaderboard_values(path: Path) -> dict[str, Any]:
     """Where and when the published scores are from, the best, and the entry of the study's name."""
-    rows = [row for row in inputs.read_leaderboard(path) if row["category"] == "macro"]
+    rows = [row for row in boards.read_leaderboard(path) if row["category"] == "macro"]
     lines = [{"model": row["model"], "accuracy": row["accuracy"]} for row in rows]
-    own = [line for line in lines if line["model"] == OWN_ENTRY]
+    own = [line for line in lines if line["model"] == boards.OWN_ENTRY]
     return {
         "source": "public CMB leaderboard",
         "date": boards.board_date(path),

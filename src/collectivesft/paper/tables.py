@@ -1,13 +1,12 @@
 """The manuscript's tables as CSV for programs and LaTeX for other manuscripts."""
 
-import csv
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from collectivesft.files import write_text
 from collectivesft.scores.boards import AVERAGE
 from collectivesft.scores.rubric import ASPECTS
+from collectivesft.table_files import tabular, write_csv
 
 Rows = list[dict[str, Any]]
 # What each table is of, for people.
@@ -35,7 +34,7 @@ def write_tables(values: dict[str, Any], folder: Path) -> None:
     kind = " (a demonstration)" if values["demo"] else ""
     head = f"% Table {{}} of the CollectiveSFT run {values['run']}{kind}; needs booktabs.\n"
     for name, rows in tables(values).items():
-        _write_csv(folder / f"{name}.csv", rows)
+        write_csv(folder / f"{name}.csv", rows)
         text = head.format(name) + latex(rows)
         write_text(folder / f"{name}.tex", text if text.isascii() else _UNICODE + text)
 
@@ -140,52 +139,9 @@ def _agreement(row: dict[str, Any]) -> dict[str, Any]:
     return head | rates | {"kappa": "" if row["kappa"] is None else f"{row['kappa']:.3f}"}
 
 
-def _write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    with open(path, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(
-            handle, fieldnames=list(rows[0]) if rows else [], lineterminator="\n"
-        )
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 _UNICODE = "% For XeLaTeX or LuaLaTeX with a font that has all its signs, Chinese ones too.\n"
-_ESCAPES = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}",
-}  # fmt: skip
 
 
-def latex(rows: list[dict[str, Any]]) -> str:
-    """Rows as a LaTeX tabular with booktabs rules; numbers to the right."""
-    if not rows:
-        return "% no rows\n"
-    columns = list(rows[0])
-    align = "".join("r" if _are_numbers(row[column] for row in rows) else "l" for column in columns)
-    body = [_latex_row(columns), r"\midrule", *(_latex_row(row.values()) for row in rows)]
-    lines = [rf"\begin{{tabular}}{{{align}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"]
-    return "\n".join(lines) + "\n"
-
-
-def _latex_row(cells) -> str:
-    return " & ".join(map(_latex_cell, cells)) + r" \\"
-
-
-def _latex_cell(cell: Any) -> str:
-    text = "".join(_ESCAPES.get(sign, sign) for sign in str(cell))
-    return f"${text}$" if text.startswith("-") and _is_number(cell) else text  # a minus, no hyphen
-
-
-def _are_numbers(values: Iterable[Any]) -> bool:
-    """Whether all that is known of a column are numbers, and something is."""
-    known = [value for value in values if value not in ("", None)]
-    return bool(known) and all(map(_is_number, known))
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+def latex(rows: Rows) -> str:
+    """Rows as a LaTeX tabular, their keys as its head."""
+    return tabular(list(rows[0]), [list(row.values()) for row in rows]) if rows else "% no rows\n"

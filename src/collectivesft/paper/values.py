@@ -10,7 +10,7 @@ from collectivesft import __version__, benchmarks, datasets
 from collectivesft.figures import inputs
 from collectivesft.files import read_json, read_jsonl, write_json
 from collectivesft.paper import results
-from collectivesft.scores.clinical_table import BENCHMARK as CLINICAL
+from collectivesft.scores.boards import BENCHMARK, CLINICAL
 from collectivesft.scores.statistics import RESAMPLES
 from collectivesft.sft.recipe import read_experiment, read_model
 
@@ -218,6 +218,6 @@ def _scores(headline: results.Headline, files: Files) -> dict[str, Any]:
         "experiments": experiments,
         "planned": results.planned_values(files.planned),
         "agreement": results.agreement_values([read_json(path) for path in files.agreements]),
-        "leaderboard": board if headline[1] == results.BOARD else None,
+        "leaderboard": board if headline[1] == BENCHMARK else None,
         "clinical_leaderboard": results.grades_values(graded) if graded else None,
     }

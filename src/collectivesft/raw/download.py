@@ -12,17 +12,18 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from collectivesft.errors import UserError
 from collectivesft.files import write_json
 from collectivesft.progress import Reporter
 from collectivesft.raw.refusal import new_address
+from collectivesft.retry import asked_wait
 
 ATTEMPTS = 5
 BACKOFF_S = 1.0
 LONGEST_WAIT_S = 60.0
-TIMEOUT = httpx.Timeout(60.0, connect=20.0)
+TIMEOUT = httpx2.Timeout(60.0, connect=20.0)
 
 
 class DownloadError(UserError):
@@ -67,7 +68,7 @@ def forget(target: Path) -> None:
     _state_path(partial).unlink(missing_ok=True)
 
 
-def download(request: Request, target: Path) -> httpx.Headers:
+def download(request: Request, target: Path) -> httpx2.Headers:
     """Fetch into ``partial_of(target)``, going on from what is there.
 
     Tries again, with growing waits, when the connection breaks or the server is busy; an
@@ -85,9 +86,9 @@ def download(request: Request, target: Path) -> httpx.Headers:
     while True:
         try:
             return _attempt(request, partial)
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects) as error:
             raise DownloadError(f"{request.url}: {error}".rstrip(".")) from error
-        except (httpx.TransportError, _Retry) as error:
+        except (httpx2.TransportError, _Retry) as error:
             size = _offset(request.url, partial)
             failures = 1 if size > most else failures + 1
             most = max(most, size)
@@ -102,14 +103,14 @@ def _reason(error: Exception) -> str:
     return getattr(error, "reason", "") or f"no answer ({str(error) or type(error).__name__})"
 
 
-def _attempt(request: Request, partial: Path) -> httpx.Headers:
+def _attempt(request: Request, partial: Path) -> httpx2.Headers:
     offset = _offset(request.url, partial)
     # identity: a byte range of compressed content could not be joined to plain bytes.
     headers = {"Accept-Encoding": "identity", **request.headers}
     if offset:
         headers["Range"] = f"bytes={offset}-"
     with (
-        httpx.Client(follow_redirects=True, timeout=TIMEOUT) as client,
+        httpx2.Client(follow_redirects=True, timeout=TIMEOUT) as client,
         client.stream("GET", request.url, headers=headers) as response,
     ):
         merged = _merge_headers(response)
@@ -124,20 +125,19 @@ def _attempt(request: Request, partial: Path) -> httpx.Headers:
         return merged
 
 
-def _merge_headers(response: httpx.Response) -> httpx.Headers:
-    merged = httpx.Headers()
+def _merge_headers(response: httpx2.Response) -> httpx2.Headers:
+    merged = httpx2.Headers()
     for step in (*response.history, response):
         merged.update(step.headers)
     return merged
 
 
-def _raise_for_status(url: str, response: httpx.Response) -> None:
+def _raise_for_status(url: str, response: httpx2.Response) -> None:
     status = response.status_code
     if status in (200, 206):
         return
     if status == 429 or status >= 500:
-        wait = response.headers.get("retry-after", "")
-        raise _Retry(f"HTTP {status}", float(wait) if wait.isdigit() else None)
+        raise _Retry(f"HTTP {status}", asked_wait(response.headers))
     detail = response.headers.get("x-error-message") or response.reason_phrase
     moved = new_address(response)
     where = f"{url} (moved to {moved})" if moved else url
@@ -154,7 +154,7 @@ def _offset(url: str, partial: Path) -> int:
     return partial.stat().st_size if known and partial.is_file() else 0
 
 
-def _begin(url: str, response: httpx.Response, partial: Path, offset: int) -> int:
+def _begin(url: str, response: httpx2.Response, partial: Path, offset: int) -> int:
     """Decide where the body goes; note its version. Returns the offset at which to write."""
     if response.headers.get("content-encoding", "identity") != "identity":
         raise DownloadError(f"{url}: the server compresses the file although asked not to")
@@ -173,11 +173,11 @@ def _begin(url: str, response: httpx.Response, partial: Path, offset: int) -> in
     return offset
 
 
-def _version(response: httpx.Response) -> str | None:
+def _version(response: httpx2.Response) -> str | None:
     return response.headers.get("etag") or response.headers.get("last-modified")
 
 
-def _content_range(response: httpx.Response) -> tuple[int | None, int | None]:
+def _content_range(response: httpx2.Response) -> tuple[int | None, int | None]:
     """First byte and size of the whole, from ``bytes FIRST-LAST/SIZE`` or ``bytes */SIZE``."""
     text = response.headers.get("content-range", "")
     found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", text.strip(), re.ASCII)
@@ -185,7 +185,7 @@ def _content_range(response: httpx.Response) -> tuple[int | None, int | None]:
     return first and int(first), int(size) if size and size != "*" else None
 
 
-def _receive(request: Request, response: httpx.Response, partial: Path, offset: int) -> None:
+def _receive(request: Request, response: httpx2.Response, partial: Path, offset: int) -> None:
     length = response.headers.get("content-length")
     total = offset + int(length) if length and length.isdigit() else None
     if response.status_code == 206:
@@ -203,7 +203,7 @@ def _receive(request: Request, response: httpx.Response, partial: Path, offset: 
         raise _Retry(f"the connection ended after {received} of {total} bytes")
 
 
-def _settle_unsatisfiable(response: httpx.Response, partial: Path, offset: int) -> str:
+def _settle_unsatisfiable(response: httpx2.Response, partial: Path, offset: int) -> str:
     """416: all bytes are here already (returns their version), or they cannot be used."""
     known = _state(partial).get("version") or ""
     version = _version(response)

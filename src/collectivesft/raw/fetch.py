@@ -106,7 +106,11 @@ def copier(folder: Path, target: Target, checksums: Path | None) -> Callable[[Ra
 
 def copy_file(source: Path, file: RawFile, target: Target) -> dict:
     """Copy one verified local file; returns its manifest entry."""
-    digest = verify.check(source, file)
+    try:
+        digest = verify.check(source, file)
+    except verify.Mismatch as error:
+        remedy = f"{error.remedy}; a copy of your own needs its sums (--checksums, `checksums:`)"
+        raise InputError(source, error.problem, remedy) from error
     path = target.folder / file.path
     if not (path.is_file() and files.sha256(path) == digest):
         with naming(path), files.atomic_path(path) as partial:

@@ -13,7 +13,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import CHUNK, atomic_path, sha256
@@ -77,7 +77,7 @@ def _explained(error: DownloadError, meaning: str) -> DownloadError:
 
 def _quoted(url: str) -> str:
     """The address with Chinese and spaces percent-encoded."""
-    return str(httpx.URL(url))
+    return str(httpx2.URL(url))
 
 
 def _hub(location: Hub, file: RawFile, target: Path) -> RawFile:
@@ -104,7 +104,7 @@ def _hub(location: Hub, file: RawFile, target: Path) -> RawFile:
     return _stated(file, headers)
 
 
-def _stated(file: RawFile, headers: httpx.Headers) -> RawFile:
+def _stated(file: RawFile, headers: httpx2.Headers) -> RawFile:
     """Add the checksum in the Hub's ETag: sha256 for large files, git blob id for others."""
     etag = headers.get("x-linked-etag") or headers.get("etag") or ""
     etag = etag.removeprefix("W/").strip('"')

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from collectivesft import files
-from collectivesft.errors import InputError
+from collectivesft.errors import InputError, validated
 from collectivesft.raw import catalogue
 from collectivesft.raw.target import LOCAL
 from collectivesft.sources import RawFile
@@ -53,12 +53,8 @@ class Lock:
         Raises:
             InputError: a key or value that does not belong there.
         """
-        try:
+        with validated(path, between=", ", remedy="Correct that entry"):
             return cls(Path(path), _FACTS.validate_python(files.read_yaml(path) or {}))
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ", ".join(str(part) for part in first["loc"]) or "the whole file"
-            raise InputError(path, f"{key}: {first['msg']}", "Correct that entry") from error
 
     def pin(self, source: str, file: RawFile) -> RawFile:
         """The file with what is locked of it, unless its sha256 is known anyway."""

@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from collectivesft import files
-from collectivesft.errors import InputError, UserError
+from collectivesft.errors import InputError, UserError, validated
 from collectivesft.progress import track
 from collectivesft.raw import local, locations, verify
 from collectivesft.raw.download import DownloadError
@@ -82,12 +82,8 @@ def read_source(path: Path) -> HubModel | PypiModel | FolderModel | RandomModel:
     content = files.read_yaml(path)
     if not isinstance(content, dict) or "source" not in content:
         raise InputError(path, "no key `source`", "Say there where the model comes from")
-    try:
+    with validated(path, "source"):
         return _SOURCE.validate_python(content["source"])
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in ("source", *first["loc"]))
-        raise InputError(path, f"{key}: {first['msg']}", "Correct that key") from error
 
 
 def fetch_model(config: Path, manifest: Path, out: Path | None = None) -> None:

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from collectivesft.sources import Hub
 
-if TYPE_CHECKING:  # not in the environment that reads benchmarks for the models
-    import httpx
+if TYPE_CHECKING:  # not in the environment of the paper, which reads benchmarks too
+    import httpx2
 
 # A page says what it is within its first bytes: its title, its links, its form.
 PAGE = 1 << 16
@@ -43,7 +43,7 @@ def page(path: Path) -> tuple[str, str]:
     return "", _OTHER
 
 
-def new_address(response: "httpx.Response") -> str | None:
+def new_address(response: "httpx2.Response") -> str | None:
     """Where a file has moved for good, if a redirect said so; without its query.
 
     That is the target of a permanent redirect (GitHub, for a renamed repository), or of any
@@ -59,7 +59,7 @@ def new_address(response: "httpx.Response") -> str | None:
     return found
 
 
-def _repository(url: "httpx.URL") -> str:
+def _repository(url: "httpx2.URL") -> str:
     """The repository's part of an address of the Hub; "" for another address."""
     before, found, _ = url.path.partition("/resolve/")
     return before if found else ""

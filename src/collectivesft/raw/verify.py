@@ -27,6 +27,10 @@ class WebPage(InputError):
     """An HTML page where a file should be: a sign-in, a quota, a warning."""
 
 
+class Mismatch(InputError):
+    """A file of another size or checksum than is known of it."""
+
+
 def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
     """Check a file against what is known of it; return its sha256.
 
@@ -51,7 +55,7 @@ def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
         if wanted is not None and found != wanted:
             says = f" by {expected.locked[0]}" if expected.locked else ""
             problem = f"{name} is {found}, expected {wanted}{says}"
-            raise InputError(shown, problem, GET_AGAIN + acceptance(expected))
+            raise Mismatch(shown, problem, GET_AGAIN + acceptance(expected))
     return digest
 
 

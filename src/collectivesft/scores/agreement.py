@@ -7,9 +7,12 @@ from typing import Any
 
 from collectivesft.errors import InputError, UserError
 from collectivesft.files import read_jsonl, write_json
-from collectivesft.scores.compare import READINGS, against
+from collectivesft.scores.compare import READINGS, against, by_id
 from collectivesft.scores.paired import kappa
 from collectivesft.scores.statistics import DIGITS
+
+_NEEDED = {"id", "model", "likelihood"}  # ``against`` checks what it compares
+_REMEDY = "Name answers that `collectivesft scores score` wrote"
 
 
 def agree(options: Sequence[str], benchmark: str, out: Path) -> dict[str, Any]:
@@ -28,10 +31,13 @@ def agree(options: Sequence[str], benchmark: str, out: Path) -> dict[str, Any]:
 
     Raises:
         UserError: an option that is not PROTOCOL=PATH.
-        InputError: answers of different models, or not to the same questions.
+        InputError: no judged answers, of different models, or not to the same questions.
     """
     files = _files(options)
-    answers = {name: [row for _, row in read_jsonl(path)] for name, path in files.items()}
+    answers = {
+        name: list(by_id(path, read_jsonl(path), _NEEDED, _REMEDY).values())
+        for name, path in files.items()
+    }
     pairs = [_readings(files[name], name, rows) for name, rows in answers.items() if _read(rows)]
     pairs += [
         _protocols(files, answers, first, second) for first, second in combinations(answers, 2)

@@ -28,6 +28,7 @@ def answer_cases(
     name: str,
     items: Path,
     out: Path,
+    *,
     max_new_tokens: int,
     limit: int | None,
     sample_seed: int,

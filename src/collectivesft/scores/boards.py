@@ -2,12 +2,15 @@
 
 import csv
 from pathlib import Path
+from typing import Any
 
 from collectivesft.errors import InputError
 from collectivesft.scores.rubric import ASPECTS
 
+BENCHMARK, CLINICAL = "cmb", "cmb_clin"  # what the accuracies, and the grades, are about
+OWN_ENTRY = "CollectiveSFT"  # of the original study's name
 # Published models to see the run's against: beside the best, the paper's namesake and two of 7B.
-REFERENCES = ("CollectiveSFT", "HuatuoGPTII-7B (华佗)", "Qwen-7B-Chat")
+REFERENCES = (OWN_ENTRY, "HuatuoGPTII-7B (华佗)", "Qwen-7B-Chat")
 # Beside CMB-Clin's best: a medical model, a general one, the base model's family, a small one.
 CLIN_REFERENCES = ("HuatuoGPTII-34B", "ChatGPT", "ChatGLM3-6B", "Internlm-Chat-20B")
 CLIN_JUDGE = "GPT-4"  # who gave the published grades
@@ -27,10 +30,10 @@ def published(leaderboard: Path) -> list[tuple[str, str]]:
     Raises:
         InputError: not a CSV with columns model, category and accuracy.
     """
-    rows = _rows(leaderboard, ("model", "category", "accuracy"))
-    macro = [(r["model"], r["accuracy"]) for r in rows if r["category"] == "macro"]
-    macro.sort(key=lambda pair: -float(pair[1]))
-    return [pair for place, pair in enumerate(macro) if place == 0 or pair[0] in REFERENCES]
+    macro = [row for row in read_leaderboard(leaderboard) if row["category"] == "macro"]
+    macro.sort(key=lambda row: -row["accuracy"])
+    shown = macro[:1] + [row for row in macro[1:] if row["model"] in REFERENCES]
+    return [(row["model"], f"{row['accuracy']:.2f}") for row in shown]
 
 
 def grades(leaderboard: Path) -> dict[str, Grades]:
@@ -40,8 +43,8 @@ def grades(leaderboard: Path) -> dict[str, Grades]:
         InputError: not a CSV with columns model, aspect and grade, or an aspect is missing.
     """
     found: dict[str, Grades] = {}
-    for row in _rows(leaderboard, ("model", "aspect", "grade")):
-        found.setdefault(row["model"], {})[row["aspect"]] = float(row["grade"])
+    for row in read_leaderboard(leaderboard, ("model", "aspect", "grade")):
+        found.setdefault(row["model"], {})[row["aspect"]] = row["grade"]
     for model, values in found.items():
         if set(values) != {*ASPECTS, AVERAGE}:
             raise InputError(leaderboard, f"{model}: not the aspects of CMB-Clin", _TAKE)
@@ -61,14 +64,25 @@ def chosen_grades(leaderboard: Path) -> dict[str, Grades]:
 _TAKE = "Take the file resources/leaderboard/ of the repository"
 
 
-def _rows(path: Path, columns: tuple[str, str, str]) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as handle:
+def read_leaderboard(
+    path: Path, columns: tuple[str, str, str] = ("model", "category", "accuracy")
+) -> list[dict[str, Any]]:
+    """Rows of published scores: model, category (or macro), accuracy in percent.
+
+    Args:
+        columns: that must be there; the last one holds numbers.
+
+    Raises:
+        InputError: no rows with these columns, or something else than a number.
+    """
+    with open(path, encoding="utf-8-sig", newline="") as handle:
         rows = list(csv.DictReader(handle))
     if not rows or not set(columns) <= set(rows[0]):
         raise InputError(path, f"no columns {', '.join(columns)}", _TAKE)
-    try:
-        for row in rows:
-            float(row[columns[2]])
-    except (TypeError, ValueError) as error:
-        raise InputError(path, f"a {columns[2]} is not a number", _TAKE) from error
+    value = columns[-1]
+    for number, row in enumerate(rows, start=2):
+        try:
+            row[value] = float(row[value])
+        except (TypeError, ValueError) as error:
+            raise InputError(path, f"its {value} is not a number", _TAKE, number) from error
     return rows

@@ -1,5 +1,6 @@
 """Verbs of stage scores."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -40,6 +41,17 @@ Send = Annotated[
 Extensions = Annotated[
     bool, typer.Option(help="Send fields beyond OpenAI's own, which vLLM and SGLang know.")
 ]
+
+
+def _object(text: str) -> dict:
+    """A JSON object."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise typer.BadParameter("not a JSON object")
+    return found
 
 
 @app.callback()
@@ -102,6 +114,7 @@ def predict(
     from collectivesft.scores.predict import predict as run
     from collectivesft.scores.questions import Options
     from collectivesft.scores.serve import connected
+    from collectivesft.scores.served import Server
 
     options = Options(
         method=method,
@@ -117,15 +130,8 @@ def predict(
         sample_seed=sample_seed,
         threads=threads,
     )
-    server = {
-        "model": served_name,
-        "key_env": key_env,
-        "concurrency": concurrency,
-        "timeout_s": timeout,
-        "prompt": send,
-        "extensions": extensions,
-    }
-    with connected(model, name, url, serve, server) as asked:
+    server = Server(url, served_name or name, key_env, concurrency, timeout, send, extensions)
+    with connected(model, serve, server) as asked:
         run(model, name, items, out, options, asked)
 
 
@@ -234,17 +240,21 @@ def answer_cases(
     """
     from collectivesft.scores.answer_cases import answer_cases as run
     from collectivesft.scores.serve import connected
+    from collectivesft.scores.served import Server
 
-    server = {
-        "model": served_name,
-        "key_env": key_env,
-        "concurrency": concurrency,
-        "timeout_s": timeout,
-        "prompt": send,
-        "extensions": extensions,
-    }
-    with connected(model, name, url, serve, server) as asked:
-        run(model, name, items, out, max_new_tokens, limit, sample_seed, threads, asked)
+    server = Server(url, served_name or name, key_env, concurrency, timeout, send, extensions)
+    with connected(model, serve, server) as asked:
+        run(
+            model,
+            name,
+            items,
+            out,
+            max_new_tokens=max_new_tokens,
+            limit=limit,
+            sample_seed=sample_seed,
+            threads=threads,
+            server=asked,
+        )
 
 
 @app.command()
@@ -260,6 +270,15 @@ def judge(
     timeout: Timeout = 120,
     input_price: Annotated[float, typer.Option(min=0, help="Of a million tokens read.")] = 0,
     output_price: Annotated[float, typer.Option(min=0, help="Of a million tokens written.")] = 0,
+    max_tokens: Annotated[
+        int, typer.Option(min=1, help="Most tokens of one reply, thoughts included.")
+    ] = 256,
+    body: Annotated[
+        dict | None,
+        typer.Option(
+            parser=_object, metavar="JSON", help="Fields to add or replace; null leaves one out."
+        ),
+    ] = None,
 ) -> None:
     """Let a chat model grade answers to clinical cases: fluency, relevance, completeness,
     proficiency, 1 to 5 each.
@@ -271,11 +290,13 @@ def judge(
     from collectivesft.scores.judge import Judge
     from collectivesft.scores.judge import judge as run
 
-    by = Judge(url, model, key_env, concurrency, timeout, input_price, output_price)
+    prices = (input_price, output_price)
+    by = Judge(url, model, key_env, concurrency, timeout, *prices, max_tokens, body or {})
     done = run(answers, items, cache, out, by)
     typer.echo(
         f"{out}: {done['asked']} graded now ({done['retried']} tries again), "
-        f"{done['kept']} before; {done['unparsed']} replies without grades."
+        f"{done['kept']} before; {done['unparsed']} replies without grades"
+        + (f", {done['cut']} of them cut short: raise max_tokens." if done["cut"] else ".")
     )
 
 

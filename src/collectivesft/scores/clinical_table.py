@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from collectivesft.scores.boards import AVERAGE, CLIN_JUDGE, board_date, chosen_grades
+from collectivesft.scores.boards import AVERAGE, CLIN_JUDGE, CLINICAL, board_date, chosen_grades
 from collectivesft.scores.rubric import ASPECTS
-
-BENCHMARK = "cmb_clin"  # the benchmark that the published grades are about
 
 # A note, heads, rows of cells, and how many columns are words.
 Table = tuple[str, Sequence[str], list[list[str]], int]
@@ -26,7 +24,7 @@ def tables(rows: Sequence[dict[str, Any]], leaderboard: Path | None) -> list[Tab
     found = [_overlap(rows)]
     if judged := [(row, row["judged"]) for row in rows if row.get("judged")]:
         found.append(_judged(judged))
-    if leaderboard and any(row["benchmark"] == BENCHMARK for row in rows):
+    if leaderboard and any(row["benchmark"] == CLINICAL for row in rows):
         found.append(_published(leaderboard))
     return found
 

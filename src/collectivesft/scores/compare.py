@@ -1,6 +1,6 @@
 """Two files of judged answers side by side: two models, or two protocols of one."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,8 @@ def against(first: Path, rows: Sequence[dict[str, Any]], place: Path) -> dict[st
     Raises:
         InputError: as ``compare``.
     """
-    one = _by_id(first, [row for _, row in read_jsonl(first)])
-    two = _by_id(place, rows)
+    one = by_id(first, read_jsonl(first), _NEEDED, _REMEDY)
+    two = by_id(place, enumerate(rows, start=1), _NEEDED, _REMEDY)
     if missing := sorted(one.keys() ^ two.keys()):
         problem = f"{len(missing)} questions are in one file only, {missing[0]} first"
         raise InputError(place, problem, _REMEDY)
@@ -57,16 +57,28 @@ def against(first: Path, rows: Sequence[dict[str, Any]], place: Path) -> dict[st
     return {"models": models, "items": len(pairs), **readings}
 
 
-def _by_id(path: Path, found: Sequence[Any]) -> dict[str, dict[str, Any]]:
+def by_id(
+    path: Path, found: Iterable[tuple[int, Any]], needed: Collection[str], remedy: str
+) -> dict[str, dict[str, Any]]:
+    """Judged answers by the id of their question, in the file's order.
+
+    Args:
+        path: names them in messages.
+        found: each with its number, as ``read_jsonl`` yields them.
+        needed: keys that each must hold, ``id`` among them.
+
+    Raises:
+        InputError: none, one without what is needed, or a question twice; with this remedy.
+    """
     rows: dict[str, dict[str, Any]] = {}
-    for number, row in enumerate(found, start=1):
-        if not isinstance(row, dict) or _NEEDED - set(row):
-            raise InputError(path, "not a judged answer", _REMEDY, row=number)
+    for number, row in found:
+        if not isinstance(row, dict) or set(needed) - set(row):
+            raise InputError(path, "not a judged answer", remedy, row=number)
         if row["id"] in rows:
-            raise InputError(path, f"question {row['id']} twice", _REMEDY, row=number)
+            raise InputError(path, f"question {row['id']} twice", remedy, row=number)
         rows[row["id"]] = row
     if not rows:
-        raise InputError(path, "no answers", _REMEDY)
+        raise InputError(path, "no answers", remedy)
     return rows
 
 

@@ -10,39 +10,44 @@ from collectivesft.scores.statistics import DIGITS
 def count(rows: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Counts of items, of first letters of answers and of the key, and the bias between them.
 
-    stopped: ended within the limit. settled: ended early, since nothing more could change the
-    reading. endless: neither. empty: nothing written although asked.
+    Those of ``ends``, and settled: ended early, since nothing more could change the reading.
     unparsed: no letter in the corrected reading, official_unparsed: in CMB's own; refused: no
     letter, since the model declined. letters_differ: the readings have not the same letters.
-    too_long: not asked, since not even the question alone fits. fewer_shots: asked with fewer
-    solved examples than the protocol's, so that the question fits.
 
     Args:
         rows: predictions.
         judged: the same, judged.
     """
-    too_long = sum(row["error"] is not None for row in rows)
-    stopped, settled = (sum(row[key] for row in rows) for key in ("stopped", "settled"))
     return {
-        "stopped": stopped,
-        "settled": settled,
-        "endless": len(rows) - stopped - settled - too_long,
-        "empty": sum(
-            row["method"] == "generate" and row["error"] is None and not row["raw"].strip()
-            for row in rows
-        ),
+        **ends(rows),
+        "settled": sum(row["settled"] for row in rows),
         "unparsed": sum(not row["corrected"] for row in judged),
         "official_unparsed": sum(not row["official"] for row in judged),
         "letters_differ": sum(row["corrected"] != row["official"] for row in judged),
         "refused": sum(row["refused"] for row in judged),
-        "too_long": too_long,
-        "fewer_shots": sum(row["shots_dropped"] > 0 for row in rows),
         "letters": _first_letters(row["corrected"] for row in judged),
         "gold_letters": _first_letters(row["answer"] for row in judged),
         "letter_bias": letter_bias(
             [row["corrected"] for row, asked in zip(judged, rows, strict=True) if single(asked)],
             [row["answer"] for row, asked in zip(judged, rows, strict=True) if single(asked)],
         ),
+    }
+
+
+def ends(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """How answers of either kind ended.
+
+    stopped: within the limit. endless: neither so nor settled. empty: nothing written although
+    asked. too_long: not asked, since not even the question alone fits. fewer_shots: asked with
+    fewer solved examples than the protocol's, so that the question fits.
+    """
+    asked = [row for row in rows if row["error"] is None]
+    return {
+        "stopped": sum(row["stopped"] for row in rows),
+        "endless": sum(not (row["stopped"] or row.get("settled")) for row in asked),
+        "empty": sum(row["method"] == "generate" and not row["raw"].strip() for row in asked),
+        "too_long": len(rows) - len(asked),
+        "fewer_shots": sum(row["shots_dropped"] > 0 for row in rows),
     }
 
 

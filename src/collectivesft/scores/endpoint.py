@@ -4,11 +4,9 @@ A key is named by its environment variable. It is read when a request is made an
 option, log, file or message.
 """
 
-import email.utils
 import json
 import os
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from queue import SimpleQueue
@@ -16,6 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from collectivesft.errors import UserError
+from collectivesft.retry import asked_wait
 
 ATTEMPTS = 6
 BACKOFF_S = 1.0
@@ -142,7 +141,8 @@ class Endpoint:
         """
         status = response.status_code
         if status in _PASSING or status >= 500:
-            raise _Passing(f"HTTP {status} {self._words(response)}".strip(), _wait(response))
+            reason = f"HTTP {status} {self._words(response)}".strip()
+            raise _Passing(reason, asked_wait(response.headers))
         if status in (401, 403):
             held = f"the key in {self.key_env}" if self.key_env else "a request without a key"
             remedy = "Set the variable to a valid key" if self.key_env else "Name a variable for it"
@@ -245,14 +245,3 @@ def _key(name: str | None) -> str:
     if not key.isascii() or not key.isprintable():
         raise UserError(f"The environment variable {name} holds no key: it has other characters.")
     return key
-
-
-def _wait(response: Any) -> float | None:
-    """Seconds that Retry-After asks for, as a number or a date; None without it."""
-    asked = response.headers.get("retry-after", "").strip()
-    if asked.replace(".", "", 1).isdigit():
-        return float(asked)
-    try:
-        return max(0.0, email.utils.parsedate_to_datetime(asked).timestamp() - time.time())
-    except ValueError:
-        return None

@@ -11,6 +11,8 @@ from collectivesft.scores.settled import ANOTHER, normal
 
 # The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
 _OFFICIAL = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.S)
+# What is no part of an answer: thinking, which may not end, and all from another question on.
+_ASIDE = re.compile(rf"(?P<another>{ANOTHER.pattern})|<think>(?P<whole>.*?</think>\s*)?", re.S)
 
 
 def official(text: str, multiple: bool) -> str:
@@ -39,8 +41,10 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
     """Letters that the text states as its answer, sorted and unique; "" where there are none.
 
     The text ends where the model asks itself another question (a new exam head, a user's turn).
-    Then, in this order:
-        1. After a lead ("答案是" at the end of the prompt) the letters that come next.
+    What it thinks is a draft: all up to the last </think> is passed over, and a <think> that never
+    ends leaves no answer. Then, in this order:
+        1. After a lead ("答案是" at the end of the prompt) the letters that come next, whatever
+           is thought later.
         2. An explicit statement (答案是, 正确选项为, 选, the answer is, boxed); the last one wins,
            since a model that takes an answer back states another. For a question with several
            answers the options that it goes on to list count too: "A（甲药）、B（乙药）", lines
@@ -49,7 +53,7 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
            nothing else. For a question with several answers each line that begins so adds its
            letters, but lines called wrong ("B：错"); for one with a single answer, A, B, ... at the
            beginning of lines or in one line are the question's options written again, and no
-           answer.
+           answer, unless every option has a line and one alone is called right, all others wrong.
         4. A verdict: "B正确", "C选项符合题意", "D is correct".
         5. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
            in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
@@ -67,8 +71,9 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
         lead: what the text begins with that the prompt ended with; "" for none.
     """
     letters = frozenset(options)
-    plain = _plain(text)
+    plain = normal(text)
     found = _led(plain, letters, lead, multiple) if lead else ""
+    plain = _answer(plain)
     found = found or _stated(plain, letters, multiple) or _at_an_end(plain, letters, multiple)
     if found:
         return "".join(sorted(set(found))) if multiple else found[:1]
@@ -76,11 +81,18 @@ def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead:
     return "".join(sorted(lone)) if multiple or len(lone) == 1 else ""
 
 
-def _plain(text: str) -> str:
-    """The text up to another question, in plain signs."""
-    plain = normal(text)
-    another = ANOTHER.search(plain)
-    return plain[: another.start()] if another else plain
+def _answer(text: str) -> str:
+    """The text after the last thinking and up to another question."""
+    begin, end = 0, len(text)
+    for aside in _ASIDE.finditer(text):
+        if aside["another"]:
+            end = aside.start()
+            break
+        if not aside["whole"]:
+            return ""
+        begin = aside.end()
+    # A chat template may have written the <think> itself.
+    return text[begin:end].rpartition("</think>")[2]
 
 
 def _run_letters(run: str, letters: frozenset[str]) -> str:
@@ -90,7 +102,9 @@ def _run_letters(run: str, letters: frozenset[str]) -> str:
 
 
 def _led(text: str, letters: frozenset[str], lead: str, multiple: bool) -> str:
-    """Letters right after the lead."""
+    """Letters right after the lead, up to another question."""
+    another = ANOTHER.search(text)
+    text = text[: another.start()] if another else text
     match = patterns.LED.match(text, len(normal(lead)))
     return _whole(text, match, letters, multiple) if match else ""
 
@@ -118,6 +132,8 @@ def _at_an_end(text: str, letters: frozenset[str], multiple: bool) -> str:
     """Letters at the beginning of the text, or those that are all of its last line."""
     text = text.strip()
     first, last = patterns.LINE.match(text), patterns.LAST_LINE.search(text)
+    if not multiple and (right := _only_right(text, letters)):
+        return right
     own = [m for m in patterns.LINE.finditer(text) if not _is_no_answer(text, m)]
     if multiple:
         own = _not_called_wrong(text, own)
@@ -138,6 +154,18 @@ def _not_called_wrong(text: str, lines: Sequence[re.Match]) -> list[re.Match]:
     if 1 not in said:
         return list(lines)
     return [match for match, one in zip(lines, said, strict=True) if one >= 0]
+
+
+def _only_right(text: str, letters: frozenset[str]) -> str:
+    """The option that is called right, where each of all the others has a line that calls it wrong.
+
+    Two lines are too few: they may be the options of a question, 正确 and 错误, written again.
+    """
+    lines = list(patterns.LINE.finditer(text))
+    said = {match.group(1): verdict(text, match.end(1)) for match in lines}
+    right = [letter for letter, one in said.items() if one == 1]
+    whole = len(lines) > 2 and len(lines) == len(said) and said.keys() == letters
+    return right[0] if whole and len(right) == 1 and 0 not in said.values() else ""
 
 
 def _is_no_answer(text: str, line: re.Match) -> bool:

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,20 @@ from collectivesft.scores.reply_cache import ReplyCache
 from collectivesft.scores.rubric import ASPECTS, LOWEST, grades, messages
 
 MAX_TOKENS = 256
+# Fields of a request that say how long a reply may be.
+_LIMITS = ("max_tokens", "max_completion_tokens")
 MILLION = 1_000_000
+CUT = "cut short"
 
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A chat server; the command line explains each. Prices are for a million tokens."""
+    """A chat server; the command line explains each.
+
+    Attributes:
+        input_price, output_price: for a million tokens.
+        body: fields of a request that are added or replaced; null leaves one out.
+    """
 
     url: str
     model: str
@@ -31,6 +39,8 @@ class Judge:
     timeout_s: float = 120.0
     input_price: float = 0.0
     output_price: float = 0.0
+    max_tokens: int = MAX_TOKENS
+    body: dict[str, Any] = field(default_factory=dict)
 
 
 def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict[str, Any]:
@@ -39,18 +49,21 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
     A row holds id, turn, model, judge (its name), reply (the judge's words), grades (fluency,
     relevance, completeness, proficiency, each 1 to 5; null where the reply holds none: it is not
     asked again, since at temperature 0 it would say the same), input_tokens, output_tokens (null
-    where the server counts none), cost (of this answer, whenever it was paid) and error (null,
-    or empty: an answer without a character is not sent and gets the lowest grades).
+    where the server counts none), cost (of this answer, whenever it was paid) and error (null;
+    empty: an answer without a character is not sent and gets the lowest grades; cut short: the
+    reply reached the limit before its grades).
 
-    Replies are kept in ``cache`` by the sha256 of all that was sent, so a killed run, another run
-    on the same answers, or another way of reading grades asks nothing again.
+    Replies are kept in ``cache`` by the sha256 of all that was sent but the limit, so a killed run,
+    another run on the same answers, another limit or way of reading grades asks nothing again.
+    Those that were cut short are not kept.
 
     Args:
         cache: JSON Lines that grow with each reply.
 
     Returns:
         asked (replies that were got now), retried (tries again for them, since the server was
-        busy, broken or silent), kept (replies from the cache), unparsed (replies without grades).
+        busy, broken or silent), kept (replies from the cache), unparsed (replies without grades),
+        cut (those of them that were cut short).
 
     Raises:
         InputError: answers that do not belong to these cases.
@@ -62,15 +75,13 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
     with ReplyCache(cache) as replies:
         waiting = {_digest(body): body for body in bodies if body}
         new = [key for key in waiting if key not in replies]
-        retried = _ask(by, [(key, waiting[key]) for key in new], replies)
-        judged = [
-            _row(by, row, replies[_digest(body)] if body else None)
-            for row, body in zip(rows, bodies, strict=True)
-        ]
+        retried, cut = _ask(by, [(key, waiting[key]) for key in new], replies)
+        judged = [_row(by, row, body, replies, cut) for row, body in zip(rows, bodies, strict=True)]
     write_jsonl(out, judged)
     unparsed = sum(row["grades"] is None for row in judged)
     counts = {"asked": len(new), "retried": retried, "kept": len(waiting) - len(new)}
-    return counts | {"unparsed": unparsed}
+    short = sum(row["error"] == CUT for row in judged)
+    return counts | {"unparsed": unparsed, "cut": short}
 
 
 def _body(
@@ -85,59 +96,94 @@ def _body(
         return None
     said = {other["turn"]: other["answer"] for other in rows if other["id"] == row["id"]}
     earlier = [said.get(number, "") for number in range(1, turn)]
-    return {
+    body = {
         "model": by.model,
         "messages": messages(case, turn, earlier, row["answer"]),
         "temperature": 0,
-        "max_tokens": MAX_TOKENS,
+        "max_tokens": by.max_tokens,
     }
+    return {key: value for key, value in (body | by.body).items() if value is not None}
 
 
 def _digest(body: dict[str, Any]) -> str:
-    text = json.dumps(body, ensure_ascii=False, sort_keys=True)
+    """What a reply is kept by. What was said whole is the same under any limit."""
+    asked = {key: value for key, value in body.items() if key not in _LIMITS}
+    asked["max_tokens"] = MAX_TOKENS  # as replies were kept when there was one limit only
+    text = json.dumps(asked, ensure_ascii=False, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _ask(by: Judge, new: Sequence[tuple[str, dict[str, Any]]], replies: ReplyCache) -> int:
-    """Ask for what the cache does not hold; how many tries again that took."""
+def _ask(
+    by: Judge, new: Sequence[tuple[str, dict[str, Any]]], replies: ReplyCache
+) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Ask for what the cache does not hold.
+
+    Returns:
+        How many tries again that took; by their keys the replies that were cut short.
+    """
+    cut: dict[str, dict[str, Any]] = {}
     if not new:
-        return 0
+        return 0, cut
     with (
         Endpoint(by.url, by.key_env, by.timeout_s, by.concurrency) as endpoint,
         Reporter("grades", len(new)) as reporter,
     ):
 
-        def grade(place: int) -> dict[str, Any]:
-            return _reply(by, endpoint.post("/chat/completions", new[place][1]))
+        def grade(place: int) -> tuple[dict[str, Any], bool]:
+            return _reply(by, _post(endpoint, new[place][1]))
 
-        for place, found in endpoint.together(grade, range(len(new)), by.concurrency):
-            replies.add(new[place][0], found)
+        for place, (found, ended) in endpoint.together(grade, range(len(new)), by.concurrency):
+            if ended or grades(found["reply"]):
+                replies.add(new[place][0], found)
+            else:
+                cut[new[place][0]] = found
             reporter.advance()
-        return endpoint.retries
+        return endpoint.retries, cut
 
 
-def _reply(by: Judge, answer: dict[str, Any]) -> dict[str, Any]:
-    """A judge's words and their tokens.
+def _post(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return endpoint.post("/chat/completions", body)
+    except EndpointError as error:
+        if error.status not in (400, 422):
+            raise
+        hint = "If it refuses a field, replace it by body, or leave it out: {field: null}"
+        raise EndpointError(f"{error}. {hint}.", error.status) from error
+
+
+def _reply(by: Judge, answer: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A judge's words and their tokens; whether it ended them itself.
 
     Raises:
         EndpointError: not a chat's answer.
     """
     try:
-        text = answer["choices"][0]["message"]["content"] or ""
+        choice = answer["choices"][0]
+        text = choice["message"]["content"] or ""
     except (KeyError, IndexError, TypeError) as error:
         problem = f"{by.url}: an answer without a message. Name a server with /chat/completions."
         raise EndpointError(problem) from error
     usage = answer.get("usage") or {}
-    return {
+    found = {
         "reply": text,
         "input_tokens": usage.get("prompt_tokens"),
         "output_tokens": usage.get("completion_tokens"),
     }
+    return found, choice.get("finish_reason") != "length"
 
 
-def _row(by: Judge, row: dict[str, Any], reply: dict[str, Any] | None) -> dict[str, Any]:
-    lowest = dict.fromkeys(ASPECTS, LOWEST)
-    found = reply or {"reply": "", "input_tokens": 0, "output_tokens": 0}
+def _row(
+    by: Judge,
+    row: dict[str, Any],
+    body: dict[str, Any] | None,
+    replies: ReplyCache,
+    cut: Mapping[str, dict[str, Any]],
+) -> dict[str, Any]:
+    key = _digest(body) if body else None
+    if key is None:
+        found, error = {"reply": "", "input_tokens": 0, "output_tokens": 0}, "empty"
+    else:
+        found, error = (cut[key], CUT) if key in cut else (replies[key], None)
     spent = (found["input_tokens"] or 0) * by.input_price
     spent += (found["output_tokens"] or 0) * by.output_price
     return {
@@ -146,7 +192,7 @@ def _row(by: Judge, row: dict[str, Any], reply: dict[str, Any] | None) -> dict[s
         "model": row["model"],
         "judge": by.model,
         **found,
-        "grades": grades(found["reply"]) if reply else lowest,
+        "grades": grades(found["reply"]) if key else dict.fromkeys(ASPECTS, LOWEST),
         "cost": round(spent / MILLION, 8),
-        "error": None if reply else "empty",
+        "error": error,
     }

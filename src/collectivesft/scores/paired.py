@@ -3,9 +3,8 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
-from collectivesft.scores.statistics import DIGITS, RESAMPLES, SEED, Group
+from collectivesft.scores.statistics import DIGITS, RESAMPLES, SEED, Group, estimate
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -61,19 +60,11 @@ def difference(
         change = np.concatenate([change, -change[:, 1:]], axis=1)
     categories = sorted({category for category, _ in names})
     means = [change[[n[0] == category for n in names]].mean(axis=0) for category in categories]
+    macro = np.mean(means, axis=0)
     micro = (change * items[:, None]).sum(axis=0) / items.sum()
-    return {"macro": _estimate(np.mean(means, axis=0)), "micro": _estimate(micro)}
+    return {"macro": estimate(macro[0], macro[1:]), "micro": estimate(micro[0], micro[1:])}
 
 
 def _turned(part: dict[str, float]) -> dict[str, float]:
     """First minus second of second minus first; from zero, since -0.0 is written with its sign."""
     return {"value": 0 - part["value"], "low": 0 - part["high"], "high": 0 - part["low"]}
-
-
-def _estimate(values: Any) -> dict[str, float]:
-    """The first of ``values`` with the percentiles of the others."""
-    import numpy as np
-
-    low, high = np.percentile(values[1:], [2.5, 97.5])
-    found = {"value": values[0], "low": low, "high": high}
-    return {key: round(float(number), DIGITS) for key, number in found.items()}

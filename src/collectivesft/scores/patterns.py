@@ -26,6 +26,13 @@ _SURELY = (
     "(?:应该|应当|应|就|很可能|可能|大概|必然|显然|无疑|确实|也许|最终"
     "|当然|只能|便|即|则|分别|依次)"
 )
+# Species whose genus is a capital and a full stop: E. coli is no option E.
+_SPECIES = (
+    r"\.\s?(?:coli|difficile|albicans|cereus|baumannii|perfringens|tetani|botulinum|fragilis"
+    r"|anthracis|pertussis|diphtheriae|trachomatis|neoformans|burgdorferi|fumigatus|aerogenes"
+    r"|cloacae|faecalis|faecium|histolytica|granulosus|duodenale|lumbricoides|abortus|melitensis"
+    r"|quintana|henselae|psittaci|pneumoniae)(?![a-z])"
+)
 
 STATEMENT = re.compile(
     rf"""(?:
@@ -39,7 +46,7 @@ STATEMENT = re.compile(
       | (?i:\bI(?:ll|\s+would|\s+will)?\s+(?:choose|select|pick|go\s+with)\s)(?i:options?\s)?
       | \\boxed\s?{{\s?(?:\\(?:text|mathrm|mathbf|textbf)\s?{{)?
       | (?i:<answer>|\[answer\]|final\s+answer)
-    ){_FILLER}(?P<run>{_RUN})""",
+    ){_FILLER}(?P<run>{_RUN}(?!{_SPECIES}))""",
     re.X,
 )
 # What may stand between the lead and its letters.
@@ -79,16 +86,10 @@ DENIED_AFTER = re.compile(
     r"|(?i:wrong|incorrect|false)\b)(?=[\s,。.;、!)]|$)"
 )
 ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b|are\b)[a-z]")
-# Species whose genus is a capital and a full stop: E. coli is no option E.
-SPECIES = re.compile(
-    r"\.\s?(?:coli|difficile|albicans|cereus|baumannii|perfringens|tetani|botulinum|fragilis"
-    r"|anthracis|pertussis|diphtheriae|trachomatis|neoformans|burgdorferi|fumigatus|aerogenes"
-    r"|cloacae|faecalis|faecium|histolytica|granulosus|duodenale|lumbricoides|abortus|melitensis"
-    r"|quintana|henselae|psittaci|pneumoniae)\b"
-)
+SPECIES = re.compile(_SPECIES)
 # Han characters that may stand right before or after a letter that means an option.
 HAN_BEFORE = set("选项择是为案和与及或即故")
-HAN_AFTER = re.compile("[选项和与及或是为正对错均都]|[两三四五]个?选?项")
+HAN_AFTER = re.compile(r"[选项和与及或是为正对错均都]|[两三四五]个?选?项|吧(?=[\s。.!]|$)")
 # A model that declines to answer.
 REFUSAL = re.compile(
     r"抱歉|对不起|(?:无法|不能|不便|没有办法|难以)(?:给出|提供|回答|确定|判断|作答|做出|直接)"

@@ -66,23 +66,31 @@ def messages(case: Item, turn: int, earlier: Sequence[str], answer: str) -> list
 def grades(reply: str) -> dict[str, int] | None:
     """The grades in a judge's reply: its last JSON object that holds all four, else None.
 
-    Words around it and a code fence are passed over; a grade is a whole number from 1 to 5, also
-    as a string or with .0.
+    Words around it, a code fence, capitals in its keys and commas at its end are passed over, also
+    single quotes where it is no JSON otherwise. A grade is a whole number from 1 to 5, also as a
+    string, with .0 or of 5 ("4/5"). What stands in a <think> that never ends is a draft.
     """
-    for found in reversed(re.findall(r"\{[^{}]*\}", reply)):
-        try:
-            row = json.loads(found.replace("'", '"'))
-        except (ValueError, RecursionError):
+    text = re.sub(r",(?=\s*[}\]])", " ", reply)
+    readings = (text, text.replace("'", '"'))  # of one length: a place in one is one in the other
+    for begin in reversed([match.start() for match in re.finditer("{", text)]):
+        if text.rfind("<think>", 0, begin) > text.rfind("</think>", 0, begin):
             continue
-        values = {aspect: _grade(row.get(aspect)) for aspect in ASPECTS}
-        if None not in values.values():
-            return values
+        for written in readings:
+            try:
+                row, _ = json.JSONDecoder().raw_decode(written, begin)
+            except (ValueError, RecursionError):
+                continue
+            named = {key.lower(): value for key, value in row.items()}
+            values = {aspect: _grade(named.get(aspect)) for aspect in ASPECTS}
+            if None not in values.values():
+                return values
     return None
 
 
 def _grade(value: object) -> int | None:
-    if isinstance(value, str) and re.fullmatch(r"[1-5](?:\.0)?", value.strip()):
-        value = float(value)
+    if isinstance(value, str):
+        written = re.fullmatch(rf"\s*([1-5](?:\.0)?)(?:\s?/\s?{HIGHEST})?\s*", value)
+        value = float(written[1]) if written else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     # Bounds first: they hold for no NaN, and no infinite number is made an int.

@@ -1,6 +1,5 @@
 """From predictions to scores: who is right, by which reading, in which category."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,16 @@ from typing import Any
 from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError
-from collectivesft.files import atomic_path, write_json, write_jsonl
+from collectivesft.files import write_json, write_jsonl
 from collectivesft.scores.answer_key import identify
-from collectivesft.scores.compare import against
+from collectivesft.scores.compare import READINGS, against
 from collectivesft.scores.counts import count
 from collectivesft.scores.examer import submitted
 from collectivesft.scores.matching import AGAIN, load, match, unscored
 from collectivesft.scores.reading import judge
 from collectivesft.scores.statistics import DIGITS, Summary, summarise
+from collectivesft.table_files import write_csv
 
-_READINGS = ("corrected", "official")
 _NEEDED = {
     "multiple", "options", "lead", "likelihood", "answer", "stopped", "shots_dropped", "settled",
 }  # fmt: skip
@@ -58,7 +57,7 @@ def score(
     all_items = list(load_items(items))
     pairs = _keyed(predictions, rows, all_items)
     judged = [judge(row, item) for item, row in pairs]
-    summary, official = (summarise(_groups(judged), _right(judged, by)) for by in _READINGS)
+    summary, official = (summarise(_groups(judged), _right(judged, by)) for by in READINGS)
     scores = {
         "model": model,
         "benchmark": rows[0]["benchmark"],
@@ -156,10 +155,10 @@ def _by_group(
 
 def _write_categories(path: Path, scores: dict[str, Any]) -> None:
     """One row a category: accuracy and its interval in percent, two digits."""
-    columns = ("category", "label", "items", "accuracy", "low", "high", "official")
-    with atomic_path(path) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(columns)
-        for row in scores["categories"]:
-            values = [f"{100 * row[key]:.2f}" for key in ("value", "low", "high", "official")]
-            writer.writerow([row["category"], row["label"], row["items"], *values])
+    rates = {"accuracy": "value", "low": "low", "high": "high", "official": "official"}
+    rows = [
+        {key: row[key] for key in ("category", "label", "items")}
+        | {column: f"{100 * row[key]:.2f}" for column, key in rates.items()}
+        for row in scores["categories"]
+    ]
+    write_csv(path, rows)

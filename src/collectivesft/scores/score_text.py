@@ -1,6 +1,5 @@
 """From answers in free text to scores: each task by its own metric, then means."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,22 @@ from typing import Any
 from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.errors import InputError, UserError
-from collectivesft.files import atomic_path, read_jsonl, write_json, write_jsonl
+from collectivesft.files import read_jsonl, write_json, write_jsonl
 from collectivesft.scores import patterns
 from collectivesft.scores.answer_key import identify
+from collectivesft.scores.compare import by_id
+from collectivesft.scores.counts import ends
 from collectivesft.scores.matching import load, match, unscored
 from collectivesft.scores.paired import mcnemar
 from collectivesft.scores.statistics import DIGITS
 from collectivesft.scores.text_metrics import METRICS, Metric
 from collectivesft.scores.text_statistics import Tasks, differences, summarise
+from collectivesft.table_files import write_csv
 
 _KEPT = "It keeps its answers: run `collectivesft scores upload` for the file to hand in."
+_BASE = "Name the base model's answers that `collectivesft scores score-text` wrote"
+_SAME = ("category", "subcategory", "metric", "references")
+_NEEDED = {"id", "model", "counts", "right", *_SAME}
 
 
 def score_text(
@@ -63,7 +68,9 @@ def score_text(
         "unscored": unscored(all_items),
         "key": identify(all_items),
         **summarise(tasks, benchmarks.get(rows[0]["benchmark"]).CATEGORIES),
-        **_counts(judged, [row for _, row in pairs]),
+        **ends(rows),
+        "unparsed": sum(row["read"] == "" for row in judged),
+        "refused": sum(row["refused"] for row in judged),
         "against": _against(base, judged, tasks, predictions) if base else None,
     }
     write_jsonl(answers, judged)
@@ -123,30 +130,16 @@ def _tasks(judged: Sequence[dict], metrics: dict[tuple[str, str], Metric]) -> Ta
     return counts
 
 
-def _counts(judged: Sequence[dict], rows: Sequence[dict]) -> dict[str, int]:
-    too_long = sum(row["error"] is not None for row in rows)
-    stopped = sum(row["stopped"] for row in rows)
-    return {
-        "stopped": stopped,
-        "endless": len(rows) - stopped - too_long,
-        "empty": sum(row["error"] is None and not row["raw"].strip() for row in rows),
-        "unparsed": sum(row["read"] == "" for row in judged),
-        "refused": sum(row["refused"] for row in judged),
-        "too_long": too_long,
-        "fewer_shots": sum(row["shots_dropped"] > 0 for row in rows),
-    }
-
-
 def _against(base: Path, judged: Sequence[dict], tasks: Tasks, place: Path) -> dict[str, Any]:
     """The difference from another model's judged answers to the same items, this minus that.
 
     Raises:
-        InputError: other items or references.
+        InputError: no judged answers, or to other items, or by other references or metrics.
     """
-    others = {row["id"]: row for _, row in read_jsonl(base)}
+    others = by_id(base, read_jsonl(base), _NEEDED, _BASE)
     for row in judged:
         other = others.get(row["id"], {})
-        if other.get("references") != row["references"] or len(others) != len(judged):
+        if any(other.get(key) != row[key] for key in _SAME) or len(others) != len(judged):
             remedy = "Score both models on the same items"
             raise InputError(place, f"{base.name} is of other questions", remedy, row=row["id"])
     theirs = [others[row["id"]] for row in judged]
@@ -165,12 +158,11 @@ def _against(base: Path, judged: Sequence[dict], tasks: Tasks, place: Path) -> d
 
 def _write_tasks(path: Path, scores: dict[str, Any]) -> None:
     """One row a task: its main value and interval in percent, two digits, and all its values."""
-    columns = ("category", "task", "metric", "items", "main", "value", "low", "high", "values")
-    with atomic_path(path) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(columns)
-        for row in scores["subcategories"]:
-            rates = [f"{100 * row[key]:.2f}" for key in ("value", "low", "high")]
-            every = " ".join(f"{key}={100 * value:.2f}" for key, value in row["values"].items())
-            names = [row[key] for key in ("category", "subcategory", "metric", "items", "main")]
-            writer.writerow([*names, *rates, every])
+    rows = [
+        {"category": row["category"], "task": row["subcategory"]}
+        | {key: row[key] for key in ("metric", "items", "main")}
+        | {key: f"{100 * row[key]:.2f}" for key in ("value", "low", "high")}
+        | {"values": " ".join(f"{key}={100 * value:.2f}" for key, value in row["values"].items())}
+        for row in scores["subcategories"]
+    ]
+    write_csv(path, rows)

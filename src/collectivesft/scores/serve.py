@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from collectivesft.errors import UserError
 from collectivesft.scores.served import Server
@@ -23,27 +23,20 @@ _DIES_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 @contextlib.contextmanager
-def connected(
-    folder: Path, name: str, url: str | None, command: str | None, server: dict[str, Any]
-) -> Iterator[Server | None]:
-    """The server to ask: the one at ``url``, one that ``command`` starts, or None without both.
-
-    Args:
-        folder, name: the model and its name in results, under which it is served if ``server``
-            names no other.
-        server: further facts of served.Server.
+def connected(folder: Path, command: str | None, server: Server) -> Iterator[Server | None]:
+    """The server to ask: ``server`` at its address, or at that of the one that ``command`` starts
+    for the model in ``folder``; None without address and command.
 
     Raises:
         UserError: both an address and a command, or a server that cannot be started.
     """
-    if url and command:
+    if server.url and command:
         raise UserError("An address and a command that starts a server: give one of them.")
-    served = server.get("model") or name
     if command:
-        with started(command, folder, served) as own:
-            yield Server(**{**server, "url": own, "model": served})
+        with started(command, folder, server.model) as url:
+            yield replace(server, url=url)
     else:
-        yield Server(**{**server, "url": url, "model": served}) if url else None
+        yield server if server.url else None
 
 
 @contextlib.contextmanager

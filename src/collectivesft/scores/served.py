@@ -6,7 +6,6 @@ may name are off. A server's rounding depends on its batches, so unlike on a CPU
 may differ in near ties from run to run.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -29,14 +28,17 @@ _ALTERNATIVES = {True: 20, False: 5}
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a model is served; the command line explains each."""
+    """Where a model is served; the command line explains each.
 
-    url: str
+    ``url`` is None where nothing is asked yet (see serve.connected).
+    """
+
+    url: str | None
     model: str
     key_env: str | None = None
     concurrency: int = 32
     timeout_s: float = 600.0
-    prompt: Literal["text", "tokens"] = "text"
+    send: Literal["text", "tokens"] = "text"
     extensions: bool = True
 
     def open(self) -> Endpoint:
@@ -113,7 +115,6 @@ class Completions:
     def __init__(self, endpoint: Endpoint, server: Server, model: LanguageModel, template: str):
         self.endpoint, self.server, self.model = endpoint, server, model
         self.template = template
-        self._scores_prompts = threading.Event()  # a letter was missing once: ask for echoes
 
     def write(self, text: str, ids: Sequence[int], max_new_tokens: int) -> tuple[str, bool]:
         """The greedy answer, and whether the model ended it itself."""
@@ -161,7 +162,7 @@ class Completions:
     def _ask(self, text: str, ids: Sequence[int], more: dict[str, Any]) -> dict[str, Any]:
         body = {
             "model": self.server.model,
-            "prompt": text if self.server.prompt == "text" else list(ids),
+            "prompt": text if self.server.send == "text" else list(ids),
             "temperature": 0,
             "top_p": 1,
             "frequency_penalty": 0,
@@ -196,7 +197,7 @@ class Completions:
         if read is not None and read != tokens:
             raise self._error(
                 f"it read {read} tokens of a prompt that has {tokens}: its tokenizer is another, "
-                "or it adds marks or cuts. Serve this model's folder, or set prompt: tokens"
+                "or it adds marks or cuts. Serve this model's folder, or set send: tokens"
             )
         return choices[0]
 

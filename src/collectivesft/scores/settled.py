@@ -43,7 +43,8 @@ def settled(text: str, lead: str, options: Collection[str], multiple: bool) -> b
     plain = normal(lead + text)
     another = ANOTHER.search(plain)
     if another:
-        return len(plain) - another.end() >= _BEYOND_ANOTHER
+        # A question that thinking asks ends no answer.
+        return "<think>" not in plain and len(plain) - another.end() >= _BEYOND_ANOTHER
     match = _LETTERS.match(text) if lead else None
     if match is None or not set(re.findall("[A-G]", match.group(1))) <= set(options):
         return False

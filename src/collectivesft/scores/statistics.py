@@ -72,23 +72,22 @@ def _summary(names: list[Group], items: Any, share: Any, drawn: Any) -> Summary:
     macro_drawn = sum(values for _, values in means.values()) / len(means)
     weights = items / items.sum()
     return Summary(
-        macro=_estimate(macro, macro_drawn),
-        micro=_estimate(share @ weights, drawn @ weights),
+        macro=estimate(macro, macro_drawn),
+        micro=estimate(share @ weights, drawn @ weights),
         categories={
-            c: {"items": int(items[members[c]].sum()), **_estimate(*means[c])} for c in categories
+            c: {"items": int(items[members[c]].sum()), **estimate(*means[c])} for c in categories
         },
         subcategories={
-            name: {"items": int(items[i]), **_estimate(share[i], drawn[:, i])}
+            name: {"items": int(items[i]), **estimate(share[i], drawn[:, i])}
             for i, name in enumerate(names)
         },
     )
 
 
-def _estimate(value: float, drawn: Any) -> dict[str, float]:
+def estimate(value: float, drawn: Any) -> dict[str, float]:
+    """A value with the 2.5th and 97.5th percentile of its resamples: value, low, high."""
     import numpy as np
 
     low, high = np.percentile(drawn, [2.5, 97.5])
-    return {
-        key: round(float(number), DIGITS)
-        for key, number in (("value", value), ("low", low), ("high", high))
-    }
+    found = {"value": value, "low": low, "high": high}
+    return {key: round(float(number), DIGITS) for key, number in found.items()}

@@ -1,14 +1,14 @@
 """All scores of a run in one table: CSV for programs, Markdown and LaTeX for people."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from collectivesft.errors import InputError
-from collectivesft.files import atomic_path, read_json, write_text
+from collectivesft.files import read_json, write_text
 from collectivesft.scores import answers_table, clinical_table, text_table
-from collectivesft.scores.boards import board_date, published
+from collectivesft.scores.boards import BENCHMARK, board_date, published
+from collectivesft.table_files import tabular, write_csv
 
 COLUMNS = (
     "model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro",
@@ -46,9 +46,9 @@ def write_tables(
     choice = [row for _, row in found if row["kind"] == "choice"]
     clinical = [row for _, row in found if row["kind"] == "clinical"]
     rows = [_row(one) for one in choice]
-    _write_csv(table, rows)
+    write_csv(table, rows, COLUMNS)
     parts = [_scores_section(rows)]
-    if any(row["benchmark"] == "cmb" for row in rows):
+    if any(row["benchmark"] == BENCHMARK for row in rows):
         parts.append(_published_section(leaderboard))
     if clinical:
         shown = clinical_table.tables(clinical, clinical_leaderboard)
@@ -60,7 +60,8 @@ def write_tables(
         lines = _markdown_table(answers_table.HEADS, went, answers_table.WORDS)
         parts.append(f"{answers_table.NOTE}\n\n{lines}")
     write_text(markdown, "\n".join(parts))
-    write_text(latex, _latex(rows))
+    align = "l" * len(_TEXT) + "r" * (len(_HEADS) - len(_TEXT))
+    write_text(latex, tabular(_HEADS, [_cells(row) for row in rows], align))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -106,13 +107,6 @@ def _submitted(value: float | None) -> str:
     return "" if value is None else _percent(value)
 
 
-def _write_csv(path: Path, rows: Sequence[dict[str, str]]) -> None:
-    with atomic_path(path) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, fieldnames=COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def _interval(row: dict[str, str]) -> str:
     return f"{row['macro']} ({row['macro_low']} to {row['macro_high']})"
 
@@ -153,22 +147,3 @@ def _published_section(leaderboard: Path) -> str:
     note = f"Published, not run here: CMB-Exam's public leaderboard, {board_date(leaderboard)}."
     rows = [list(pair) for pair in published(leaderboard)]
     return f"{note}\n\n{_markdown_table(('Published model', 'Macro, %'), rows, 1)}"
-
-
-_ESCAPES = str.maketrans(
-    {
-        "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-        "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    }
-)  # fmt: skip
-
-
-def _latex(rows: Sequence[dict[str, str]]) -> str:
-    """A tabular with booktabs rules."""
-    lines = [_latex_line(_HEADS), r"\midrule", *(_latex_line(_cells(row)) for row in rows)]
-    begin = rf"\begin{{tabular}}{{{'l' * len(_TEXT)}{'r' * (len(_HEADS) - len(_TEXT))}}}"
-    return "\n".join([begin, r"\toprule", *lines, r"\bottomrule", r"\end{tabular}", ""])
-
-
-def _latex_line(cells: Sequence[str]) -> str:
-    return " & ".join(cell.translate(_ESCAPES) for cell in cells) + r" \\"

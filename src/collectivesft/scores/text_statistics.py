@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from collectivesft.scores.statistics import DIGITS, RESAMPLES, SEED, Group
+from collectivesft.scores.statistics import DIGITS, RESAMPLES, SEED, Group, estimate
 from collectivesft.scores.text_metrics import Metric
 
 # (category, task) to its metric, the metric's name, and the counts of each answer.
@@ -23,17 +23,17 @@ def summarise(tasks: Tasks, labels: dict[str, str]) -> dict[str, Any]:
     means = {name: _mean(name, values, drawn) for name in order}
     counts = {task: len(rows) for task, (_, _, rows) in tasks.items()}
     return {
-        "macro": _estimate(*_macro(means)),
+        "macro": estimate(*_macro(means)),
         "categories": [
             {"category": name, "label": labels.get(name, name)}
             | {"items": sum(n for task, n in counts.items() if task[0] == name)}
-            | _estimate(*means[name])
+            | estimate(*means[name])
             for name in order
         ],
         "subcategories": [
             {"category": task[0], "subcategory": task[1], "metric": tasks[task][1]}
             | {"items": counts[task], "main": tasks[task][0].main}
-            | _estimate(values[task], drawn[task])
+            | estimate(values[task], drawn[task])
             | {"values": _all_values(tasks[task][0], tasks[task][2])}
             for task in ordered
         ],
@@ -50,8 +50,8 @@ def differences(first: Tasks, second: Tasks) -> dict[str, Any]:
     one, two = ({name: _mean(name, *each) for name in names} for each in found)
     changes = {name: (two[name][0] - one[name][0], two[name][1] - one[name][1]) for name in names}
     return {
-        "macro": _estimate(*_macro(changes)),
-        "categories": {name: _estimate(*change) for name, change in changes.items()},
+        "macro": estimate(*_macro(changes)),
+        "categories": {name: estimate(*change) for name, change in changes.items()},
     }
 
 
@@ -86,11 +86,3 @@ def _macro(means: dict[str, tuple[float, Any]]) -> tuple[float, Any]:
 def _all_values(metric: Metric, rows: Sequence[Sequence[float]]) -> dict[str, float]:
     sums = [sum(column) for column in zip(*rows, strict=True)]
     return {key: round(value, DIGITS) for key, value in metric.values(sums).items()}
-
-
-def _estimate(value: float, drawn: Any) -> dict[str, float]:
-    import numpy as np
-
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    found = {"value": value, "low": low, "high": high}
-    return {key: round(float(number), DIGITS) for key, number in found.items()}

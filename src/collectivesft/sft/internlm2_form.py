@@ -169,18 +169,20 @@ def internlm2_config(config: Path, content: dict[str, Any]) -> dict[str, Any]:
     if content.get("mlp_bias") or wide not in (0, content["hidden_size"]):
         problem = "biases in the feed-forward layers, or heads of another width"
         raise InputError(config, problem, "InternLM2 has no such form; keep the model as it is")
-    rope = content.get("rope_parameters") or {}
+    # transformers 4 wrote them apart: most Llama files on the Hub are of that form.
+    rope = {"rope_theta": content.get("rope_theta", _THETA)}
+    rope |= (content.get("rope_scaling") or {}) | (content.get("rope_parameters") or {})
     scaling = None
-    if (kind := rope.get("rope_type", "default")) != "default":
+    if (kind := rope.get("rope_type", rope.get("type", "default"))) != "default":
         scaling = {"type": _known(config, kind), "factor": rope["factor"]}
     return _common(content) | {
         "architectures": ["InternLM2ForCausalLM"],
         "model_type": "internlm2",
         "pad_token_id": content.get("pad_token_id"),
         "bias": bool(content.get("attention_bias", False)),
-        "rope_theta": rope.get("rope_theta", _THETA),
+        "rope_theta": rope["rope_theta"],
         "rope_scaling": scaling,
-        "torch_dtype": content.get("dtype"),
+        "torch_dtype": content.get("dtype", content.get("torch_dtype")),
     }
 
 

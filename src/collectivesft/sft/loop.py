@@ -35,6 +35,10 @@ _OUTDATED = (
 )
 
 
+# What transformers' Trainer leaves out of weight decay, by name, beside all of torch's LayerNorms.
+_UNDECAYED = ["bias", "layernorm", "rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
+
+
 @dataclass
 class Run:
     """A training in progress."""
@@ -66,15 +70,15 @@ class Run:
             "lr": self.training.learning_rate,
             "betas": (0.9, 0.999),
             "eps": 1e-8,
-            "weight_decay": self.training.weight_decay,
         }
+        groups = decay_groups(self.model, self.training.weight_decay)
         if self.training.master_weights == "float32":
-            return torch.optim.AdamW(self.parameters, **settings)
+            return torch.optim.AdamW(groups, **settings)
         from collectivesft.sft.rounding import RoundedAdamW
 
         # Whole models must stay the same in all processes: they round alike, as one alone does.
         place = (self.world.rank, self.world.size) if self.world.sharded else (0, 1)
-        return RoundedAdamW(self.parameters, lambda step: self._seed(step, *place), **settings)
+        return RoundedAdamW(groups, lambda step: self._seed(step, *place), **settings)
 
     def _seed(self, number: int, rank: int, size: int) -> int:
         return (self.training.seed * 1_000_003 + number) * size + rank
@@ -216,6 +220,21 @@ class Run:
         lengths = self.validation.lengths
         groups = list(evaluation_batches(lengths, self.plan.capacity))
         return deal(groups, lengths, self.world.size)[self.world.rank]
+
+
+def decay_groups(model: Any, decay: float) -> list[dict[str, Any]]:
+    """What is trained, by its weight decay: norms and biases have none.
+
+    With a decay of 0 it is one group in the model's order.
+    """
+    from torch.nn import LayerNorm
+    from transformers.trainer_pt_utils import get_parameter_names
+
+    decayed = set(get_parameter_names(model, [LayerNorm], _UNDECAYED))
+    parts: dict[float, list[Any]] = {decay: []}
+    for name, parameter in trainable(model).items():
+        parts.setdefault(decay if name in decayed else 0.0, []).append(parameter)
+    return [{"params": params, "weight_decay": rate} for rate, params in parts.items()]
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from collectivesft.errors import InputError
+from collectivesft.errors import validated
 from collectivesft.files import read_yaml
 
 # The file in a base model's folder that says what it is.
@@ -152,12 +152,8 @@ Recipe = TypeVar("Recipe", ModelRecipe, Experiment)
 
 
 def _read(path: Path, kind: type[Recipe]) -> Recipe:
-    try:
+    with validated(path):
         return kind.model_validate(read_yaml(path))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(path, f"{key}: {first['msg']}", "Correct that key") from error
 
 
 def read_model(path: Path) -> ModelRecipe:

@@ -22,10 +22,10 @@ class RoundedAdamW(torch.optim.Optimizer):
     """``torch.optim.AdamW`` in float32, its results rounded to the type of the weights.
 
     Args:
-        parameters: bfloat16, sharded or not.
+        parameters: bfloat16, sharded or not; or torch's groups of them.
         seed: of a step (from 1); where each process holds the whole model it must be the same in
             all of them.
-        settings: as torch's: lr, betas, eps, weight_decay.
+        settings: as torch's: lr, betas, eps, weight_decay (or by group).
     """
 
     def __init__(self, parameters: list[Any], seed: Callable[[int], int], **settings: Any):
