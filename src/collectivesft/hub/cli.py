@@ -109,7 +109,8 @@ def release(
         model=model, recipe=recipe, base_recipe=base_recipe, ledger=ledger, mixture=mixture,
         data_card=data_card, contamination=contamination, history=history, tokens=tokens,
         table=table, lock=lock, scores=tuple(scores), raw=tuple(raw), answer=answer,
-        trained=trained, base=base, other=tuple(other or ()), locks=tuple(locks or ()), answers=tuple(answers or ()), gguf=gguf,
+        trained=trained, base=base, other=tuple(other or ()), locks=tuple(locks or ()),
+        answers=tuple(answers or ()), gguf=gguf,
     )  # fmt: skip
     write(
         inputs, run=run, repo=repo, demo=demo, experiment=experiment, card=card, manifest=manifest,
