@@ -231,11 +231,11 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert "held out, from 1 set." in text and "| left out |  |  |" in text
     assert "## Sets left out" in text and "- MedQA: a.zip: it has no address" in text
-    assert "not looked for" not in text
+    assert "Not looked for" not in text
 
     none = {"items_found": 0, "examples_found": 0, "examples_by_dataset": {}}
     sources[2].write_text(json.dumps(found | none | {"allowed_splits": ["val"]}), encoding="utf-8")
     write_card(*sources, tmp_path / "card.md")
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert "Of 140 benchmark items none was found in an example (" in text
-    assert "removed" not in text and "Items of the parts val were not looked for" in text
+    assert "removed" not in text and "Not looked for: items of parts that may be trained on (val)." in text

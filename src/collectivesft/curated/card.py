@@ -128,7 +128,7 @@ def _contamination(ledger: dict[str, Any], report: dict[str, Any]) -> str:
         count, done = "none was found in an example", ""
     if report["allowed_splits"]:
         names = ", ".join(report["allowed_splits"])
-        done += f" Items of the parts {names} were not looked for: they may be trained on."
+        done += f" Not looked for: items of parts that may be trained on ({names})."
     lines = [
         f"Of {report['items']:,} benchmark items {count} (at least {report['threshold']:.0%} of "
         f"an item's {report['ngram']}-grams of characters or words; of an exam question of "
