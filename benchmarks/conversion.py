@@ -24,6 +24,7 @@ from collectivesft.curated.read import read_dataset
 from collectivesft.files import read_json, sha256, write_json
 
 RESULTS = Path(__file__).parent / "results"
+TRIES = 3  # the first one pays for memory that the others find
 CANDIDATES = 50  # lines of train_candidates.txt for each question, as its 110 MB have
 
 
@@ -128,13 +129,14 @@ TITLES = {
 
 
 def measure(questions: int, folder: Path) -> dict:
-    """CPU seconds and rows of each way at one size, one after the other."""
+    """CPU seconds, the best of ``TRIES``, and rows of each way at one size, in turns."""
     make(folder, questions)
     row: dict = {"questions": questions}
-    for name, way in WAYS.items():
+    for name, way in (one for _ in range(TRIES) for one in WAYS.items()):
         start = time.process_time()
         row[f"{name}_rows"] = way(folder)
-        row[f"{name}_cpu_s"] = time.process_time() - start
+        took = time.process_time() - start
+        row[f"{name}_cpu_s"] = min(took, row.get(f"{name}_cpu_s", took))
     shutil.rmtree(folder)
     return row
 
