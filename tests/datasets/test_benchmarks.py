@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from benchmark_files import cmexam_files, medbench_files, meds_files
 from damage import damaged
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from promises import real
 from upstream import array, csv_text, raw_folder
@@ -22,6 +22,7 @@ from collectivesft.curated.read import read_benchmark
 from collectivesft.errors import InputError, UserError
 from collectivesft.scores.answer_key import identify
 from collectivesft.scores.matching import unscored
+from collectivesft.scores.prompts import turns
 
 GOLDEN = Path(__file__).parent / "golden" / "benchmarks"
 
@@ -83,6 +84,22 @@ CLIN = [
 HEADER = ["", "Question", "A", "B", "C", "D", "Answer"]
 DEV_CSV = [["0", "人体最大的器官是", "心脏", "皮肤", "肝脏", "肺", "B"]]
 TEST_CSV = [["0", "属于脑神经的是", "面神经", "桡神经", "尺神经", "坐骨神经", "A"]]
+
+
+# CMB's code shows option A for its blank, and every other blank.
+PADDED = question(
+    "内科", "单项选择题", " 种类？ ", {"B": "两种", "a": "3 ", "C": "  ", "D": "4"},
+    answer="A ", explanation="分析。\n",
+)  # fmt: skip
+
+
+@st.composite
+def raw_questions(draw) -> dict:
+    """A val question in CMB's layout, its texts with blanks at their ends."""
+    text = st.text("甲乙3 \n", max_size=3)
+    options = draw(st.dictionaries(st.sampled_from("ABCDE"), text, min_size=1))
+    more = {"A": draw(text) + "甲 ", "B": " 乙"}
+    return {**PADDED, "question": draw(text) + "？", "option": options | more, "answer": "AB"}
 
 
 def cmb_files(val=VAL, test=TEST, key=KEY) -> dict[str, bytes]:
@@ -177,6 +194,31 @@ class TestCmb:
         assert official[2:] == ["B. Na"]
         assert corrected[2:] == ["A. K", "B. Na", "C. 钙"]
         assert official[:2] == corrected[:2]
+
+    @settings(max_examples=50)
+    @given(
+        st.lists(raw_questions(), min_size=2, max_size=2), st.sampled_from(["answer_only", "cot"])
+    )
+    @example([PADDED, PADDED], "cot")
+    def test_official_shows_texts_as_they_stand_in_the_files(self, rows, style):
+        """As get_single_query and format_fewshot_user_and_gpt do, which cut no blanks."""
+        ask = {
+            "answer_only": "不需要做任何分析和解释，直接输出答案选项。",
+            "cot": "请分析每个选项，并最后给出答案。",
+        }
+        wanted = []
+        for row in rows:
+            shown = [f"{name}. {text}" for name, text in row["option"].items() if len(text) > 1]
+            head = f"以下是中国医师考试中规培结业考试的一道单项选择题，{ask[style]}"
+            reply = f"{row['explanation']}所以" if style == "cot" else ""
+            wanted.append(("user", "\n".join([head, row["question"], *shown])))
+            wanted.append(("assistant", f"{reply}答案是{row['answer']}。"))
+        test, key = {**rows[1], "id": 1, "answer": ""}, [{"id": 1, "answer": "A"}]
+        with tempfile.TemporaryDirectory() as folder:
+            shot, asked = items("cmb", Path(folder), val=rows[:1], test=[test], key=key)
+        assert turns(asked, [shot], style, "official") == wanted[:3]
+        assert asked.question == rows[1]["question"].strip()
+        assert asked.options["B"] == rows[1]["option"]["B"].strip()
 
     def test_key_is_matched_by_id_and_its_letters_sorted(self, tmp_path):
         answers = {item.id: item.answer for item in items("cmb", tmp_path)}

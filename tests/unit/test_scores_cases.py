@@ -93,6 +93,24 @@ def test_a_broken_off_run_goes_on_after_the_last_case(model, tmp_path, monkeypat
     assert out.read_bytes() == whole.read_bytes()
 
 
+def test_an_edit_of_what_asks_cases_starts_a_broken_off_run_anew(model, tmp_path, monkeypatch):
+    items, out = write_items(tmp_path / "items.jsonl", [case(1)]), tmp_path / "out.jsonl"
+    headers = []
+
+    class Stopped(module.Journal):
+        def __init__(self, out, header):
+            headers.append(header)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "Journal", Stopped)
+    for names in (module.CODE, module.CODE, ("scores/prompts",)):
+        monkeypatch.setattr(module, "CODE", names)
+        with pytest.raises(KeyboardInterrupt):
+            answer(model, items, out)
+    assert headers[0] == headers[1]
+    assert {key for key in headers[0] if headers[0][key] != headers[2][key]} == {"code"}
+
+
 def test_questions_with_options_are_refused(model, tmp_path):
     item = case(1)
     item.kind = "choice"

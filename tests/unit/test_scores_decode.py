@@ -127,14 +127,21 @@ def test_the_shared_prefix_is_read_once(model, monkeypatch):
     assert sum(read) == 9 + sum(len(prompt) - 9 for prompt in asked)
 
 
-def test_settled_answers_end_while_others_go_on(model):
+@pytest.mark.parametrize(("enough", "wanted"), [(3, 3), (5, 8)])
+def test_settled_answers_end_while_others_go_on(model, monkeypatch, enough, wanted):
+    """They are asked after each of the first tokens, then after every eighth."""
+    monkeypatch.setattr(decode, "_FIRST", 4)
+
+    def settled(index: int, tokens: list[int]) -> bool:
+        return index % 2 == 0 and len(tokens) >= enough
+
     asked = prompts()
     whole = generate(model, read_prefix(model, asked), asked, 30)
-    some = generate(model, read_prefix(model, asked), asked, 30, lambda i, tokens: i % 2 == 0)
+    some = generate(model, read_prefix(model, asked), asked, 30, settled)
     for index, (short, long) in enumerate(zip(some, whole, strict=True)):
-        ends = index % 2 == 0 and len(long.tokens) >= 8
+        ends = index % 2 == 0 and len(long.tokens) >= wanted
         assert short.settled is ends
-        assert short.tokens == (long.tokens[:8] if ends else long.tokens)
+        assert short.tokens == (long.tokens[:wanted] if ends else long.tokens)
 
 
 def test_common_prefix_leaves_a_token_of_each_prompt():

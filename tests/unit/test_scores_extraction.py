@@ -1,5 +1,6 @@
 """Reading letters from what a model wrote: CMB's way with its faults, and the corrected one."""
 
+import itertools
 import json
 import time
 from pathlib import Path
@@ -149,7 +150,8 @@ PIECES = st.sampled_from(
     ["答案", "是", "为", "：", "选", "择", "不", "A", "B", "E", "G", "Ａ", "℃", "。", ".", "、",
      " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")", "以下是", "的一道",
      "\n问：", "<|user|>", "错", "正确", "因为患者有发热和咳嗽，并且没有其他的任何症状", "\u0301",
-     "A\n", "\nB. ", "（甲药）", "选项", "A. 甲药", "B：", "和", "；", "\nD、",
+     "A\n", "\nB. ", "（甲药）", "选项", "A. 甲药", "B：", "和", "；", "\nD、", "×", "\u0338", "是",
+     "不", "and", "-", "\nQuestion:", "[INST]", "<|im_end|>", "\ufffd", "都", "C", "\u3000",
      "<think>", "</think>"]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
@@ -185,13 +187,70 @@ def test_official_gives_letters_a_to_g(text, multiple):
 @example("答案是B。\n问：" + "长" * 60, "<think>答案是C。</think>D", False, "")
 @example("B。因为患者有发热、咳嗽和胸痛等症状。", "<think>不对</think>C", False, "答案是")
 @example("<think>\n问：答案是B。" + "长" * 60, "</think>C", True, "答案是")
+@example("B\n", "×", False, "答案是")
+@example("B\n*", "(×)", False, "答案是")
+@example("B", "\u0307。", False, "答案是")
+@example("Ｂ、", "A。", False, "答案是")
+@example("G、", "A。", False, "答案是")
+@example("A-", "B", False, "答案是")
+@example("选。<|user|>", "\u0338，答案是C", False, "答案是")
+@example("选。<|user|>\u0307", "\u0338，答案是C", False, "答案是")
+@example("选。<|user|>\ufffd", "\u0338，答案是C", False, "答案是")
+@example("选。以下是选B<|user|>", "的一道", False, "答案是")
+@example("选。以下是选B<|user|>" + "长" * 30, "的一道", False, "答案是")
+@example("选。以下是选B<|user|>" + "长" * 30 + "的一", "道", False, "答案是")
+@example("B \ufffd", "×", False, "答案是")
 def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
     if settled(text, lead, OPTIONS, multiple):
-        text = lead + text
-        assert official(text + more, multiple) == official(text, multiple)
-        assert corrected(text + more, multiple, OPTIONS, lead) == corrected(
-            text, multiple, OPTIONS, lead
-        )
+        now = read(text, multiple, lead)
+        assert read(text + more, multiple, lead) == now
+        # A character that is not whole yet, which tokens of single bytes write as up to three.
+        for _ in range(3):
+            text = text.removesuffix("\ufffd")
+            assert read(text + more, multiple, lead) == now
+
+
+def read(text: str, multiple: bool, lead: str) -> tuple[str, str]:
+    """Both readings of what a model wrote after a lead."""
+    whole = lead + text
+    return official(whole, multiple), corrected(whole, multiple, OPTIONS, lead)
+
+
+# What could still turn a letter into something else, or end the text before it.
+TURNS = [
+    *"A BC、和。.(（\n*=-选是错不×超T\u0338\u0307\ufffd",
+    "<think>",
+    "</think>",
+    "以下是",
+    "的一道",
+    "<|user|>",
+    "\n问:",
+    "答案是",
+]
+
+
+def test_a_letter_and_what_follows_it_is_settled_for_every_continuation():
+    more = ["".join(some) for n in (1, 2) for some in itertools.product(TURNS, repeat=n)]
+    first = [t for t in more if settled(t, "答案是", OPTIONS, False)]
+    first += [t for t in (f"B{each}" for each in more) if settled(t, "答案是", OPTIONS, False)]
+    first = [t for t in first if not settled(t[:-1], "答案是", OPTIONS, False)]
+    assert len(first) > 30
+    for text in first:
+        now = read(text, False, "答案是")
+        assert all(read(text + each, False, "答案是") == now for each in more), text
+
+
+@pytest.mark.parametrize("lead", ["", "答案是"])
+@pytest.mark.parametrize("multiple", [False, True])
+def test_pinned_outputs_are_read_whole_as_where_they_are_settled(multiple, lead):
+    found = 0
+    for row in OUTPUTS:
+        text = row["text"]
+        ends = (n for n in range(len(text)) if settled(text[:n], lead, OPTIONS, multiple))
+        if (end := next(ends, None)) is not None:
+            assert read(text[:end], multiple, lead) == read(text, multiple, lead), text
+            found += 1
+    assert found >= 5
 
 
 @pytest.mark.parametrize(
@@ -200,8 +259,21 @@ def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
         ("B。因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
         ("A、C\n因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
         ("答案是B。\n\n以下是中国护理考试中护士考试的一道" + "单项选择题" * 10, "", True),
-        ("B。", "答案是", False),
         ("<think>答案是B。\n问：" + "单项选择题" * 10, "", False),
+        ("B", "答案是", False),
+        ("B。", "答案是", True),
+        ("**B**。", "答案是", True),
+        ("B、C", "答案是", True),
+        ("AC. ", "答案是", True),
+        ("B\n", "答案是", False),
+        ("B\n\n", "答案是", True),
+        ("B 因", "答案是", True),
+        ("B (", "答案是", False),
+        ("答案是B。\n\n以下是中国护理考试中护士考试的一道", "", False),
+        ("答案是B。\n\n以下是中国护理考试中护士考试的一道单", "", True),
+        ("答案是B。<|user|>以", "", True),
+        ("答案是B。以下是<|user|>以", "", False),
+        ("B。", "", False),
         ("答案是B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
         ("B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
         ("B因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),

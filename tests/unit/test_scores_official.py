@@ -61,6 +61,13 @@ class TestPrompt:
         assert "A. 钾" not in cmb.prompt(item(), "answer_only", "official")
         assert "A. 钾\nB. K+" in cmb.prompt(item(), "answer_only", "corrected")
 
+    def test_texts_stand_as_in_the_file_with_their_blanks(self):
+        """test_benchmarks.py reads such files and compares whole conversations."""
+        raw = {"question": "几种？ ", "options": {"A": "3 ", "B": "两种", "C": "4"}}
+        asked = item(options={"A": "3", "B": "两种", "C": "4"}, meta={"published": raw})
+        official = turns(asked, [], "answer_only", "official")[0][1]
+        assert official.endswith("\n几种？ \nA. 3 \nB. 两种")
+
     def test_solved_examples_lose_such_options_too(self):
         """They are made by the worker's get_single_query; generate_fewshot.py's own get_query,
         which keeps all options, is called by nobody."""

@@ -1,5 +1,6 @@
 """A tiny random model answers questions; a killed run ends with the same bytes."""
 
+import importlib.util
 import json
 import signal
 import time
@@ -16,6 +17,7 @@ from collectivesft.scores.prompts import few_shot, render, turns
 from collectivesft.scores.sampling import choose
 from collectivesft.scores.score import score
 
+ROOT = Path(__file__).parents[2]
 TEMPLATE = (
     "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
@@ -158,7 +160,7 @@ def test_an_answer_that_is_settled_ends_and_says_so(model, items, tmp_path, monk
     from collectivesft.scores import predict as module
 
     asked = []
-    monkeypatch.setattr(module, "settled", lambda *found: asked.append(found) or len(asked) % 2)
+    monkeypatch.setattr(module, "settled", lambda *found: asked.append(found) or found[3])
     options = replace(QUICK, template="plain", max_new_tokens=20)
     predict(model, "tiny", items, tmp_path / "some.jsonl", options)
     predict(model, "tiny", items, tmp_path / "all.jsonl", replace(options, stop="end"))
@@ -393,6 +395,91 @@ def test_finished_batches_are_not_asked_again_unless_something_changed(
         (tmp_path / ".out.jsonl.partial.jsonl").write_text("{}\n")
         predict(model, "tiny", items, out, options)
         assert asked == ["again"] * 3
+
+
+def stop_after(monkeypatch, batches: int) -> list[list[str]]:
+    """Break predict off after so many batches; ids of the questions of each that is asked."""
+    from collectivesft.scores import predict as module
+
+    real, asked = module._answer_batch, []
+
+    def answer(model, prefix, batch, *more):
+        if len(asked) == batches:
+            raise KeyboardInterrupt
+        asked.append([q.item.id for q in batch])
+        return real(model, prefix, batch, *more)
+
+    monkeypatch.setattr(module, "_answer_batch", answer)
+    return asked
+
+
+@pytest.mark.parametrize("method", ["generate", "likelihood"])
+def test_a_killed_run_gives_each_question_its_own_answer_whatever_the_batches_are(
+    model, items, tmp_path, monkeypatch, method
+):
+    from collectivesft.scores import predict as module
+
+    options, out = replace(QUICK, method=method, batch_size=3), tmp_path / "out.jsonl"
+    predict(model, "tiny", items, tmp_path / "whole.jsonl", options)
+    with monkeypatch.context() as broken:
+        asked = stop_after(broken, 2)
+        with pytest.raises(KeyboardInterrupt):
+            predict(model, "tiny", items, out, options)
+    groups = module._groups
+    monkeypatch.setattr(module, "_groups", lambda *a: [g[::-1] for g in groups(*a)[::-1]])
+    again = stop_after(monkeypatch, 9)
+    predict(model, "tiny", items, out, options)
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert sorted(id for batch in asked + again for id in batch) == [row["id"] for row in rows(out)]
+
+
+def test_an_edit_of_the_code_that_asks_starts_a_killed_run_anew_and_says_so(
+    model, items, tmp_path, monkeypatch, capfd
+):
+    from collectivesft.scores import predict as module
+
+    out = tmp_path / "out.jsonl"
+    with monkeypatch.context() as broken:
+        stop_after(broken, 1)
+        with pytest.raises(KeyboardInterrupt):
+            predict(model, "tiny", items, out, QUICK)
+    monkeypatch.setattr(module, "CODE", ("scores/decode",))
+    asked = stop_after(monkeypatch, 9)
+    predict(model, "tiny", items, out, QUICK)
+    assert len(asked) == 3
+    said = capfd.readouterr().err
+    assert "out.jsonl: code changed since the run that stopped: it starts anew\n" in said
+
+
+# What no answer depends on beyond the prompts, which a header holds; and what carries bytes.
+NOT_ANSWERS = {
+    "benchmarks/item",
+    "digests",
+    "retry",
+    "scores/endpoint",
+    "scores/journal",
+    "scores/sampling",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("predict", {"scores/prompts"}),
+        # Prompts of a case hold its answers, and no header holds them: what makes them counts.
+        ("answer_cases", {"scores/questions", "scores/settled"}),
+    ],
+)
+def test_every_module_that_asks_is_counted_or_known_not_to_matter(name, beside):
+    spec = importlib.util.spec_from_file_location("_d", ROOT / "workflow/dependencies.py")
+    dependencies = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(dependencies)
+    package = ROOT / "src/collectivesft"
+    files = dependencies.files(package, [f"scores/{name}.py"])
+    counted = set(importlib.import_module(f"collectivesft.scores.{name}").CODE)
+    found = {path.relative_to(package).with_suffix("").as_posix() for path in files}
+    assert found == counted | NOT_ANSWERS | beside
+    assert not counted & (NOT_ANSWERS | beside)
 
 
 def test_journal_drops_a_cut_line_and_begins_anew_with_another_header(tmp_path):

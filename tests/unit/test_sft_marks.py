@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from training_job import steps_taken
 
+from collectivesft import digests
 from collectivesft.files import read_json, write_json
 from collectivesft.sft import marks
 
@@ -32,12 +33,12 @@ def test_every_module_of_the_training_is_counted_or_known_not_to_matter():
     spec.loader.exec_module(dependencies)
     files = dependencies.files(ROOT / "src/collectivesft", ["sft/train.py"])
     found = {path.stem for path in files if path.parent.name == "sft"}
-    assert found == set(marks.WEIGHTS[0]) | NOT_WEIGHTS
-    assert not NOT_WEIGHTS & set(marks.WEIGHTS[0])
+    assert {f"sft/{stem}" for stem in found - NOT_WEIGHTS} == set(marks.WEIGHTS[0])
+    assert found >= NOT_WEIGHTS
 
 
 def test_code_counts_and_comments_do_not(tmp_path, monkeypatch):
-    monkeypatch.setattr(marks, "__file__", str(tmp_path / "marks.py"))
+    monkeypatch.setattr(digests, "__file__", str(tmp_path / "digests.py"))
     module, found = tmp_path / "loop.py", []
     for text in ("x = 1\n", "# why\nx  = 1  # so\n", "x = 2\n"):
         module.write_text(text)
@@ -51,9 +52,9 @@ def test_other_software_trains_anew_and_says_so(job, monkeypatch, capfd, taken, 
     assert "starts anew" not in capfd.readouterr().err
     taken.clear()
     if what == "code":
-        monkeypatch.setattr(marks, "WEIGHTS", (("plan",), marks.WEIGHTS[1]))
+        monkeypatch.setattr(marks, "WEIGHTS", (("sft/plan",), marks.WEIGHTS[1]))
     else:
-        monkeypatch.setattr(marks, "version", lambda name: f"{name} of tomorrow")
+        monkeypatch.setattr(digests, "version", lambda name: f"{name} of tomorrow")
     result = made.result
     assert made.run().result == result
     assert taken == list(range(6))

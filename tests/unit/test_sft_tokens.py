@@ -8,7 +8,7 @@ import pytest
 
 from collectivesft.errors import InputError
 from collectivesft.files import read_json, sha256, write_json
-from collectivesft.sft import chat, marks
+from collectivesft.sft import chat
 from collectivesft.sft.tokens import Tokens, tokenize
 
 
@@ -170,7 +170,7 @@ def test_what_decides_the_tokens_decides_where_they_are_kept(
     elif change == "template":
         write_json(base / "base.json", read_json(base / "base.json") | {"chat_template": "gemma"})
     elif change == "library":
-        monkeypatch.setattr(marks, "version", lambda name: f"{name} of tomorrow")
+        monkeypatch.setattr("collectivesft.digests.version", lambda name: f"{name} of tomorrow")
     else:
         path = base / change
         path.write_text((path.read_text() if path.exists() else "{}") + " ")

@@ -1,6 +1,7 @@
 """CMB-Exam: 11,200 Chinese medical exam questions in 6 categories and 28 sub-categories."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from collectivesft.benchmarks import _choice
@@ -146,7 +147,7 @@ def _item(
         meta["published_answer"] = answer
     if fault := "" if known else _choice.answer_fault(answer, options):
         meta["unscored"] = fault
-    return Item(
+    item = Item(
         id=id,
         benchmark="cmb",
         split="unscored" if fault else split,
@@ -160,6 +161,22 @@ def _item(
         explanation=row.optional("explanation") if split == "val" else "",
         meta=meta,
     )
+    if published := _published(row, item):
+        meta["published"] = published
+    return item
+
+
+def _published(row: Row, item: Item) -> dict[str, Any]:
+    """Fields of an item that CMB's own code shows otherwise, as they stand in its file."""
+    shown = ("question", "answer", "explanation") if item.split == "val" else ("question",)
+    texts = {name: row.value.get(name) for name in shown}
+    found = {n: v for n, v in texts.items() if isinstance(v, str) and v != getattr(item, n)}
+    options = row.get("option")
+    if all(isinstance(text, str) for text in options.values()):
+        raw = replace(item, options=options)
+        if _choice.option_lines(raw, "official") != _choice.option_lines(item, "official"):
+            found["options"] = options
+    return found
 
 
 def prompt(item: Item, style: _choice.Style, preset: _choice.Preset) -> str:

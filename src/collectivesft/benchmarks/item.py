@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -35,7 +35,8 @@ class Item:
         metric: for text, how answers are judged: a name in scores/text_metrics.py; "" where the
             benchmark keeps its answers.
         references: for text, the outputs that are accepted; none where they are not published.
-        meta: facts that the prompt or the report needs (exam_type, exam_class, question_type).
+        meta: facts that the prompt or the report needs (exam_type, exam_class, question_type);
+            under ``published`` the fields that stand otherwise in the authors' file, as they do.
     """
 
     id: str
@@ -53,6 +54,10 @@ class Item:
     metric: str = ""
     references: list[str] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
+
+    def published(self) -> "Item":
+        """The item as its authors' file has it, blanks at the ends of texts and all."""
+        return replace(self, **self.meta.get("published", {}))
 
     def texts(self) -> Iterator[str]:
         """What must not stand in the training data: the question, each turn's, and its answer."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from collectivesft import benchmarks
 from collectivesft.benchmarks.item import Item, load_items
+from collectivesft.digests import software
 from collectivesft.errors import InputError
 from collectivesft.progress import Reporter
 from collectivesft.scores import decode
@@ -19,6 +20,8 @@ from collectivesft.scores.prompts import render
 from collectivesft.scores.sampling import choose
 from collectivesft.scores.served import Completions, Server
 
+# Modules that decide the answers, and the prompts that these are part of.
+CODE = (*models.CODE, "scores/answer_cases", "scores/prompts")
 # What writes an answer to a prompt (text and tokens): the answer, and whether it ended in time.
 Write = Callable[[str, list[int]], tuple[str, bool]]
 
@@ -108,6 +111,7 @@ def _header(
     return {
         "model": checksum,
         "name": name,
+        "code": software([*CODE, f"benchmarks/{cases[0].benchmark}"]),
         "cases": hashlib.sha256(facts.encode()).hexdigest(),
         "max_new_tokens": max_new_tokens,
         **more,

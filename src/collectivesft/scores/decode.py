@@ -22,8 +22,9 @@ from collectivesft.scores.model import LanguageModel, enough_memory
 from collectivesft.sft.architectures import packable
 
 TIE = 5e-3
-# How often a row asks whether its answer is settled, in its own tokens.
-_EVERY = 8
+# A row asks whether its answer is settled at each of its first tokens, where most are, then at
+# every so manieth.
+_FIRST, _EVERY = 32, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +262,10 @@ class _Decoding:
             written.stopped = True
             return False
         written.tokens.append(token)
-        if self.settled and len(written.tokens) % _EVERY == 0:
+        count = len(written.tokens)
+        if self.settled and (count <= _FIRST or count % _EVERY == 0):
             written.settled = self.settled(index, written.tokens)
-        return not written.settled and len(written.tokens) < self.limit
+        return not written.settled and count < self.limit
 
     def _step(self, tokens: Sequence[int]) -> Any:
         """Logits (live answers, vocabulary) after one more token of each."""

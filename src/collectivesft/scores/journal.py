@@ -14,8 +14,8 @@ class Journal:
     """Records beside the file that they will become: ``.NAME.partial.jsonl``.
 
     The first line is a header that says what the work depends on; a journal with another header
-    belongs to other work and is begun anew. A line that was cut off is dropped with all that
-    follows it.
+    belongs to other work and is begun anew, which is said where work is lost. A line that was cut
+    off is dropped with all that follows it.
 
     Attributes:
         done: the records of an earlier run with the same header, in their order.
@@ -35,11 +35,21 @@ class Journal:
     def _recover(self, header: dict[str, Any]) -> list[dict[str, Any]]:
         data = self.path.read_bytes() if self.path.exists() else b""
         records, good = _whole_lines(data)
-        if not records or records[0] != json.loads(json.dumps(header)):
+        header = json.loads(json.dumps(header))
+        if not records or records[0] != header:
+            self._say_what_changed(records, header)
             records, good = [], 0
         if good < len(data):
             os.truncate(self.path, good)
         return records[1:]
+
+    def _say_what_changed(self, records: list[dict[str, Any]], header: dict[str, Any]) -> None:
+        if records[1:]:
+            names = [name for name in header if header[name] != records[0].get(name)]
+            sys.stderr.write(
+                f"{self.out.name}: {', '.join(names)} changed since the run that stopped: "
+                "it starts anew\n"
+            )
 
     def append(self, record: dict[str, Any]) -> None:
         """Write one record and wait until it is on the disk."""

@@ -11,6 +11,16 @@ from collectivesft.errors import UserError
 from collectivesft.files import sha256
 from collectivesft.sft.architectures import register
 
+# Modules that decide what a model, here or at a server, answers to a prompt.
+CODE = (
+    "scores/decode",
+    "scores/model",
+    "scores/served",
+    "sft/architectures",
+    "sft/cpmant",
+    "sft/pangu",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class LanguageModel:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.benchmarks.item import load_items
+from collectivesft.digests import software
 from collectivesft.errors import InputError
 from collectivesft.progress import Reporter
 from collectivesft.scores import decode, served
@@ -21,6 +22,8 @@ from collectivesft.scores.served import Server
 from collectivesft.scores.settled import settled
 
 TOO_LONG = "prompt_too_long"
+# Modules that decide the answers to given prompts.
+CODE = (*models.CODE, "scores/predict", "scores/questions", "scores/settled")
 
 
 def predict(
@@ -72,7 +75,7 @@ def predict(
         else:
             answers = _answer_all(model, questions, options, journal)
         engine = "openai" if server else "transformers"
-        rows = (_row(name, q, answers.get(i), options, engine) for i, q in enumerate(questions))
+        rows = (_row(name, q, answers.get(q.item.id), options, engine) for q in questions)
         journal.finish(rows)
 
 
@@ -88,8 +91,8 @@ def _header(
     for q in questions:
         facts = [asdict(q.item), q.prompt.text, q.prompt.lead, q.ids]
         digest.update(json.dumps(facts, ensure_ascii=False).encode() + b"\n")
-    facts = {"model": checksum, "name": name, "questions": digest.hexdigest()}
-    asked = asdict(options)
+    asked, code = asdict(options), software(CODE)
+    facts = {"model": checksum, "name": name, "questions": digest.hexdigest(), "code": code}
     if server is None:
         return {**facts, "options": asked, **models.versions()}
     del asked["batch_size"], asked["threads"]  # a server batches by itself
@@ -98,44 +101,43 @@ def _header(
 
 def _groups(
     model: LanguageModel, questions: Sequence[Question], options: Options
-) -> list[list[int]]:
-    """Indexes of questions that fit, by what they begin with, longest prompts first.
+) -> list[list[Question]]:
+    """Questions that fit, by what they begin with, longest prompts first.
 
     Questions of one sub-category begin alike: with their exam's name, after their examples. What
     they share is read once. Answers without examples are written in batches of all questions all
     the same: full batches save more than a short beginning does.
     """
     apart = bool(options.shots) or options.method == "likelihood"
-    groups: dict[tuple[str, str] | None, list[int]] = {}
-    for index, q in enumerate(questions):
+    groups: dict[tuple[str, str] | None, list[Question]] = {}
+    for q in questions:
         if models.fits(model, len(q.ids), room(options)):
             key = (q.item.category, q.item.subcategory) if apart else None
-            groups.setdefault(key, []).append(index)
+            groups.setdefault(key, []).append(q)
     for group in groups.values():
-        group.sort(key=lambda i: -len(questions[i].ids))
-    return sorted(groups.values(), key=lambda group: -len(questions[group[0]].ids))
+        group.sort(key=lambda q: -len(q.ids))
+    return sorted(groups.values(), key=lambda group: -len(group[0].ids))
 
 
 def _answer_all(
     model: LanguageModel, questions: Sequence[Question], options: Options, journal: Journal
-) -> dict[int, dict[str, Any]]:
-    """Answers by index of the question; those of too long prompts are left out."""
+) -> dict[str, dict[str, Any]]:
+    """Answers by id of the question; those of too long prompts are left out."""
     groups = _groups(model, questions, options)
     tokens = letter_tokens(model, questions, options) if options.method == "likelihood" else {}
-    answers: dict[int, dict[str, Any]] = {}
-    waiting = iter(journal.done)
+    answers = {id: answer for record in journal.done for id, answer in record["answers"].items()}
     with Reporter("questions", sum(map(len, groups))) as reporter:
         for group in groups:
-            prefix = None
-            for start in range(0, len(group), options.batch_size):
-                batch = group[start : start + options.batch_size]
-                record = next(waiting, None)
-                if record is None:
-                    prefix = prefix or decode.read_prefix(model, [questions[i].ids for i in group])
-                    asked = [questions[i] for i in batch]
-                    record = {"answers": _answer_batch(model, prefix, asked, tokens, options)}
-                    journal.append(record)
-                answers |= zip(batch, record["answers"], strict=True)
+            waiting = [q for q in group if q.item.id not in answers]
+            reporter.advance(len(group) - len(waiting))
+            if waiting:  # after what the whole group begins with: less would be other rounding
+                prefix = decode.read_prefix(model, [q.ids for q in group])
+            for start in range(0, len(waiting), options.batch_size):
+                batch = waiting[start : start + options.batch_size]
+                found = _answer_batch(model, prefix, batch, tokens, options)
+                found = dict(zip((q.item.id for q in batch), found, strict=True))
+                journal.append({"answers": found})
+                answers |= found
                 reporter.advance(len(batch))
     return answers
 

@@ -79,8 +79,10 @@ def turns(item: Item, examples: Sequence[Item], style: str, preset: str) -> list
     Args:
         examples: solved items to show first, each as a question and its reply.
         style: answer_only or cot. A cot example without explanation shows its answer alone.
-        preset: official leaves out options of one character, as CMB's own code does.
+        preset: official leaves out options of one character and cuts no blanks, as CMB's own code.
     """
+    if preset == "official":
+        item, *examples = (one.published() for one in (item, *examples))
     module = benchmarks.get(item.benchmark)
     pairs: list[tuple[str, str]] = []
     for example in examples:

@@ -56,8 +56,8 @@ def answer_all(
     options: Options,
     server: Server,
     journal: Journal,
-) -> dict[int, dict[str, Any]]:
-    """Answers by index of the question; those of too long prompts are left out.
+) -> dict[str, dict[str, Any]]:
+    """Answers by id of the question; those of too long prompts are left out.
 
     Args:
         model: the tokenizer and limits of the served model; its network is not used.
@@ -65,9 +65,9 @@ def answer_all(
     Raises:
         UserError: a server that refuses, or cannot do what the method needs.
     """
-    fit = [i for i, q in enumerate(asked) if models.fits(model, len(q.ids), room(options))]
-    answers = {record["index"]: record["answer"] for record in journal.done}
-    waiting = [index for index in fit if index not in answers]
+    fit = [q for q in asked if models.fits(model, len(q.ids), room(options))]
+    answers = {record["id"]: record["answer"] for record in journal.done}
+    waiting = [q for q in fit if q.item.id not in answers]
     letters = letter_tokens(model, asked, options) if options.method == "likelihood" else {}
     with server.open() as endpoint, Reporter("questions", len(fit)) as reporter:
         reporter.advance(len(answers))
@@ -75,14 +75,14 @@ def answer_all(
             endpoint.check_serves(server.model)
         asking = Completions(endpoint, server, model, options.template)
 
-        def answer(index: int) -> dict[str, Any]:
+        def answer(q: Question) -> dict[str, Any]:
             if letters:
-                return _likelihood(asking, asked[index], letters)
-            return _generated(asking, asked[index], options)
+                return _likelihood(asking, q, letters)
+            return _generated(asking, q, options)
 
-        for index, found in endpoint.together(answer, waiting, server.concurrency):
-            journal.append({"index": index, "answer": found})
-            answers[index] = found
+        for q, found in endpoint.together(answer, waiting, server.concurrency):
+            journal.append({"id": q.item.id, "answer": found})
+            answers[q.item.id] = found
             reporter.advance()
     return answers
 
