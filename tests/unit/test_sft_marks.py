@@ -42,7 +42,7 @@ def test_code_counts_and_comments_do_not(tmp_path, monkeypatch):
     module, found = tmp_path / "loop.py", []
     for text in ("x = 1\n", "# why\nx  = 1  # so\n", "x = 2\n"):
         module.write_text(text)
-        found.append(marks.software(("loop",), ("torch",)))
+        found.append(digests.software(("loop",), ("torch",)))
     assert found[0] == found[1] != found[2]
 
 

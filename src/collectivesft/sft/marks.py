@@ -6,8 +6,6 @@ Only what decides them counts. A remark in a model's recipe, or another licence,
 from pathlib import Path
 from typing import Any
 
-from collectivesft.digests import digest as digest
-from collectivesft.digests import software as software
 from collectivesft.files import read_json, sha256
 from collectivesft.sft.recipe import FACTS
 

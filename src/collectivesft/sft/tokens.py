@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from collectivesft.digests import digest, software
 from collectivesft.errors import InputError
 from collectivesft.files import atomic_path, dump_json, keep_folder, place, read_json, sha256
 from collectivesft.parallel import ordered_map
@@ -93,9 +94,9 @@ def tokenize(
 def _key(parts: tuple[Path, ...], base: Path, cutoff: int) -> str:
     """Digest of all that decides the tokens: examples, tokenizer, template, cutoff, the code."""
     template = chat.training_template(read_json(base / FACTS)["chat_template"])
-    made_by = marks.software(*marks.TOKENS)
+    made_by = software(*marks.TOKENS)
     examples = [sha256(path) for path in parts]
-    return marks.digest([examples, marks.base_tokens(base), template, cutoff, made_by])
+    return digest([examples, marks.base_tokens(base), template, cutoff, made_by])
 
 
 def _part(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from collectivesft import digests
 from collectivesft.files import atomic_path, read_json, share, write_json, write_jsonl
 from collectivesft.sft import attention, board, marks
 from collectivesft.sft.architectures import register
@@ -63,7 +64,7 @@ def train(
         enough_memory(recipe, training),
     ):
         mark = fingerprint(tokens, base, experiment, world, threads)
-        software = marks.software(*marks.WEIGHTS)
+        software = digests.software(*marks.WEIGHTS)
         saved = Checkpoints(checkpoints, mark, world, software)
         parts = [Tokens.load(tokens, part) for part in ("train", "validation")]
         model = load(base, training, world)
@@ -95,7 +96,7 @@ def fingerprint(
     """What decides the weights but for software, as one digest; where a run is saved does not."""
     training = experiment.training.model_dump(exclude={"save_steps"})
     facts = [read_json(tokens / "tokens.json"), marks.base_weights(base), training, threads]
-    return marks.digest([*facts, world.device.partition(":")[0], world.size, world.strategy])
+    return digests.digest([*facts, world.device.partition(":")[0], world.size, world.strategy])
 
 
 def load(base: Path, training: Training, world: World) -> Any:
