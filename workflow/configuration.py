@@ -11,10 +11,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import yaml
+
+if TYPE_CHECKING:  # a caller may need a folder's name alone, without the package on its path
+    from collectivesft.sft.recipe import Experiment, ModelRecipe
 
 
 class ConfigurationError(Exception):
@@ -29,6 +32,24 @@ def read_yaml(path: Path) -> dict:
         raise ConfigurationError(f"{_short(path)}: no such file") from None
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{_short(path)}: not valid YAML: {error}") from None
+
+
+def experiment(root: Path, name: str) -> "Experiment":
+    """An experiment's recipe as the stages read it, with its defaults.
+
+    Raises:
+        ConfigurationError: names its file and the key that does not belong there.
+    """
+    from collectivesft.sft.recipe import read_experiment
+
+    return _read_as(read_experiment, root, f"config/experiments/{name}.yaml")
+
+
+def model(root: Path, name: str) -> "ModelRecipe":
+    """A base model's recipe; see ``experiment``."""
+    from collectivesft.sft.recipe import read_model
+
+    return _read_as(read_model, root, f"config/models/{name}.yaml")
 
 
 def _short(path: Path) -> str:
@@ -116,30 +137,19 @@ def keys(config: dict) -> list[str]:
 
 
 def _check_experiment(config: dict, root: Path, name: str) -> str:
-    """Check an experiment's file as far as the workflow reads it; the name of its base model."""
-    where = f"config/experiments/{name}.yaml"
-    recipe = read_yaml(root / where)
-    if not isinstance(recipe, dict) or "base" not in recipe:
-        raise ConfigurationError(f"{where}: key base (the base model's name) is missing")
-    _check_experiment_file(root, where)
-    _check_names([recipe["base"]], _files(root, "models"), f"{where}: base")
-    _check_cutoff(config, root, where, recipe["base"])
-    _check_names([recipe.get("curation", "full")], config["curation"], f"{where}: curation")
-    mixture = recipe.get("mixture", {})
-    if mixture.get("datasets", "all") != "all":
-        _check_names(mixture["datasets"], config["datasets"], f"{where}: mixture.datasets")
-    if isinstance(mixture.get("max_samples"), dict):
-        _check_names(mixture["max_samples"], config["datasets"], f"{where}: mixture.max_samples")
-    return recipe["base"]
-
-
-def _check_experiment_file(root: Path, where: str) -> None:
-    """Every key of an experiment's file, as the stages will read them."""
+    """Check every key of an experiment's file and of its base's; the base model's name."""
     from collectivesft.curated.recipe import read_mixture
-    from collectivesft.sft.recipe import read_experiment
 
-    _read_as(read_experiment, root, where)
-    _read_as(read_mixture, root, where)
+    where = f"config/experiments/{name}.yaml"
+    recipe, mixture = experiment(root, name), _read_as(read_mixture, root, where)
+    _check_names([recipe.base], _files(root, "models"), f"{where}: base")
+    _check_cutoff(config, root, where, recipe)
+    _check_names([recipe.curation], config["curation"], f"{where}: curation")
+    if mixture.datasets != "all":
+        _check_names(mixture.datasets, config["datasets"], f"{where}: mixture.datasets")
+    if isinstance(mixture.max_samples, dict):
+        _check_names(mixture.max_samples, config["datasets"], f"{where}: mixture.max_samples")
+    return recipe.base
 
 
 def _read_as(read: Callable[[Path], Any], root: Path, where: str) -> Any:
@@ -151,12 +161,9 @@ def _read_as(read: Callable[[Path], Any], root: Path, where: str) -> Any:
         raise ConfigurationError(f"{where}: {error.problem}") from None
 
 
-def _check_cutoff(config: dict, root: Path, where: str, base: str) -> None:
+def _check_cutoff(config: dict, root: Path, where: str, recipe: "Experiment") -> None:
     """The base model's file; and examples fit into its positions, as far as these are known."""
-    from collectivesft.sft.recipe import read_experiment, read_model
-
-    _read_as(read_model, root, f"config/models/{base}.yaml")
-    cutoff = _read_as(read_experiment, root, where).training.cutoff
+    cutoff, base = recipe.training.cutoff, recipe.base
     known = next(filter(None, map(_positions, _settings(config, root, base))), cutoff)
     if cutoff > known:
         raise ConfigurationError(
@@ -167,7 +174,7 @@ def _check_cutoff(config: dict, root: Path, where: str, base: str) -> None:
 def _settings(config: dict, root: Path, base: str) -> Iterator[dict]:
     """What is at hand of a base model's settings: in its file, in its folder, made from them."""
     path = root / f"config/models/{base}.yaml"
-    yield read_yaml(path).get("architecture") or {}
+    yield model(root, base).architecture or {}
     given = Path(model_folder(base, root) or os.devnull, "config.json")
     made = Path(config["cache"], "models", base, "config.json")
     for place in (given, made):
@@ -186,13 +193,11 @@ def _positions(settings: dict) -> int | None:
 
 def _check_weights(config: dict, root: Path) -> None:
     """An adapter is published only where one is trained: told now, not after the training."""
-    where = f"config/experiments/{config['headline']['experiment']}.yaml"
-    method = read_yaml(root / where).get("training", {}).get("method", "full")
-    weights = config["hub"]["weights"]
-    if weights != "merged" and method == "full":
+    name, weights = config["headline"]["experiment"], config["hub"]["weights"]
+    if weights != "merged" and experiment(root, name).training.method == "full":
         raise ConfigurationError(
-            f"hub.weights: {weights!r} asks for an adapter, and {where} has training.method: full; "
-            "take merged, or train with lora"
+            f"hub.weights: {weights!r} asks for an adapter, and config/experiments/{name}.yaml has "
+            "training.method: full; take merged, or train with lora"
         )
 
 
@@ -286,5 +291,5 @@ def commit(root: Path) -> str:
 
 def model_folder(base: str, root: Path) -> str | None:
     """The folder that a base model is copied from; None where it comes from elsewhere."""
-    source = read_yaml(root / f"config/models/{base}.yaml")["source"]
+    source = model(root, base).source
     return str(source["path"]) if source.get("kind") == "folder" and "path" in source else None

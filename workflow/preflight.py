@@ -1,7 +1,7 @@
 """What this machine lacks for a run, before the run starts: a table and an exit code.
 
 Called by workflow/check. Each check returns one or more rows; a row that is not ok says what to do.
-Sizes are lower bounds from the number of parameters, stated where they are computed.
+Sizes are lower bounds from the recipes alone; no model is opened.
 """
 
 import importlib.util
@@ -14,21 +14,18 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import apptainer
 import configuration
 import places
 
-# Bytes a parameter on the GPU. Full fine-tuning: weights, gradients and Adam's two moments, each in
-# float32, or in bfloat16 (half). LoRA: frozen bfloat16 weights, the rest is small. Activations come
-# on top.
-GPU_BYTES = {"full": 16, "half": 8, "lora": 2}
-# Bytes a parameter on disk: base model as downloaded and as converted; an experiment's merged model
-# (2), and for full fine-tuning what was trained and two checkpoints: weights and two moments each.
+if TYPE_CHECKING:
+    from collectivesft.sft.recipe import Experiment, ModelRecipe, Training
+
+# Bytes a parameter on disk: base model as downloaded and as converted.
 BASE_BYTES = 4
-EXPERIMENT_BYTES = {"full": 2 + 4 + 2 * 12, "half": 2 + 2 + 2 * 6, "lora": 2}
-NAMES = {"full": "full", "half": "full in bfloat16 alone", "lora": "lora"}
 GGUF_BYTES = {None: 0, "q8_0": 1.07, "f16": 2, "bf16": 2}  # bytes a parameter of the copy
 GB = 10**9
 WAYS = ("apptainer", "slurm")
@@ -132,27 +129,26 @@ def _python() -> Iterator[Row]:
     )
 
 
-def _recipes(config: dict, root: Path) -> list[tuple[str, str, int]]:
-    """Experiment, a key of ``GPU_BYTES`` and parameters of its base model."""
-    found = []
-    for name in config["experiments"]:
-        recipe = configuration.read_yaml(root / f"config/experiments/{name}.yaml")
-        model = configuration.read_yaml(root / f"config/models/{recipe['base']}.yaml")
-        training = recipe.get("training", {})
-        method = training.get("method", "full")
-        if method == "full" and training.get("master_weights") == "bfloat16":
-            method = "half"
-        found.append((name, method, model.get("parameters", 0)))
-    return found
+def _recipes(config: dict, root: Path) -> list[tuple[str, "Experiment", "ModelRecipe"]]:
+    """Name and recipe of each experiment, and the recipe of its base model."""
+    found = [(name, configuration.experiment(root, name)) for name in config["experiments"]]
+    return [(name, recipe, configuration.model(root, recipe.base)) for name, recipe in found]
+
+
+def _experiment_bytes(training: "Training") -> int:
+    """Bytes a parameter on disk: the merged model; for full fine-tuning, what was trained and two
+    checkpoints with the weights and two moments each."""
+    width = 2 if training.master_weights == "bfloat16" else 4
+    return 2 + (1 + 2 * 3) * width if training.method == "full" else 2
 
 
 def disk(config: dict, root: Path) -> Row:
     """Free disk, and a lower bound of what the run needs."""
     recipes = _recipes(config, root)
-    sizes = {parameters for _, _, parameters in recipes}
-    needed = sum(BASE_BYTES * size for size in sizes)
-    needed += sum(EXPERIMENT_BYTES[method] * size for _, method, size in recipes)
-    needed += GGUF_BYTES[config["hub"]["gguf"]] * max(sizes)
+    sizes = {recipe.base: model.parameters for _, recipe, model in recipes}
+    needed = sum(BASE_BYTES * size for size in sizes.values())
+    needed += sum(_experiment_bytes(one.training) * sizes[one.base] for _, one, _ in recipes)
+    needed += GGUF_BYTES[config["hub"]["gguf"]] * max(sizes.values())
     needed += (2 if config["demo"] else 40) * GB  # raw files, curated files, predictions
     place = root / "results" if (root / "results").exists() else root
     free = shutil.disk_usage(place).free
@@ -166,10 +162,20 @@ def disk(config: dict, root: Path) -> Row:
 def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     if config["device"] != "cuda":
         return
-    _, method, size = max(_recipes(config, root), key=lambda r: GPU_BYTES[r[1]] * r[2])
+    from collectivesft.sft.estimate import states
+
     nodes, count = config["nodes"], max(1, config["gpus"])
-    needed = GPU_BYTES[method] * size / (nodes * count) / GB
-    wanted = f"{count} with {needed:,.0f} GB each before activations ({NAMES[method]})"
+    recipes = _recipes(config, root)
+    for base in sorted({recipe.base for _, recipe, model in recipes if model.shape is None}):
+        remedy = f"Add shape: to config/models/{base}.yaml"
+        yield Row(f"shape of {base}", "note", "unknown: its trainings are not counted", remedy)
+    needs = {
+        name: sum(states(model, model.shape, recipe.training, nodes * count).values()) / GB
+        for name, recipe, model in recipes
+        if model.shape
+    }
+    name, needed = max(needs.items(), key=lambda one: one[1], default=("none known", 0))
+    wanted = f"{count} with {needed:,.0f} GB each before activations ({name})"
     wanted += f", on each of {nodes} nodes" * (nodes > 1)
     if "slurm" in ways:
         yield Row("GPUs", "note", f"wanted: {wanted}", "The nodes must have them")
@@ -181,8 +187,8 @@ def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
         return
     good = len(memory) >= count and min(memory) >= needed
     found = f"{len(memory)} with {min(memory):,.0f} GB; wanted: {wanted}"
-    remedy = "" if good else "Set gpus: or nodes:, take LoRA, or a smaller base model"
-    yield Row("GPUs", "ok" if good else "missing", found, remedy)
+    remedy = "Set gpus: or nodes: (only fsdp shares), take LoRA, or a smaller base model"
+    yield Row("GPUs", "ok" if good else "missing", found, remedy * (not good))
 
 
 def _gpu_memory() -> list[float]:
@@ -323,11 +329,9 @@ def _local(name: str, folder: Path, place: dict, source) -> Iterator[Row]:
 def _model_hosts(config: dict, root: Path) -> set[str]:
     """Where base models that are not in the cache yet come from."""
     found = set()
-    for name in config["experiments"]:
-        base = configuration.read_yaml(root / f"config/experiments/{name}.yaml")["base"]
-        kind = configuration.read_yaml(root / f"config/models/{base}.yaml")["source"]["kind"]
-        if not (root / config["cache"] / f"raw/models/{base}/manifest.json").is_file():
-            found.add(_hub_host() if kind == "hub" else "")
+    for _, recipe, model in _recipes(config, root):
+        if not (root / config["cache"] / f"raw/models/{recipe.base}/manifest.json").is_file():
+            found.add(_hub_host() if model.source["kind"] == "hub" else "")
     return found
 
 

@@ -177,8 +177,7 @@ def test_the_paper_needs_hands_gpus_and_the_network(states, preflight, monkeypat
     assert states("config", raw=raw)["datasets/nlpec"].state == "missing"
     assert found["datasets/medicaldialogue"].state == "note"
     assert found["GPUs"].state == "missing"
-    # 7.7 billion parameters, 16 bytes each, over 8 GPUs.
-    assert "8 with 15 GB each" in found["GPUs"].found
+    assert "8 with 18 GB each" in found["GPUs"].found
     assert "huggingface.co" in asked
 
 
@@ -191,21 +190,73 @@ def test_the_token_is_found_where_it_is_kept(preflight, monkeypatch, tmp_path):
     assert (row.state, row.found) == ("ok", str(tmp_path / "secret"))
 
 
-def test_bfloat16_alone_asks_for_half_the_memory(states, preflight, clone, monkeypatch):
+@pytest.fixture
+def paper(states, preflight, clone, monkeypatch):
+    """Findings for one of the paper's experiments alone; keywords change its training."""
     monkeypatch.setattr(preflight, "_reach", lambda host: preflight.Row(host, "ok", "answers"))
     monkeypatch.setattr(preflight.shutil, "which", lambda name: None)
-    path = clone / "config/experiments/collective.yaml"
-    recipe = yaml.safe_load(path.read_text("utf-8"))
-    only = {"experiments": ["collective"]}
-    wide = states("config", **only)
-    recipe["training"]["master_weights"] = "bfloat16"
-    path.write_text(yaml.safe_dump(recipe), "utf-8")
-    half = states("config", **only)
-    assert "8 with 15 GB each before activations (full)" in wide["GPUs"].found
-    assert "8 with 8 GB each before activations (full in bfloat16 alone)" in half["GPUs"].found
+    headline = yaml.safe_load((clone / "config/config.yaml").read_text("utf-8"))["headline"]
+
+    def find(name: str, nodes: int = 1, **training) -> dict:
+        path = clone / f"config/experiments/{name}.yaml"
+        recipe = yaml.safe_load(path.read_text("utf-8"))
+        recipe["training"] |= training
+        path.write_text(yaml.safe_dump(recipe), "utf-8")
+        only = {"experiments": [name], "headline": headline | {"experiment": name}}
+        return states("config", nodes=nodes, **only)
+
+    return find
+
+
+def test_bfloat16_alone_asks_for_half_the_memory(paper):
+    wide = paper("collective")
+    half = paper("collective", master_weights="bfloat16")
+    # By fsdp over 8 GPUs, with the layers at work: 2 GB.
+    assert "8 with 18 GB each before activations (collective)" in wide["GPUs"].found
+    assert "8 with 10 GB each before activations (collective)" in half["GPUs"].found
     # 7.7 billion parameters: 4 bytes for the base, 30 or 16 for the experiment; 40 GB for the rest.
     assert "about 303 GB needed" in wide["disk"].found
     assert "about 195 GB needed" in half["disk"].found
+
+
+def test_what_ddp_does_not_share_is_wanted_of_every_gpu(paper):
+    """LoRA: 2 bytes a frozen weight and the adapters; full: 16 and the copies of autocast."""
+    for nodes in (1, 2):
+        assert "8 with 18 GB each" in paper("collective-lora", nodes)["GPUs"].found
+        assert "8 with 139 GB each" in paper("collective", nodes, parallel="ddp")["GPUs"].found
+    assert "8 with 10 GB each" in paper("collective", 2, parallel="fsdp")["GPUs"].found
+
+
+def test_a_gpu_too_small_for_frozen_weights_is_found(paper, preflight, monkeypatch):
+    monkeypatch.setattr(preflight, "_gpu_memory", lambda: [8.6] * 8)
+    row = paper("collective-lora")["GPUs"]
+    assert row.state == "missing"
+    assert "8 with 9 GB; wanted: 8 with 18 GB each" in row.found
+
+
+def test_a_base_without_a_shape_is_a_note(paper, clone):
+    path = clone / "config/models/internlm2_5-7b.yaml"
+    model = yaml.safe_load(path.read_text("utf-8"))
+    del model["shape"]
+    path.write_text(yaml.safe_dump(model), "utf-8")
+    row = paper("collective")["shape of internlm2_5-7b"]
+    assert (row.state, row.found) == ("note", "unknown: its trainings are not counted")
+    assert row.remedy == "Add shape: to config/models/internlm2_5-7b.yaml"
+
+
+def test_two_base_models_of_one_size_take_the_disk_twice(states, clone):
+    config = clone / "config"
+    model = yaml.safe_load((config / "models/tiny-random.yaml").read_text("utf-8"))
+    for name in ("tiny-random", "second"):
+        text = yaml.safe_dump(model | {"parameters": 10**9})
+        (config / f"models/{name}.yaml").write_text(text, "utf-8")
+    recipe = yaml.safe_load((config / "experiments/tiny.yaml").read_text("utf-8"))
+    for name, base in (("same", "tiny-random"), ("other", "second")):
+        text = yaml.safe_dump(recipe | {"base": base})
+        (config / f"experiments/{name}.yaml").write_text(text, "utf-8")
+    # 2 GB, and of a billion parameters: 4 bytes for a base, 2 for an experiment.
+    for names, needed in ((["tiny"], 8), (["tiny", "same"], 10), (["tiny", "other"], 14)):
+        assert f"about {needed} GB" in states("tiny", experiments=names)["disk"].found
 
 
 @pytest.mark.parametrize(
