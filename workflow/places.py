@@ -1,4 +1,4 @@
-"""Where what a run takes from this machine lies: raw files, base models, the converter.
+"""Where what a run takes from this machine lies: raw files, base models, the converter, images.
 
 Used by workflow/rules/common.smk with a configuration that configuration.py has checked.
 """
@@ -10,6 +10,22 @@ from pathlib import Path
 import configuration
 
 
+def model_environment(config: dict) -> str:
+    """The environment of trainings and of models that answer."""
+    return "model-cuda" if config["device"] == "cuda" else "model-cpu"
+
+
+def environments(config: dict) -> list[str]:
+    """The environments of a run; what goes to the Hub is made in the CPU's."""
+    return list(dict.fromkeys(("data", model_environment(config), "paper", "model-cpu")))
+
+
+def images(config: dict) -> dict[str, str]:
+    """The Apptainer image of each environment: a local file, or what the configuration names."""
+    named = config["containers"]
+    return {one: named.get(one) or f"containers/{one}.sif" for one in environments(config)}
+
+
 def folders(config: dict, root: Path) -> list[str]:
     """The folders of raw files, base models and the converter that a checked configuration names.
 
@@ -17,11 +33,7 @@ def folders(config: dict, root: Path) -> list[str]:
     """
     settings = [config["raw"], *config["sources"].values()]
     raw = [os.path.expandvars(one["folder"]) for one in settings if one.get("folder")]
-    experiments = (
-        configuration.read_yaml(root / f"config/experiments/{one}.yaml")
-        for one in config["experiments"]
-    )
-    bases = sorted({recipe["base"] for recipe in experiments})
+    bases = sorted({configuration.experiment(root, one).base for one in config["experiments"]})
     models = [folder for base in bases if (folder := configuration.model_folder(base, root))]
     hub = config["hub"]
     return raw + models + [str(Path(hub["gguf_converter"]).parent)] * bool(hub["gguf"])

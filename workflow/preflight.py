@@ -201,16 +201,10 @@ def _gpu_memory() -> list[float]:
     return [int(line) * 2**20 / GB for line in lines if line.strip().isdigit()]
 
 
-def images(config: dict) -> dict[str, str]:
-    """The image of each environment that a run uses: a path or an address."""
-    names = ["data", "model-cpu", "paper"] + ["model-cuda"] * (config["device"] == "cuda")
-    return {name: config["containers"].get(name) or f"containers/{name}.sif" for name in names}
-
-
 def _apptainer(config: dict, root: Path) -> Iterator[Row]:
     yield _apptainer_version()
     hosts = {}
-    for name, image in images(config).items():
+    for name, image in places.images(config).items():
         if "://" not in image:
             there = (root / image).is_file()
             remedy = "" if there else "make containers CONFIG=..., or name one under containers:"

@@ -49,7 +49,7 @@ def test_every_path_of_the_release_is_looked_at(verify, clone, snakemake, overla
         (clone / path).parent.mkdir(parents=True, exist_ok=True)
         (clone / path).write_text("{}")
     config = verify.preflight.load(clone, clone / f"config/{overlay}.yaml")
-    found = verify.places(config, clone)
+    found = verify.options(config, clone)
     for name in ("manifest", "card", "files", "model", "ledger", "base"):
         assert found[name] == rule[name], name
     assert found["lock"] == rule["locks"]
@@ -70,7 +70,7 @@ def test_nested_settings_of_an_overlay_are_merged(verify, clone):
     (clone / "config/mine.yaml").write_text(text.replace("run: demo", "run: mine"))
     config = verify.preflight.load(clone, clone / "config/mine.yaml")
     assert config["headline"]["benchmark"] == "cmb"
-    assert verify.places(config, clone)["manifest"] == ["results/mine/7_hub/demo/manifest.json"]
+    assert verify.options(config, clone)["manifest"] == ["results/mine/7_hub/demo/manifest.json"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ rule paper_values:
         tokens=f"{SFT}/{HEADLINE}/tokens",
         history=f"{SFT}/{HEADLINE}/history.jsonl",
         recipe=f"config/experiments/{HEADLINE}.yaml",
-        model=f"config/models/{RECIPES[HEADLINE]['base']}.yaml",
+        model=f"config/models/{RECIPES[HEADLINE].base}.yaml",
         scores=score_files,
         leaderboard=LEADERBOARD,
         clinical_leaderboard=CLINICAL_LEADERBOARD,

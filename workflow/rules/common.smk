@@ -60,11 +60,8 @@ BENCHMARKS = config["benchmarks"]
 EVALUATION = config["evaluation"]
 EXPERIMENTS = config["experiments"]
 HEADLINE = config["headline"]["experiment"]
-RECIPES = {
-    name: configuration.read_yaml(Path(workflow.basedir, f"config/experiments/{name}.yaml"))
-    for name in EXPERIMENTS
-}
-BASES = sorted({recipe["base"] for recipe in RECIPES.values()})
+RECIPES = {name: configuration.experiment(Path(workflow.basedir), name) for name in EXPERIMENTS}
+BASES = sorted({recipe.base for recipe in RECIPES.values()})
 MODELS = BASES + EXPERIMENTS
 CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
 CLINICAL = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "clinical"]
@@ -140,11 +137,13 @@ BENCHMARK_FILES = [f"benchmarks/{name}.py" for name in BENCHMARKS]
 
 
 def image(name):
-    """The Apptainer image of an environment: a local file, or what config names instead."""
-    return config["containers"].get(name) or f"containers/{name}.sif"
+    """The Apptainer image of an environment."""
+    return IMAGES[name]
 
 
-MODEL_ENV = "model-cuda" if config["device"] == "cuda" else "model-cpu"
+MODEL_ENV = places.model_environment(config)
+IMAGES = places.images(config)
+LOCKS = [f"envs/{name}.lock" for name in IMAGES]
 
 
 def source_options(wildcards):
@@ -185,7 +184,7 @@ def recipe(wildcards):
 
 def curation_of(wildcards):
     """Name of the curation setting that an experiment trains on."""
-    return RECIPES[wildcards.experiment].get("curation", "full")
+    return RECIPES[wildcards.experiment].curation
 
 
 def curated_examples(wildcards):
@@ -195,7 +194,7 @@ def curated_examples(wildcards):
 
 def base_dir_of(experiment):
     """Folder of the base model of an experiment, by name."""
-    return f"{CACHE}/models/{RECIPES[experiment]['base']}"
+    return f"{CACHE}/models/{RECIPES[experiment].base}"
 
 
 def base_dir(wildcards):
@@ -205,9 +204,9 @@ def base_dir(wildcards):
 
 def chat_template(wildcards):
     """The file of a base model's chat template, named or by way of an experiment."""
-    base = wildcards.get("base") or RECIPES[wildcards.experiment]["base"]
-    model = configuration.read_yaml(Path(workflow.basedir, f"config/models/{base}.yaml"))
-    return own_file("sft/templates", model["chat_template"], ".jinja")
+    base = wildcards.get("base") or RECIPES[wildcards.experiment].base
+    model = configuration.model(Path(workflow.basedir), base)
+    return own_file("sft/templates", model.chat_template, ".jinja")
 
 
 def model_dir(wildcards):
@@ -221,7 +220,7 @@ def base_answers(wildcards):
     """Judged answers of an experiment's base model, to compare with; none for a base model."""
     if wildcards.model in BASES:
         return []
-    base = RECIPES[wildcards.model]["base"]
+    base = RECIPES[wildcards.model].base
     return f"{SCORES}/{base}/{wildcards.benchmark}.{wildcards.protocol}.answers.jsonl"
 
 
@@ -275,13 +274,13 @@ def protocol_answers(wildcards):
 
 def agreements(wildcards):
     """Agreement of readings and protocols, of the headline's base and of the headline."""
-    pair = (RECIPES[HEADLINE]["base"], HEADLINE)
+    pair = (RECIPES[HEADLINE].base, HEADLINE)
     return [f"{SCORES}/{model}/{config['headline']['benchmark']}.agreement.json" for model in pair]
 
 
 def release_scores(wildcards):
     """Scores of an experiment's model and of its base, for the model card."""
-    pair = (RECIPES[wildcards.experiment]["base"], wildcards.experiment)
+    pair = (RECIPES[wildcards.experiment].base, wildcards.experiment)
     return [path for path in score_files(wildcards) if path.split("/")[-2] in pair]
 
 
@@ -307,8 +306,8 @@ def release_gguf(wildcards):
 
 def memory(wildcards, each):
     """MB for so many bytes (`each`) a parameter of an experiment's model, and some."""
-    model = configuration.read_yaml(Path(workflow.basedir, base_recipe(wildcards)))
-    return 4000 + each * model.get("parameters", 0) // 1_000_000
+    base = RECIPES[wildcards.experiment].base
+    return 4000 + each * configuration.model(Path(workflow.basedir), base).parameters // 1_000_000
 
 
 def answer_memory(wildcards):
@@ -334,14 +333,11 @@ RAW_MANIFESTS = [
     for kind, names in (("datasets", DATASETS), ("benchmarks", BENCHMARKS))
     for name in names
 ]
-# The environments of a run; what goes to the Hub is made in the CPU's.
-ENVIRONMENTS = list(dict.fromkeys(("data", MODEL_ENV, "paper", "model-cpu")))
-LOCKS = [f"envs/{name}.lock" for name in ENVIRONMENTS]
 
 
 def base_recipe(wildcards):
     """Path of the recipe of an experiment's base model."""
-    return f"config/models/{RECIPES[wildcards.experiment]['base']}.yaml"
+    return f"config/models/{RECIPES[wildcards.experiment].base}.yaml"
 
 
 def ledgers(wildcards):

@@ -42,11 +42,10 @@ def image_options(wildcards, output):
     A function of `output` is no reason for Snakemake to run again: with an image that appears, a
     release that is published would change.
     """
-    images = {name: image(name) for name in ENVIRONMENTS if IN_IMAGES}
     return " ".join(
         f"--image {shlex.quote(f'{name}={place}')}"
-        for name, place in images.items()
-        if "://" in place or Path(place).is_file()
+        for name, place in IMAGES.items()
+        if IN_IMAGES and ("://" in place or Path(place).is_file())
     )
 
 

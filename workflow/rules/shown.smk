@@ -29,7 +29,7 @@ def figure_files(entry):
 
 HEADLINE_MIXTURE = f"{CURATED}/mixtures/{HEADLINE}/mixture.json"
 HEADLINE_LEDGER = f"{CURATED}/mixtures/{HEADLINE}/ledger.json"
-HEADLINE_CONTAMINATION = f"{CURATED}/{RECIPES[HEADLINE].get('curation', 'full')}/contamination.json"
+HEADLINE_CONTAMINATION = f"{CURATED}/{RECIPES[HEADLINE].curation}/contamination.json"
 EXPERIMENT_FILES = [f"config/experiments/{name}.yaml" for name in EXPERIMENTS]
 EXPERIMENT_TOKENS = [f"{SFT}/{name}/tokens" for name in EXPERIMENTS]
 # Experiments of the paper that this run does not have: the manuscript says so.
