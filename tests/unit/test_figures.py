@@ -41,16 +41,17 @@ from collectivesft.figures import (
     subcategories,
 )
 from collectivesft.scores.boards import read_leaderboard
+from collectivesft.sft.recipe import Experiment
 
 # matplotlib warns when a glyph is missing or a layout does not fit: both are faults here.
 pytestmark = pytest.mark.filterwarnings("error")
 SUFFIXES = (".svg", ".pdf", ".png", ".csv")
 
 RECIPES = {
-    "demo": {"title": "Everything", "base": "base", "mixture": {"validation": 0.1}},
-    "half": {"title": "Half", "base": "base", "mixture": {"fraction": 0.5, "validation": 0.1}},
-    "exam": {"title": "考试题 only", "base": "base", "mixture": {"styles": ["mcqa"]}},
-    "other": {"title": "Of another base", "base": "large"},
+    "demo": Experiment(title="Everything", base="base", mixture={"validation": 0.1}),
+    "half": Experiment(title="Half", base="base", mixture={"fraction": 0.5, "validation": 0.1}),
+    "exam": Experiment(title="考试题 only", base="base", mixture={"styles": ["mcqa"]}),
+    "other": Experiment(title="Of another base", base="large"),
 }
 SIZES = {"demo": 1000, "half": 500, "exam": 300, "other": 1000}
 
@@ -66,7 +67,7 @@ def compared() -> dict:
 
 
 def titles() -> dict[str, str]:
-    return {name: recipe["title"] for name, recipe in RECIPES.items()}
+    return {name: recipe.title for name, recipe in RECIPES.items()}
 
 
 def sizes() -> dict[str, int]:
@@ -258,7 +259,7 @@ def test_a_last_step_of_hardly_any_tokens_is_not_drawn(tmp_path):
 def test_data_size_is_of_the_examples_that_were_trained_on(tmp_path):
     files = {"base.json": a_score("base"), "demo.json": a_score("demo")}
     files["tokens.json"] = {"train": {"examples": 146, "without_loss": 46}}
-    files["demo.yaml"] = RECIPES["demo"]
+    files["demo.yaml"] = RECIPES["demo"].model_dump()
     for name, content in files.items():
         (tmp_path / name).write_text(json.dumps(content), encoding="utf-8")
     scores = [tmp_path / "base.json", tmp_path / "demo.json"]
@@ -432,7 +433,7 @@ def test_inputs_name_the_file_at_fault(tmp_path):
         inputs.read_histories([str(history), f"demo={history}"])
     with pytest.raises(InputError, match=r"clinical.*scores compare"):
         inputs.read_comparisons([clinical])
-    with pytest.raises(InputError, match=r"clinical.*no base and no title"):
+    with pytest.raises(InputError, match=r"clinical: title: Field required"):
         inputs.read_recipes([clinical])
     ledger = tmp_path / "ledger.json"
     ledger.write_text(json.dumps({"titles": TITLES, "left_out": {}}), encoding="utf-8")

@@ -26,7 +26,7 @@ from collectivesft.figures import (
 pytestmark = pytest.mark.filterwarnings("error")
 MODELS = [study.BASE, *study.EXPERIMENTS]
 RECIPES = inputs.read_recipes(study.recipes(study.EXPERIMENTS))
-NAMES = {name: recipe["title"] for name, recipe in RECIPES.items()}
+NAMES = {name: recipe.title for name, recipe in RECIPES.items()}
 ROLES = {"bases": [study.BASE], "headline": study.HEADLINE}
 
 

@@ -23,7 +23,7 @@ def draw_files(
     contents = inputs.read_scores(scores)
     inputs.check_models(contents, bases, headline)
     compared = inputs.read_comparisons(comparisons)
-    titles = {name: recipe["title"] for name, recipe in inputs.read_recipes(recipes).items()}
+    titles = {name: recipe.title for name, recipe in inputs.read_recipes(recipes).items()}
     draw(table(contents, compared, titles, bases, headline), out)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from collectivesft.errors import UserError
 from collectivesft.figures import inputs, names, style
 from collectivesft.figures.labels import short
+from collectivesft.sft.recipe import Experiment
 
 
 def draw_files(
@@ -26,14 +27,14 @@ def draw_files(
     found = inputs.read_recipes(recipes)
     if headline not in found or headline not in sizes:
         raise UserError(f"{headline}: no recipe or no tokens of this experiment. Name its files.")
-    inputs.check_models(contents, [found[headline]["base"]], headline)
+    inputs.check_models(contents, [found[headline].base], headline)
     draw(table(contents, sizes, found, headline), out)
 
 
 def table(
     scores: list[dict[str, Any]],
     sizes: dict[str, int],
-    recipes: dict[str, dict[str, Any]],
+    recipes: dict[str, Experiment],
     headline: str,
 ) -> list[dict[str, Any]]:
     """Tidy rows: benchmark, protocol, model, role, title, series, examples, accuracy, low, high.
@@ -48,30 +49,30 @@ def table(
         The base first, with no examples; then the experiments, fewest examples first. Series
         ``fraction`` has the headline and what differs from it in mixture.fraction alone.
     """
-    base = recipes[headline]["base"]
+    base = recipes[headline].base
     rows = []
     for score in scores:
         name = score["model"]
         recipe = recipes.get(name)
-        if name != base and (recipe is None or recipe["base"] != base):
+        if name != base and (recipe is None or recipe.base != base):
             continue
         role = "base" if name == base else "headline" if name == headline else "experiment"
         series = "base" if name == base else _series(recipe, recipes[headline])
         head = {key: score[key] for key in ("benchmark", "protocol", "model")}
-        head |= {"role": role, "title": recipe["title"] if recipe else name, "series": series}
+        head |= {"role": role, "title": recipe.title if recipe else name, "series": series}
         head |= {"examples": sizes[name] if recipe else 0}
         values = (("accuracy", "value"), ("low", "low"), ("high", "high"))
         rows.append(head | {new: round(100 * score["macro"][key], 4) for new, key in values})
     return sorted(rows, key=lambda row: (row["role"] != "base", row["examples"]))
 
 
-def _series(recipe: dict[str, Any], headline: dict[str, Any]) -> str:
+def _series(recipe: Experiment, headline: Experiment) -> str:
     """Whether a recipe differs from the headline's in the fraction of the data alone."""
     kinds = [
         (
-            one.get("curation", "full"),
-            {key: value for key, value in one.get("mixture", {}).items() if key != "fraction"},
-            one.get("training", {}).get("method", "full"),
+            one.curation,
+            {key: value for key, value in one.mixture.items() if key != "fraction"},
+            one.training.method,
         )
         for one in (recipe, headline)
     ]

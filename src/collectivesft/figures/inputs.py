@@ -7,7 +7,8 @@ from typing import Any
 
 from collectivesft import benchmarks
 from collectivesft.errors import InputError, UserError
-from collectivesft.files import read_json, read_jsonl, read_yaml
+from collectivesft.files import read_json, read_jsonl
+from collectivesft.sft.recipe import Experiment, read_experiment
 
 
 @contextlib.contextmanager
@@ -181,25 +182,10 @@ def read_comparisons(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def read_recipes(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
-    """Recipes of experiments by name: title, base, curation, mixture.
+def read_recipes(paths: Iterable[Path]) -> dict[str, Experiment]:
+    """Recipes of experiments by name.
 
     Raises:
-        InputError: a recipe without a title or a base.
+        InputError: not the recipe of an experiment.
     """
-    return {
-        path.stem: read_recipe(path, "an experiment's recipe", ("title", "base")) for path in paths
-    }
-
-
-def read_recipe(path: Path, what: str, keys: Iterable[str]) -> dict[str, Any]:
-    """A YAML file that holds these keys.
-
-    Raises:
-        InputError: it does not; the message says what should be there.
-    """
-    content = read_yaml(path)
-    missing = sorted(set(keys) - set(content if isinstance(content, dict) else ()))
-    if missing:
-        raise InputError(path, f"no {' and no '.join(missing)}", f"Give {what}")
-    return content
+    return {path.stem: read_experiment(path) for path in paths}

@@ -10,6 +10,7 @@ from collectivesft.figures import inputs, names, style
 from collectivesft.figures.accuracy import MACRO
 from collectivesft.figures.labels import short
 from collectivesft.scores.boards import BENCHMARK, board_date, read_leaderboard
+from collectivesft.sft.recipe import read_model
 
 # A size as names state it: 7B, 1.8B; not the 8x7B of a mixture of experts.
 _SIZE = re.compile(r"(?<![\dx.])(\d+(?:\.\d+)?)B(?![A-Za-z])")
@@ -30,19 +31,16 @@ def draw_files(
         UserError: a name that no score file has, or a file that is not what it should be.
     """
     contents = inputs.read_scores(scores)
-    sizes = {}
-    for path in bases:
-        content = inputs.read_recipe(path, "a base model's recipe", ("title", "parameters"))
-        sizes[path.stem] = content["parameters"]
+    sizes = {path.stem: read_model(path).parameters for path in bases}
     found = inputs.read_recipes(recipes)
     for name, recipe in found.items():
-        if recipe["base"] not in sizes:
-            problem = f"{name} starts from {recipe['base']}, whose recipe is not given"
+        if recipe.base not in sizes:
+            problem = f"{name} starts from {recipe.base}, whose recipe is not given"
             raise InputError(Path(f"{name}.yaml"), problem, "Name it with --base-recipe")
-        sizes[name] = sizes[recipe["base"]]
+        sizes[name] = sizes[recipe.base]
     inputs.check_models(contents, (), headline)
     board = read_leaderboard(leaderboard)
-    titles = {name: recipe["title"] for name, recipe in found.items()}
+    titles = {name: recipe.title for name, recipe in found.items()}
     rows = table(contents, sizes, titles, board, headline)
     draw(rows, out, board_date(leaderboard), demo)
 
