@@ -6,7 +6,7 @@ CONFIG ?= config/demo.yaml
 RUN := workflow/run
 SIZE ?= 100000
 
-.PHONY: help demo real publish-demo verify release raw-lock test test-all lint format lock containers check bundle bench clean
+.PHONY: help demo real publish-demo verify readme release raw-lock test test-all lint format lock containers check bundle bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -28,6 +28,9 @@ publish-demo: $(VENV) ## push the demo's model to a Hub on this machine, fetch i
 verify: $(VENV) ## compare a run with its manifest, a published one (PUBLISHED=owner/name@tag) and the paper's claims
 	@.venv/bin/python workflow/verify $(CONFIG) $(PUBLISHED)
 
+readme: $(VENV) ## put the tables and the figure of the last runs into README.md
+	@.venv/bin/python workflow/readme.py
+
 release: $(VENV) ## write VERSION everywhere, with release notes; then workflow/release --archive
 	@.venv/bin/python workflow/release $(VERSION)
 
@@ -41,7 +44,9 @@ test: $(VENV) ## all fast tests, offline
 test-all: $(VENV) ## every test that this machine can run
 	@.venv/bin/python -m pytest
 
-lint: $(VENV) ## ruff, snakefmt, snakemake --lint
+# SC2016: programs for awk and bash stand in single quotes, as they should.
+lint: $(VENV) ## ruff, snakefmt, snakemake --lint, shellcheck
+	@.venv/bin/shellcheck --exclude=SC2016 $$(grep -rlIsE '^#!.*bash$$' .ci containers envs tests/slurm workflow)
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/snakefmt --check Snakefile workflow && .venv/bin/snakemake --lint --configfile config/demo.yaml
 
 format: $(VENV) ## write what the formatters want
