@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scores_inputs import tiny_model
 from typer.testing import CliRunner
 
 from collectivesft import benchmarks
@@ -53,9 +54,6 @@ def added(tmp_path, monkeypatch):
 
 
 def test_the_commands_run_from_raw_file_to_scores(added, tmp_path, monkeypatch):
-    sys.path.insert(0, str(ROOT / "tests/unit"))
-    from test_scores_predict import tiny_model
-
     from collectivesft.cli import app
 
     monkeypatch.chdir(tmp_path)
@@ -63,7 +61,8 @@ def test_the_commands_run_from_raw_file_to_scores(added, tmp_path, monkeypatch):
     rows = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in ROWS)
     (tmp_path / "data/triage.jsonl").write_text(rows, encoding="utf-8")
     tiny_model(tmp_path / "model")
-    for line in block("bash").replace("\\\n", " ").replace("/data/triage", "data").splitlines():
+    text = block("bash").replace("\\\n", " ").replace("/data/triage", "data")
+    for line in re.findall("^collectivesft .*", text, re.M):
         done = CliRunner().invoke(app, shlex.split(line)[1:])
         assert done.exit_code == 0, f"{line}\n{done.output}\n{done.exception}"
     scores = json.loads((tmp_path / "triage.scores.json").read_text(encoding="utf-8"))
@@ -94,9 +93,6 @@ def test_what_the_walk_through_names_is_there():
 
 
 def test_the_readmes_benchmark_runs_from_raw_file_to_scores(tmp_path, monkeypatch):
-    sys.path.insert(0, str(ROOT / "tests/unit"))
-    from test_scores_predict import tiny_model
-
     from collectivesft.cli import app
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from test_release import Folder, score
+from release_folder import Folder, score
 
 from collectivesft import benchmarks, datasets
 from collectivesft.errors import InputError, UserError

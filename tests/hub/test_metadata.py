@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx2
 import pytest
 import yaml
-from test_release import Folder
+from release_folder import Folder
 
 from collectivesft.errors import UserError
 from collectivesft.hub import data, metadata, remote

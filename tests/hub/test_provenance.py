@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_release import Folder
+from release_folder import Folder
 
 from collectivesft.errors import UserError
 from collectivesft.files import read_json, sha256

@@ -7,28 +7,13 @@ import pytest
 import sacrebleu
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_scores_predict import rows, tiny_model, write_items
+from scores_inputs import case, rows, tiny_model, write_items
 
-from collectivesft.benchmarks.item import Item
 from collectivesft.errors import InputError
 from collectivesft.scores import answer_cases as module
 from collectivesft.scores.answer_cases import answer_cases
 from collectivesft.scores.overlap import bleu, rouge_l
 from collectivesft.scores.score_cases import score_cases
-
-
-def case(number: int, turns: int = 2) -> Item:
-    pairs = [{"question": f"问{n}？", "reference": f"答{n}。"} for n in range(1, turns + 1)]
-    return Item(
-        str(number),
-        "cmb_clin",
-        "test",
-        "clinical",
-        "clinical",
-        "clinical",
-        f"病例{number}",
-        turns=pairs,
-    )
 
 
 @pytest.fixture(scope="session")

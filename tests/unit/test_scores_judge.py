@@ -9,9 +9,8 @@ import pytest
 from completions_server import CompletionsServer
 from hypothesis import given
 from hypothesis import strategies as st
+from scores_inputs import case, rows, write_items
 from starlette.responses import JSONResponse, PlainTextResponse
-from test_scores_cases import case
-from test_scores_predict import rows, write_items
 
 from collectivesft.errors import InputError, UserError
 from collectivesft.scores import endpoint

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_scores_predict import tiny_model, write_items
+from scores_inputs import tiny_model, write_items
 
 from collectivesft.benchmarks.item import Item
 from collectivesft.errors import InputError, UserError

@@ -12,9 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 from completions_server import CompletionsServer
+from scores_inputs import QUICK, case, question, rows, tiny_model, write_items
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from test_scores_cases import case
-from test_scores_predict import QUICK, question, rows, tiny_model, write_items
 
 from collectivesft import retry
 from collectivesft.errors import UserError

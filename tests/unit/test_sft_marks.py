@@ -1,9 +1,9 @@
 """What decides tokens and weights makes them anew; what does not leaves them."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 
+import dependencies
 import pytest
 from training_job import steps_taken
 
@@ -28,9 +28,6 @@ def taken(monkeypatch) -> list[int]:
 
 
 def test_every_module_of_the_training_is_counted_or_known_not_to_matter():
-    spec = importlib.util.spec_from_file_location("_d", ROOT / "workflow/dependencies.py")
-    dependencies = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(dependencies)
     files = dependencies.files(ROOT / "src/collectivesft", ["sft/train.py"])
     found = {path.stem for path in files if path.parent.name == "sft"}
     assert {f"sft/{stem}" for stem in found - NOT_WEIGHTS} == set(marks.WEIGHTS[0])

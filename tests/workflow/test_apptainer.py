@@ -1,27 +1,19 @@
 """What passes into an image, and that the images' definitions tell one story."""
 
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import apptainer
 import pytest
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("data", "model-cpu", "model-cuda", "paper")
 
 
-@pytest.fixture(scope="module")
-def apptainer():
-    spec = importlib.util.spec_from_file_location("_a", ROOT / "workflow/apptainer.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_host_s_python_and_home_stay_outside(apptainer, tmp_path):
+def test_the_host_s_python_and_home_stay_outside(tmp_path):
     host = {"PYTHONPATH": "/x", "HOME": "/nobody", "LD_LIBRARY_PATH": "/y", "VIRTUAL_ENV": "/z"}
     found = apptainer.variables(host, tmp_path, [], 2)
     found.pop("APPTAINER_NV", None)
@@ -40,7 +32,7 @@ def test_the_host_s_python_and_home_stay_outside(apptainer, tmp_path):
         ({"HOME": "home", "HF_HOME": "hub", "HF_TOKEN_PATH": "my/secret"}, "my/secret"),
     ],
 )
-def test_the_token_of_hf_auth_login_passes(apptainer, tmp_path, places, kept):
+def test_the_token_of_hf_auth_login_passes(tmp_path, places, kept):
     """Where huggingface_hub itself would look outside; inside it sees neither home nor variable."""
     environ = {name: str(tmp_path / place) for name, place in places.items()}
     name = "APPTAINERENV_HF_TOKEN"
@@ -53,7 +45,7 @@ def test_the_token_of_hf_auth_login_passes(apptainer, tmp_path, places, kept):
     assert apptainer.variables(given, tmp_path, [], 2)[name] == "hf_given"
 
 
-def test_the_token_is_looked_for_where_the_hub_s_library_looks(apptainer, tmp_path):
+def test_the_token_is_looked_for_where_the_hub_s_library_looks(tmp_path):
     script = "from huggingface_hub import constants; print(constants.HF_TOKEN_PATH)"
     for name in ("HF_TOKEN_PATH", "HF_HOME", "XDG_CACHE_HOME", "HOME"):
         environ = {"PATH": os.environ["PATH"], "HOME": "/home/me", name: "/some/place"}
@@ -65,11 +57,11 @@ def test_the_token_is_looked_for_where_the_hub_s_library_looks(apptainer, tmp_pa
 @pytest.mark.parametrize(
     "name", ["HF_TOKEN", "HF_HUB_DISABLE_XET", "https_proxy", "NO_PROXY", "NCCL_SOCKET_IFNAME"]
 )
-def test_the_way_to_the_network_passes(apptainer, tmp_path, name):
+def test_the_way_to_the_network_passes(tmp_path, name):
     assert apptainer.variables({name: "v"}, tmp_path, [], 2)[f"APPTAINERENV_{name}"] == "v"
 
 
-def test_folders_outside_are_bound_under_both_names(apptainer, tmp_path):
+def test_folders_outside_are_bound_under_both_names(tmp_path):
     work, scratch, raw = (tmp_path / name for name in ("work", "scratch", "raw"))
     for folder in (work / "inside", scratch / "results", raw):
         folder.mkdir(parents=True)
@@ -81,7 +73,7 @@ def test_folders_outside_are_bound_under_both_names(apptainer, tmp_path):
     assert binds == ["/mine:/theirs", *map(str, (scratch / "results", tmp_path / "alias", raw))]
 
 
-def test_a_certificate_is_named_and_bound(apptainer, tmp_path):
+def test_a_certificate_is_named_and_bound(tmp_path):
     bundle = tmp_path / "ca.crt"
     bundle.write_text("x")
     (tmp_path / "work").mkdir()
@@ -90,12 +82,12 @@ def test_a_certificate_is_named_and_bound(apptainer, tmp_path):
 
 
 @pytest.mark.parametrize(("there", "expected"), [(True, "1"), (False, None)])
-def test_nv_only_where_a_gpu_is(apptainer, tmp_path, monkeypatch, there, expected):
+def test_nv_only_where_a_gpu_is(tmp_path, monkeypatch, there, expected):
     monkeypatch.setattr(apptainer, "GPU", tmp_path if there else tmp_path / "none")
     assert apptainer.variables({}, tmp_path, [], 2).get("APPTAINER_NV") == expected
 
 
-def test_a_pulled_image_is_taken_from_where_snakemake_keeps_it(apptainer, tmp_path):
+def test_a_pulled_image_is_taken_from_where_snakemake_keeps_it(tmp_path):
     from types import SimpleNamespace
 
     from snakemake.deployment.singularity import Image

@@ -1,14 +1,11 @@
 """The report gets its name and scripts; what is not there is told and left."""
 
-import importlib.util
 from pathlib import Path
 
+import finish_report
 import snakemake.report.html_reporter as reporter
 
 ROOT = Path(__file__).parents[2]
-SPEC = importlib.util.spec_from_file_location("finish_report", ROOT / "workflow/finish_report.py")
-finish_report = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(finish_report)
 
 
 def template() -> str:

@@ -1,8 +1,8 @@
 """A base model that lies in a folder of this machine: seen by images, taken again if it changes."""
 
-import importlib
 from pathlib import Path
 
+import places
 import pytest
 import yaml
 
@@ -26,9 +26,7 @@ def weights(clone, tmp_path_factory) -> Path:
     return folder
 
 
-def test_its_folder_is_bound_into_images(clone, weights, monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "workflow")
-    places = importlib.import_module("places")
+def test_its_folder_is_bound_into_images(clone, weights):
     config = yaml.safe_load((clone / "config/config.yaml").read_text("utf-8"))
     config |= {"experiments": ["collective", "tiny"], "raw": {"folder": "/mnt/raw"}}
     assert places.folders(config, clone) == ["/mnt/raw", str(weights)]

@@ -5,24 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import preflight
 import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def preflight():
-    sys.path.insert(0, str(ROOT / "workflow"))
-    try:
-        import preflight as module
-    finally:
-        sys.path.remove(str(ROOT / "workflow"))
-    return module
-
-
 @pytest.fixture
-def states(preflight, clone):
+def states(clone):
     """Findings of a configuration by name, with an overlay's changes."""
 
     def find(overlay: str, *ways: str, **changes) -> dict:
@@ -46,7 +37,7 @@ def test_the_tiny_run_lacks_nothing(states):
     assert set(found) == {"Python", "Snakemake", "disk"}
 
 
-def test_curves_need_a_package_that_we_do_not_bring(states, preflight, monkeypatch):
+def test_curves_need_a_package_that_we_do_not_bring(states, monkeypatch):
     assert states("tiny", "apptainer", tensorboard=True)["tensorboard"].state == "note"
     for there, state in ((None, "missing"), ("somewhere", "ok")):
         monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name, there=there: there)
@@ -80,7 +71,7 @@ def test_keys_and_servers_that_are_missing_are_named(states, monkeypatch):
     assert states("tiny", engine=engine)["variable VLLM_KEY"].state == "missing"
 
 
-def test_a_full_disk_is_told_with_numbers(states, preflight, monkeypatch):
+def test_a_full_disk_is_told_with_numbers(states, monkeypatch):
     from collections import namedtuple
 
     usage = namedtuple("usage", "free")
@@ -89,7 +80,7 @@ def test_a_full_disk_is_told_with_numbers(states, preflight, monkeypatch):
     assert (row.state, row.found) == ("missing", "1 GB free of about 2 GB needed")
 
 
-def test_missing_images_and_published_ones(states, preflight, clone, monkeypatch):
+def test_missing_images_and_published_ones(states, clone, monkeypatch):
     """By digest an image is one for ever; by tag it is a note. Its server is asked once."""
     asked = []
     reach = lambda host: asked.append(host) or preflight.Row(host, "ok", "answers")  # noqa: E731
@@ -127,7 +118,7 @@ def test_missing_images_and_published_ones(states, preflight, clone, monkeypatch
         (None, "missing"),
     ],
 )
-def test_apptainer_must_read_its_variables(preflight, tmp_path, monkeypatch, told, state):
+def test_apptainer_must_read_its_variables(tmp_path, monkeypatch, told, state):
     if told:
         program = tmp_path / told.split()[0].removesuffix("-ce")
         program.write_text(f"#!/bin/sh\necho {told}\n", encoding="utf-8")
@@ -149,7 +140,7 @@ def test_apptainer_must_read_its_variables(preflight, tmp_path, monkeypatch, tol
         ("library://a/b/c:1", ""),
     ],
 )
-def test_the_registry_of_an_address(preflight, address, host):
+def test_the_registry_of_an_address(address, host):
     assert preflight._registry(address) == host
 
 
@@ -160,7 +151,7 @@ def test_files_placed_by_hand_are_named(states, clone):
     assert "1 of 1 files absent, first NLPEC_public_data/train.json" in found.found
 
 
-def test_the_paper_needs_hands_gpus_and_the_network(states, preflight, monkeypatch):
+def test_the_paper_needs_hands_gpus_and_the_network(states, monkeypatch):
     asked = []
 
     def reach(host):
@@ -181,7 +172,7 @@ def test_the_paper_needs_hands_gpus_and_the_network(states, preflight, monkeypat
     assert "huggingface.co" in asked
 
 
-def test_the_token_is_found_where_it_is_kept(preflight, monkeypatch, tmp_path):
+def test_the_token_is_found_where_it_is_kept(monkeypatch, tmp_path):
     monkeypatch.delenv("HF_TOKEN", raising=False)
     monkeypatch.setenv("HF_TOKEN_PATH", str(tmp_path / "secret"))
     assert preflight._token(["cmb"]).state == "missing"
@@ -191,7 +182,7 @@ def test_the_token_is_found_where_it_is_kept(preflight, monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def paper(states, preflight, clone, monkeypatch):
+def paper(states, clone, monkeypatch):
     """Findings for one of the paper's experiments alone; keywords change its training."""
     monkeypatch.setattr(preflight, "_reach", lambda host: preflight.Row(host, "ok", "answers"))
     monkeypatch.setattr(preflight.shutil, "which", lambda name: None)
@@ -227,7 +218,7 @@ def test_what_ddp_does_not_share_is_wanted_of_every_gpu(paper):
     assert "8 with 10 GB each" in paper("collective", 2, parallel="fsdp")["GPUs"].found
 
 
-def test_a_gpu_too_small_for_frozen_weights_is_found(paper, preflight, monkeypatch):
+def test_a_gpu_too_small_for_frozen_weights_is_found(paper, monkeypatch):
     monkeypatch.setattr(preflight, "_gpu_memory", lambda: [8.6] * 8)
     row = paper("collective-lora")["GPUs"]
     assert row.state == "missing"
@@ -269,9 +260,7 @@ def test_two_base_models_of_one_size_take_the_disk_twice(states, clone):
         ("Driver 535 is too old\n", 9, "none here"),
     ],
 )
-def test_gpus_are_counted_whatever_nvidia_smi_says(
-    preflight, clone, tmp_path, monkeypatch, told, code, found
-):
+def test_gpus_are_counted_whatever_nvidia_smi_says(clone, tmp_path, monkeypatch, told, code, found):
     program = tmp_path / "path/nvidia-smi"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\ncat <<'TOLD'\n{told}TOLD\nexit {code}\n", encoding="utf-8")
@@ -289,7 +278,7 @@ def test_gpus_are_counted_whatever_nvidia_smi_says(
 @pytest.mark.parametrize(
     ("gpus", "nodes", "state"), [(8, 1, "ok"), (8, 2, "missing"), (4, 2, "ok"), (16, 1, "missing")]
 )
-def test_nodes_with_gpus_are_counted(preflight, monkeypatch, gpus, nodes, state):
+def test_nodes_with_gpus_are_counted(monkeypatch, gpus, nodes, state):
     told = "n1 gpu:h100:8(S:0-1)\nn2 gpu:4\nn3 (null)\n"
     done = subprocess.CompletedProcess([], 0, told)
     monkeypatch.setattr(preflight.subprocess, "run", lambda *_, **__: done)
@@ -325,7 +314,7 @@ NO_RUNS = ("raw.lock.yaml", "claims.yaml")
     sorted(p for p in (ROOT / "config").glob("*.yaml") if p.name not in NO_RUNS),
     ids=lambda path: path.stem,
 )
-def test_every_run_of_the_repository_is_valid(preflight, monkeypatch, path):
+def test_every_run_of_the_repository_is_valid(monkeypatch, path):
     monkeypatch.setenv("COLLECTIVESFT_REAL_DATA", "/folder")
     config = preflight.load(ROOT, path)
     assert config["run"] == yaml.safe_load(path.read_text("utf-8"))["run"]

@@ -1,10 +1,12 @@
 """Stage scores in the workflow: what reruns a model, and which rule makes which file."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 
+import apptainer
+import configuration
+import dependencies
 import pytest
 import yaml
 
@@ -20,9 +22,6 @@ ASKING = {
 
 def code_of(rule: str) -> set[str]:
     """The stage's own modules that a rule lists as code=: the one it names, and its imports."""
-    spec = importlib.util.spec_from_file_location("_d", ROOT / "workflow/dependencies.py")
-    dependencies = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(dependencies)
     text = RULES.split(f"rule {rule}:")[1].split("\nrule ")[0]
     module = re.search(r'code=.*"(scores/\w+\.py)"', text).group(1)
     files = dependencies.files(ROOT / "src/collectivesft", [module])
@@ -122,14 +121,6 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
     assert whole.returncode == 0, whole.stdout + whole.stderr
 
 
-def load(name: str):
-    """A module of the folder workflow/."""
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"workflow/{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.mark.parametrize(
     ("engine", "judge", "message"),
     [
@@ -152,7 +143,6 @@ def load(name: str):
     ],
 )
 def test_a_wrong_engine_or_judge_is_told(engine, judge, message):
-    configuration = load("configuration")
     config = configuration.read_yaml(ROOT / "config/config.yaml")
     config["engine"] |= engine
     config["clinical"]["judge"] = judge
@@ -162,7 +152,6 @@ def test_a_wrong_engine_or_judge_is_told(engine, judge, message):
 
 
 def test_keys_of_servers_pass_into_images():
-    configuration, apptainer = load("configuration"), load("apptainer")
     config = configuration.read_yaml(ROOT / "config/config.yaml")
     assert configuration.keys(config) == []
     config["engine"] |= {"kind": "openai", "url": "http://a/v1", "key_env": "VLLM_KEY"}

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import terminal
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -40,16 +41,6 @@ rule all:
 TIMES = "s\th:m:s\n{}\t0:00:00\n"
 
 
-@pytest.fixture(scope="module")
-def terminal():
-    sys.path.insert(0, str(ROOT / "workflow"))
-    try:
-        import terminal as module
-    finally:
-        sys.path.remove(str(ROOT / "workflow"))
-    return module
-
-
 @pytest.fixture
 def times(tmp_path, monkeypatch):
     """Write run times of the last run, in a folder of its own."""
@@ -65,7 +56,7 @@ def times(tmp_path, monkeypatch):
     return write
 
 
-def test_a_plan_has_its_jobs_but_for_the_one_that_collects(terminal):
+def test_a_plan_has_its_jobs_but_for_the_one_that_collects():
     jobs = terminal.read_plan(PLAN)
     assert [(job.rule, job.threads) for job in jobs] == [
         ("raw_fetch", 1), ("raw_fetch", 1), ("sft_train", 2),
@@ -73,7 +64,7 @@ def test_a_plan_has_its_jobs_but_for_the_one_that_collects(terminal):
     assert jobs[2].times == Path("logs/tiny/3_sft/train.benchmark.tsv")
 
 
-def test_time_is_the_work_over_the_cores_and_at_least_the_longest_job(terminal, times, monkeypatch):
+def test_time_is_the_work_over_the_cores_and_at_least_the_longest_job(times, monkeypatch):
     monkeypatch.setattr(terminal, "recorded", lambda run: {})
     times(cmid=10, cmb=20, train=100)
     jobs = terminal.read_plan(PLAN)
@@ -82,9 +73,7 @@ def test_time_is_the_work_over_the_cores_and_at_least_the_longest_job(terminal, 
     assert terminal.estimate(jobs, "tiny", 16)[0] == 100
 
 
-def test_time_is_of_the_recorded_run_where_none_was_here_and_unknown_else(
-    terminal, times, monkeypatch
-):
+def test_time_is_of_the_recorded_run_where_none_was_here_and_unknown_else(times, monkeypatch):
     monkeypatch.setattr(terminal, "recorded", lambda run: {"raw_fetch": 3, "sft_train": 40})
     jobs = terminal.read_plan(PLAN)
     assert terminal.estimate(jobs, "tiny", 1) == (46, "the recorded run on two cores")
@@ -96,7 +85,7 @@ def test_time_is_of_the_recorded_run_where_none_was_here_and_unknown_else(
     assert terminal.estimate(jobs, "tiny", 1) is None
 
 
-def test_a_recorded_run_gives_its_means_back(terminal, times, tmp_path, monkeypatch):
+def test_a_recorded_run_gives_its_means_back(times, tmp_path, monkeypatch):
     monkeypatch.setattr(terminal, "RECORDED", tmp_path / "times.csv")
     times(cmid=10, cmb=20, train=100)
     terminal.record("tiny", terminal.read_plan(PLAN))
@@ -106,7 +95,7 @@ def test_a_recorded_run_gives_its_means_back(terminal, times, tmp_path, monkeypa
     assert len((tmp_path / "times.csv").read_text("utf-8").splitlines()) == 4
 
 
-def test_the_start_names_jobs_time_disk_and_places(terminal, times, monkeypatch):
+def test_the_start_names_jobs_time_disk_and_places(times, monkeypatch):
     monkeypatch.setattr(terminal, "recorded", lambda run: {})
     times(cmid=10, cmb=20, train=100)
     config = terminal.preflight.load(ROOT, ROOT / "config/tiny.yaml")
@@ -120,11 +109,11 @@ def test_the_start_names_jobs_time_disk_and_places(terminal, times, monkeypatch)
 @pytest.mark.parametrize(
     ("value", "words"), [(3.2, "3 s"), (89, "89 s"), (90, "2 min"), (5400, "1.5 h")]
 )
-def test_durations(terminal, value, words):
+def test_durations(value, words):
     assert terminal.duration(value) == words
 
 
-def test_the_recorded_times_are_of_rules_that_exist(terminal):
+def test_the_recorded_times_are_of_rules_that_exist():
     rules = "".join(p.read_text("utf-8") for p in (ROOT / "workflow/rules").glob("*.smk"))
     with open(terminal.RECORDED, encoding="utf-8", newline="") as handle:
         found = list(csv.DictReader(handle))

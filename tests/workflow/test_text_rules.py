@@ -1,18 +1,19 @@
 """MedS-Bench and MedBench from raw files to table and upload, by the rules' own command lines."""
 
-import importlib.util
 import json
 import re
 import shlex
-import sys
 import zipfile
 from pathlib import Path
 
+import configuration
 import pytest
 import yaml
+from benchmark_files import medbench_files, meds_files
+from scores_inputs import tiny_model
+from test_scores_rules import code_of
 
 ROOT = Path(__file__).parents[2]
-sys.path += [str(ROOT / "tests/datasets"), str(ROOT / "tests/unit")]
 SCORES = "results/free/4_scores"
 TEXT, JUDGED, UPLOAD = (
     f"{name}.write.{what}"
@@ -32,8 +33,6 @@ OVERLAY = {
 
 def overlay(folder: Path) -> Path:
     """A configuration of the tiny run with both benchmarks, from files in ``folder``."""
-    from benchmark_files import medbench_files, meds_files
-
     config = merged(yaml.safe_load((folder / "config/tiny.yaml").read_text("utf-8")), OVERLAY)
     config["sources"] = {}
     for name, files in (("meds_bench", meds_files()), ("medbench", medbench_files())):
@@ -90,8 +89,6 @@ def check_plan(lines: list[list[str]], outputs: set[str]) -> None:
 
 
 def test_free_text_flows_from_raw_files_to_table_and_upload(clone, snakemake, call):
-    from test_scores_predict import tiny_model
-
     done = snakemake("-np", "--configfile", str(overlay(clone)))
     assert done.returncode == 0, done.stderr
     text = done.stdout + done.stderr
@@ -129,8 +126,6 @@ def check_results(clone: Path, call) -> None:
 
 
 def test_scoring_of_free_text_runs_no_model_and_is_done_again_after_an_edit():
-    from test_scores_rules import code_of
-
     assert {"score_text", "text_metrics", "text_statistics"} <= code_of("scores_score_text")
     for rule in ("scores_score_text", "scores_upload"):
         assert not code_of(rule) & {"model", "predict", "answer_cases", "journal"}
@@ -154,9 +149,6 @@ def test_scoring_of_free_text_runs_no_model_and_is_done_again_after_an_edit():
     ],
 )
 def test_a_configuration_that_cannot_be(changes, problem):
-    spec = importlib.util.spec_from_file_location("_c", ROOT / "workflow/configuration.py")
-    configuration = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(configuration)
     config = configuration.read_yaml(ROOT / "config/config.yaml")
     configuration.check(config, ROOT)
     with pytest.raises(configuration.ConfigurationError) as caught:
