@@ -362,6 +362,7 @@ def _reach(host: str) -> Row:
 
 def main(arguments: list[str]) -> int:
     """Print the table for ``CONFIG [apptainer] [slurm]``; 1 where something is missing."""
+    from rich import box
     from rich.console import Console
     from rich.table import Table
 
@@ -377,7 +378,8 @@ def main(arguments: list[str]) -> int:
         return 1
     console = Console()
     console = console if console.is_terminal else Console(width=200)
-    table = Table("what", "state", "found", "what to do")
+    lines = box.HEAVY_HEAD if console.is_terminal else None
+    table = Table("what", "state", "found", "what to do", box=lines)
     for row in found:
         table.add_row(row.what, row.state, row.found, row.remedy)
     console.print(table)
