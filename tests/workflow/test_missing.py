@@ -62,7 +62,7 @@ def test_card_says_what_was_left_out(clone, partial, make):
     done = make(CARD)
     assert done.returncode == 0, done.stderr
     card = (clone / CARD).read_text("utf-8")
-    assert "drawn from 1 set." in card
+    assert "held out, from 1 set." in card
     assert "## Sets left out\n\nSets of the configuration" in card
     assert "- NLPEC: NLPEC_public_data/train.json: not in the folder" in card
     ledger = (clone / CARD).with_name("ledger.md").read_text("utf-8")
