@@ -106,9 +106,9 @@ def test_it_starts_without_what_only_its_commands_need(arguments):
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("scores", "--help")])
 def test_it_starts_in_half_a_second_of_one_processor(arguments):
-    """Processor time, the best of three; on a slow machine, of three starts of Python with typer."""
+    """Processor time, the best of three; on a slow machine that of six bare starts with typer."""
     bare = best_of_three("-c", "import typer")
-    assert best_of_three("-m", "collectivesft", *arguments) < max(0.5, 3 * bare)
+    assert best_of_three("-m", "collectivesft", *arguments) < max(0.5, 6 * bare)
 
 
 def best_of_three(*arguments: str) -> float:
