@@ -63,12 +63,12 @@ class StepLedger:
         else:
             entry.kept += 1
 
-    def add_kept(self, datasets: Iterable[str]) -> None:
+    def add_kept(self, datasets: "pa.Array | pa.ChunkedArray") -> None:
         """Count kept rows by the names of their datasets."""
-        for name, rows in Counter(datasets).items():
-            entry = self.entry(name)
-            entry.rows_in += rows
-            entry.kept += rows
+        for found in datasets.value_counts().to_pylist():
+            entry = self.entry(found["values"])
+            entry.rows_in += found["counts"]
+            entry.kept += found["counts"]
 
     def watch(
         self, results: Iterable["Example | Drop | pa.Table"]
@@ -78,7 +78,7 @@ class StepLedger:
             if isinstance(result, (Example, Drop)):
                 self.add(result)
             else:
-                self.add_kept(result.column("dataset").to_pylist())
+                self.add_kept(result.column("dataset"))
             yield result
 
     def write(self, path: Path) -> None:

@@ -52,8 +52,10 @@ def read_dataset(
     counts.write(ledger)
 
 
-def _tables(reader: ModuleType, raw: RawFolder, options: dict[str, str]) -> list[_Result] | None:
-    """What a reader that can do so read as whole tables; None where only its rows will do."""
+def _tables(
+    reader: ModuleType, raw: RawFolder, options: dict[str, str]
+) -> Iterable[_Result] | None:
+    """What a reader that can do so reads as tables; None where only its rows will do."""
     return reader.read_tables(raw, **options) if hasattr(reader, "read_tables") else None
 
 

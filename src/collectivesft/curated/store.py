@@ -131,7 +131,7 @@ class Results:
 
     def keep(self, batch: pa.RecordBatch) -> None:
         """Keep the rows of a batch."""
-        self._counts.add_kept(batch.column("dataset").to_pylist())
+        self._counts.add_kept(batch.column("dataset"))
         self._examples.add_batch(batch)
 
     def drop(self, drop: Drop) -> None:

@@ -1,11 +1,13 @@
 """cMedQA2: questions of patients on a Chinese web forum, and doctors' answers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from csv import field_size_limit
+from functools import reduce
 from io import BytesIO
-from typing import IO, TYPE_CHECKING
+from itertools import chain
+from typing import TYPE_CHECKING
 
-from collectivesft.datasets._columns import firsts, pairs_table, places, row_numbers, stripped
+from collectivesft.datasets._columns import firsts, pairs_tables, places, row_numbers, stripped
 from collectivesft.datasets._options import Option
 from collectivesft.datasets._rows import Row, pair
 from collectivesft.datasets._tables import csv_columns, csv_rows, lines
@@ -82,7 +84,7 @@ def read(raw: RawFolder, answers: str = "first") -> Iterator[Example | Drop]:
         yield _nowhere(questions, key)
 
 
-def read_tables(raw: RawFolder, answers: str = "first") -> "list[pa.Table | Drop] | None":
+def read_tables(raw: RawFolder, answers: str = "first") -> "Iterable[pa.Table | Drop] | None":
     """What ``read`` gives, examples as tables, from joins of whole columns.
 
     The candidates are five million lines: a join takes a tenth of the time of the rows.
@@ -162,68 +164,71 @@ def _right_columns(part: Part, most: int | None) -> "tuple[pa.Array, np.ndarray,
     import pyarrow as pa
     from pyarrow import compute
 
-    columns, asked, found = _candidate_columns(part), [], []
+    columns, found = _candidate_columns(part), []
     with part.open() as handle:
         for table in csv_columns(handle, columns):
-            if len(columns) == 2:  # a right answer stands in many lines, one for each wrong one
-                table = table.filter(_differs_from_above(table))
-            asked.append(stripped(table.column(0).unique()))
-            if len(columns) == 3:
-                table = table.filter(compute.equal(stripped(table.column(2)), "1"))
-            found.append([stripped(table.column(at)).combine_chunks() for at in range(2)])
-    asked = pa.concat_arrays(asked).unique()
-    questions, answers = (pa.concat_arrays(parts) for parts in zip(*found, strict=True))
-    key = places(questions, asked)
+            # A right answer stands in many lines, one for each wrong one.
+            table = table.filter(_differs_from_above(table))
+            found.append([stripped(column).combine_chunks() for column in table.columns])
+    questions, answers, *labels = (pa.concat_arrays(parts) for parts in zip(*found, strict=True))
+    encoded = questions.dictionary_encode()
+    key = encoded.indices.to_numpy().astype("int64")  # its product with a row is a large number
+    for label in labels:
+        right = compute.equal(label, "1")
+        key, answers = key[right.to_numpy(zero_copy_only=False)], answers.filter(right)
     # A pair may come back later: its first place counts.
     first = firsts(key * len(answers) + answers.dictionary_encode().indices.to_numpy())
     first.sort()
     if most == 1:
         first = first[firsts(key[first])]
         first.sort()
-    return asked, key[first], answers.take(pa.array(first))
+    return encoded.dictionary, key[first], answers.take(pa.array(first))
 
 
 def _differs_from_above(table: "pa.Table") -> "pa.Array":
-    import numpy as np
     import pyarrow as pa
     from pyarrow import compute
 
-    differs = np.ones(len(table), dtype=bool)
     above, below = table.slice(0, max(len(table) - 1, 0)), table.slice(1)
-    differs[1:] = False
-    for name in table.column_names:
-        differs[1:] |= compute.not_equal(above[name], below[name]).to_numpy()
-    return pa.array(differs)
+    pairs = zip(above.columns, below.columns, strict=True)
+    differs = reduce(compute.or_, (compute.not_equal(*pair) for pair in pairs))
+    return pa.concat_arrays([pa.array([True] * min(len(table), 1), pa.bool_()), *differs.chunks])
 
 
-def _texts(handle: IO[bytes], columns: tuple[str, str]) -> "tuple[pa.Table, pa.Array, pa.Array]":
-    """A table of numbers and texts as it is, and both without space at their ends."""
+def _texts(tables: "Iterable[pa.Table]") -> "tuple[pa.Array, pa.ChunkedArray]":
+    """Numbers and texts without space at their ends; of the tables, one is held at a time."""
     import pyarrow as pa
     from pyarrow import compute
 
-    table = pa.concat_tables(csv_columns(handle, columns))
-    if (compute.max(compute.binary_length(table.column(1))).as_py() or 0) > field_size_limit():
-        raise pa.ArrowInvalid("a text too long for a row")
-    return table, *(stripped(column).combine_chunks() for column in table.columns)
+    found = []
+    for table in tables:
+        if (compute.max(compute.binary_length(table.column(1))).as_py() or 0) > field_size_limit():
+            raise pa.ArrowInvalid("a text too long for a row")
+        found.append([stripped(column).combine_chunks() for column in table.columns])
+    numbers, texts = zip(*found, strict=True)
+    return pa.concat_arrays(numbers), pa.chunked_array(texts)
 
 
 def _joined(
     questions: Part, answers: Part, asked: "pa.Array", paired: "np.ndarray", right: "pa.Array"
-) -> "list[pa.Table | Drop]":
+) -> "Iterable[pa.Table | Drop]":
     import numpy as np
     import pyarrow as pa
     from pyarrow import compute
 
     with answers.open() as handle:
-        _, numbers, contents = _texts(handle, _ANSWER)
+        numbers, contents = _texts(csv_columns(handle, _ANSWER))
     answer_at = places(right, numbers, last=True)
     with questions.open() as handle:
         content = handle.read()
-    table, numbers, asked_texts = _texts(BytesIO(content), _QUESTION)
-    lines_at, asked_at = row_numbers(content, table), places(asked, numbers)
+    tables = list(csv_columns(BytesIO(content), _QUESTION))
+    numbers, asked_texts = _texts(tables)
+    lines_at, asked_at = row_numbers(content, pa.concat_tables(tables)), places(asked, numbers)
 
     # One entry for each right answer, and for each question without one, in the questions' order.
-    alone = np.setdiff1d(np.arange(len(asked)), paired)
+    alone = np.ones(len(asked), dtype=bool)
+    alone[paired] = False
+    alone = np.flatnonzero(alone)
     key = np.concatenate([paired, alone])
     answer_at = np.concatenate([answer_at, np.full(len(alone), -1)])
     order = np.argsort(asked_at[key], kind="stable")
@@ -235,12 +240,12 @@ def _joined(
     names = asked.take(pa.array(key[kept])), right.take(pa.array(kept))
     # What the template says around the question.
     users = compute.binary_join_element_wise(*fill(PROMPT, question="\0").split("\0"), asked_texts)
-    examples = pairs_table(
+    examples = pairs_tables(
         compute.binary_join_element_wise("cmedqa2:", names[0], "-", names[1], ""),
         "cmedqa2",
         "zh",
         (questions.file, lines_at[question_at]),
-        pa.concat_arrays([users, contents]),
+        pa.concat_arrays([*users.chunks, *contents.chunks]),
         (question_at, len(users) + answer_at[kept]),
     )
 
@@ -255,7 +260,7 @@ def _joined(
 
     drops = [drop for entry in order[~good[order]].tolist() for drop in dropped(entry)]
     nowhere = [_nowhere(questions, asked[int(at)].as_py()) for at in np.flatnonzero(asked_at < 0)]
-    return [examples, *drops, *nowhere]
+    return chain(examples, drops, nowhere)
 
 
 def _said(texts: "pa.Array") -> "np.ndarray":
