@@ -282,3 +282,17 @@ def test_memory_does_not_grow_with_the_row_groups(tmp_path, monkeypatch):
         del batch
         most = max(most, pa.total_allocated_bytes() - before)
     assert most < 6 * 64 * 16_000, "of 30 row groups a few at most"
+
+
+def test_bytes_follow_from_the_rows_and_not_from_the_pieces_that_they_came_in(tmp_path):
+    texts = random.Random(5)
+    rows = [
+        qa(f"a:{n}", "问" * 60, "答" * texts.randrange(80, 160)) for n in range(store.GROUP + 900)
+    ]
+    table, written = store.example_table(rows), set()
+    for size in (1000, 2048, len(rows)):
+        with store.Writer(tmp_path / "pieces.parquet", arrow_schema()) as writer:
+            for start in range(0, len(rows), size):
+                writer.add_table(table.slice(start, size))
+        written.add((tmp_path / "pieces.parquet").read_bytes())
+    assert len(written) == 1

@@ -62,10 +62,14 @@ class Writer:
         self._tables.append(table)
         self._count += table.num_rows
         if self._count >= GROUP:
-            whole = pa.concat_tables(self._tables)
+            whole = self._whole()
             full = self._count - self._count % GROUP
             self._writer.write_table(whole.slice(0, full), row_group_size=GROUP)
             self._tables, self._count = [whole.slice(full)], self._count - full
+
+    def _whole(self) -> pa.Table:
+        # Arrow ends pages by the pieces it is given; of one piece, the bytes follow from the rows.
+        return pa.concat_tables(self._tables).combine_chunks()
 
     def __enter__(self) -> "Writer":
         return self
@@ -74,8 +78,7 @@ class Writer:
         if exception[0] is None:
             self._gather()
             if self._count:
-                whole = pa.concat_tables(self._tables)
-                self._writer.write_table(whole, row_group_size=GROUP)
+                self._writer.write_table(self._whole(), row_group_size=GROUP)
         self._writer.close()
 
 
