@@ -226,9 +226,7 @@ def _joined(
     lines_at, asked_at = row_numbers(content, pa.concat_tables(tables)), places(asked, numbers)
 
     # One entry for each right answer, and for each question without one, in the questions' order.
-    alone = np.ones(len(asked), dtype=bool)
-    alone[paired] = False
-    alone = np.flatnonzero(alone)
+    alone = np.flatnonzero(np.bincount(paired, minlength=len(asked)) == 0)
     key = np.concatenate([paired, alone])
     answer_at = np.concatenate([answer_at, np.full(len(alone), -1)])
     order = np.argsort(asked_at[key], kind="stable")
@@ -263,7 +261,7 @@ def _joined(
     return chain(examples, drops, nowhere)
 
 
-def _said(texts: "pa.Array") -> "np.ndarray":
+def _said(texts: "pa.ChunkedArray") -> "np.ndarray":
     """Whether each text says something; one more for the place -1, where there is none."""
     import numpy as np
     from pyarrow import compute
