@@ -13,7 +13,7 @@ from upstream import PACK, ROWS, csv_text, raw_folder, zipped
 
 from collectivesft.curated.read import read_dataset
 from collectivesft.curated.store import example_table
-from collectivesft.datasets import _columns, cmedqa2
+from collectivesft.datasets import _columns, _tables, cmedqa2
 from collectivesft.errors import InputError
 from collectivesft.example import Drop, Example
 
@@ -95,7 +95,9 @@ def test_cmedqa2_files_are_the_same_by_table_and_by_row(tmp_path: Path, monkeypa
         },
     }
     packed = {n: zipped({m: t.encode() for m, t in c.items()}) for n, c in contents.items()}
-    raw_folder(tmp_path, packed)
+    raw = raw_folder(tmp_path, packed)
+    monkeypatch.setattr(_tables, "BLOCK", 1 << 12)
+    assert cmedqa2.read_tables(raw) is not None
     for way in ("tables", "rows"):
         paths = [tmp_path / f"{way}.{name}" for name in ("parquet", "dropped.parquet", "json")]
         read_dataset("cmedqa2", tmp_path / "manifest.json", *paths)

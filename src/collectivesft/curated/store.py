@@ -65,7 +65,9 @@ class Writer:
             whole = self._whole()
             full = self._count - self._count % GROUP
             self._writer.write_table(whole.slice(0, full), row_group_size=GROUP)
-            self._tables, self._count = [whole.slice(full)], self._count - full
+            self._count -= full
+            # An empty piece would have the next whole copied.
+            self._tables = [whole.slice(full)] if self._count else []
 
     def _whole(self) -> pa.Table:
         # Arrow ends pages by the pieces it is given; of one piece, the bytes follow from the rows.

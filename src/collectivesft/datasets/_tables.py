@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 BATCH = 1024
+BLOCK = 1 << 20  # bytes of a file that are parsed at once: what a core has near it
 SAMPLE = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 
@@ -96,8 +97,8 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
 
 
 def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Table"]:
-    """Columns of a CSV file with a header, as bytes, some 100,000 rows at a time; at least one
-    table, be it empty.
+    """Columns of a CSV file with a header, as bytes, a table for each ``BLOCK`` of it; at least
+    one, be it empty.
 
     For tables of millions of short rows, ten times as fast as ``csv_rows``, and less forgiving.
     That they are UTF-8 and space at their ends are left to the caller: most rows are not wanted.
@@ -108,7 +109,7 @@ def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Tab
     import pyarrow as pa
     from pyarrow import csv
 
-    read = csv.ReadOptions(block_size=1 << 22, use_threads=False)
+    read = csv.ReadOptions(block_size=BLOCK, use_threads=False)
     parse = csv.ParseOptions(newlines_in_values=True)
     # Nothing is a number: 007 is not 7.
     kinds = dict.fromkeys(columns, pa.binary())
@@ -126,17 +127,20 @@ def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Tab
 
 
 class _Quotes:
-    """A file whose quotes are counted while it is read."""
+    """A file whose quotes are counted while Arrow reads it."""
 
     closed = False
 
     def __init__(self, handle: IO[bytes]):
         self._handle, self.quotes = handle, 0
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int) -> "pa.Buffer":
         import numpy as np
+        import pyarrow as pa
 
-        block = self._handle.read(size)
+        # Of Arrow's memory, which is used again; Python's comes new from the system each time.
+        buffer = pa.allocate_buffer(size)
+        block = buffer.slice(0, self._handle.readinto(buffer))
         # Three times as fast as bytes.count where most of them are quoted.
         self.quotes += np.count_nonzero(np.frombuffer(block, np.uint8) == ord('"'))
         return block
