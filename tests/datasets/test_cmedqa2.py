@@ -106,6 +106,19 @@ def test_cmedqa2_files_are_the_same_by_table_and_by_row(tmp_path: Path, monkeypa
     assert written["tables"] == written["rows"]
 
 
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    content=st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n"]), min_size=1).map(b"".join),
+    size=st.integers(1, 5),
+)
+def test_lines_are_counted_wherever_blocks_end(content: bytes, size: int):
+    counted = _columns.Lines(io.BytesIO(content))
+    while counted.readinto(pa.allocate_buffer(size)):
+        pass
+    assert counted.count == content.count(b"\n") + (not content.endswith(b"\n"))
+    assert counted.alone == (content.count(b"\r") != content.count(b"\r\n"))
+
+
 def test_a_text_too_long_for_a_row_is_left_to_the_rows(tmp_path: Path):
     packed = PACK["cmedqa2"](ROWS["cmedqa2"])
     text = csv_text(["question_id", "content"], [["11", "长" * (1 + csv.field_size_limit())]])

@@ -6,7 +6,7 @@ The same examples as ``_rows.pair`` makes one by one, many times as fast; tests 
 import sys
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from collectivesft.example import arrow_schema, dump_meta
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-ROWS = 1 << 14  # of a table
+ROWS = 1 << 12  # of a table
 
 
 @cache
@@ -23,25 +23,28 @@ def _space() -> str:
     return "".join(filter(str.isspace, map(chr, range(sys.maxunicode + 1))))
 
 
-def stripped(texts: "pa.Array | pa.ChunkedArray"):
-    """Bytes as text without space at its ends, as ``str.strip`` does it.
+def stripped(table: "pa.Table") -> "pa.Table":
+    """Columns of bytes as texts without space at their ends, as ``str.strip`` does it.
 
     Raises:
         pyarrow.ArrowInvalid: not UTF-8.
     """
+    import pyarrow as pa
     from pyarrow import compute
 
-    return compute.utf8_trim(compute.cast(texts, "string"), characters=_space())
+    texts = (compute.cast(column, "string") for column in table.columns)
+    columns = [compute.utf8_trim(column, characters=_space()) for column in texts]
+    return pa.table(columns, names=table.column_names)
 
 
 def firsts(codes: "np.ndarray") -> "np.ndarray":
-    """Where each different number stands first, in the order of the numbers."""
+    """Where each different number stands first, in order."""
     import numpy as np
 
     differs = codes[1:] != codes[:-1]
     if (codes[1:] >= codes[:-1]).all():  # sorted already, as most tables are: in no time
         return np.flatnonzero(np.append(np.ones(len(codes[:1]), bool), differs))
-    return np.unique(codes, return_index=True)[1]
+    return np.sort(np.unique(codes, return_index=True)[1])
 
 
 def places(keys: "pa.Array", among: "pa.Array", last: bool = False) -> "np.ndarray":
@@ -54,11 +57,42 @@ def places(keys: "pa.Array", among: "pa.Array", last: bool = False) -> "np.ndarr
     return len(among) - 1 - found if last else found
 
 
-def row_numbers(content: bytes, table: "pa.Table") -> "np.ndarray":
+class Lines:
+    """A file whose lines are counted while it is read.
+
+    Attributes:
+        count: so far; the last need not end.
+        alone: whether a carriage return stands without a line feed.
+    """
+
+    def __init__(self, handle: IO[bytes]):
+        self._handle, self._last = handle, b"\n"
+        self._feeds, self.alone = 0, False
+
+    @property
+    def count(self) -> int:
+        return self._feeds + (self._last != b"\n")
+
+    def readinto(self, buffer: "pa.Buffer") -> int:
+        """As files do."""
+        import numpy as np
+
+        size = self._handle.readinto(buffer)
+        block = np.frombuffer(buffer, np.uint8)[:size]
+        self._feeds += np.count_nonzero(block == ord("\n"))
+        after = np.flatnonzero(block[:-1] == ord("\r")) + 1
+        self.alone |= bool((block[after] != ord("\n")).any())
+        if self._last == b"\r":
+            self.alone |= block[:1].tobytes() != b"\n"
+        self._last = block[-1:].tobytes() or self._last
+        return size
+
+
+def row_numbers(lines: Lines, table: "pa.Table") -> "np.ndarray":
     """The line at which each record of a CSV file begins, as ``csv_rows`` counts.
 
     Args:
-        content: of the file.
+        lines: of the whole file.
         table: all of its columns, untouched.
 
     Raises:
@@ -69,13 +103,11 @@ def row_numbers(content: bytes, table: "pa.Table") -> "np.ndarray":
     from pyarrow import compute
 
     within = np.zeros(len(table), dtype=np.int64)
-    lines = content.count(b"\n") + (not content.endswith(b"\n"))
-    if lines != len(table) + 1:  # each record is a line, as in most files
+    if lines.count != len(table) + 1:  # each record is a line, as in most files
         for column in table.columns:
             within += compute.count_substring(column, "\n").to_numpy()
     ends = np.cumsum(within + 1) + 1
-    fits = lines == (ends[-1] if len(ends) else 1)
-    if not fits or (b"\r" in content and content.count(b"\r") != content.count(b"\r\n")):
+    if lines.count != (ends[-1] if len(ends) else 1) or lines.alone:
         raise pa.ArrowInvalid("lines that belong to no record")
     return ends - within
 
@@ -85,8 +117,9 @@ def pairs_tables(
     dataset: str,
     language: str,
     origin: tuple[str, "np.ndarray"],
-    texts: "pa.Array",
-    turns: tuple["np.ndarray", "np.ndarray"],
+    around: list[str],
+    users: tuple["pa.ChunkedArray", "np.ndarray"],
+    assistants: tuple["pa.ChunkedArray", "np.ndarray"],
 ) -> Iterator["pa.Table"]:
     """Examples of style ``qa``, one for each id, as ``example.arrow_schema`` has them.
 
@@ -96,8 +129,9 @@ def pairs_tables(
     Args:
         ids: such as ``cmedqa2:7-12``.
         origin: ``meta``'s file and its rows, one for each id.
-        texts: what users and assistants say.
-        turns: places in ``texts`` of each example's user and assistant turn.
+        around: what the prompt says before, between and after what the user asks.
+        users: texts, and the place there of each example's first turn.
+        assistants: the same of its second.
     """
     import numpy as np
     import pyarrow as pa
@@ -106,13 +140,17 @@ def pairs_tables(
     schema, (file, numbers) = arrow_schema(), origin
     fields = list(schema.field("messages").type.value_type)
     head, tail = dump_meta({"file": file, "row": 0}).rsplit("0", 1)
-    said = np.stack(turns, axis=1)
+    roles = pa.array(["user", "assistant"] * ROWS)
     for start in range(0, len(ids), ROWS):
         part = slice(start, start + ROWS)
-        at, rows = pa.array(said[part].ravel()), pa.array(numbers[part])
+        rows = pa.array(numbers[part])
         count = len(rows)
-        roles = pa.array(["user", "assistant"]).take(pa.array(np.arange(2 * count) % 2))
-        message = pa.StructArray.from_arrays([roles, texts.take(at)], fields=fields)
+        asked, asked_at = _stretch(users[0], users[1][part])
+        told, told_at = _stretch(assistants[0], assistants[1][part])
+        prompts = compute.binary_join_element_wise(*around, asked)
+        texts = pa.concat_arrays([*prompts.chunks, *told.chunks])
+        at = pa.array(np.stack([asked_at, len(asked) + told_at], axis=1).ravel())
+        message = pa.StructArray.from_arrays([roles[: 2 * count], texts.take(at)], fields=fields)
         ends = pa.array(np.arange(0, 2 * count + 1, 2), pa.int32())
         columns = {
             "id": ids[part],
@@ -125,3 +163,12 @@ def pairs_tables(
             ),
         }
         yield pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
+
+
+def _stretch(texts: "pa.ChunkedArray", at: "np.ndarray") -> tuple["pa.ChunkedArray", "np.ndarray"]:
+    """The stretch of texts that holds these places, and the places in it.
+
+    Where examples follow the order of their texts, as in most tables, it is short.
+    """
+    low = at.min()
+    return texts.slice(low, at.max() - low + 1), at - low

@@ -3,11 +3,17 @@
 from collections.abc import Iterable, Iterator
 from csv import field_size_limit
 from functools import reduce
-from io import BytesIO
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from collectivesft.datasets._columns import firsts, pairs_tables, places, row_numbers, stripped
+from collectivesft.datasets._columns import (
+    Lines,
+    firsts,
+    pairs_tables,
+    places,
+    row_numbers,
+    stripped,
+)
 from collectivesft.datasets._options import Option
 from collectivesft.datasets._rows import Row, pair
 from collectivesft.datasets._tables import csv_columns, csv_rows, lines
@@ -164,24 +170,24 @@ def _right_columns(part: Part, most: int | None) -> "tuple[pa.Array, np.ndarray,
     import pyarrow as pa
     from pyarrow import compute
 
-    columns, found = _candidate_columns(part), []
     with part.open() as handle:
-        for table in csv_columns(handle, columns):
-            # A right answer stands in many lines, one for each wrong one.
-            table = table.filter(_differs_from_above(table))
-            found.append([stripped(column).combine_chunks() for column in table.columns])
-    questions, answers, *labels = (pa.concat_arrays(parts) for parts in zip(*found, strict=True))
+        # A right answer stands in many lines, one for each wrong one.
+        found = [
+            stripped(table.filter(_differs_from_above(table)))
+            for table in csv_columns(handle, _candidate_columns(part))
+        ]
+    columns = pa.concat_tables(found).columns
+    questions, answers, *labels = (column.combine_chunks() for column in columns)
     encoded = questions.dictionary_encode()
     key = encoded.indices.to_numpy().astype("int64")  # its product with a row is a large number
     for label in labels:
         right = compute.equal(label, "1")
         key, answers = key[right.to_numpy(zero_copy_only=False)], answers.filter(right)
-    # A pair may come back later: its first place counts.
-    first = firsts(key * len(answers) + answers.dictionary_encode().indices.to_numpy())
-    first.sort()
-    if most == 1:
-        first = first[firsts(key[first])]
-        first.sort()
+    codes = key
+    if most != 1:
+        codes = key * len(answers) + answers.dictionary_encode().indices.to_numpy()
+    # A question, or its pair with an answer, may come back later: its first place counts.
+    first = firsts(codes)
     return encoded.dictionary, key[first], answers.take(pa.array(first))
 
 
@@ -196,7 +202,10 @@ def _differs_from_above(table: "pa.Table") -> "pa.Array":
 
 
 def _texts(tables: "Iterable[pa.Table]") -> "tuple[pa.Array, pa.ChunkedArray]":
-    """Numbers and texts without space at their ends; of the tables, one is held at a time."""
+    """Numbers and texts without space at their ends; of the tables, one is held at a time.
+
+    Texts stay in the pieces they come in: new memory for all of them costs more than their trim.
+    """
     import pyarrow as pa
     from pyarrow import compute
 
@@ -204,9 +213,19 @@ def _texts(tables: "Iterable[pa.Table]") -> "tuple[pa.Array, pa.ChunkedArray]":
     for table in tables:
         if (compute.max(compute.binary_length(table.column(1))).as_py() or 0) > field_size_limit():
             raise pa.ArrowInvalid("a text too long for a row")
-        found.append([stripped(column).combine_chunks() for column in table.columns])
-    numbers, texts = zip(*found, strict=True)
-    return pa.concat_arrays(numbers), pa.chunked_array(texts)
+        found.append(stripped(table))
+    numbers, texts = pa.concat_tables(found).columns
+    return numbers.combine_chunks(), texts
+
+
+def _asked(part: Part) -> "tuple[pa.Array, pa.ChunkedArray, np.ndarray]":
+    """Numbers and texts of the questions, and the line at which each begins."""
+    import pyarrow as pa
+
+    with part.open() as handle:
+        counted = Lines(handle)
+        tables = list(csv_columns(counted, _QUESTION))
+    return *_texts(tables), row_numbers(counted, pa.concat_tables(tables))
 
 
 def _joined(
@@ -219,11 +238,8 @@ def _joined(
     with answers.open() as handle:
         numbers, contents = _texts(csv_columns(handle, _ANSWER))
     answer_at = places(right, numbers, last=True)
-    with questions.open() as handle:
-        content = handle.read()
-    tables = list(csv_columns(BytesIO(content), _QUESTION))
-    numbers, asked_texts = _texts(tables)
-    lines_at, asked_at = row_numbers(content, pa.concat_tables(tables)), places(asked, numbers)
+    numbers, asked_texts, lines_at = _asked(questions)
+    asked_at = places(asked, numbers)
 
     # One entry for each right answer, and for each question without one, in the questions' order.
     alone = np.flatnonzero(np.bincount(paired, minlength=len(asked)) == 0)
@@ -236,15 +252,14 @@ def _joined(
     kept = order[good[order]]
     question_at = asked_at[key[kept]]
     names = asked.take(pa.array(key[kept])), right.take(pa.array(kept))
-    # What the template says around the question.
-    users = compute.binary_join_element_wise(*fill(PROMPT, question="\0").split("\0"), asked_texts)
     examples = pairs_tables(
         compute.binary_join_element_wise("cmedqa2:", names[0], "-", names[1], ""),
         "cmedqa2",
         "zh",
         (questions.file, lines_at[question_at]),
-        pa.concat_arrays([*users.chunks, *contents.chunks]),
-        (question_at, len(users) + answer_at[kept]),
+        fill(PROMPT, question="\0").split("\0"),
+        (asked_texts, question_at),
+        (contents, answer_at[kept]),
     )
 
     def dropped(entry: int) -> Iterator[Example | Drop]:
