@@ -39,7 +39,7 @@ raw-lock: $(VENV) ## record size and sha256 of the first real downloads (RAW=res
 	@.venv/bin/python -m collectivesft raw lock --root $(RAW) --lock config/raw.lock.yaml $(ARGS)
 
 test: $(VENV) ## all fast tests, offline
-	@.venv/bin/python -m pytest -m "not slow and not apptainer and not slurm and not gpu and not browser"
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow and not apptainer and not slurm and not gpu and not browser"
 
 test-all: $(VENV) ## every test that this machine can run
 	@.venv/bin/python -m pytest
