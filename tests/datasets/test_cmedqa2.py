@@ -80,7 +80,8 @@ def test_cmedqa2_is_the_same_by_table_and_by_row(
     assert dropped == [r for r in results if isinstance(r, Drop)]
 
 
-def test_cmedqa2_files_are_the_same_by_table_and_by_row(tmp_path: Path, monkeypatch):
+@pytest.mark.parametrize("step", [1, 37], ids=["answers in order", "answers anywhere"])
+def test_cmedqa2_files_are_the_same_by_table_and_by_row(step: int, tmp_path: Path, monkeypatch):
     rows, written = 5000, {}
     questions = [(str(n), f"第{n}个问题\n" if n % 7 else "") for n in range(rows)]
     answers = [(str(n), str(n), "" if n % 11 == 0 else f"第{n}个回答") for n in range(rows - 3)]
@@ -90,7 +91,7 @@ def test_cmedqa2_files_are_the_same_by_table_and_by_row(tmp_path: Path, monkeypa
         "train_candidates.zip": {
             "train_candidates.txt": csv_text(
                 ["question_id", "pos_ans_id", "neg_ans_id"],
-                [(str(n), str(n), str(m)) for n in range(rows + 2) for m in range(3)],
+                [(n, n * step % rows, m) for n in range(rows + 2) for m in range(3)],
             )
         },
     }

@@ -141,15 +141,16 @@ def pairs_tables(
     fields = list(schema.field("messages").type.value_type)
     head, tail = dump_meta({"file": file, "row": 0}).rsplit("0", 1)
     roles = pa.array(["user", "assistant"] * ROWS)
+    asking, telling = _Pieces(users[0]), _Pieces(assistants[0])
     for start in range(0, len(ids), ROWS):
         part = slice(start, start + ROWS)
         rows = pa.array(numbers[part])
         count = len(rows)
-        asked, asked_at = _stretch(users[0], users[1][part])
-        told, told_at = _stretch(assistants[0], assistants[1][part])
-        prompts = compute.binary_join_element_wise(*around, asked)
-        texts = pa.concat_arrays([*prompts.chunks, *told.chunks])
-        at = pa.array(np.stack([asked_at, len(asked) + told_at], axis=1).ravel())
+        asked, asked_at = asking.at(users[1][part])
+        told, told_at = telling.at(assistants[1][part])
+        prompts = [compute.binary_join_element_wise(*around, piece) for piece in asked]
+        texts = pa.concat_arrays([*prompts, *told])
+        at = pa.array(np.stack([asked_at, sum(map(len, asked)) + told_at], axis=1).ravel())
         message = pa.StructArray.from_arrays([roles[: 2 * count], texts.take(at)], fields=fields)
         ends = pa.array(np.arange(0, 2 * count + 1, 2), pa.int32())
         columns = {
@@ -165,10 +166,36 @@ def pairs_tables(
         yield pa.Table.from_arrays([columns[name] for name in schema.names], schema=schema)
 
 
-def _stretch(texts: "pa.ChunkedArray", at: "np.ndarray") -> tuple["pa.ChunkedArray", "np.ndarray"]:
-    """The stretch of texts that holds these places, and the places in it.
+class _Pieces:
+    """Texts in pieces, asked for by their places; Arrow's ``take`` would join all pieces first."""
 
-    Where examples follow the order of their texts, as in most tables, it is short.
-    """
-    low = at.min()
-    return texts.slice(low, at.max() - low + 1), at - low
+    def __init__(self, texts: "pa.ChunkedArray"):
+        import numpy as np
+
+        self._pieces = texts.chunks
+        self._ends = np.cumsum([len(piece) for piece in self._pieces])
+
+    def at(self, places: "np.ndarray") -> tuple[list["pa.Array"], "np.ndarray"]:
+        """Arrays that hold the texts at these places, and where each is once they are joined.
+
+        Where places follow each other, as in most tables, no text is copied.
+        """
+        import numpy as np
+        import pyarrow as pa
+
+        order = np.argsort(places, kind="stable")
+        bounds = np.searchsorted(places[order], self._ends)
+        starts = np.append(0, bounds[:-1])
+        found, where, count = [], np.empty_like(places), 0
+        for i in np.flatnonzero(bounds > starts):
+            here, piece = order[starts[i] : bounds[i]], self._pieces[i]
+            within = places[here] - (self._ends[i] - len(piece))
+            low, span = within[0], within[-1] - within[0] + 1
+            if span <= 2 * len(within):
+                found.append(piece.slice(low, span))
+                where[here] = count + within - low
+            else:
+                found.append(piece.take(pa.array(within)))
+                where[here] = count + np.arange(len(within))
+            count += len(found[-1])
+        return found, where
