@@ -1,6 +1,7 @@
 """The tiny flow in a folder of its own: bare, in images, on a cluster. Its results must be one."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,27 @@ settings.register_profile(
 settings.load_profile("same")
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: an archive holds the time at which it was made."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Refuse sets as cases: their order changes with the hash seed."""
+    for mark in metafunc.definition.iter_markers("parametrize"):
+        if len(mark.args) > 1 and isinstance(mark.args[1], set | frozenset):
+            raise pytest.UsageError(f"{metafunc.definition.nodeid}: sort the set of its cases")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names that hold the address of an object."""
+    for item in items:
+        if re.search(r"\bat 0x[0-9a-f]{6,}", item.nodeid):
+            raise pytest.UsageError(f"{item.nodeid}: an address in memory; give the case an id")
+
+
 LINKED = ("Snakefile", "workflow", "src", "envs", "paper", "containers", "resources")
 CONFIG = "config/tiny.yaml"
 
