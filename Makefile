@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CORES ?= all
 CONFIG ?= config/demo.yaml
-RUN := workflow/run
+RUN := workflow/bin/run
 SIZE ?= 100000
 
 .PHONY: help demo real publish-demo verify readme release raw-lock test test-all lint format lock containers check bundle bench clean
@@ -23,16 +23,16 @@ real: $(VENV) ## the same flow on real files in the folder COLLECTIVESFT_REAL_DA
 	@$(RUN) config/real.yaml --cores $(CORES)
 
 publish-demo: $(VENV) ## push the demo's model to a Hub on this machine, fetch it back, verify and use it
-	@workflow/publish-demo
+	@workflow/bin/publish-demo
 
 verify: $(VENV) ## compare a run with its manifest, a published one (PUBLISHED=owner/name@tag) and the paper's claims
-	@.venv/bin/python workflow/verify $(CONFIG) $(PUBLISHED)
+	@.venv/bin/python workflow/bin/verify $(CONFIG) $(PUBLISHED)
 
 readme: $(VENV) ## put the tables and the figure of the last runs into README.md
-	@.venv/bin/python workflow/readme.py
+	@.venv/bin/python workflow/lib/readme_tables.py
 
-release: $(VENV) ## write VERSION everywhere, with release notes; then workflow/release --archive
-	@.venv/bin/python workflow/release $(VERSION)
+release: $(VENV) ## write VERSION everywhere, with release notes; then workflow/bin/release --archive
+	@.venv/bin/python workflow/bin/release $(VERSION)
 
 RAW := results/paper/1_raw
 raw-lock: $(VENV) ## record size and sha256 of the first real downloads (RAW=results/<run>/1_raw, ARGS="--accept datasets/<name>")
@@ -59,14 +59,14 @@ containers: ## build the Apptainer images that CONFIG needs (default config/demo
 	@CONFIG=$(CONFIG) containers/build $(IMAGES)
 
 check: ## what this machine lacks for CONFIG (WITH="apptainer slurm": run in that way)
-	@workflow/check $(CONFIG) $(WITH)
+	@workflow/bin/check $(CONFIG) $(WITH)
 
 .PHONY: report
 report: $(VENV) ## what CONFIG's run made, as one HTML file that needs no network
-	@workflow/html $(CONFIG)
+	@workflow/bin/make-report $(CONFIG)
 
 bundle: $(VENV) ## all that CONFIG needs on a machine without internet, as the folder OUT
-	@workflow/bundle $(CONFIG) $(or $(OUT),dist/bundle)
+	@workflow/bin/bundle $(CONFIG) $(or $(OUT),dist/bundle)
 
 bench: $(VENV) ## measure the data side's speed and memory into benchmarks/results (SIZE=100000)
 	@PYTHONPATH=src .venv/bin/python benchmarks/curation.py --size $(SIZE) --near-copies --work results/bench && PYTHONPATH=src .venv/bin/python benchmarks/conversion.py --questions 16000 --work results/bench

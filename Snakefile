@@ -7,8 +7,8 @@ configfile: "config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/options.smk"
-include: "workflow/rules/shown.smk"
+include: "workflow/rules/cli_options.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/1_raw.smk"
 include: "workflow/rules/2_curated.smk"
 include: "workflow/rules/3_sft.smk"

@@ -24,8 +24,8 @@ from typing import IO, Any
 
 import data
 
+from collectivesft.common.files import read_json, sha256, write_json
 from collectivesft.curated.read import read_dataset
-from collectivesft.files import read_json, sha256, write_json
 
 RESULTS = Path(__file__).parent / "results"
 TRIES = 4

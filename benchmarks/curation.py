@@ -21,7 +21,7 @@ from pathlib import Path
 import data
 import pyarrow.parquet as pq
 
-from collectivesft.files import write_json
+from collectivesft.common.files import write_json
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks/results"

@@ -14,9 +14,9 @@ import numpy as np
 import raw_files
 
 from collectivesft import datasets
-from collectivesft.benchmarks.item import Item, dump_item
-from collectivesft.example import Example
-from collectivesft.files import atomic_path
+from collectivesft.common.files import atomic_path
+from collectivesft.schema.example import Example
+from collectivesft.schema.item import Item, dump_item
 
 
 @dataclass(frozen=True)

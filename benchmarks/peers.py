@@ -104,8 +104,8 @@ def prepare_ours(texts: list[str], folder: Path) -> Callable[[], set[int]]:
     import pyarrow.parquet as pq
 
     from collectivesft.curated.dedup import dedup_files
-    from collectivesft.curated.store import write_results
-    from collectivesft.example import Example
+    from collectivesft.curated.storage.parquet import write_results
+    from collectivesft.schema.example import Example
 
     rows = (
         Example(f"a:{n}", "a", "qa", "zh", [("user", text), ("assistant", "。")], {})

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from collectivesft import datasets
-from collectivesft.example import Example
-from collectivesft.files import sha256, write_json
+from collectivesft.common.files import sha256, write_json
+from collectivesft.schema.example import Example
 
 _EXAM = "Cuaderno_2013_1_M"
 _STEM = "男科5-13000"

@@ -11,7 +11,7 @@ import shutil
 from collections import defaultdict
 from pathlib import Path
 
-from collectivesft.files import read_json, read_jsonl, write_text
+from collectivesft.common.files import read_json, read_jsonl, write_text
 from collectivesft.paper.values import history_values
 
 KEPT = Path(__file__).parent / "results"

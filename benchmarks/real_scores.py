@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from collectivesft.files import read_json, write_json, write_text
+from collectivesft.common.files import read_json, write_json, write_text
 
 RESULTS = Path(__file__).parent / "results"
 KEPT = (

@@ -23,14 +23,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.files import write_json, write_text
-from collectivesft.scores import decode
-from collectivesft.scores import model as models
-from collectivesft.scores.model import LanguageModel
-from collectivesft.scores.questions import Options, Question, letter_tokens, prepare
-from collectivesft.scores.sampling import choose
-from collectivesft.scores.settled import settled
+from collectivesft.common.files import write_json, write_text
+from collectivesft.schema.item import Item, load_items
+from collectivesft.scores.engines import decode
+from collectivesft.scores.engines import language_model as models
+from collectivesft.scores.engines.language_model import LanguageModel
+from collectivesft.scores.engines.questions import Protocol, Question, letter_tokens, prepare
+from collectivesft.scores.extract.early_stop import is_final
+from collectivesft.scores.prompt.item_sample import choose
 
 RESULTS = Path(__file__).parent / "results"
 BATCH = 16
@@ -43,7 +43,7 @@ class Work:
     model: LanguageModel
     questions: Sequence[Question]
     scored: Sequence[Question]
-    how: Options
+    how: Protocol
 
     def ids(self) -> list[list[int]]:
         """The prompts as tokens."""
@@ -116,7 +116,7 @@ def part(
     ends = name == "stops"
     officially = len(asked) if ends else options.official
     model = models.load(folder, threads=1)
-    how = Options(
+    how = Protocol(
         template="chat" if ends else "plain",
         shots=shots,
         max_new_tokens=options.max_new_tokens,
@@ -198,7 +198,7 @@ def ours(work: Work, early: bool) -> int:
 
             def done(index: int, tokens: list[int], batch: list[Question] = batch) -> bool:
                 q = batch[index]
-                return settled(
+                return is_final(
                     models.text_of(work.model, tokens),
                     q.prompt.lead,
                     q.item.options,

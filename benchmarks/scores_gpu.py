@@ -18,9 +18,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from collectivesft.files import write_json, write_text
-from collectivesft.scores import decode
-from collectivesft.scores.model import LanguageModel
+from collectivesft.common.files import write_json, write_text
+from collectivesft.scores.engines import decode
+from collectivesft.scores.engines.language_model import LanguageModel
 
 RESULTS = Path(__file__).parent / "results"
 CMB = 11_200

@@ -26,7 +26,7 @@ from typing import Any
 import data
 import yaml
 
-from collectivesft.files import write_json, write_text
+from collectivesft.common.files import write_json, write_text
 
 HERE = Path(__file__).parent
 BATCH, CUTOFF, RATE = 16, 1024, 1e-3
@@ -99,8 +99,9 @@ def prepare(folder: Path, examples: int, changes: dict[str, int]) -> dict[str, A
     Peers read the examples in the order of this package's plan, so that padded batches and its
     steps hold the same ones and losses can be compared step by step.
     """
-    from collectivesft.sft.plan import order
-    from collectivesft.sft.tokens import Tokens, tokenize
+    from collectivesft.sft.batches.packing import order
+    from collectivesft.sft.batches.token_files import Tokens
+    from collectivesft.sft.tokenize import tokenize
 
     talks = conversations(examples)
     folder.mkdir(parents=True)
@@ -140,7 +141,7 @@ def write_parquet(path: Path, talks: list[list[tuple[str, str]]]) -> Path:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from collectivesft.example import Example, arrow_schema
+    from collectivesft.schema.example import Example, arrow_schema
 
     rows = [Example(f"set:{n}", "set", "qa", "zh", t, {}).to_row() for n, t in enumerate(talks)]
     pq.write_table(pa.Table.from_pylist(rows, arrow_schema()), path)

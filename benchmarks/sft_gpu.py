@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from collectivesft.files import write_json, write_text
-from collectivesft.sft.recipe import Shape, Training, read_model
+from collectivesft.common.files import write_json, write_text
+from collectivesft.config.experiment import Shape, Training, read_model
 
 HERE = Path(__file__).parent
 MODELS = HERE.parent / "config/models"
@@ -47,7 +47,7 @@ def lengths(count: int, cutoff: int) -> np.ndarray:
 
 def make_tokens(training: Training, vocabulary: int) -> Any:
     """Random tokens; the second half of each example carries loss."""
-    from collectivesft.sft.tokens import Tokens
+    from collectivesft.sft.batches.token_files import Tokens
 
     sizes = lengths((WARM + TIMED) * training.examples_per_step, training.cutoff)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -84,19 +84,19 @@ def make_model(shape: Shape, training: Training, device: str, attend: str | None
 
 def ours(shape: Shape, training: Training, device: str, folder: Path) -> tuple[float, float, float]:
     """Seconds, tokens and operations of the timed steps."""
-    from collectivesft.sft import attention
-    from collectivesft.sft.costs import Costs
-    from collectivesft.sft.interrupt import Request
-    from collectivesft.sft.loop import Run
-    from collectivesft.sft.parallel import World
+    from collectivesft.sft.distributed.stop_signal import Request
+    from collectivesft.sft.distributed.world import World
+    from collectivesft.sft.kernels import packed_attention
+    from collectivesft.sft.loop.cost_tracker import Costs
+    from collectivesft.sft.loop.trainer import Trainer
     from collectivesft.sft.train import prepare
 
     tokens, world = make_tokens(training, shape.vocabulary), World(0, 1, device)
     model = prepare(
-        make_model(shape, training, device, attention.register()), training, world, None
+        make_model(shape, training, device, packed_attention.register()), training, world, None
     )
     costs = Costs(folder / "costs.json", "gpu", world, training)
-    run = Run(model, training, tokens, tokens, None, world, Request(), costs)
+    run = Trainer(model, training, tokens, tokens, None, world, Request(), costs)
     costs.start()
     for number in range(WARM + TIMED):
         if number == WARM:
@@ -114,8 +114,8 @@ def trl(shape: Shape, training: Training, device: str, folder: Path, packing: bo
     from transformers import TrainerCallback
     from trl import SFTConfig, SFTTrainer
 
-    from collectivesft.sft.costs import Work
-    from collectivesft.sft.random_model import byte_tokenizer
+    from collectivesft.models.convert.random_model import byte_tokenizer
+    from collectivesft.sft.loop.cost_tracker import Work
 
     tokens = make_tokens(training, shape.vocabulary)
     spans = [slice(a, b) for a, b in zip(tokens.offsets, tokens.offsets[1:], strict=False)]
@@ -165,8 +165,8 @@ def one(case: str, way: str, tiny: bool) -> dict[str, Any]:
     """Measure one way in this process."""
     import torch
 
-    from collectivesft.sft.costs import device_name, peak
-    from collectivesft.sft.parallel import World
+    from collectivesft.sft.distributed.world import World
+    from collectivesft.sft.loop.cost_tracker import device_name, peak
 
     name, settings = CASES[case]
     shape = TINY if tiny else read_model(MODELS / f"{name}.yaml").shape

@@ -54,24 +54,24 @@ def ours(folder: Path, settings: dict, watch: Watch) -> None:
     """This package's ``sft train``, its last checkpoint included."""
     import torch
 
-    from collectivesft.sft import attention
-    from collectivesft.sft.checkpoint import Checkpoints
-    from collectivesft.sft.costs import Costs
-    from collectivesft.sft.interrupt import Request
-    from collectivesft.sft.loop import Run
-    from collectivesft.sft.parallel import World
-    from collectivesft.sft.recipe import read_experiment
-    from collectivesft.sft.tokens import Tokens
+    from collectivesft.config.experiment import read_experiment
+    from collectivesft.sft.batches.token_files import Tokens
+    from collectivesft.sft.distributed.stop_signal import Request
+    from collectivesft.sft.distributed.world import World
+    from collectivesft.sft.kernels import packed_attention
+    from collectivesft.sft.loop.checkpoint import Checkpoints
+    from collectivesft.sft.loop.cost_tracker import Costs
+    from collectivesft.sft.loop.trainer import Trainer
     from collectivesft.sft.train import load
 
     torch.use_deterministic_algorithms(True, warn_only=True)
     training, world = read_experiment(folder / "recipe.yaml").training, World(0, 1, "cpu")
     parts = [Tokens.load(folder / "tokens", part) for part in ("train", "validation")]
     model = load(folder / "base", training, world)
-    assert model.config._attn_implementation == attention.NAME
+    assert model.config._attn_implementation == packed_attention.NAME
     saved = Checkpoints(folder / "checkpoints", "benchmark", world)
     costs = Costs(folder / "checkpoints/costs.json", "benchmark", world, training)
-    run = Run(model, training, *parts, saved, world, Request(), costs)
+    run = Trainer(model, training, *parts, saved, world, Request(), costs)
     watch.start()
     run.run()
     watch.stop()

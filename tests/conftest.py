@@ -18,6 +18,8 @@ settings.register_profile(
 )
 settings.load_profile("same")
 
+pytest_plugins = ["tests.helpers.fixtures"]
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -86,7 +88,7 @@ class Place:
 
     def fingerprint(self) -> str:
         """The sha256 of every result, a line each."""
-        done = self.run(str(ROOT / "workflow/fingerprint"), "results/tiny")
+        done = self.run(str(ROOT / "workflow/bin/fingerprint"), "results/tiny")
         assert done.returncode == 0, done.stdout
         return done.stdout
 

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from collectivesft import __version__
-from collectivesft.errors import UserError, explain_os_error
+from collectivesft.common.errors import UserError, explain_os_error
 
 STAGES = {
     "raw": "Fetch raw files and verify them.",

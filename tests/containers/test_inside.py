@@ -86,7 +86,13 @@ def test_a_bundle_runs_to_its_end_without_a_network(repository, bare, intruder, 
     """Made here, copied to another folder, and run there by its own BUNDLE.md."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     made = tmp_path / "bundle"
-    run(repository, "workflow/bundle", "config/tiny.yaml", str(made), **os.environ | {"PATH": path})
+    run(
+        repository,
+        "workflow/bin/bundle",
+        "config/tiny.yaml",
+        str(made),
+        **os.environ | {"PATH": path},
+    )
 
     # Times are lost on the way, and nothing that this machine has set up for pip or Python helps.
     there = tmp_path / "elsewhere/node"
@@ -99,14 +105,14 @@ def test_a_bundle_runs_to_its_end_without_a_network(repository, bare, intruder, 
     before = {path.name for path in there.iterdir()}
     text = (there / "BUNDLE.md").read_text(encoding="utf-8")
     commands = "\n".join(re.findall(r"^    (.*)", text, re.M))
-    assert "workflow/run config/tiny.yaml --cores all --use-apptainer" in commands
+    assert "workflow/bin/run config/tiny.yaml --cores all --use-apptainer" in commands
     said = run(
         there, *ALONE, "bash", "-euo", "pipefail", "-c", commands,
         **kept, **SETTINGS, PYTHONPATH=intruder, PIP_CONFIG_FILE="/dev/null",
     )  # fmt: skip
     assert "Nothing is missing." in said
     assert not re.search(r"\braw_fetch", said), "what was fetched is fetched again"
-    assert run(there, "workflow/fingerprint", "results/tiny", **kept) == bare
+    assert run(there, "workflow/bin/fingerprint", "results/tiny", **kept) == bare
     made = {path.name for path in there.iterdir()} - before
     assert made <= LEFT | {".venv-workflow"}
 

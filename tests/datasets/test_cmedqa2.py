@@ -9,13 +9,14 @@ import pyarrow as pa
 import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from upstream import PACK, ROWS, csv_text, raw_folder, zipped
 
+from collectivesft.common.errors import InputError
 from collectivesft.curated.read import read_dataset
-from collectivesft.curated.store import example_table
-from collectivesft.datasets import _columns, _tables, cmedqa2
-from collectivesft.errors import InputError
-from collectivesft.example import Drop, Example
+from collectivesft.curated.storage.parquet import example_table
+from collectivesft.datasets import cmedqa2
+from collectivesft.readers import arrow_columns, table_rows
+from collectivesft.schema.example import Drop, Example
+from tests.helpers.upstream import PACK, ROWS, csv_text, raw_folder, zipped
 
 CELL = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12
@@ -64,7 +65,7 @@ def test_cmedqa2_is_the_same_by_table_and_by_row(
     contents["train_candidates.zip"] = zipped({"train_candidates.txt": candidates})
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(cmedqa2, "PROMPT", prompt)
-        patch.setattr(_columns, "ROWS", 2)
+        patch.setattr(arrow_columns, "ROWS", 2)
         raw = raw_folder(Path(folder), contents)
         found = cmedqa2.read_tables(raw, option)
         if found is None:  # the rows decide what to make of it, or say what is wrong
@@ -97,7 +98,7 @@ def test_cmedqa2_files_are_the_same_by_table_and_by_row(step: int, tmp_path: Pat
     }
     packed = {n: zipped({m: t.encode() for m, t in c.items()}) for n, c in contents.items()}
     raw = raw_folder(tmp_path, packed)
-    monkeypatch.setattr(_tables, "BLOCK", 1 << 12)
+    monkeypatch.setattr(table_rows, "BLOCK", 1 << 12)
     assert cmedqa2.read_tables(raw) is not None
     for way in ("tables", "rows"):
         paths = [tmp_path / f"{way}.{name}" for name in ("parquet", "dropped.parquet", "json")]
@@ -113,7 +114,7 @@ def test_cmedqa2_files_are_the_same_by_table_and_by_row(step: int, tmp_path: Pat
     size=st.integers(1, 5),
 )
 def test_lines_are_counted_wherever_blocks_end(content: bytes, size: int):
-    counted = _columns.Lines(io.BytesIO(content))
+    counted = arrow_columns.Lines(io.BytesIO(content))
     while counted.readinto(pa.allocate_buffer(size)):
         pass
     assert counted.count == content.count(b"\n") + (not content.endswith(b"\n"))

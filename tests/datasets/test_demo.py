@@ -10,19 +10,19 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from promises import check, read, reasons
 
 from collectivesft.benchmarks import cmb
-from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.curated.clean import clean_file
-from collectivesft.curated.contamination import decontaminate_file
+from collectivesft.curated.decontaminate import decontaminate_file
 from collectivesft.curated.dedup import dedup_files
-from collectivesft.curated.ledger import combine
 from collectivesft.curated.read import read_benchmark, read_dataset
-from collectivesft.curated.store import read_examples
-from collectivesft.example import Example
+from collectivesft.curated.storage.parquet import read_examples
+from collectivesft.curated.storage.step_ledger import combine
 from collectivesft.raw.fetch import fetch_source
-from collectivesft.raw.folder import RawFolder
+from collectivesft.schema.example import Example
+from collectivesft.schema.item import Item, load_items
+from collectivesft.sources.folder import RawFolder
+from tests.helpers.promises import check, read, reasons
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "resources" / "demo"

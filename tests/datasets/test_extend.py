@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from scores_inputs import tiny_model
 from typer.testing import CliRunner
 
 from collectivesft import benchmarks
-from collectivesft.benchmarks import item
-from collectivesft.scores import text_metrics
+from collectivesft.schema import item
+from collectivesft.scores.measure import text_metrics
+from tests.helpers.scores_inputs import tiny_model
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/extend-benchmark.md").read_text(encoding="utf-8")

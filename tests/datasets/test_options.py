@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 import yaml
-from promises import check, reasons
-from upstream import PACK, ROWS, jsonl, parquet, raw_folder, zipped
 
 from collectivesft import datasets
+from collectivesft.common.errors import UserError
 from collectivesft.curated.read import read_dataset
-from collectivesft.curated.store import count_rows
-from collectivesft.datasets._options import Option, chosen
-from collectivesft.errors import UserError
+from collectivesft.curated.storage.parquet import count_rows
+from collectivesft.readers.reader_options import Option, chosen
+from tests.helpers.promises import check, reasons
+from tests.helpers.upstream import PACK, ROWS, jsonl, parquet, raw_folder, zipped
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden/options"

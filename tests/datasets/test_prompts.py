@@ -4,13 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
-from promises import read
-from upstream import PACK, ROWS, raw_folder
 
-from collectivesft import datasets, prompts
+from collectivesft import datasets
 from collectivesft.benchmarks import cmb
-from collectivesft.benchmarks.item import Item
-from collectivesft.example import Example
+from collectivesft.schema import prompts
+from collectivesft.schema.example import Example
+from collectivesft.schema.item import Item
+from tests.helpers.promises import read
+from tests.helpers.upstream import PACK, ROWS, raw_folder
 
 NAMES = sorted(ROWS)
 MARK = "§ "

@@ -12,17 +12,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from damage import damaged
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promises import check, read, real, reasons
-from upstream import PACK, ROWS, array, csv_text, jsonl, parquet, raw_folder, zipped
 
 from collectivesft import datasets
+from collectivesft.common.errors import InputError, UserError
 from collectivesft.curated.clean import fault
-from collectivesft.errors import InputError, UserError
-from collectivesft.example import Drop, Example
-from collectivesft.raw.folder import RawFolder
+from collectivesft.schema.example import Drop, Example
+from collectivesft.sources.folder import RawFolder
+from tests.helpers.damage import damaged
+from tests.helpers.promises import check, read, real, reasons
+from tests.helpers.upstream import PACK, ROWS, array, csv_text, jsonl, parquet, raw_folder, zipped
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = sorted(ROWS)
@@ -339,7 +339,7 @@ def test_arrays_that_are_none(data: bytes, problem: str, tmp_path: Path):
 
 
 def test_long_arrays_are_read_across_blocks(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("collectivesft.datasets._json.BLOCK", 7)
+    monkeypatch.setattr("collectivesft.readers.json_rows.BLOCK", 7)
     dialogues = [[f"病人：第{n}次头痛。", "医生：请就诊。"] for n in range(50)]
     results = read("medicaldialogue", raw_folder(tmp_path, {"a.json": array(dialogues)}))
     assert [result.messages[0][1] for result in results] == [f"第{n}次头痛。" for n in range(50)]

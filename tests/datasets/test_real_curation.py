@@ -6,22 +6,22 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from promises import real
 
-from collectivesft.benchmarks.item import Item, load_items
 from collectivesft.curated.clean import clean_file
-from collectivesft.curated.contamination import decontaminate_file
+from collectivesft.curated.contamination.item_index import COMMON, MINIMUM, ItemIndex
+from collectivesft.curated.decontaminate import decontaminate_file
 from collectivesft.curated.dedup import dedup_files
-from collectivesft.curated.item_index import COMMON, MINIMUM, ItemIndex
-from collectivesft.curated.ledger import STEPS, combine
 from collectivesft.curated.mix import mix_file
-from collectivesft.curated.normalise import key
-from collectivesft.curated.privacy import scrub
 from collectivesft.curated.read import read_benchmark, read_dataset
-from collectivesft.curated.shingles import tokens
-from collectivesft.curated.store import read_examples
-from collectivesft.example import Example
+from collectivesft.curated.storage.parquet import read_examples
+from collectivesft.curated.storage.step_ledger import STEPS, combine
+from collectivesft.curated.text.ngrams import tokens
+from collectivesft.curated.text.normalise import key
+from collectivesft.curated.text.pii import scrub
 from collectivesft.raw.fetch import fetch_source
+from collectivesft.schema.example import Example
+from collectivesft.schema.item import Item, load_items
+from tests.helpers.promises import real
 
 SETS = {"pubmedqa": "pubmedqa-labelled.json", "cmeddialogue": "cmeddialogue-sample.gb18030.csv"}
 ROWS = {"pubmedqa": 1000, "cmeddialogue": 7644}

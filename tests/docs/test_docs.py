@@ -23,7 +23,7 @@ from collectivesft import cli
 
 ROOT = Path(__file__).parents[2]
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "config/models/README.md"]
-ENGINE = r"(?:[A-Z_]+=\S+ )*(?:workflow/run|snakemake)\b"
+ENGINE = r"(?:[A-Z_]+=\S+ )*(?:workflow/bin/run|snakemake)\b"
 
 # The first pattern that matches a command says how it is tried, and where it is only parsed, why.
 PLANS: list[tuple[str, str, str]] = [
@@ -35,8 +35,8 @@ PLANS: list[tuple[str, str, str]] = [
     (r"^(?:[A-Z_]+=\S+ )*make\b", "make", ""),
     (rf"^{ENGINE}.*(apptainer|conda|profile)", "bash", "needs images or a cluster"),
     (rf"^{ENGINE}", "plan", ""),
-    (r"^PROFILE=\S+ workflow/slurm\b", "bash", "needs Slurm; tests/slurm runs it"),
-    (r"^workflow/fingerprint\b", "bash", "needs a finished run; .ci/run runs it"),
+    (r"^PROFILE=\S+ workflow/bin/slurm\b", "bash", "needs Slurm; tests/slurm runs it"),
+    (r"^workflow/bin/fingerprint\b", "bash", "needs a finished run; .ci/run runs it"),
     (r"^envs/install\b", "bash", "downloads an environment"),
     (r"^envs/converter\b", "bash", "downloads; tests/workflow/test_converter.py runs it"),
     (r"^(llama-cli|ollama)\b", "bash", "needs llama.cpp or Ollama"),
@@ -206,7 +206,7 @@ def test_the_worked_dataset_reads_what_the_guide_says(copy):
 def dry(command: str) -> str:
     """A command of the workflow as a dry run of Snakemake that says what it would do."""
     words = shlex.split(command)
-    if words[0] == "workflow/run":
+    if words[0] == "workflow/bin/run":
         words = ["snakemake", "--configfile", *words[1:]]
     kept = [word for word in words if word not in ("-n", "--dry-run", "--quiet")]
     return shlex.join([*kept, "--dry-run"])

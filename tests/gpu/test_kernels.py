@@ -2,7 +2,7 @@
 
 import pytest
 
-from collectivesft.sft import attention, fused
+from collectivesft.sft.kernels import fused_cross_entropy, packed_attention
 
 pytestmark = pytest.mark.gpu
 
@@ -26,9 +26,9 @@ def test_variable_length_attention_is_attention_of_each_example(device, key_head
     shapes = [(1, heads, sum(lengths), 64) for heads in (8, key_heads, key_heads)]
     tensors = [torch.randn(shape, device=device, dtype=torch.bfloat16) for shape in shapes]
     given = {"sliding_window": window, "cu_seq_lens_q": bounds, "max_length_q": max(lengths)}
-    assert attention._has_flash(tensors[0])
-    fast, _ = attention.packed_attention(None, *tensors, **given)
-    exact, _ = attention.packed_attention(None, *(each.float() for each in tensors), **given)
+    assert packed_attention._has_flash(tensors[0])
+    fast, _ = packed_attention.packed_attention(None, *tensors, **given)
+    exact, _ = packed_attention.packed_attention(None, *(each.float() for each in tensors), **given)
     torch.testing.assert_close(fast.float(), exact, atol=2e-2, rtol=2e-2)
 
 
@@ -51,7 +51,7 @@ def test_the_loss_inside_the_output_layer_is_the_plain_one(device):
                 logits = model(input_ids=ids).logits[0].float()
                 loss = torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
             else:
-                with fused.loss_in_head(model, labels, piece):
+                with fused_cross_entropy.loss_in_head(model, labels, piece):
                     loss = model(input_ids=ids).logits
         loss.backward()
         found.append((loss.item(), model.lm_head.weight.grad.norm().item()))

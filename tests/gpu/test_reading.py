@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from collectivesft.scores import decode
-from collectivesft.scores.model import LanguageModel
+from collectivesft.scores.engines import decode
+from collectivesft.scores.engines.language_model import LanguageModel
 
 pytestmark = pytest.mark.gpu
 

@@ -10,7 +10,8 @@ from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
-from hub_helpers import ROOT, TOKEN, Hub, Release, Server, point_client
+
+from tests.helpers.hub_helpers import ROOT, TOKEN, Hub, Release, Server, point_client
 
 
 @pytest.fixture
@@ -23,13 +24,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server, on a port of its own."""
-    from collectivesft.hub import loopback, serve
+    from collectivesft.hub.fake import run as run_
+    from collectivesft.hub.fake import server as server_
 
     made = Server()
     with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(loopback, "application", lambda root, token: made)
-            running = serve.running(tmp_path_factory.mktemp("unused"), TOKEN)
+            patch.setattr(server_, "application", lambda root, token: made)
+            running = run_.running(tmp_path_factory.mktemp("unused"), TOKEN)
             made.url = stack.enter_context(running)
         yield made
 
@@ -37,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def hub(server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick) -> Iterator[Hub]:
     """An empty loopback Hub; this process's huggingface_hub talks to it with its token."""
-    from collectivesft.hub.loopback import Loopback, serving
+    from collectivesft.hub.fake.server import Loopback, serving
 
     made = Hub(tmp_path / "hub")
     made.url = server.url
@@ -63,7 +65,7 @@ def release(tmp_path: Path) -> Release:
 @pytest.fixture
 def start(hub: Hub, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]:
     """Start ``python -m collectivesft ARGUMENTS`` as a process whose Hub is the loopback's."""
-    from collectivesft.hub.serve import client_environment
+    from collectivesft.hub.fake.run import client_environment
 
     running = []
 
@@ -85,7 +87,7 @@ def start(hub: Hub, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen]]
 def processes():
     """Processes that start in a hundredth of a second, since all is imported already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["collectivesft.hub.publish", "huggingface_hub.hf_api"])
+    context.set_forkserver_preload(["collectivesft.hub.push", "huggingface_hub.hf_api"])
     with pytest.MonkeyPatch.context() as patch:  # this clone's code, whatever is installed
         patch.setenv("PYTHONPATH", str(ROOT / "src"))
         forkserver.ensure_running()

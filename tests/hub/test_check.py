@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
-from release_folder import Folder, score
 
 from collectivesft import benchmarks, datasets
-from collectivesft.errors import InputError, UserError
-from collectivesft.files import read_json, sha256, write_json, write_text
+from collectivesft.common.errors import InputError, UserError
+from collectivesft.common.files import read_json, sha256, write_json, write_text
 from collectivesft.hub.check import check, results
-from collectivesft.hub.claims import Claim, Results, Verdict, judge, read_claims
-from collectivesft.hub.compare import FILES, PARTS, Places, differences
+from collectivesft.hub.evidence.claims import Claim, Results, Verdict, judge, read_claims
+from collectivesft.hub.evidence.manifest_diff import FILES, PARTS, Places, differences
+from tests.helpers.release_folder import Folder, score
 
 ROOT = Path(__file__).parents[2]
 SCORED = {"kind": "score", "model": "mine", "benchmark": "cmb", "protocol": "answer"}

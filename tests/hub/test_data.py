@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from collectivesft import benchmarks, datasets
-from collectivesft.errors import UserError
-from collectivesft.example import Example, arrow_schema
-from collectivesft.files import read_json
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import read_json
+from collectivesft.hub.card.redistribution import TERMS, terms
+from collectivesft.hub.client.sync import Target
 from collectivesft.hub.data import build, push_data
-from collectivesft.hub.licences import TERMS, terms
-from collectivesft.hub.remote import Target
+from collectivesft.schema.example import Example, arrow_schema
 
 SETS = {"pubmedqa": True, "nlpec": False, "cmid": False, "webmedqa": True}
 

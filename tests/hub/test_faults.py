@@ -8,9 +8,9 @@ import signal
 from pathlib import Path
 
 import pytest
-from hub_helpers import TOKEN, Fault, point_client
 
-from collectivesft.errors import UserError
+from collectivesft.common.errors import UserError
+from tests.helpers.hub_helpers import TOKEN, Fault, point_client
 
 REQUESTS = 14  # more than a push makes; a number beyond its last one is passed over
 

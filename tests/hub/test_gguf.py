@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from hub_helpers import ROOT
 
-from collectivesft.errors import UserError
-from collectivesft.files import read_json, sha256, write_json
-from collectivesft.hub import agreement
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import read_json, sha256, write_json
+from collectivesft.hub.evidence import gguf_agreement
 from collectivesft.hub.gguf import LIMITS, make
+from tests.helpers.hub_helpers import ROOT
 
 CONVERTER = Path(__file__).with_name("fake_converter.py")
 # Weights so large that the model is sure of what it says: a wrong copy says something else.
@@ -28,8 +28,8 @@ def write_model(folder: Path) -> Path:
     """A random Llama with a tokenizer of bytes, and files that no converter should see."""
     from transformers import GenerationConfig
 
-    from collectivesft.sft.chat import plain_template
-    from collectivesft.sft.random_model import byte_tokenizer, write_random_model
+    from collectivesft.models.chat import plain_template
+    from collectivesft.models.convert.random_model import byte_tokenizer, write_random_model
 
     write_random_model(TINY, folder)
     tokenizer = byte_tokenizer()
@@ -150,14 +150,14 @@ def test_what_transformers_cannot_read_is_said_to_be_unverified(convert, monkeyp
 
 def test_rows_that_no_token_has_may_be_cut_off(model, monkeypatch, tmp_path):
     """As the converter does with Gemma's; the rest is compared."""
-    read = agreement._read
+    read = gguf_agreement._read
 
     def cut(copy):
         network, note = read(copy)
         network.resize_token_embeddings(network.config.vocab_size - 1)
         return network, note
 
-    monkeypatch.setattr(agreement, "_read", cut)
+    monkeypatch.setattr(gguf_agreement, "_read", cut)
     report = tmp_path / "report.json"
     found = make(model, CONVERTER, "f16", "Tiny", tmp_path / "x.gguf", report)["agreement"]
     assert found["divergence"] < LIMITS["f16"]
@@ -181,8 +181,8 @@ def write_sentencepiece_model(folder: Path) -> Path:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from collectivesft.sft.chat import plain_template
-    from collectivesft.sft.spm import convert_tokenizer
+    from collectivesft.models.chat import plain_template
+    from collectivesft.models.convert.sentencepiece_tokenizer import convert_tokenizer
 
     folder.mkdir()
     texts = ["头痛三天，伴有发热，应该怎么办？多休息。", "The drug of choice is penicillin."]

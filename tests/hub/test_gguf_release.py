@@ -4,15 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
-from release_folder import Folder
 
-from collectivesft.errors import UserError
-from collectivesft.files import read_json, sha256, write_json
-from collectivesft.hub import ask, fetch
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import read_json, sha256, write_json
+from collectivesft.hub import ask
 from collectivesft.hub import verify as module
-from collectivesft.hub.card import metadata
-from collectivesft.hub.crate import _form
+from collectivesft.hub.card.model_card import metadata
+from collectivesft.hub.client import download
+from collectivesft.hub.evidence.ro_crate import _form
 from collectivesft.hub.verify import verify
+from tests.helpers.release_folder import Folder
 
 NAME = "Model-7B-Q8_0.gguf"
 REPO = "me/Model-7B"
@@ -137,16 +138,16 @@ def test_verify_refuses_a_copy_that_the_manifest_does_not_list(hub, published):
 
 def test_ask_does_not_download_it_and_does_not_miss_it(hub, published):
     for _ in range(2):
-        folder = ask._fetched(fetch.pin(f"{REPO}@v1"))
+        folder = ask._fetched(download.pin(f"{REPO}@v1"))
         assert not (folder / NAME).exists()
         assert (folder / "model.safetensors").is_file()
     assert hub.asked("GET", rf"/resolve/.*/{NAME}") == 0
 
 
 def test_ask_compares_a_copy_that_somebody_downloaded(hub, published):
-    version = fetch.pin(f"{REPO}@v1")
+    version = download.pin(f"{REPO}@v1")
     ask._fetched(version)
-    folder = fetch.download(version)  # whole, into the same cache
+    folder = download.download(version)  # whole, into the same cache
     assert (folder / NAME).is_file()
     assert ask._fetched(version) == folder
     mark = ask._marks(folder) / f"{version.commit}.json"

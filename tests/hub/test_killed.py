@@ -7,12 +7,13 @@ import threading
 from pathlib import Path
 
 import pytest
-from hub_helpers import Fault, point_client
 
-from collectivesft.errors import UserError
-from collectivesft.hub import ask, fetch
-from collectivesft.hub import scratch as module
-from collectivesft.hub.scratch import scratch
+from collectivesft.common.errors import UserError
+from collectivesft.hub import ask
+from collectivesft.hub.client import download
+from collectivesft.hub.client import temp_folder as module
+from collectivesft.hub.client.temp_folder import scratch
+from tests.helpers.hub_helpers import Fault, point_client
 
 REQUESTS = 12  # more than a download makes
 
@@ -36,7 +37,7 @@ def _verify(url: str, home: str, temporary: str, name: str) -> None:
 
 def _fetch(url: str, home: str, temporary: str, name: str) -> None:
     point_client(pytest.MonkeyPatch(), url, Path(home))
-    ask._fetched(fetch.pin(name))
+    ask._fetched(download.pin(name))
 
 
 def killed(hub, processes, fault, function, *arguments) -> bool:
@@ -86,7 +87,7 @@ def test_a_download_killed_in_the_users_cache_leaves_no_part(
     assert killed(hub, processes, fault, _fetch, tmp_path / "home", "", "demo/model@v1")
     cache = tmp_path / "home/hub"
     assert list(cache.rglob("*.incomplete"))
-    folder = ask._fetched(fetch.pin("demo/model@v1"))
+    folder = ask._fetched(download.pin("demo/model@v1"))
     assert (folder / "model.safetensors").read_bytes() == release.content["model.safetensors"]
     assert list(cache.rglob("*.incomplete")) == []
 
@@ -95,14 +96,14 @@ def test_a_part_that_somebody_is_still_downloading_stays(hub, release, tmp_path)
     from filelock import FileLock
 
     release.publish()
-    folder = fetch.download(fetch.pin("demo/model@v1"))
+    folder = download.download(download.pin("demo/model@v1"))
     blobs = folder.parents[1] / "blobs"
     for name in ("aa.1.incomplete", "bb.2.incomplete"):
         (blobs / name).write_bytes(b"part")
     locks = folder.parents[2] / ".locks" / folder.parents[1].name
     with FileLock(locks / "aa.lock"):
         # By another process, as a lock of this one could be taken twice.
-        thread = threading.Thread(target=fetch.clear_remains, args=(folder,))
+        thread = threading.Thread(target=download.clear_remains, args=(folder,))
         thread.start()
         thread.join()
     assert [path.name for path in blobs.glob("*.incomplete")] == ["aa.1.incomplete"]

@@ -8,12 +8,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from release_folder import Folder
 
-from collectivesft.errors import UserError
-from collectivesft.files import read_json, sha256
-from collectivesft.hub.images import describe, parts
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import read_json, sha256
+from collectivesft.hub.evidence.images import describe, parts
 from collectivesft.hub.provenance import measure, provenance
+from tests.helpers.release_folder import Folder
 
 ROOT = Path(__file__).parents[2]
 HEAD = "s\th:m:s\tmax_rss\tcpu_time\n"

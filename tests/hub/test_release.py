@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from release_folder import Folder
 from typer.testing import CliRunner
 
-from collectivesft.errors import UserError
-from collectivesft.files import read_json, sha256, write_json
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import read_json, sha256, write_json
 from collectivesft.hub.cli import app
+from tests.helpers.release_folder import Folder
 
 OTHERS = ("70.50", "1.00", 2, "0.5")
 
@@ -221,17 +221,17 @@ class TestNotice:
         assert "the base model's weights are not here" in text and "modified" not in text
 
     def test_it_arrives_and_is_compared(self, hub, folder, tmp_path):
-        from collectivesft.hub import fetch
+        from collectivesft.hub.client import download
 
         made, text = self.made(folder)
         made.publish()
-        version = fetch.pin("me/Model-7B@v1")
-        place = fetch.download(version, tmp_path / "cache")
+        version = download.pin("me/Model-7B@v1")
+        place = download.download(version, tmp_path / "cache")
         assert (place / "NOTICE").read_text(encoding="utf-8") == text
-        assert "NOTICE" in fetch.listed(place / "manifest.json")
+        assert "NOTICE" in download.listed(place / "manifest.json")
 
     def test_every_licence_of_a_base_model_has_been_read_or_is_said_not_to_be(self):
-        from collectivesft.hub.notice import ASKS
+        from collectivesft.hub.card.licence_notice import ASKS
 
         models = Path(__file__).parents[2] / "config/models"
         licences = {yaml.safe_load(p.read_text("utf-8"))["licence"] for p in models.glob("*.yaml")}

@@ -5,11 +5,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hub_helpers import TOKEN
-from test_faults import searched_for_token
-from test_verify import tiny_model
 
-from collectivesft.example import Example, arrow_schema
+from collectivesft.schema.example import Example, arrow_schema
+from tests.helpers.hub_helpers import TOKEN
+from tests.hub.test_faults import searched_for_token
+from tests.hub.test_verify import tiny_model
 
 # As much as the client can be made to say, its requests with their headers among it.
 TALKS = {"HF_DEBUG": "1", "HF_HUB_VERBOSITY": "debug"}

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from collectivesft.errors import UserError
-from collectivesft.files import read_json, write_json
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import read_json, write_json
 from collectivesft.hub import answer as answers
-from collectivesft.hub import ask, fetch
+from collectivesft.hub import ask
 from collectivesft.hub import verify as module
+from collectivesft.hub.client import download
 from collectivesft.hub.verify import verify
 
 ROOT = Path(__file__).parents[2]
@@ -30,8 +31,8 @@ def published(hub, release, monkeypatch):
 
 def tiny_model(folder: Path) -> None:
     """A Llama of a few kB with random weights, a tokenizer of bytes and a chat template."""
-    from collectivesft.sft.chat import plain_template
-    from collectivesft.sft.random_model import byte_tokenizer, write_random_model
+    from collectivesft.models.chat import plain_template
+    from collectivesft.models.convert.random_model import byte_tokenizer, write_random_model
 
     tiny = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
     write_random_model({**tiny, "model_type": "llama", "num_hidden_layers": 1}, folder)
@@ -276,7 +277,7 @@ def test_the_newest_version_is_taken_by_its_numbers(hub, published):
     for tag in ("v1.9.0", "v1.10.0", "nightly"):
         published.tag = tag
         published.publish()
-    assert fetch.pin("demo/model").revision == "v1.10.0"
+    assert download.pin("demo/model").revision == "v1.10.0"
 
 
 @pytest.mark.parametrize(
@@ -295,7 +296,7 @@ def test_the_newest_version_is_taken_by_its_numbers(hub, published):
     ],
 )
 def test_versions_are_ordered_as_semantic_versioning_says(tags, wanted):
-    assert fetch.newest(tags) == fetch.newest(reversed(tags)) == wanted
+    assert download.newest(tags) == download.newest(reversed(tags)) == wanted
 
 
 RECORDED = {"tokens": [5, 6, 7], "margins": [3.0, 0.1, 2.0]}
@@ -310,7 +311,7 @@ def test_an_answer_may_part_only_at_a_near_tie():
 
 
 def test_a_folder_without_safetensors_is_not_loaded(tmp_path):
-    from collectivesft.sft.random_model import byte_tokenizer
+    from collectivesft.models.convert.random_model import byte_tokenizer
 
     byte_tokenizer().save_pretrained(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")

@@ -82,7 +82,7 @@ def test_a_killed_controller_loses_nothing(troubles, profile, small_place, small
     """Kill -9 while a job trains; the job lives on, and must not write beside its second try."""
     place = small_place("slurm")
     log = place.folder / "killed.log"
-    command = ["workflow/slurm", "config/tiny.yaml"]
+    command = ["workflow/bin/slurm", "config/tiny.yaml"]
     environment = place.environment(PROFILE=str(profile()))
     with open(log, "wb") as handle:
         first = subprocess.Popen(
@@ -117,7 +117,7 @@ def test_a_training_on_two_nodes(slurm, profile, trainable, done_place, images):
         "nodes", {}, device="cuda", gpus=1, nodes=2, containers={"model-cuda": str(IMAGES[1])}
     )
     done = place.run(
-        "workflow/slurm", "config/tiny.yaml", *images, "--", TRAINED,
+        "workflow/bin/slurm", "config/tiny.yaml", *images, "--", TRAINED,
         PROFILE=str(profile(grouped=False)),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
@@ -135,7 +135,7 @@ def test_a_training_is_stopped_and_requeued_and_goes_on(slurm, profile, trainabl
     assert done.returncode == 0, done.stdout
     log, train_log = place.folder / "stopped.log", place.folder / "logs/tiny/3_sft/tiny/train.log"
     saved = place.results / "3_sft/tiny/checkpoints"
-    command = ["workflow/slurm", "config/tiny.yaml", "--", TRAINED]
+    command = ["workflow/bin/slurm", "config/tiny.yaml", "--", TRAINED]
     environment = place.environment(PROFILE=str(profile(grouped=False)))
     with open(log, "wb") as handle:
         process = subprocess.Popen(
@@ -175,7 +175,7 @@ def losses(place) -> list[float]:
 def test_the_flow_through_slurm_in_images(slurm, profile, small_place, small_bare, images):
     place = small_place("slurm-images")
     done = place.run(
-        "workflow/slurm", "config/tiny.yaml", *images, PROFILE=str(profile()), timeout=1200
+        "workflow/bin/slurm", "config/tiny.yaml", *images, PROFILE=str(profile()), timeout=1200
     )
     assert done.returncode == 0, done.stdout
     assert place.fingerprint() == small_bare

@@ -56,7 +56,7 @@ def git(folder: Path, *arguments: str) -> str:
 
 def bundle(repository: Path, config: str = "config/tiny.yaml", **variables: str):
     return subprocess.run(
-        ["workflow/bundle", config, "../bundle"],
+        ["workflow/bin/bundle", config, "../bundle"],
         cwd=repository, env=os.environ | variables, capture_output=True, text=True, check=False,
     )  # fmt: skip
 
@@ -81,12 +81,12 @@ def test_it_holds_all_that_a_run_needs_and_nothing_else(repository, tmp_path):
     subprocess.run(check, cwd=made, check=True)
     listed = (made / "BUNDLE.sha256").read_text("utf-8").splitlines()
     assert {line.split("  ./")[1] for line in listed} == there - {"BUNDLE.sha256"}
-    assert (made / "workflow/run").stat().st_mode & 0o111
+    assert (made / "workflow/bin/run").stat().st_mode & 0o111
     lists = [line.split("-r ")[1].split()[0] for line in (repository / "called").open()]
     assert [Path(name).name for name in lists] == ["uv.lock", "workflow.lock", "setuptools.txt"]
     pinned = (made / "wheels/setuptools.txt").read_text("utf-8")
     assert pinned.startswith("setuptools==") and "--hash=sha256:" in pinned
-    assert "workflow/run config/mine.yaml" in (made / "BUNDLE.md").read_text("utf-8")
+    assert "workflow/bin/run config/mine.yaml" in (made / "BUNDLE.md").read_text("utf-8")
 
 
 def test_the_code_in_it_knows_its_commit(repository, tmp_path):

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-# workflow/verify looks at the clone that it lies in; here it is a link.
+# workflow/bin/verify looks at the clone that it lies in; here it is a link.
 VERIFY = """
 import importlib.machinery, pathlib, sys
-verify = importlib.machinery.SourceFileLoader("verify", "workflow/verify").load_module()
+verify = importlib.machinery.SourceFileLoader("verify", "workflow/bin/verify").load_module()
 sys.exit(verify.main(["config/tiny.yaml"], pathlib.Path.cwd()))
 """
 NAME = "CollectiveSFT-tiny-F16.gguf"

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import places
 import pytest
+import run_paths
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def weights(clone, tmp_path_factory) -> Path:
 def test_its_folder_is_bound_into_images(clone, weights):
     config = yaml.safe_load((clone / "config/config.yaml").read_text("utf-8"))
     config |= {"experiments": ["collective", "tiny"], "raw": {"folder": "/mnt/raw"}}
-    assert places.folders(config, clone) == ["/mnt/raw", str(weights)]
+    assert run_paths.folders(config, clone) == ["/mnt/raw", str(weights)]
 
 
 def test_new_weights_in_it_are_taken(weights, snakemake):

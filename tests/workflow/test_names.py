@@ -46,7 +46,7 @@ def test_the_comparison_sees_a_clock(tmp_path):
 
 
 def test_archives_give_their_cases_no_names(tmp_path):
-    assert not differences(tmp_path, "tests/unit/test_raw_archive.py")
+    assert not differences(tmp_path, "tests/sources/test_archive.py")
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""A training on several nodes: what it asks of Slurm, and how workflow/torchrun starts it there."""
+"""A training on several nodes: what it asks of Slurm, and how workflow/bin/torchrun starts it there."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TORCHRUN = ROOT / "workflow/torchrun"
+TORCHRUN = ROOT / "workflow/bin/torchrun"
 STANDINS = {
     # Runs its command once, as the second of two nodes would.
     "srun": """echo "srun $@" >>"$PLACE/called"
@@ -33,7 +33,7 @@ STANDINS = {
         (
             2,
             "gpu=8, nodes=2, tasks=2, tasks_per_gpu=0, mpi=srun",
-            r"exec \S*workflow/torchrun 2 4 -m",
+            r"exec \S*workflow/bin/torchrun 2 4 -m",
         ),
     ],
 )
@@ -82,7 +82,7 @@ def test_outside_of_slurm_it_says_what_to_do(tmp_path):
     done = launch(tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith(
-        "error: a training on 2 nodes needs a Slurm job. Use workflow/slurm"
+        "error: a training on 2 nodes needs a Slurm job. Use workflow/bin/slurm"
     )
     assert not (tmp_path / "called").exists()
 
@@ -93,7 +93,7 @@ def test_every_node_meets_at_the_first(tmp_path):
     srun, python = called(tmp_path)
     assert "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpu-bind=none --kill-on-bad-exit=1" in srun
     assert python == (
-        "python -m collectivesft.sft.launcher --nnodes=2 --nproc-per-node=4 --node-rank=1"
+        "python -m collectivesft.sft.distributed.launcher --nnodes=2 --nproc-per-node=4 --node-rank=1"
         " --master-addr=10.0.0.1 --master-port=20017 -m collectivesft a, b"
     )
     assert done.stderr == "node n2 is 2 of 2, with 4 process(es); they meet at 10.0.0.1:20017\n"

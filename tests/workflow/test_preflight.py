@@ -288,7 +288,7 @@ def test_nodes_with_gpus_are_counted(monkeypatch, gpus, nodes, state):
 
 
 def test_a_way_that_is_none_is_refused(clone):
-    command = [clone / "workflow/check", clone / "config/tiny.yaml", "apptanier", "slurm"]
+    command = [clone / "workflow/bin/check", clone / "config/tiny.yaml", "apptanier", "slurm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: apptanier: no way to run. Known are apptainer, slurm.\n"
@@ -297,7 +297,7 @@ def test_a_way_that_is_none_is_refused(clone):
 def test_exit_code_and_one_line_for_a_wrong_configuration(clone):
     (clone / "wrong.yaml").write_text("hubb: {}\n", encoding="utf-8")
     done = subprocess.run(
-        [clone / "workflow/check", clone / "wrong.yaml"],
+        [clone / "workflow/bin/check", clone / "wrong.yaml"],
         capture_output=True,
         text=True,
         check=False,

@@ -19,7 +19,7 @@ FILES = ("src/collectivesft/__init__.py", "CITATION.cff", ".zenodo.json", "confi
 @pytest.fixture
 def release(monkeypatch):
     monkeypatch.setattr("sys.dont_write_bytecode", True)
-    loader = importlib.machinery.SourceFileLoader("release", str(ROOT / "workflow/release"))
+    loader = importlib.machinery.SourceFileLoader("release", str(ROOT / "workflow/bin/release"))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader("release", loader))
     loader.exec_module(module)
     return module
@@ -140,13 +140,13 @@ def test_archive_has_the_same_bytes_each_time_and_in_each_clone(release, clone, 
 def test_an_archive_knows_its_commit(release, clone, tmp_path, monkeypatch):
     """An unpacked one has no git; its releases tell their commit all the same."""
     monkeypatch.syspath_prepend(str(ROOT / "workflow"))
-    import configuration
+    import config_check
 
     release.main(["--archive"], clone)
     name = f"collectivesft-{release.current(clone)}"
     with tarfile.open(clone / "dist" / f"{name}.tar.gz") as archive:
         archive.extractall(tmp_path, filter="data")
-    assert configuration.commit(tmp_path / name) == git(clone, "rev-parse", "HEAD").strip()
+    assert config_check.commit(tmp_path / name) == git(clone, "rev-parse", "HEAD").strip()
 
 
 def test_an_archive_of_uncommitted_changes_is_refused(release, clone):

@@ -4,9 +4,9 @@ import json
 import re
 from pathlib import Path
 
-import apptainer
-import configuration
-import dependencies
+import apptainer_env
+import code_files
+import config_check
 import pytest
 import yaml
 
@@ -24,7 +24,7 @@ def code_of(rule: str) -> set[str]:
     """The stage's own modules that a rule lists as code=: the one it names, and its imports."""
     text = RULES.split(f"rule {rule}:")[1].split("\nrule ")[0]
     module = re.search(r'code=.*"(scores/\w+\.py)"', text).group(1)
-    files = dependencies.files(ROOT / "src/collectivesft", [module])
+    files = code_files.files(ROOT / "src/collectivesft", [module])
     return {path.stem for path in files if path.parent.name == "scores"}
 
 
@@ -143,23 +143,23 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
     ],
 )
 def test_a_wrong_engine_or_judge_is_told(engine, judge, message):
-    config = configuration.read_yaml(ROOT / "config/config.yaml")
+    config = config_check.read_yaml(ROOT / "config/config.yaml")
     config["engine"] |= engine
     config["clinical"]["judge"] = judge
-    with pytest.raises(configuration.ConfigurationError) as error:
-        configuration.check(config, ROOT)
+    with pytest.raises(config_check.ConfigurationError) as error:
+        config_check.check(config, ROOT)
     assert str(error.value).startswith(message)
 
 
 def test_keys_of_servers_pass_into_images():
-    config = configuration.read_yaml(ROOT / "config/config.yaml")
-    assert configuration.keys(config) == []
+    config = config_check.read_yaml(ROOT / "config/config.yaml")
+    assert config_check.keys(config) == []
     config["engine"] |= {"kind": "openai", "url": "http://a/v1", "key_env": "VLLM_KEY"}
     config["clinical"]["judge"] = JUDGE
-    names = configuration.keys(config)
+    names = config_check.keys(config)
     assert names == ["JUDGE_KEY", "VLLM_KEY"]
     environ = {"VLLM_KEY": "1", "JUDGE_KEY": "2", "OTHER_KEY": "3"}
-    found = apptainer.variables(environ, ROOT, [], 1, names)
+    found = apptainer_env.variables(environ, ROOT, [], 1, names)
     assert (found["APPTAINERENV_VLLM_KEY"], found["APPTAINERENV_JUDGE_KEY"]) == ("1", "2")
     assert "APPTAINERENV_OTHER_KEY" not in found
 

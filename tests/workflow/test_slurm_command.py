@@ -1,4 +1,4 @@
-"""workflow/slurm against stand-ins of Slurm's commands: whose jobs it cancels, and when not."""
+"""workflow/bin/slurm against stand-ins of Slurm's commands: whose jobs it cancels, and when not."""
 
 import fcntl
 import os
@@ -33,7 +33,7 @@ def place(clone: Path) -> Path:
 def run(place: Path) -> subprocess.CompletedProcess:
     environment = os.environ | {"PATH": f"{place}/bin:{os.environ['PATH']}", "PLACE": str(place)}
     return subprocess.run(
-        ["workflow/slurm", "config/tiny.yaml", "--jobs", "3"],
+        ["workflow/bin/slurm", "config/tiny.yaml", "--jobs", "3"],
         cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
 

@@ -6,12 +6,13 @@ import shlex
 import zipfile
 from pathlib import Path
 
-import configuration
+import config_check
 import pytest
 import yaml
-from benchmark_files import medbench_files, meds_files
-from scores_inputs import tiny_model
-from test_scores_rules import code_of
+
+from tests.helpers.benchmark_files import medbench_files, meds_files
+from tests.helpers.scores_inputs import tiny_model
+from tests.workflow.test_scores_rules import code_of
 
 ROOT = Path(__file__).parents[2]
 SCORES = "results/free/4_scores"
@@ -149,8 +150,8 @@ def test_scoring_of_free_text_runs_no_model_and_is_done_again_after_an_edit():
     ],
 )
 def test_a_configuration_that_cannot_be(changes, problem):
-    config = configuration.read_yaml(ROOT / "config/config.yaml")
-    configuration.check(config, ROOT)
-    with pytest.raises(configuration.ConfigurationError) as caught:
-        configuration.check(merged(config, changes), ROOT)
+    config = config_check.read_yaml(ROOT / "config/config.yaml")
+    config_check.check(config, ROOT)
+    with pytest.raises(config_check.ConfigurationError) as caught:
+        config_check.check(merged(config, changes), ROOT)
     assert problem in str(caught.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collectivesft.files import sha256, write_json
+from collectivesft.common.files import sha256, write_json
 
 ROOT = Path(__file__).parents[2]
 RULES = ("publish", "publish_data", "hub_publish", "hub_verify", "hub_push_data")

@@ -19,7 +19,7 @@ def verify():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.dont_write_bytecode", True)
         patch.setattr("sys.path", [*sys.path])
-        loader = importlib.machinery.SourceFileLoader("verify", str(ROOT / "workflow/verify"))
+        loader = importlib.machinery.SourceFileLoader("verify", str(ROOT / "workflow/bin/verify"))
         spec = importlib.util.spec_from_loader("verify", loader)
         module = importlib.util.module_from_spec(spec)
         loader.exec_module(module)
@@ -89,10 +89,10 @@ def test_what_is_not_there_is_one_line(overlay, message, tmp_path, clone, verify
 def test_the_command_line_starts(clone):
     """As the Makefile calls it."""
     line = next(
-        x for x in (ROOT / "Makefile").read_text("utf-8").splitlines() if "workflow/verify" in x
+        x for x in (ROOT / "Makefile").read_text("utf-8").splitlines() if "workflow/bin/verify" in x
     )
-    assert line.strip() == "@.venv/bin/python workflow/verify $(CONFIG) $(PUBLISHED)"
-    command = [sys.executable, clone / "workflow/verify", "config/none.yaml"]
+    assert line.strip() == "@.venv/bin/python workflow/bin/verify $(CONFIG) $(PUBLISHED)"
+    command = [sys.executable, clone / "workflow/bin/verify", "config/none.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stderr.startswith("error: config: ")
     assert "config/none.yaml: no such file" in done.stderr

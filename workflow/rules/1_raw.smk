@@ -38,7 +38,7 @@ rule raw_fetch_model:
     input:
         model="config/models/{base}.yaml",
         placed=model_placed,
-        code=code("raw/model.py"),
+        code=code("raw/fetch_model.py"),
     output:
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
     log:

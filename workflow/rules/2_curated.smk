@@ -118,7 +118,7 @@ rule curated_decontaminate:
     input:
         examples=f"{CURATED}/{{curation}}/dedup.parquet",
         item_file=expand(f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl", benchmark=BENCHMARKS),
-        code=code("curated/contamination.py"),
+        code=code("curated/decontaminate.py"),
     output:
         examples=f"{CURATED}/{{curation}}/decontaminate.parquet",
         dropped=f"{CURATED}/{{curation}}/decontaminate.dropped.parquet",
@@ -182,7 +182,7 @@ rule curated_mix:
 rule curated_ledger:
     input:
         ledgers=ledgers,
-        code=code("curated/ledger.py", *SOURCE_FILES),
+        code=code("curated/storage/step_ledger.py", *SOURCE_FILES),
     output:
         ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
         csv=report(

@@ -34,7 +34,7 @@ rule sft_tokenize:
         base=base_dir,
         recipe=recipe,
         template=chat_template,
-        code=code("sft/tokens.py"),
+        code=code("sft/tokenize.py"),
     output:
         tokens=directory(f"{SFT}/{{experiment}}/tokens"),
     log:

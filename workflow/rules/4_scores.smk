@@ -92,7 +92,7 @@ rule scores_compare:
 rule scores_agree:
     input:
         unpack(protocol_answers),
-        code=code("scores/agreement.py"),
+        code=code("scores/agree.py"),
     output:
         agreement=f"{SCORES}/{{model}}/{{benchmark}}.agreement.json",
     log:

@@ -168,7 +168,7 @@ rule hub_publish:
         measurements=f"{HUB}/{HEADLINE}/measurements.json",
         crate=f"{HUB}/{HEADLINE}/ro-crate-metadata.json",
         workflow="Snakefile",
-        code=code("hub/publish.py"),
+        code=code("hub/push.py"),
     output:
         receipt=f"{HUB}/{HEADLINE}/published.json",
     log:

@@ -7,17 +7,17 @@ import shlex
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(workflow.basedir, name)) for name in ("workflow", "src")]
-import apptainer
-import configuration
-import dependencies
-import places
+sys.path[:0] = [str(Path(workflow.basedir, name)) for name in ("workflow/lib", "src")]
+import apptainer_env
+import config_check
+import code_files
+import run_paths
 
 try:
-    configuration.check(config, Path(workflow.basedir))
-    places.check_lock(config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results"))
-    configuration.check_converter(config)
-except configuration.ConfigurationError as error:
+    config_check.check(config, Path(workflow.basedir))
+    run_paths.check_lock(config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results"))
+    config_check.check_converter(config)
+except config_check.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines where one says it all.
     sys.exit(f"error: config: {error}")
 
@@ -29,20 +29,20 @@ shell.prefix(
 )
 
 # For the provenance of a release; the environment, as a parameter would rerun rules at each commit.
-os.environ.update(COLLECTIVESFT_COMMIT=configuration.commit(Path(workflow.basedir)))
+os.environ.update(COLLECTIVESFT_COMMIT=config_check.commit(Path(workflow.basedir)))
 
 # Inside an image a command sees the working folder alone, and what this adds.
 os.environ.update(
-    apptainer.variables(
+    apptainer_env.variables(
         os.environ,
         Path.cwd(),
         [
             workflow.basedir,
             config["cache"],
-            *places.folders(config, Path(workflow.basedir)),
+            *run_paths.folders(config, Path(workflow.basedir)),
         ],
         config["threads"],
-        configuration.keys(config),
+        config_check.keys(config),
     )
 )
 
@@ -60,7 +60,7 @@ BENCHMARKS = config["benchmarks"]
 EVALUATION = config["evaluation"]
 EXPERIMENTS = config["experiments"]
 HEADLINE = config["headline"]["experiment"]
-RECIPES = {name: configuration.experiment(Path(workflow.basedir), name) for name in EXPERIMENTS}
+RECIPES = {name: config_check.experiment(Path(workflow.basedir), name) for name in EXPERIMENTS}
 BASES = sorted({recipe.base for recipe in RECIPES.values()})
 MODELS = BASES + EXPERIMENTS
 CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
@@ -98,7 +98,7 @@ wildcard_constraints:
 def code(*modules):
     """The package's own files that a rule's command runs: modules and what they import."""
     root = Path(workflow.basedir, "src/collectivesft")
-    return [os.path.relpath(path) for path in dependencies.files(root, list(modules))]
+    return [os.path.relpath(path) for path in code_files.files(root, list(modules))]
 
 
 def own_file(kind, name, suffix=".py"):
@@ -141,14 +141,14 @@ def image(name):
     return IMAGES[name]
 
 
-MODEL_ENV = places.model_environment(config)
-IMAGES = places.images(config)
+MODEL_ENV = run_paths.model_environment(config)
+IMAGES = run_paths.images(config)
 LOCKS = [f"envs/{name}.lock" for name in IMAGES]
 
 
 def source_options(wildcards):
     """Options of `raw fetch` that say where a source's files lie, if not upstream."""
-    place = places.place(config, wildcards.kind, wildcards.name)
+    place = run_paths.place(config, wildcards.kind, wildcards.name)
     options = [f"--folder {shlex.quote(place['folder'])}"] if place["folder"] else []
     options += [f"--checksums {shlex.quote(place['checksums'])}"] if place["checksums"] else []
     options += [f"--file {shlex.quote(name)}" for name in place["files"]]
@@ -158,13 +158,13 @@ def source_options(wildcards):
 
 def source_placed(wildcards):
     """Files that somebody placed for a source: one that appears or changes is taken."""
-    place = places.place(config, wildcards.kind, wildcards.name)
-    return places.placed(place, Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/files"))
+    place = run_paths.place(config, wildcards.kind, wildcards.name)
+    return run_paths.placed(place, Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/files"))
 
 
 def model_placed(wildcards):
     """Files of a base model that lie in a folder on this machine: new weights are taken."""
-    return places.placed_model(wildcards.base, Path(workflow.basedir))
+    return run_paths.placed_model(wildcards.base, Path(workflow.basedir))
 
 
 def source_checksums(wildcards):
@@ -172,7 +172,7 @@ def source_checksums(wildcards):
 
     In a bundle, where the source was fetched already, the list may have stayed behind.
     """
-    listed = places.place(config, wildcards.kind, wildcards.name)["checksums"]
+    listed = run_paths.place(config, wildcards.kind, wildcards.name)["checksums"]
     fetched = Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/manifest.json").is_file()
     return [listed] if listed and (Path(listed).is_file() or not fetched) else []
 
@@ -205,7 +205,7 @@ def base_dir(wildcards):
 def chat_template(wildcards):
     """The file of a base model's chat template, named or by way of an experiment."""
     base = wildcards.get("base") or RECIPES[wildcards.experiment].base
-    model = configuration.model(Path(workflow.basedir), base)
+    model = config_check.model(Path(workflow.basedir), base)
     return own_file("sft/templates", model.chat_template, ".jinja")
 
 
@@ -307,7 +307,7 @@ def release_gguf(wildcards):
 def memory(wildcards, each):
     """MB for so many bytes (`each`) a parameter of an experiment's model, and some."""
     base = RECIPES[wildcards.experiment].base
-    return 4000 + each * configuration.model(Path(workflow.basedir), base).parameters // 1_000_000
+    return 4000 + each * config_check.model(Path(workflow.basedir), base).parameters // 1_000_000
 
 
 def answer_memory(wildcards):

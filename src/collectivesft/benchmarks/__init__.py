@@ -14,7 +14,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from collectivesft.errors import UserError
+from collectivesft.common.errors import UserError
 
 
 def names() -> list[str]:

@@ -4,15 +4,15 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from collectivesft.benchmarks import _choice
-from collectivesft.benchmarks.item import Item, key_digest
-from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._mcqa import letters, without_marks
-from collectivesft.datasets._rows import Row
-from collectivesft.errors import InputError
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Https, Hub, RawFile, Source
+from collectivesft.common.errors import InputError
+from collectivesft.readers import choice
+from collectivesft.readers.json_rows import array_rows
+from collectivesft.readers.mcqa import letters, without_marks
+from collectivesft.readers.row import Row
+from collectivesft.schema.item import Item, key_digest
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Https, Hub, RawFile, Source
 
 _REPO, _REVISION = "FreedomIntelligence/CMB", "d74a6543e955a6ee2c8d1ccf413ac1332857f7f6"
 VAL = "CMB-Exam/CMB-val/CMB-val-merge.json"
@@ -66,7 +66,7 @@ CATEGORIES = {
     "专业知识考试": "Disciplines",
     "医学考研": "Graduate",
 }
-# sha256 of the answer key (see scores/answer_key.py) to the date of its last correction.
+# sha256 of the answer key (see scores/measure/answer_key.py) to the date of its last correction.
 KEY_DATES = {
     "a84340e22218df78ddb7097e0ea24a4f59564ec2cdded01eeee8b84e83012d09": "2024-02-21",
     "11df2a627ad1ac23aee135429c7c2c1cff716476142635ec6f1437d3feea481f": "before 2024-02-21",
@@ -85,14 +85,14 @@ def items(raw: RawFolder) -> Iterator[Item]:
         InputError: a question without options, or without an answer in the key; a val question
             without an answer; a key with more than one unusable answer in a hundred.
     """
-    for row, question, options, answer in _choice.question_rows(Part.of(raw, VAL)):
+    for row, question, options, answer in choice.question_rows(Part.of(raw, VAL)):
         if not answer:
             raise row.error("answer is empty, but val questions are shown with theirs")
         yield _item(row, f"val-{row.number}", "val", question, options, answer)
     key = _key(Part.of(raw, KEY))
     known = key_digest((id, letters(row.text("answer"))) for id, row in key.items()) in KEY_DATES
     total, unusable = 0, []
-    for row, question, options, _ in _choice.question_rows(Part.of(raw, TEST)):
+    for row, question, options, _ in choice.question_rows(Part.of(raw, TEST)):
         id = row.text("id")
         if id not in key:
             raise row.error(f"question {id} has no answer in {KEY}")
@@ -145,7 +145,7 @@ def _item(
         meta["left_out"] = marks
     if answer != gold:  # CMB's own code compares with the letters as they stand in its key
         meta["published_answer"] = answer
-    if fault := "" if known else _choice.answer_fault(answer, options):
+    if fault := "" if known else choice.answer_fault(answer, options):
         meta["unscored"] = fault
     item = Item(
         id=id,
@@ -174,18 +174,18 @@ def _published(row: Row, item: Item) -> dict[str, Any]:
     options = row.get("option")
     if all(isinstance(text, str) for text in options.values()):
         raw = replace(item, options=options)
-        if _choice.option_lines(raw, "official") != _choice.option_lines(item, "official"):
+        if choice.option_lines(raw, "official") != choice.option_lines(item, "official"):
             found["options"] = options
     return found
 
 
-def prompt(item: Item, style: _choice.Style, preset: _choice.Preset) -> str:
+def prompt(item: Item, style: choice.Style, preset: choice.Preset) -> str:
     """CMB's prompt, one question."""
     exam = f"中国{item.category}中{item.subcategory}考试"
-    return _choice.render(exam, item, style, preset)
+    return choice.render(exam, item, style, preset)
 
 
-target = _choice.reply
+target = choice.reply
 
 
 def submission(item: Item, letters: str | None) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from collectivesft.benchmarks.item import Item
-from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._rows import Row
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Hub, RawFile, Source
+from collectivesft.readers.json_rows import array_rows
+from collectivesft.readers.row import Row
+from collectivesft.schema.item import Item
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Hub, RawFile, Source
 
 FILE = "CMB-Clin/CMB-Clin-qa.json"
 _REVISION = "d74a6543e955a6ee2c8d1ccf413ac1332857f7f6"

@@ -3,15 +3,15 @@
 import re
 from collections.abc import Iterator
 
-from collectivesft.benchmarks import _choice
-from collectivesft.benchmarks.item import Item
-from collectivesft.datasets._mcqa import letters
-from collectivesft.datasets._rows import Row, letter
-from collectivesft.datasets._tables import csv_rows
-from collectivesft.prompts import MULTIPLE, SINGLE
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Https, RawFile, Source
+from collectivesft.readers import choice
+from collectivesft.readers.mcqa import letters
+from collectivesft.readers.row import Row, letter
+from collectivesft.readers.table_rows import csv_rows
+from collectivesft.schema.item import Item
+from collectivesft.schema.prompts import MULTIPLE, SINGLE
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Https, RawFile, Source
 
 _BASE = (
     "https://raw.githubusercontent.com/williamliujl/CMExam/"
@@ -116,9 +116,9 @@ def _fault(question: str, options: dict[str, str], answer: str) -> str:
     return "" if set(answer) <= set(options) else "answer is no option"
 
 
-def prompt(item: Item, style: _choice.Style, preset: _choice.Preset) -> str:
+def prompt(item: Item, style: choice.Style, preset: choice.Preset) -> str:
     """CMB's prompt with the national licensing examination as the exam."""
-    return _choice.render(f"中国{_EXAM}", item, style, preset)
+    return choice.render(f"中国{_EXAM}", item, style, preset)
 
 
-target = _choice.reply
+target = choice.reply

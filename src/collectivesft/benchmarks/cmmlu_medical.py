@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from collectivesft.benchmarks import _choice
-from collectivesft.benchmarks.item import Item
-from collectivesft.datasets._mcqa import letters
-from collectivesft.datasets._rows import Row
-from collectivesft.datasets._tables import csv_rows
 from collectivesft.datasets.cmmlu_medical import SUBJECTS
-from collectivesft.prompts import SINGLE
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Https, RawFile, Source
+from collectivesft.readers import choice
+from collectivesft.readers.mcqa import letters
+from collectivesft.readers.row import Row
+from collectivesft.readers.table_rows import csv_rows
+from collectivesft.schema.item import Item
+from collectivesft.schema.prompts import SINGLE
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Https, RawFile, Source
 
 _BASE = (
     "https://raw.githubusercontent.com/haonan-li/CMMLU/"
@@ -77,9 +77,9 @@ def _item(row: Row, subject: str, split: str) -> Item:
     )
 
 
-def prompt(item: Item, style: _choice.Style, preset: _choice.Preset) -> str:
+def prompt(item: Item, style: choice.Style, preset: choice.Preset) -> str:
     """CMB's prompt with the subject's name as the exam."""
-    return _choice.render(f"中国{item.category}考试", item, style, preset)
+    return choice.render(f"中国{item.category}考试", item, style, preset)
 
 
-target = _choice.reply
+target = choice.reply

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from collectivesft.benchmarks.item import Item
-from collectivesft.datasets._json import jsonl_rows
-from collectivesft.datasets._rows import REMEDY, Row
-from collectivesft.errors import InputError
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import RawFile, Source
+from collectivesft.common.errors import InputError
+from collectivesft.readers.json_rows import jsonl_rows
+from collectivesft.readers.row import REMEDY, Row
+from collectivesft.schema.item import Item
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import RawFile, Source
 
 # Kind of task to its tasks, as OpenCompass's loader groups them (opencompass @ 24f6ab02,
 # opencompass/datasets/medbench/dataset_loader.py, and its config medbench_gen).

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from collectivesft.benchmarks.item import Item
-from collectivesft.datasets._json import jsonl_rows, member_rows, members
-from collectivesft.datasets._rows import REMEDY, Row
-from collectivesft.errors import InputError
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Hub, RawFile, Source
+from collectivesft.common.errors import InputError
+from collectivesft.readers.json_rows import jsonl_rows, member_rows, members
+from collectivesft.readers.row import REMEDY, Row
+from collectivesft.schema.item import Item
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Hub, RawFile, Source
 
 _REPO, _REVISION = "Henrychur/MedS-Bench", "7e3fc90ff90514ba6cc412c466d5f039bd34a606"
 # Folder to its task type in the paper, and the metric of its tasks as MedS-Ins @ cb26b7f29 has it

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import datasets
-from collectivesft.curated.ledger import personal_counts
-from collectivesft.files import read_json, write_text
+from collectivesft.common.files import read_json, write_text
+from collectivesft.curated.storage.step_ledger import personal_counts
 
 
 def write_card(ledger: Path, mixture: Path, contamination: Path, out: Path) -> None:

@@ -11,12 +11,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from collectivesft.curated import quality
-from collectivesft.curated.ledger import StepLedger
-from collectivesft.curated.normalise import normalise
-from collectivesft.curated.privacy import scrub
-from collectivesft.curated.screen import needs_cleaning
-from collectivesft.curated.store import (
+from collectivesft.common.process_pool import ordered_map
+from collectivesft.common.progress import Reporter
+from collectivesft.curated.storage.parquet import (
     Results,
     count_rows,
     example_table,
@@ -25,9 +22,11 @@ from collectivesft.curated.store import (
     row_groups,
     turns,
 )
-from collectivesft.example import Drop, Example, conversation
-from collectivesft.parallel import ordered_map
-from collectivesft.progress import Reporter
+from collectivesft.curated.storage.step_ledger import StepLedger
+from collectivesft.curated.text import quality
+from collectivesft.curated.text.cleaning import clean_text
+from collectivesft.curated.text.prefilter import needs_cleaning
+from collectivesft.schema.example import Drop, Example, conversation
 
 # What tokenizers read as a mark of turns or of a text's begin and end, not as words: an answer with
 # one in it would teach a model to stop there. <s> and </s> go before, as tags of HTML. Each begins
@@ -126,7 +125,7 @@ def _suspect(
     free = np.array([style != "mcqa" for style in styles], dtype=bool)
     for row, example in _bare(batch, np.flatnonzero(free & ~suspect).tolist()):
         altered = quality.language_of(example) != example.language
-        suspect[row] = altered or quality.fault(example) is not None
+        suspect[row] = altered or quality.drop_reason(example) is not None
     return suspect, {texts[i] for i in np.flatnonzero(needs).tolist()}
 
 
@@ -188,13 +187,6 @@ def clean_example(
     return cleaned, done
 
 
-def clean_text(text: str) -> tuple[str, set[str]]:
-    """The text normalised and without personal data, and what was done to it."""
-    text, changed = normalise(text)
-    text, found = scrub(text)
-    return text, changed | found
-
-
 def fault(example: Example, shortest: int, longest: int) -> str | None:
     """Why a cleaned example cannot be used; None if it can."""
     texts = [text for _, text in example.messages]
@@ -211,4 +203,4 @@ def fault(example: Example, shortest: int, longest: int) -> str | None:
     answers = [text for role, text in example.messages if role == "assistant"]
     if example.style != "mcqa" and min(map(len, answers)) < shortest:
         return "too_short"
-    return quality.fault(example)
+    return quality.drop_reason(example)

@@ -117,7 +117,7 @@ def decontaminate(
     --out clear.parquet --dropped clear.dropped.parquet --ledger clear.ledger.json
     --report contamination.json
     """
-    from collectivesft.curated.contamination import decontaminate_file
+    from collectivesft.curated.decontaminate import decontaminate_file
 
     decontaminate_file(
         examples, items=items, drop=drop, out=out, dropped=dropped, ledger=ledger, report=report,
@@ -157,7 +157,7 @@ def ledger(
     Example: collectivesft curated ledger --ledger read.ledger.json --ledger clean.ledger.json
     --out ledger.json --csv ledger.csv --markdown ledger.md
     """
-    from collectivesft.curated.ledger import combine
+    from collectivesft.curated.storage.step_ledger import combine
 
     combine(ledger, out, csv, markdown)
 

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from collectivesft import __version__, datasets
-from collectivesft.curated.ledger import personal_counts
-from collectivesft.files import dump_json, read_json, sha256, write_text
+from collectivesft.common.files import dump_json, read_json, sha256, write_text
+from collectivesft.curated.storage.step_ledger import personal_counts
 
 SPLITS = ("train", "validation")
 PAPER = "https://arxiv.org/abs/2407.19705"

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from collectivesft.curated.ledger import StepLedger
-from collectivesft.curated.store import Results, examples_of, read_batches, row_groups
-from collectivesft.curated.verdicts import KEPT, Part, Verdicts
-from collectivesft.example import Drop, conversation
-from collectivesft.files import scratch_folder
-from collectivesft.progress import Reporter
+from collectivesft.common.files import scratch_folder
+from collectivesft.common.progress import Reporter
+from collectivesft.curated.duplicates.find import KEPT, DuplicateFinder, Part
+from collectivesft.curated.storage.parquet import Results, examples_of, read_batches, row_groups
+from collectivesft.curated.storage.step_ledger import StepLedger
+from collectivesft.schema.example import Drop, conversation
 
 
 def dedup_files(
@@ -36,13 +36,13 @@ def dedup_files(
     """
     counts, parts = StepLedger("dedup"), row_groups(paths)
     with scratch_folder(out) as folder:
-        found = Verdicts(parts, near, threshold, folder, threads)
+        found = DuplicateFinder(parts, near, threshold, folder, threads)
     with Results(out, dropped, counts) as results:
         _write(parts, found, results)
     counts.write(ledger)
 
 
-def _write(parts: list[Part], found: Verdicts, results: Results) -> None:
+def _write(parts: list[Part], found: DuplicateFinder, results: Results) -> None:
     row = 0
     with Reporter("dedup: write", len(found.verdict)) as reporter:
         for path, group, _ in parts:

@@ -12,22 +12,22 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from collectivesft.curated.ledger import StepLedger
-from collectivesft.curated.measures import Description
-from collectivesft.curated.quota import Quota, draw, quota
-from collectivesft.curated.recipe import Mixture, read_mixture
-from collectivesft.curated.store import (
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import atomic_path, write_json
+from collectivesft.common.progress import Reporter
+from collectivesft.config.mixture import Mixture, read_mixture
+from collectivesft.curated.mixture.sampling import Quota, quota, sample_key
+from collectivesft.curated.mixture.statistics import Description
+from collectivesft.curated.storage.parquet import (
     Writer,
     count_rows,
     example_table,
     examples_of,
     read_batches,
 )
-from collectivesft.errors import InputError
-from collectivesft.example import arrow_schema
-from collectivesft.files import atomic_path, write_json
-from collectivesft.progress import Reporter
-from collectivesft.prompts import in_cmb_form
+from collectivesft.curated.storage.step_ledger import StepLedger
+from collectivesft.schema.example import arrow_schema
+from collectivesft.schema.prompts import in_cmb_form
 
 LEFT_OUT, TRAIN, HELD_OUT = range(3)
 
@@ -87,12 +87,12 @@ def _places(
     for row, (id, dataset, style) in enumerate(zip(*columns, strict=True)):
         entry = counts.entry(dataset)
         entry.rows_in += 1
-        if reason := taken.reason(dataset, style, draw(id, mixture.seed, "sample")):
+        if reason := taken.reason(dataset, style, sample_key(id, mixture.seed, "sample")):
             entry.dropped[reason] += 1
             continue
         entry.kept += 1
         places[row] = TRAIN
-        if draw(id, mixture.seed, "validation") < mixture.validation:
+        if sample_key(id, mixture.seed, "validation") < mixture.validation:
             entry.changed["held_out"] += 1
             places[row] = HELD_OUT
     return places

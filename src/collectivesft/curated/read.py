@@ -7,15 +7,15 @@ from types import ModuleType
 import pyarrow as pa
 
 from collectivesft import benchmarks, datasets
-from collectivesft.benchmarks.item import dump_item
-from collectivesft.curated.ledger import StepLedger
-from collectivesft.curated.store import write_results
-from collectivesft.datasets._options import chosen
-from collectivesft.errors import InputError
-from collectivesft.example import Drop, Example
-from collectivesft.files import atomic_path
-from collectivesft.progress import track
-from collectivesft.raw.folder import RawFolder
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import atomic_path
+from collectivesft.common.progress import track
+from collectivesft.curated.storage.parquet import write_results
+from collectivesft.curated.storage.step_ledger import StepLedger
+from collectivesft.readers.reader_options import chosen
+from collectivesft.schema.example import Drop, Example
+from collectivesft.schema.item import dump_item
+from collectivesft.sources.folder import RawFolder
 
 _Result = Example | Drop | pa.Table
 

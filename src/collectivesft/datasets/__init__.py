@@ -1,7 +1,7 @@
 """One file per dataset: where it comes from (``SOURCE``) and how a raw row becomes an example.
 
 To add a dataset, add a file with ``SOURCE``, ``PROMPT`` (the template of the user's turn, see
-``collectivesft.prompts.fill``; several by kind as a dict) and ``read(raw)``; nothing else lists the
+``collectivesft.schema.prompts.fill``; several by kind as a dict) and ``read(raw)``; nothing else lists the
 names.
 Files whose name begins with an underscore are shared helpers.
 """
@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from collectivesft.errors import UserError
+from collectivesft.common.errors import UserError
 
 
 def names() -> list[str]:

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._mcqa import letters, mcqa, without_marks
-from collectivesft.datasets._rows import Row, beginnings
-from collectivesft.example import Drop, Example
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Hub, RawFile, Source
+from collectivesft.readers.json_rows import array_rows
+from collectivesft.readers.mcqa import letters, mcqa, without_marks
+from collectivesft.readers.row import Row, beginnings
+from collectivesft.schema.example import Drop, Example
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Hub, RawFile, Source
 
 _FILE = "CMB-Exam/CMB-train/CMB-train-merge.json"
 _REVISION = "d74a6543e955a6ee2c8d1ccf413ac1332857f7f6"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._rows import Row, beginnings, pair
-from collectivesft.datasets._tables import csv_rows, guess_chinese
-from collectivesft.example import Drop, Example
-from collectivesft.prompts import fill
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Https, RawFile, Source
+from collectivesft.readers.row import Row, beginnings, pair
+from collectivesft.readers.table_rows import csv_rows, guess_chinese
+from collectivesft.schema.example import Drop, Example
+from collectivesft.schema.prompts import fill
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Https, RawFile, Source
 
 _BASE = (
     "https://raw.githubusercontent.com/Toyhom/Chinese-medical-dialogue-data/"

@@ -6,7 +6,7 @@ from functools import reduce
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from collectivesft.datasets._columns import (
+from collectivesft.readers.arrow_columns import (
     Lines,
     firsts,
     pairs_tables,
@@ -14,14 +14,14 @@ from collectivesft.datasets._columns import (
     row_numbers,
     stripped,
 )
-from collectivesft.datasets._options import Option
-from collectivesft.datasets._rows import Row, pair
-from collectivesft.datasets._tables import csv_columns, csv_rows, lines
-from collectivesft.example import Drop, Example
-from collectivesft.prompts import fill
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Https, RawFile, Source
+from collectivesft.readers.reader_options import Option
+from collectivesft.readers.row import Row, pair
+from collectivesft.readers.table_rows import csv_columns, csv_rows, lines
+from collectivesft.schema.example import Drop, Example
+from collectivesft.schema.prompts import fill
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Https, RawFile, Source
 
 if TYPE_CHECKING:
     import numpy as np

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._rows import Row, beginnings
-from collectivesft.example import Drop, Example
-from collectivesft.prompts import fill
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Https, RawFile, Source
+from collectivesft.readers.json_rows import array_rows
+from collectivesft.readers.row import Row, beginnings
+from collectivesft.schema.example import Drop, Example
+from collectivesft.schema.prompts import fill
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Https, RawFile, Source
 
 SOURCE = Source(
     name="cmid",

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from collectivesft.datasets._mcqa import mcqa
-from collectivesft.datasets._rows import Row, beginnings
-from collectivesft.datasets._tables import csv_rows
-from collectivesft.example import Drop, Example
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Https, RawFile, Source
+from collectivesft.readers.mcqa import mcqa
+from collectivesft.readers.row import Row, beginnings
+from collectivesft.readers.table_rows import csv_rows
+from collectivesft.schema.example import Drop, Example
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Https, RawFile, Source
 
 _BASE = (
     "https://raw.githubusercontent.com/haonan-li/CMMLU/"

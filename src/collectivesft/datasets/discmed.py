@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._json import jsonl_rows
-from collectivesft.datasets._rows import Row, beginnings
-from collectivesft.example import Drop, Example, conversation
-from collectivesft.prompts import fill
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Hub, RawFile, Source
+from collectivesft.readers.json_rows import jsonl_rows
+from collectivesft.readers.row import Row, beginnings
+from collectivesft.schema.example import Drop, Example, conversation
+from collectivesft.schema.prompts import fill
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Hub, RawFile, Source
 
 _FILE = "DISC-Med-SFT_released.jsonl"
 _REVISION = "b10eedfc23530ebe257a149b00db73c4162fbfc3"

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._mcqa import by_position, mcqa
-from collectivesft.datasets._rows import Ids, Row
-from collectivesft.datasets._tables import lines
-from collectivesft.errors import InputError
-from collectivesft.example import Drop, Example
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Hub, RawFile, Source
+from collectivesft.common.errors import InputError
+from collectivesft.readers.mcqa import by_position, mcqa
+from collectivesft.readers.row import Ids, Row
+from collectivesft.readers.table_rows import lines
+from collectivesft.schema.example import Drop, Example
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Hub, RawFile, Source
 
 MEMBER = "HEAD_EN/train_HEAD_EN.json"
 _ARCHIVE = "head-qa-es-en-pdfs.zip"

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._mcqa import by_position, mcqa
-from collectivesft.datasets._rows import Ids, Row
-from collectivesft.datasets._tables import parquet_rows
-from collectivesft.example import Drop, Example
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Hub, RawFile, Source
+from collectivesft.readers.mcqa import by_position, mcqa
+from collectivesft.readers.row import Ids, Row
+from collectivesft.readers.table_rows import parquet_rows
+from collectivesft.schema.example import Drop, Example
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Hub, RawFile, Source
 
 _FILE = "data/train-00000-of-00001.parquet"
 _REVISION = "91c6572c454088bf71b679ad90aa8dffcd0d5868"

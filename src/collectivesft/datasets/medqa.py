@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._json import jsonl_rows
-from collectivesft.datasets._mcqa import letters, mcqa
-from collectivesft.datasets._options import takes
-from collectivesft.datasets._rows import Row, beginnings
-from collectivesft.example import Drop, Example
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import GoogleDrive, Hub, RawFile, Source
+from collectivesft.readers.json_rows import jsonl_rows
+from collectivesft.readers.mcqa import letters, mcqa
+from collectivesft.readers.reader_options import takes
+from collectivesft.readers.row import Row, beginnings
+from collectivesft.schema.example import Drop, Example
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import GoogleDrive, Hub, RawFile, Source
 
 _FILE = "data_clean.zip"
 _REVISION = "ddef95d268cdad413693d634279a9a679d468469"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from collectivesft.datasets._json import array_rows
-from collectivesft.datasets._mcqa import mcqa
-from collectivesft.datasets._rows import Ids, Row
-from collectivesft.example import Drop, Example
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import RawFile, Source
+from collectivesft.readers.json_rows import array_rows
+from collectivesft.readers.mcqa import mcqa
+from collectivesft.readers.row import Ids, Row
+from collectivesft.schema.example import Drop, Example
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import RawFile, Source
 
 SUBJECTS = {
     "Clinic": "临床",

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from collectivesft.datasets._json import jsonl_rows
-from collectivesft.datasets._mcqa import by_position, mcqa
-from collectivesft.datasets._rows import Row, beginnings
-from collectivesft.example import Drop, Example
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import RawFile, Source
+from collectivesft.readers.json_rows import jsonl_rows
+from collectivesft.readers.mcqa import by_position, mcqa
+from collectivesft.readers.row import Row, beginnings
+from collectivesft.schema.example import Drop, Example
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import RawFile, Source
 
 SOURCE = Source(
     name="nlpec",

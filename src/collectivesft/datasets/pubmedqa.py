@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
-from collectivesft.datasets._options import takes
-from collectivesft.datasets._rows import Ids, Row, pair
-from collectivesft.datasets._tables import parquet_rows
-from collectivesft.example import Drop, Example
-from collectivesft.files import read_json
-from collectivesft.prompts import fill
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Hub, RawFile, Source
+from collectivesft.common.files import read_json
+from collectivesft.readers.reader_options import takes
+from collectivesft.readers.row import Ids, Row, pair
+from collectivesft.readers.table_rows import parquet_rows
+from collectivesft.schema.example import Drop, Example
+from collectivesft.schema.prompts import fill
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Hub, RawFile, Source
 
 _REPO, _REVISION = "qiaojin/PubMedQA", "9001f2853fb87cab8d220904e0de81ac6973b318"
 CONFIGS = ("pqa_artificial", "pqa_labeled", "pqa_unlabeled")

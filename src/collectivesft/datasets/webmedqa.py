@@ -3,14 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from collectivesft.datasets._options import Option
-from collectivesft.datasets._rows import Row, beginnings, pair
-from collectivesft.datasets._tables import tsv_rows
-from collectivesft.example import Drop, Example
-from collectivesft.prompts import fill
-from collectivesft.raw.archive import Part
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sources import Https, RawFile, Source
+from collectivesft.readers.reader_options import Option
+from collectivesft.readers.row import Row, beginnings, pair
+from collectivesft.readers.table_rows import tsv_rows
+from collectivesft.schema.example import Drop, Example
+from collectivesft.schema.prompts import fill
+from collectivesft.sources.archive import Part
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import Https, RawFile, Source
 
 _REPO, _REVISION = "hejunqing/webMedQA", "8521bbb5a61eae6021b10806b6f84edafa0bbe18"
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import inputs, style
+from collectivesft.figures.style import inputs, style
 
 
 def draw_files(

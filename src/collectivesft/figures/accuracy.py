@@ -5,8 +5,13 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import inputs, style
-from collectivesft.scores.boards import BENCHMARK, OWN_ENTRY, board_date, read_leaderboard
+from collectivesft.figures.style import inputs, style
+from collectivesft.scores.report.leaderboard import (
+    BENCHMARK,
+    OWN_ENTRY,
+    board_date,
+    read_leaderboard,
+)
 
 MACRO = "macro"
 _KNOWN = ("HuatuoGPTII-7B", "Qwen-7B-Chat")  # well-known models of about the same size

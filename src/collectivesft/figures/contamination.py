@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import inputs, style
+from collectivesft.figures.style import inputs, style
 
 _STEP = 10  # percent; width of the bins of overlap
 

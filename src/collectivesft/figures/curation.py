@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import inputs, style
+from collectivesft.figures.style import inputs, style
 
 # Words and looks of the steps; they differ in grey too.
 _STEPS = {

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import UserError
-from collectivesft.figures import inputs, names, style
-from collectivesft.figures.labels import short
-from collectivesft.sft.recipe import Experiment
+from collectivesft.common.errors import UserError
+from collectivesft.config.experiment import Experiment
+from collectivesft.figures.style import inputs, label_placement, style
+from collectivesft.figures.style.labels import short
 
 
 def draw_files(
@@ -111,7 +111,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     style.source_line(figure, _words(rows, series))
     whiskers = [[(row["examples"], row[end]) for end in ("low", "high")] for row in order]
     curve = [(row["examples"], row["accuracy"]) for row in series]
-    names.place(figure, texts, [curve, *(w for w in whiskers if w[0][0])])
+    label_placement.place(figure, texts, [curve, *(w for w in whiskers if w[0][0])])
     style.save(figure, out, rows)
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import inputs, style
+from collectivesft.figures.style import inputs, style
 
 
 def draw_file(mixture: Path, ledger: Path, out: Path) -> None:

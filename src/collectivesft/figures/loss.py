@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import inputs, style
+from collectivesft.figures.style import inputs, style
 
 _TOGETHER = 3  # experiments that share a panel; more get a panel each
 _LOOKS = ((style.BLUE, "-"), (style.ORANGE, "--"), (style.GREEN, "-."))

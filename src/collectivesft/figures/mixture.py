@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import inputs, style
+from collectivesft.figures.style import inputs, style
 
 _LANGUAGES = {"zh": "Chinese", "en": "English"}
 _GROUPS = {

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import InputError
-from collectivesft.figures import inputs, names, style
+from collectivesft.common.errors import InputError
+from collectivesft.config.experiment import read_model
 from collectivesft.figures.accuracy import MACRO
-from collectivesft.figures.labels import short
-from collectivesft.scores.boards import BENCHMARK, board_date, read_leaderboard
-from collectivesft.sft.recipe import read_model
+from collectivesft.figures.style import inputs, label_placement, style
+from collectivesft.figures.style.labels import short
+from collectivesft.scores.report.leaderboard import BENCHMARK, board_date, read_leaderboard
 
 # A size as names state it: 7B, 1.8B; not the 8x7B of a mixture of experts.
 _SIZE = re.compile(r"(?<![\dx.])(\d+(?:\.\d+)?)B(?![A-Za-z])")
@@ -118,7 +118,9 @@ def draw(rows: list[dict[str, Any]], out: Path, date: str = "", demo: bool = Fal
     style.source_line(figure, _words(rows, date, demo))
     ticks = [(row["billions"], row["accuracy"]) for row in known if row["role"] == "experiment"]
     own = sum(row["role"] in ("headline", "base") for row in known)
-    names.place(figure, texts, points=ticks, sure=own)  # own models first, then the best entries
+    label_placement.place(
+        figure, texts, points=ticks, sure=own
+    )  # own models first, then the best entries
     style.save(figure, out, rows)
 
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from collectivesft.figures import inputs, style
-from collectivesft.figures.labels import SUBCATEGORIES, short
+from collectivesft.figures.style import inputs, style
+from collectivesft.figures.style.labels import SUBCATEGORIES, short
 
 _FEW = 8  # columns that have room for numbers of the usual size
 _LONGEST = 40  # letters of a category's English name

@@ -4,10 +4,11 @@ import sys
 from pathlib import Path
 
 from collectivesft import __version__
-from collectivesft.files import read_json, write_json
-from collectivesft.hub import answer, fetch
-from collectivesft.hub import base as bases
-from collectivesft.hub.calls import plain_log
+from collectivesft.common.files import read_json, write_json
+from collectivesft.hub.client import download
+from collectivesft.hub.client.retries import plain_log
+from collectivesft.hub.evidence import adapter_base as bases
+from collectivesft.hub.evidence import known_answer as answer
 
 MODEL = f"collectivesft/CollectiveSFT-7B@v{__version__}"
 DISCLAIMER = (
@@ -31,7 +32,7 @@ def ask(question: str, name: str = MODEL, new_tokens: int = 512, base: str | Non
     plain_log()
     folder = Path(name)
     if not folder.is_dir():
-        folder = _fetched(fetch.pin(name))
+        folder = _fetched(download.pin(name))
     place = _base(folder, base) if base else None
     sys.stderr.write(f"{DISCLAIMER}\n\n")
     tokenizer, model = answer.load(folder, place)
@@ -43,24 +44,24 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _fetched(version: fetch.Version) -> Path:
+def _fetched(version: download.Version) -> Path:
     """The files of a version in the client's cache, compared once with their manifest."""
     sys.stderr.write(f"model: {version} (commit {version.commit[:12]})\n")
-    folder = fetch.download(version, patterns=fetch.LOADED)
-    fetch.clear_remains(folder)
+    folder = download.download(version, patterns=download.LOADED)
+    download.clear_remains(folder)
     mark = _marks(folder) / f"{version.commit}.json"
     manifest = folder / "manifest.json"
     if not manifest.is_file():
         sys.stderr.write("warning: no manifest.json there; its bytes cannot be compared\n")
     elif not mark.is_file() or read_json(mark) != _wanted(folder):
-        fetch.check(version, folder, _wanted(folder), None)
+        download.check(version, folder, _wanted(folder), None)
         write_json(mark, _wanted(folder))
     return folder
 
 
 def _wanted(folder: Path) -> dict[str, str]:
     """What the manifest lists, but for a GGUF copy that nobody has downloaded."""
-    found = fetch.listed(folder / "manifest.json")
+    found = download.listed(folder / "manifest.json")
     return {n: h for n, h in found.items() if not n.endswith(".gguf") or (folder / n).is_file()}
 
 

@@ -5,18 +5,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import UserError
-from collectivesft.files import read_json
-from collectivesft.hub import claims, compare, fetch
-from collectivesft.hub.release import answers_name, score_name
-from collectivesft.hub.scratch import scratch
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import read_json
+from collectivesft.hub.client import download
+from collectivesft.hub.client.temp_folder import scratch
+from collectivesft.hub.evidence import claims, manifest_diff
+from collectivesft.hub.evidence.names import answers_name, score_name
 
 _SHOWN = 5  # keys that are named of each part
 
 
 def check(
     manifest: Path,
-    places: compare.Places,
+    places: manifest_diff.Places,
     claim_file: Path,
     ledger: Path,
     scores: Sequence[Path],
@@ -34,13 +35,13 @@ def check(
     """
     content = read_json(manifest)
     say(f"run {content['run']}, experiment {content['experiment']['name']}")
-    own = compare.recompute(content, places)
-    _say_own(own, manifest, compare.same_code(content), say)
+    own = manifest_diff.recompute(content, places)
+    _say_own(own, manifest, manifest_diff.same_code(content), say)
     parts: dict[str, list[str]] = {}
     if published is None:
         say("published manifest: not compared; none was named")
     else:
-        parts = compare.differences(content, _published(published))
+        parts = manifest_diff.differences(content, _published(published))
         _say_parts(parts, published, say)
     held = _say_claims(claim_file, ledger, scores, not content["demo"], say)
     return all(part.good for part in own) and not parts and held
@@ -74,7 +75,7 @@ def results(
 
 
 def _say_own(
-    own: list[compare.Found], manifest: Path, same_code: bool, say: Callable[[str], Any]
+    own: list[manifest_diff.Found], manifest: Path, same_code: bool, say: Callable[[str], Any]
 ) -> None:
     say(f"own files against {manifest}:")
     for part in own:
@@ -107,13 +108,13 @@ def _say_claims(
 def _published(name: str) -> dict[str, Any]:
     if Path(name).is_file():
         return read_json(Path(name))
-    version = fetch.pin(name)
+    version = download.pin(name)
     with scratch() as cache:
-        return read_json(fetch.one(version, "manifest.json", cache))
+        return read_json(download.one(version, "manifest.json", cache))
 
 
 def _say_parts(parts: dict[str, list[str]], published: str, say: Callable[[str], Any]) -> None:
     say(f"against the published manifest {published}:")
-    for part, words in compare.PARTS.items():
+    for part, words in manifest_diff.PARTS.items():
         keys = parts.get(part, [])
         say(f"  {words}: {'DIFFER: ' + _some(keys) if keys else 'the same'}")

@@ -158,7 +158,7 @@ def push(
     Example: collectivesft hub push --repo me/model --tag v1 --model model --card README.md
     --manifest manifest.json --dry-run
     """
-    from collectivesft.hub.publish import publish
+    from collectivesft.hub.push import publish
 
     publish(
         repo, tag=tag, private=private, model=model, card=card, manifest=manifest, receipt=receipt,
@@ -197,8 +197,8 @@ def push_data(
 
     Example: collectivesft hub push-data --repo me/data --tag v1 --folder data --dry-run
     """
+    from collectivesft.hub.client.sync import Target
     from collectivesft.hub.data import push_data as push
-    from collectivesft.hub.remote import Target
 
     owned = ("data/", "predictions/")
     push(Target(repo, tag, private, "dataset", owned), folder, receipt, dry_run)
@@ -250,7 +250,7 @@ def check(
     """
     from collectivesft.hub.check import check as run
     from collectivesft.hub.check import results
-    from collectivesft.hub.compare import Places
+    from collectivesft.hub.evidence.manifest_diff import Places
 
     listed = results(result or (), raw or (), scores, ledger, answers or ())
     places = Places(model, files, card, tuple(raw or ()), listed, tuple(lock or ()), base)
@@ -267,7 +267,7 @@ def loopback(
 
     Example: collectivesft hub loopback --root hub -- snakemake --cores all publish
     """
-    from collectivesft.hub.serve import run_beside
+    from collectivesft.hub.fake.run import run_beside
 
     sys.exit(run_beside(root, context.args))
 
@@ -278,7 +278,7 @@ def show(report: Annotated[Path, typer.Option(help="Report of `hub verify`.")]) 
 
     Example: collectivesft hub show --report verified.json
     """
-    from collectivesft.files import read_json
+    from collectivesft.common.files import read_json
 
     _show(read_json(report))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import benchmarks, datasets
-from collectivesft.errors import UserError
-from collectivesft.files import (
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import (
     atomic_path,
     read_jsonl,
     sha256,
@@ -15,16 +15,16 @@ from collectivesft.files import (
     write_jsonl,
     write_text,
 )
-from collectivesft.hub import remote
-from collectivesft.hub.calls import plain_log
-from collectivesft.hub.licences import Terms, terms
+from collectivesft.hub.card.redistribution import Terms, terms
+from collectivesft.hub.client import sync
+from collectivesft.hub.client.retries import plain_log
 
 SPLITS = ("train", "validation")
 _BATCH = 8192
 
 
 def push_data(
-    target: remote.Target, folder: Path, receipt: Path | None = None, dry_run: bool = False
+    target: sync.Target, folder: Path, receipt: Path | None = None, dry_run: bool = False
 ) -> dict[str, Any]:
     """Push a folder that ``build`` wrote; write and return the receipt.
 
@@ -37,10 +37,10 @@ def push_data(
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
     files = {p.relative_to(folder).as_posix(): p for p in paths if not p.name.startswith(".")}
     if dry_run:
-        remote.check_files(files)
-        remote.show(remote.plan(HfApi(), target, files).text(target, files))
+        sync.check_files(files)
+        sync.show(sync.plan(HfApi(), target, files).text(target, files))
         return {}
-    commit = remote.push(target, files)
+    commit = sync.push(target, files)
     hashes = {name: sha256(path) for name, path in files.items()}
     result = {"repo": target.repo, "commit": commit, "tag": target.tag, "files": hashes}
     if receipt is not None:

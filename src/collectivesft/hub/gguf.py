@@ -9,9 +9,9 @@ from hashlib import sha256 as new_sha256
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import UserError
-from collectivesft.files import atomic_path, scratch_folder, sha256, write_json
-from collectivesft.hub import agreement
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import atomic_path, scratch_folder, sha256, write_json
+from collectivesft.hub.evidence import gguf_agreement
 
 # The converter's name of a type, and the largest mean divergence (nats a token) of its answers from
 # the original's. What rounding does lies far below: see docs/download.md for measured numbers. A
@@ -59,11 +59,16 @@ def make(
         raise UserError(f"{model}: no weights in safetensors. Name the folder of a whole model.")
     with atomic_path(out) as partial:
         _convert(model, converter, kind, name, partial)
-        found, note = agreement.measure(model, partial, threads)
+        found, note = gguf_agreement.measure(model, partial, threads)
         _judge(out, kind, found)
     content = {"file": out.name, "type": kind, "size": out.stat().st_size, "sha256": sha256(out)}
     content |= {"converter": {"name": converter.name, "sha256": _digest(converter)}}
-    content |= {"agreement": found, "note": note, "limit": LIMITS[kind], **agreement.prompt(model)}
+    content |= {
+        "agreement": found,
+        "note": note,
+        "limit": LIMITS[kind],
+        **gguf_agreement.prompt(model),
+    }
     write_json(report, content)
     return content
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import UserError
-from collectivesft.files import read_json, write_json, write_text
-from collectivesft.hub.crate import crate_text
-from collectivesft.hub.images import describe
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import read_json, write_json, write_text
+from collectivesft.hub.evidence.images import describe
+from collectivesft.hub.evidence.ro_crate import crate_text
 
 COMMIT = "COLLECTIVESFT_COMMIT"  # set by whoever knows the clone
 _SUFFIX = ".benchmark.tsv"

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import __version__
-from collectivesft.errors import UserError
-from collectivesft.files import (
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import (
     atomic_path,
     place,
     read_json,
@@ -18,10 +18,11 @@ from collectivesft.files import (
     write_json,
     write_text,
 )
-from collectivesft.hub.card import hub_name, render
-from collectivesft.hub.identity import code_digest
-from collectivesft.hub.notice import notice
-from collectivesft.sft.recipe import read_experiment, read_model
+from collectivesft.config.experiment import read_experiment, read_model
+from collectivesft.hub.card.licence_notice import notice
+from collectivesft.hub.card.model_card import hub_name, render
+from collectivesft.hub.evidence.code_digest import code_digest
+from collectivesft.hub.evidence.names import answers_name, score_name
 
 NOTICE = "NOTICE"
 
@@ -198,17 +199,6 @@ def _results(inputs: Inputs) -> dict[str, str]:
     paths |= {f"raw/{read_json(path)['source']}": path for path in inputs.raw}
     paths |= {path.name: path for path in inputs.other}
     return {name: sha256(path) for name, path in paths.items()}
-
-
-def score_name(path: Path) -> str:
-    """Name of a score file in a release: several models have files of one name."""
-    return f"{read_json(path)['model']}.{path.name}"
-
-
-def answers_name(path: Path) -> str:
-    """The same for a file of answers, whose rows name their model."""
-    _, row = next(read_jsonl(path), (0, {"model": "nobody"}))
-    return f"{row['model']}.{path.name}"
 
 
 def _base(recipe: Path) -> dict[str, Any]:

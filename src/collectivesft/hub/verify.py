@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import UserError
-from collectivesft.files import read_json, sha256, write_json
-from collectivesft.hub import answer as answers
-from collectivesft.hub import base as bases
-from collectivesft.hub import fetch
-from collectivesft.hub.calls import plain_log
-from collectivesft.hub.scratch import scratch
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import read_json, sha256, write_json
+from collectivesft.hub.client import download
+from collectivesft.hub.client.retries import plain_log
+from collectivesft.hub.client.temp_folder import scratch
+from collectivesft.hub.evidence import adapter_base as bases
+from collectivesft.hub.evidence import known_answer as answers
 
 MANIFEST = "manifest.json"
 
@@ -37,9 +37,9 @@ def verify(
             model answers otherwise.
     """
     plain_log()
-    version = fetch.pin(name)
+    version = download.pin(name)
     with scratch() as cache:
-        folder = fetch.download(version, cache)
+        folder = download.download(version, cache)
         hashes = _hashes(version, folder, manifest, receipt, cache)
         place, known = _base(folder, base, cache)
         said = _ask(version, folder, place)
@@ -51,7 +51,11 @@ def verify(
 
 
 def _hashes(
-    version: fetch.Version, folder: Path, manifest: Path | None, receipt: Path | None, cache: Path
+    version: download.Version,
+    folder: Path,
+    manifest: Path | None,
+    receipt: Path | None,
+    cache: Path,
 ) -> dict[str, str]:
     """Name to sha256 of every file that was compared."""
     wanted: dict[str, str] = {}
@@ -62,13 +66,13 @@ def _hashes(
             raise UserError(f"{version}: {text}. The tag was moved: do not use it.")
         wanted |= published["files"]
     if manifest is not None:
-        wanted |= fetch.listed(manifest) | {MANIFEST: sha256(manifest)}
+        wanted |= download.listed(manifest) | {MANIFEST: sha256(manifest)}
     if wanted:
-        fetch.check(version, folder, wanted, cache)
+        download.check(version, folder, wanted, cache)
     if not (folder / MANIFEST).is_file():
         raise UserError(f"{version}: holds no {MANIFEST}. It is no release of this package.")
-    own = fetch.listed(folder / MANIFEST)
-    fetch.check(version, folder, own, cache)
+    own = download.listed(folder / MANIFEST)
+    download.check(version, folder, own, cache)
     return dict(sorted({**own, **wanted, MANIFEST: sha256(folder / MANIFEST)}.items()))
 
 
@@ -81,7 +85,7 @@ def _base(folder: Path, given: str | None, cache: Path) -> tuple[Path | None, di
     return place, {"base": bases.check(place, want) if want else None}
 
 
-def _ask(version: fetch.Version, folder: Path, base: Path | None) -> dict[str, Any]:
+def _ask(version: download.Version, folder: Path, base: Path | None) -> dict[str, Any]:
     """The model's answer beside the recorded one, and what their difference means."""
     recorded = read_json(folder / MANIFEST).get("answer")
     if recorded is None:

@@ -5,8 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from collectivesft.errors import UserError
-from collectivesft.files import atomic_path, read_json
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import atomic_path, read_json
 from collectivesft.paper.tables import write_tables
 
 # A fixed date: the document must not change because the clock did, and PDF/A must have one.

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from collectivesft.errors import InputError, UserError
-from collectivesft.files import atomic_path
+from collectivesft.common.errors import InputError, UserError
+from collectivesft.common.files import atomic_path
 from collectivesft.paper.tables import NAMES
 
 # Larger pages are not shown: Chromium opens addresses of up to 2 MiB, and a report's pages are

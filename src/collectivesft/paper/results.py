@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import benchmarks
-from collectivesft.errors import InputError
-from collectivesft.figures import inputs
-from collectivesft.scores import boards
-from collectivesft.sft.recipe import read_experiment
+from collectivesft.common.errors import InputError
+from collectivesft.config.experiment import read_experiment
+from collectivesft.figures.style import inputs
+from collectivesft.scores.report import leaderboard
 
 Headline = tuple[str, str, str]
 
@@ -147,12 +147,12 @@ _SIDES = ("first", "second")
 
 def leaderboard_values(path: Path) -> dict[str, Any]:
     """Where and when the published scores are from, the best, and the entry of the study's name."""
-    rows = [row for row in boards.read_leaderboard(path) if row["category"] == "macro"]
+    rows = [row for row in leaderboard.read_leaderboard(path) if row["category"] == "macro"]
     lines = [{"model": row["model"], "accuracy": row["accuracy"]} for row in rows]
-    own = [line for line in lines if line["model"] == boards.OWN_ENTRY]
+    own = [line for line in lines if line["model"] == leaderboard.OWN_ENTRY]
     return {
         "source": "public CMB leaderboard",
-        "date": boards.board_date(path),
+        "date": leaderboard.board_date(path),
         "entries": len(lines),
         "best": max(lines, key=lambda line: line["accuracy"]),
         "own": own[0] if own else None,
@@ -161,11 +161,13 @@ def leaderboard_values(path: Path) -> dict[str, Any]:
 
 def grades_values(path: Path) -> dict[str, Any]:
     """Where, when and by which judge CMB-Clin's published grades are from, and some of them."""
-    every = boards.grades(path)
+    every = leaderboard.grades(path)
     return {
         "source": "public CMB leaderboard",
-        "date": boards.board_date(path),
-        "judge": boards.CLIN_JUDGE,
+        "date": leaderboard.board_date(path),
+        "judge": leaderboard.CLIN_JUDGE,
         "entries": len(every),
-        "rows": [{"model": name} | values for name, values in boards.chosen_grades(path).items()],
+        "rows": [
+            {"model": name} | values for name, values in leaderboard.chosen_grades(path).items()
+        ],
     }

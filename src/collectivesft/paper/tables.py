@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from collectivesft.files import write_text
-from collectivesft.scores.boards import AVERAGE
-from collectivesft.scores.rubric import ASPECTS
-from collectivesft.table_files import tabular, write_csv
+from collectivesft.common.files import write_text
+from collectivesft.common.table_files import tabular, write_csv
+from collectivesft.scores.cases.rubric import ASPECTS
+from collectivesft.scores.report.leaderboard import AVERAGE
 
 Rows = list[dict[str, Any]]
 # What each table is of, for people.

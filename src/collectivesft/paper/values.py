@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import __version__, benchmarks, datasets
-from collectivesft.figures import inputs
-from collectivesft.files import read_json, read_jsonl, write_json
+from collectivesft.common.files import read_json, read_jsonl, write_json
+from collectivesft.config.experiment import read_experiment, read_model
+from collectivesft.figures.style import inputs
 from collectivesft.paper import results
-from collectivesft.scores.boards import BENCHMARK, CLINICAL
-from collectivesft.scores.statistics import RESAMPLES
-from collectivesft.sft.recipe import read_experiment, read_model
+from collectivesft.scores.measure.bootstrap import RESAMPLES
+from collectivesft.scores.report.leaderboard import BENCHMARK, CLINICAL
 
 TITLE = "CollectiveSFT, rebuilt: does diverse medical fine-tuning lift a small model on {}?"
 LEVEL = 0.95  # of all intervals that stage scores writes
@@ -83,7 +83,7 @@ def collect(
         "run": run,
         "demo": demo,
         "version": __version__,
-        "command": f"workflow/run config/{run}.yaml" if demo else FULL,
+        "command": f"workflow/bin/run config/{run}.yaml" if demo else FULL,
         "level": LEVEL,
         "resamples": RESAMPLES,
         **_data(ledger, mixture, read_json(files.contamination)),

@@ -61,7 +61,7 @@ def fetch_model(
     Example: collectivesft raw fetch-model --model config/models/gemma-3-270m.yaml
     --manifest cache/raw/models/gemma-3-270m/manifest.json
     """
-    from collectivesft.raw.model import fetch_model as fetch_files
+    from collectivesft.raw.fetch_model import fetch_model as fetch_files
 
     fetch_files(model, manifest, out)
 
@@ -79,7 +79,7 @@ def lock(
 
     Example: collectivesft raw lock --root results/paper/1_raw --lock config/raw.lock.yaml
     """
-    from collectivesft.raw.lock import record
+    from collectivesft.raw.fetching.lock_file import record
 
     added = record(sorted(root.glob("*/*/manifest.json")), lock, accept or ())
     typer.echo("\n".join(added) or "nothing new", err=True)
@@ -114,9 +114,9 @@ def sources(
 
     Example: collectivesft raw sources --into docs/data.md
     """
-    from collectivesft.raw import overview
+    from collectivesft.raw import sources as sources_
 
     if into is None:
-        typer.echo(overview.markdown(), nl=False)
+        typer.echo(sources_.markdown(), nl=False)
     else:
-        overview.write_into(into)
+        sources_.write_into(into)

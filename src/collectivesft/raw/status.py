@@ -6,13 +6,13 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from collectivesft.errors import InputError
-from collectivesft.files import git_blob_id, read_json
-from collectivesft.raw import catalogue, locations
-from collectivesft.raw.folder import RawFolder
-from collectivesft.raw.lock import Lock
-from collectivesft.raw.target import LOCAL
-from collectivesft.sources import GoogleDrive, Https, Hub, RawFile, Source
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import git_blob_id, read_json
+from collectivesft.raw.fetching import locations, registry
+from collectivesft.raw.fetching.lock_file import Lock
+from collectivesft.raw.fetching.manifest import LOCAL
+from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.spec import GoogleDrive, Https, Hub, RawFile, Source
 
 HEADER = ("source", "where", "licence", "access", "rows", "size", "here", "verified", "to do")
 WIDTH = 100
@@ -57,7 +57,7 @@ def table_rows(root: Path | None, lock: Path | None = None) -> list[tuple[str, .
         lock: lock file with checksums of earlier downloads.
     """
     held = Lock.read(lock) if lock else Lock(Path(), {})
-    return [_row(name, catalogue.load(name), root, held) for name in catalogue.names()]
+    return [_row(name, registry.load(name), root, held) for name in registry.names()]
 
 
 def _row(name: str, source: Source, root: Path | None, lock: Lock) -> tuple[str, ...]:

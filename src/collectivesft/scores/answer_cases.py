@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import benchmarks
-from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.digests import software
-from collectivesft.errors import InputError
-from collectivesft.progress import Reporter
-from collectivesft.scores import decode
-from collectivesft.scores import model as models
-from collectivesft.scores.journal import Journal
-from collectivesft.scores.model import LanguageModel
-from collectivesft.scores.prompts import render
-from collectivesft.scores.sampling import choose
-from collectivesft.scores.served import Completions, Server
+from collectivesft.common.digests import software
+from collectivesft.common.errors import InputError
+from collectivesft.common.progress import Reporter
+from collectivesft.schema.item import Item, load_items
+from collectivesft.scores.engines import decode
+from collectivesft.scores.engines import language_model as models
+from collectivesft.scores.engines.language_model import LanguageModel
+from collectivesft.scores.engines.openai_server import Completions, Server
+from collectivesft.scores.engines.resume_log import ResumeLog
+from collectivesft.scores.prompt.item_sample import choose
+from collectivesft.scores.prompt.prompts import render
 
 # Modules that decide the answers, and the prompts that these are part of.
-CODE = (*models.CODE, "scores/answer_cases", "scores/prompts")
+CODE = (*models.CODE, "scores/answer_cases", "scores/prompt/prompts")
 # What writes an answer to a prompt (text and tokens): the answer, and whether it ended in time.
 Write = Callable[[str, list[int]], tuple[str, bool]]
 
@@ -59,7 +59,7 @@ def answer_cases(
     header = _header(models.digest(folder), name, cases, max_new_tokens, facts)
     model = models.load_tokenizer(folder) if server else models.load(folder, threads)
     total = sum(len(case.turns) for case in cases)
-    with Journal(out, header) as journal, Reporter("answers", total) as reporter:
+    with ResumeLog(out, header) as journal, Reporter("answers", total) as reporter:
         done = {record["id"]: record["rows"] for record in journal.done}
         reporter.advance(sum(map(len, done.values())))
         waiting = [case for case in cases if case.id not in done]

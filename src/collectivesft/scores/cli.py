@@ -111,12 +111,12 @@ def predict(
     Example: collectivesft scores predict --model model --name demo --items cmb.items.jsonl
     --out cmb.predictions.jsonl --max-new-tokens 16 --threads 2
     """
+    from collectivesft.scores.engines.openai_server import Server
+    from collectivesft.scores.engines.questions import Protocol
+    from collectivesft.scores.engines.server_process import connected
     from collectivesft.scores.predict import predict as run
-    from collectivesft.scores.questions import Options
-    from collectivesft.scores.serve import connected
-    from collectivesft.scores.served import Server
 
-    options = Options(
+    options = Protocol(
         method=method,
         style=style,
         shots=shots,
@@ -189,7 +189,7 @@ def agree(
     Example: collectivesft scores agree --benchmark cmb --answers answer=cmb.answer.answers.jsonl
     --answers likelihood=cmb.likelihood.answers.jsonl --out cmb.agreement.json
     """
-    from collectivesft.scores.agreement import agree as run
+    from collectivesft.scores.agree import agree as run
 
     run(answers, benchmark, out)
 
@@ -239,8 +239,8 @@ def answer_cases(
     --items cmb_clin.items.jsonl --out cases.answers.jsonl --limit 2
     """
     from collectivesft.scores.answer_cases import answer_cases as run
-    from collectivesft.scores.serve import connected
-    from collectivesft.scores.served import Server
+    from collectivesft.scores.engines.openai_server import Server
+    from collectivesft.scores.engines.server_process import connected
 
     server = Server(url, served_name or name, key_env, concurrency, timeout, send, extensions)
     with connected(model, serve, server) as asked:

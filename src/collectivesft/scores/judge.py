@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.errors import InputError
-from collectivesft.files import write_jsonl
-from collectivesft.progress import Reporter
-from collectivesft.scores.answers import read_answers
-from collectivesft.scores.endpoint import Endpoint, EndpointError
-from collectivesft.scores.reply_cache import ReplyCache
-from collectivesft.scores.rubric import ASPECTS, LOWEST, grades, messages
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import write_jsonl
+from collectivesft.common.progress import Reporter
+from collectivesft.schema.item import Item, load_items
+from collectivesft.scores.cases.case_answers import read_answers
+from collectivesft.scores.cases.reply_cache import ReplyCache
+from collectivesft.scores.cases.rubric import ASPECTS, LOWEST, grades, messages
+from collectivesft.scores.engines.http_client import Endpoint, EndpointError
 
 MAX_TOKENS = 256
 # Fields of a request that say how long a reply may be.

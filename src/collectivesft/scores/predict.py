@@ -7,23 +7,23 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from collectivesft.benchmarks.item import load_items
-from collectivesft.digests import software
-from collectivesft.errors import InputError
-from collectivesft.progress import Reporter
-from collectivesft.scores import decode, served
-from collectivesft.scores import model as models
-from collectivesft.scores.journal import Journal
-from collectivesft.scores.model import LanguageModel
-from collectivesft.scores.prompts import lead_of
-from collectivesft.scores.questions import Options, Question, letter_tokens, prepare, room
-from collectivesft.scores.sampling import choose
-from collectivesft.scores.served import Server
-from collectivesft.scores.settled import settled
+from collectivesft.common.digests import software
+from collectivesft.common.errors import InputError
+from collectivesft.common.progress import Reporter
+from collectivesft.schema.item import load_items
+from collectivesft.scores.engines import decode, openai_server
+from collectivesft.scores.engines import language_model as models
+from collectivesft.scores.engines.language_model import LanguageModel
+from collectivesft.scores.engines.openai_server import Server
+from collectivesft.scores.engines.questions import Protocol, Question, letter_tokens, prepare, room
+from collectivesft.scores.engines.resume_log import ResumeLog
+from collectivesft.scores.extract.early_stop import is_final
+from collectivesft.scores.prompt.item_sample import choose
+from collectivesft.scores.prompt.prompts import lead_of
 
 TOO_LONG = "prompt_too_long"
 # Modules that decide the answers to given prompts.
-CODE = (*models.CODE, "scores/predict", "scores/questions", "scores/settled")
+CODE = (*models.CODE, "scores/predict", "scores/engines/questions", "scores/extract/early_stop")
 
 
 def predict(
@@ -31,7 +31,7 @@ def predict(
     name: str,
     items: Path,
     out: Path,
-    options: Options,
+    options: Protocol,
     server: Server | None = None,
 ) -> None:
     """Write one row for each test item that is asked, in the order of the file.
@@ -69,9 +69,9 @@ def predict(
     checksum = models.digest(folder)
     model = models.load_tokenizer(folder) if server else models.load(folder, options.threads)
     questions = prepare(model, asked, all_items, options)
-    with Journal(out, _header(checksum, name, questions, options, server)) as journal:
+    with ResumeLog(out, _header(checksum, name, questions, options, server)) as journal:
         if server:
-            answers = served.answer_all(model, questions, options, server, journal)
+            answers = openai_server.answer_all(model, questions, options, server, journal)
         else:
             answers = _answer_all(model, questions, options, journal)
         engine = "openai" if server else "transformers"
@@ -83,7 +83,7 @@ def _header(
     checksum: str,
     name: str,
     questions: Sequence[Question],
-    options: Options,
+    options: Protocol,
     server: Server | None,
 ) -> dict[str, Any]:
     """What the answers depend on: a journal with another header is of no use."""
@@ -100,7 +100,7 @@ def _header(
 
 
 def _groups(
-    model: LanguageModel, questions: Sequence[Question], options: Options
+    model: LanguageModel, questions: Sequence[Question], options: Protocol
 ) -> list[list[Question]]:
     """Questions that fit, by what they begin with, longest prompts first.
 
@@ -120,7 +120,7 @@ def _groups(
 
 
 def _answer_all(
-    model: LanguageModel, questions: Sequence[Question], options: Options, journal: Journal
+    model: LanguageModel, questions: Sequence[Question], options: Protocol, journal: ResumeLog
 ) -> dict[str, dict[str, Any]]:
     """Answers by id of the question; those of too long prompts are left out."""
     groups = _groups(model, questions, options)
@@ -147,14 +147,14 @@ def _answer_batch(
     prefix: decode.Prefix,
     batch: Sequence[Question],
     tokens: dict[str, int],
-    options: Options,
+    options: Protocol,
 ) -> list[dict[str, Any]]:
     if options.method == "likelihood":
         return _likelihoods(model, prefix, batch, tokens)
 
     def done(index: int, new: list[int]) -> bool:
         q = batch[index]
-        return settled(models.text_of(model, new), q.prompt.lead, q.item.options, q.item.multiple)
+        return is_final(models.text_of(model, new), q.prompt.lead, q.item.options, q.item.multiple)
 
     ask = done if options.stop == "settled" else None
     ids = [q.ids for q in batch]
@@ -189,7 +189,7 @@ def _likelihood(q: Question, values: Sequence[float]) -> dict[str, Any]:
 
 
 def _row(
-    name: str, q: Question, answer: dict[str, Any] | None, options: Options, engine: str
+    name: str, q: Question, answer: dict[str, Any] | None, options: Protocol, engine: str
 ) -> dict[str, Any]:
     item = q.item
     nothing = {"raw": "", "stopped": False, "settled": False, "likelihood": None}

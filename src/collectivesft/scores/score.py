@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import benchmarks
-from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.errors import InputError
-from collectivesft.files import write_json, write_jsonl
-from collectivesft.scores.answer_key import identify
-from collectivesft.scores.compare import READINGS, against
-from collectivesft.scores.counts import count
-from collectivesft.scores.examer import submitted
-from collectivesft.scores.matching import AGAIN, load, match, unscored
-from collectivesft.scores.reading import judge
-from collectivesft.scores.statistics import DIGITS, Summary, summarise
-from collectivesft.table_files import write_csv
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import write_json, write_jsonl
+from collectivesft.common.table_files import write_csv
+from collectivesft.schema.item import Item, load_items
+from collectivesft.scores.extract.grade import grade_prediction
+from collectivesft.scores.measure.answer_key import identify
+from collectivesft.scores.measure.bootstrap import DIGITS, Summary, summarise
+from collectivesft.scores.measure.diagnostics import count
+from collectivesft.scores.measure.pairs import READINGS, against
+from collectivesft.scores.measure.predictions import AGAIN, load, match, unscored
+from collectivesft.scores.measure.submitted import submitted
 
 _NEEDED = {
     "multiple", "options", "lead", "likelihood", "answer", "stopped", "shots_dropped", "settled",
@@ -56,7 +56,7 @@ def score(
     rows = load(predictions, model, _NEEDED)
     all_items = list(load_items(items))
     pairs = _keyed(predictions, rows, all_items)
-    judged = [judge(row, item) for item, row in pairs]
+    judged = [grade_prediction(row, item) for item, row in pairs]
     summary, official = (summarise(_groups(judged), _right(judged, by)) for by in READINGS)
     scores = {
         "model": model,

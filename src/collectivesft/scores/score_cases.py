@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import InputError
-from collectivesft.files import read_jsonl, write_json
-from collectivesft.scores.answers import read_answers
-from collectivesft.scores.overlap import bleu, rouge_l
-from collectivesft.scores.rubric import ASPECTS
-from collectivesft.scores.statistics import DIGITS
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import read_jsonl, write_json
+from collectivesft.scores.cases.case_answers import read_answers
+from collectivesft.scores.cases.rubric import ASPECTS
+from collectivesft.scores.measure.bleu_rouge import bleu, rouge_l
+from collectivesft.scores.measure.bootstrap import DIGITS
 
 _AGAIN = "Delete the grades and run `collectivesft scores judge` again"
 

@@ -5,19 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import benchmarks
-from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.errors import InputError, UserError
-from collectivesft.files import read_jsonl, write_json, write_jsonl
-from collectivesft.scores import patterns
-from collectivesft.scores.answer_key import identify
-from collectivesft.scores.compare import by_id
-from collectivesft.scores.counts import ends
-from collectivesft.scores.matching import load, match, unscored
-from collectivesft.scores.paired import mcnemar
-from collectivesft.scores.statistics import DIGITS
-from collectivesft.scores.text_metrics import METRICS, Metric
-from collectivesft.scores.text_statistics import Tasks, differences, summarise
-from collectivesft.table_files import write_csv
+from collectivesft.common.errors import InputError, UserError
+from collectivesft.common.files import read_jsonl, write_json, write_jsonl
+from collectivesft.common.table_files import write_csv
+from collectivesft.schema.item import Item, load_items
+from collectivesft.scores.extract import patterns
+from collectivesft.scores.measure.answer_key import identify
+from collectivesft.scores.measure.bootstrap import DIGITS
+from collectivesft.scores.measure.diagnostics import ends
+from collectivesft.scores.measure.paired import mcnemar
+from collectivesft.scores.measure.pairs import by_id
+from collectivesft.scores.measure.predictions import load, match, unscored
+from collectivesft.scores.measure.text_metrics import METRICS, Metric
+from collectivesft.scores.measure.text_statistics import Tasks, differences, summarise
 
 _KEPT = "It keeps its answers: run `collectivesft scores upload` for the file to hand in."
 _BASE = "Name the base model's answers that `collectivesft scores score-text` wrote"

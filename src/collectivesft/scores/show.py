@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from collectivesft.errors import InputError
-from collectivesft.scores.table import COLUMNS
+from collectivesft.common.errors import InputError
+from collectivesft.scores.report.columns import COLUMNS
 
 TITLE = "Accuracy in %, macro with its 95 % interval; unread: answers without a letter"
 _ASKED = ("model", "benchmark", "protocol", "items")

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import benchmarks
-from collectivesft.benchmarks.item import load_items
-from collectivesft.errors import InputError, UserError
-from collectivesft.files import atomic_path, read_json, read_jsonl
+from collectivesft.common.errors import InputError, UserError
+from collectivesft.common.files import atomic_path, read_json, read_jsonl
+from collectivesft.schema.item import load_items
 
 _AGAIN = "Score predictions of all items, with limit: null"
 _JUDGE = "Name the answers that `collectivesft scores score` wrote"

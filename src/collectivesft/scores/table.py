@@ -4,16 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import InputError
-from collectivesft.files import read_json, write_text
-from collectivesft.scores import answers_table, clinical_table, text_table
-from collectivesft.scores.boards import BENCHMARK, board_date, published
-from collectivesft.table_files import tabular, write_csv
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import read_json, write_text
+from collectivesft.common.table_files import tabular, write_csv
+from collectivesft.scores.report import answers_table, clinical_table, text_table
+from collectivesft.scores.report.columns import COLUMNS
+from collectivesft.scores.report.leaderboard import BENCHMARK, board_date, published
 
-COLUMNS = (
-    "model", "benchmark", "protocol", "items", "macro", "macro_low", "macro_high", "micro",
-    "official_macro", "submitted_micro", "unparsed", "differ", "p",
-)  # fmt: skip
 _TEXT = ("model", "benchmark", "protocol")
 _NEEDED = {"choice": {"submitted"}, "clinical": {"endless", "too_long"}, "text": set()}
 

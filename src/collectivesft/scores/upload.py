@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft import benchmarks
-from collectivesft.benchmarks.item import Item, load_items
-from collectivesft.errors import InputError, UserError
-from collectivesft.files import atomic_path
-from collectivesft.scores.matching import load, match
+from collectivesft.common.errors import InputError, UserError
+from collectivesft.common.files import atomic_path
+from collectivesft.schema.item import Item, load_items
+from collectivesft.scores.measure.predictions import load, match
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _AGAIN = "Predict all items, with limit: null"

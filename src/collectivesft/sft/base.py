@@ -5,15 +5,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from collectivesft.errors import InputError
-from collectivesft.files import atomic_path, place, read_json, sha256, share, write_json
-from collectivesft.raw.folder import RawFolder
-from collectivesft.sft import chat, internlm2, pangu_weights
-from collectivesft.sft.architectures import register
-from collectivesft.sft.quiet import quiet
-from collectivesft.sft.recipe import FACTS, ModelRecipe, read_model
-from collectivesft.sft.shards import Weights, copies, rewrite, shapes
-from collectivesft.sft.spm import convert_tokenizer
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import atomic_path, place, read_json, sha256, share, write_json
+from collectivesft.config.experiment import FACTS, ModelRecipe, read_model
+from collectivesft.models import chat
+from collectivesft.models.convert import internlm2, pangu
+from collectivesft.models.convert.safetensors_shards import Weights, copies, rewrite, shapes
+from collectivesft.models.convert.sentencepiece_tokenizer import convert_tokenizer
+from collectivesft.models.quiet_transformers import quiet
+from collectivesft.models.registry import register
+from collectivesft.sources.folder import RawFolder
 
 
 def make_base(recipe: Path, manifest: Path, out: Path) -> None:
@@ -51,7 +52,7 @@ def _facts(recipe: Path, model: ModelRecipe, folder: Path) -> dict[str, Any]:
 
 def _weights(recipe: Path, model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
     if model.source.get("kind") == "random":
-        from collectivesft.sft.random_model import write_random_model
+        from collectivesft.models.convert.random_model import write_random_model
 
         if model.architecture is None:
             raise InputError(recipe, "no architecture for a random model", "Add `architecture`")
@@ -88,7 +89,7 @@ def convert_shards(model: ModelRecipe, raw: RawFolder, shards: list[Path], folde
         _sentencepiece(model, raw, folder)
     elif name == "gpt_pangu":
         _own_tokenizer(raw, folder)
-        pangu_weights.convert(config, shards, folder)
+        pangu.convert(config, shards, folder)
     elif name in CONFIG_MAPPING:
         _take_over(raw, shards, folder)
     else:

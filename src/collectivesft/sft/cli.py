@@ -48,7 +48,7 @@ def tokenize(
     Example: collectivesft sft tokenize --train train.parquet --validation validation.parquet
     --base models/gemma-3-270m --recipe config/experiments/demo.yaml --out tokens
     """
-    from collectivesft.sft.tokens import tokenize as run
+    from collectivesft.sft.tokenize import tokenize as run
 
     run(train, validation, base, recipe, out, threads, cache)
 
@@ -112,8 +112,9 @@ def plan(
     --recipe config/experiments/collective.yaml --examples 4270000 --mean-tokens 250
     --gpu h100-80gb --gpus 8
     """
-    from collectivesft.sft.estimate import GPUS, estimate, render
-    from collectivesft.sft.recipe import read_experiment, read_model
+    from collectivesft.config.experiment import read_experiment, read_model
+    from collectivesft.sft.distributed.gpu_specs import GPUS
+    from collectivesft.sft.plan import estimate, render
 
     if gpu not in GPUS:
         raise typer.BadParameter(f"known are {', '.join(GPUS)}", param_hint="--gpu")
@@ -132,6 +133,6 @@ def to_internlm2(
 
     Example: collectivesft sft to-internlm2 --model model --out model-internlm2
     """
-    from collectivesft.sft.internlm2 import from_llama
+    from collectivesft.models.convert.internlm2 import from_llama
 
     from_llama(model, out)

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from collectivesft.files import atomic_path, share
-from collectivesft.sft.architectures import register
-from collectivesft.sft.quiet import quiet
-from collectivesft.sft.recipe import read_experiment
+from collectivesft.common.files import atomic_path, share
+from collectivesft.config.experiment import read_experiment
+from collectivesft.models.quiet_transformers import quiet
+from collectivesft.models.registry import register
 
 # What a model's folder takes over from its base.
 _FROM_BASE = ("tokenizer", "special_tokens", "chat_template", "generation_config", "added_tokens")

@@ -1,87 +1,191 @@
-"""Which examples make up each optimiser step, and how they are packed into forward passes.
+"""What a training needs before it starts: memory of each GPU, and GPU-hours.
 
-The plan follows from the lengths, the seed and the recipe alone, so that a training that was
-killed goes on with exactly the examples that come next.
+An estimate from the recipes alone, no weights. Its counts agree with torch's on a CPU; it was never
+compared with a GPU, and its time is as right as the share of the peak that is assumed. Every
+assumption is printed with the numbers.
 """
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass
-from functools import lru_cache
+from pathlib import Path
 
-import numpy as np
+from collectivesft.common.errors import InputError
+from collectivesft.config.experiment import Lora, ModelRecipe, Shape, Training
+from collectivesft.sft.distributed.gpu_specs import GPUS
+from collectivesft.sft.kernels.fused_cross_entropy import PIECE
 
-from collectivesft.sft.recipe import Training
-
-# Held-out examples that are packed together; the time of packing grows with its square.
-NEIGHBOURS = 4096
+GIB = 1 << 30
+# Share of the memory that tensors can have: the rest is CUDA's own and what lies fragmented.
+USABLE = 0.9
+# Bytes of what is trained: weight, gradient and two moments of Adam, each in the same type.
+TRAINED = {"float32": 16, "bfloat16": 8}
+# Numbers that one token leaves in one layer for the backward pass, in units of its width and of
+# the feed-forward layer's: counted on Llama under autocast (tests/sft/test_plan.py).
+# Those of attention's scores are not kept (flash or fused kernels).
+KEPT_WIDTHS, KEPT_FEEDFORWARD = 16, 4
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All steps of a training.
+class Estimate:
+    """What a training needs.
 
     Attributes:
-        lengths: (examples,) tokens of each example.
-        training: the recipe.
-        alone: whether every example has a forward pass of its own.
+        memory: name of a part to its bytes on one GPU.
+        available: bytes that tensors can have on one GPU.
+        steps: optimiser steps.
+        tokens: that training reads, all epochs.
+        flops: floating-point operations of those, recomputation not counted.
+        hours: GPU-hours.
     """
 
-    lengths: np.ndarray
-    training: Training
-    alone: bool = False
+    memory: dict[str, float]
+    available: float
+    steps: int
+    tokens: float
+    flops: float
+    hours: float
 
     @property
-    def capacity(self) -> int:
-        """Most tokens of a forward pass of several examples."""
-        return 0 if self.alone else self.training.tokens_per_batch
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Optimiser steps that show every example once; the last one may be smaller."""
-        return -(-len(self.lengths) // self.training.examples_per_step)
-
-    @property
-    def steps(self) -> int:
-        """Optimiser steps of the whole training."""
-        wanted = max(1, round(self.steps_per_epoch * self.training.epochs))
-        return min(wanted, self.training.max_steps or wanted)
-
-    def step(self, number: int) -> list[list[int]]:
-        """The forward passes of step ``number`` (from 0), each a list of example indices."""
-        epoch, place = divmod(number, self.steps_per_epoch)
-        shuffled = order(self.training.seed, epoch, len(self.lengths))
-        size = self.training.examples_per_step
-        chosen = shuffled[place * size : (place + 1) * size].tolist()
-        return pack(chosen, self.lengths, self.capacity)
+    def fits(self) -> bool:
+        """Whether one GPU's memory is enough."""
+        return sum(self.memory.values()) <= self.available
 
 
-@lru_cache(maxsize=1)
-def order(seed: int, epoch: int, examples: int) -> np.ndarray:
-    """The examples in the order of one epoch; kept, as all steps of the epoch ask for it."""
-    return np.random.Generator(np.random.PCG64([seed, epoch])).permutation(examples)
+def estimate(
+    path: Path,
+    model: ModelRecipe,
+    training: Training,
+    examples: int,
+    mean_tokens: float,
+    gpu: str,
+    gpus: int,
+    mfu: float,
+) -> Estimate:
+    """Memory and time of a training.
 
+    Args:
+        path: of the model's recipe, for messages.
+        examples: of one epoch.
+        mean_tokens: of an example, after the cutoff.
+        gpu: a name of ``GPUS``.
+        gpus: GPUs that share the examples and, by fsdp, weights, gradients and moments.
+        mfu: share of the peak that is used, by the operations of ``flops``.
 
-def pack(examples: list[int], lengths: np.ndarray, capacity: int) -> list[list[int]]:
-    """Put examples into as few bins of ``capacity`` tokens as first-fit decreasing finds.
-
-    An example longer than the capacity gets a bin of its own. Ties keep the order given.
+    Raises:
+        InputError: the recipe has no shape.
     """
-    bins: list[list[int]] = []
-    room: list[int] = []
-    for example in sorted(examples, key=lambda i: -int(lengths[i])):
-        length = int(lengths[example])
-        place = next((i for i, free in enumerate(room) if free >= length), None)
-        if place is None:
-            bins.append([example])
-            room.append(capacity - length)
-        else:
-            bins[place].append(example)
-            room[place] -= length
-    return bins
+    if model.shape is None:
+        raise InputError(path, "no shape, which the estimate needs", "Add `shape`")
+    size, peak = GPUS[gpu]
+    steps = number_of_steps(training, examples)
+    tokens = steps * training.examples_per_step * min(mean_tokens, training.cutoff)
+    flops = tokens * flops_per_token(model, model.shape, training, mean_tokens)
+    memory = states(model, model.shape, training, gpus) | activations(model.shape, training)
+    return Estimate(memory, size * USABLE, steps, tokens, flops, flops / (peak * mfu) / 3600)
 
 
-def evaluation_batches(lengths: np.ndarray, capacity: int) -> Iterator[list[int]]:
-    """All examples once, packed among neighbours, in a fixed order."""
-    for start in range(0, len(lengths), NEIGHBOURS):
-        end = min(start + NEIGHBOURS, len(lengths))
-        yield from pack(list(range(start, end)), lengths, capacity)
+def number_of_steps(training: Training, examples: int) -> int:
+    """Optimiser steps of the whole training, as ``plan.Plan`` counts them."""
+    wanted = max(1, round(math.ceil(examples / training.examples_per_step) * training.epochs))
+    return min(wanted, training.max_steps or wanted)
+
+
+def adapters(shape: Shape, lora: Lora) -> int:
+    """Weights of the adapters on the seven matrices of a layer of Llama's kind.
+
+    More than there are on models with fewer matrices (GPT-2, PanGu-alpha, CPM-Ant).
+    """
+    h, i, k = shape.hidden, shape.intermediate, shape.key_value
+    return shape.layers * lora.r * (2 * 2 * h + 2 * (h + k) + 3 * (h + i))
+
+
+def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> dict[str, float]:
+    """Bytes of weights, gradients and moments on one GPU; by ddp each holds all of them."""
+    shards = gpus if training.strategy == "fsdp" else 1
+    # The layer at work is there in full, and so is the next one, which comes meanwhile; and through
+    # all of a pass what belongs to no layer: words and output, counted as two tables. Loading takes
+    # less: one layer, or these tables, beside shares of the weights alone (parallel.World.shard).
+    table = shape.vocabulary * shape.hidden
+    layer = (model.parameters - table) / shape.layers
+    width = 2 if training.precision == "bfloat16" else 4
+    gathered = 2 * width * (layer + table) if shards > 1 else 0
+    if training.method == "full":
+        bytes_each = TRAINED[training.master_weights]
+        held = {"weights, gradients, moments": bytes_each * model.parameters / shards}
+        # autocast keeps a copy of the layers' weights in the lower precision while they are used.
+        lowered = width == 2 and training.master_weights == "float32"
+        copy = width * model.parameters if shards == 1 and lowered else 0
+        return held | {"layers at work": gathered or copy}
+    count = adapters(shape, training.lora)
+    return {
+        "frozen weights": width * model.parameters,
+        "adapters, their gradients, moments": TRAINED["float32"] * count,
+    }
+
+
+def activations(shape: Shape, training: Training) -> dict[str, float]:
+    """Bytes of what one forward pass leaves for the backward pass, at most."""
+    tokens = max(training.tokens_per_batch, training.cutoff)
+    width = 2 if training.precision == "bfloat16" else 4
+    kept = KEPT_WIDTHS * shape.hidden + KEPT_FEEDFORWARD * shape.intermediate
+    layer = width * tokens * kept
+    if training.gradient_checkpointing:
+        # What goes from layer to layer is float32 where the weights are.
+        wide = training.method == "full" and training.master_weights == "float32"
+        between = 4 if wide else width
+        inside = shape.layers * between * tokens * shape.hidden + layer
+    else:
+        inside = shape.layers * layer
+    # The loss is computed piece by piece (sft.fused): logits in the precision of the pass, in
+    # float32 with as much to add them up, and their gradient; then that of the output layer.
+    piece = min(tokens * shape.vocabulary, PIECE) * (width + 4 + 4 + width)
+    matrix = shape.vocabulary * shape.hidden if training.method == "full" else 0
+    return {"activations": inside, "logits": piece + (4 + width) * matrix}
+
+
+def flops_per_token(
+    model: ModelRecipe, shape: Shape, training: Training, mean_tokens: float
+) -> float:
+    """Operations of one token: forward (2 a weight), and backward.
+
+    Backward is twice forward; with frozen weights once, as they get no gradient. Attention sees
+    half of an example on average.
+    """
+    weights = model.parameters - shape.vocabulary * shape.hidden  # looked up, not multiplied
+    passes = 3 if training.method == "full" else 2
+    attention = 2 * shape.layers * shape.hidden * min(mean_tokens, training.cutoff)
+    return passes * 2 * weights + 3 * attention
+
+
+def render(found: Estimate, gpu: str, gpus: int, mfu: float) -> str:
+    """The estimate as lines of text, with what was assumed."""
+    memory = sum(found.memory.values())
+    lines = [f"{gpus} x {gpu}", "memory of each GPU:"]
+    lines += [f"  {name:<36}{size / GIB:>8.1f} GiB" for name, size in found.memory.items() if size]
+    verdict = "fits" if found.fits else "DOES NOT FIT"
+    lines += [
+        f"  {'together':<36}{memory / GIB:>8.1f} GiB of {found.available / GIB:.1f}: {verdict}"
+    ]
+    if not found.fits:
+        lines += [
+            "  to change: more GPUs, training.gradient_checkpointing, fewer tokens_per_batch,",
+            "    training.master_weights: bfloat16, lora",
+        ]
+    hours = found.hours / gpus
+    speed = found.tokens / (found.hours * 3600)
+    return "\n".join(
+        [
+            *lines,
+            "time:",
+            f"  {found.steps:,} steps, {found.tokens / 1e6:,.1f} M tokens, {found.flops:.2e} FLOP",
+            f"  {found.hours:,.1f} GPU-hours, {hours:,.1f} hours; {speed:,.0f} tokens/s a GPU",
+            "assumed:",
+            f"  peak {GPUS[gpu][1] / 1e12:.0f} TFLOP/s (dense bfloat16), {mfu:.0%} of it used",
+            "  for the operations above: recomputation by checkpointing is not counted",
+            f"  {USABLE:.0%} of the memory for tensors; full passes, every token with loss",
+            "  weights, gradients, moments: 16 bytes a weight, or 8 with master_weights: bfloat16",
+            "  fsdp shares them among the GPUs, ddp does not",
+            "  attention in fused kernels",
+            "  validation, checkpoints and the start are not counted",
+        ]
+    )

@@ -3,19 +3,21 @@
 from pathlib import Path
 from typing import Any
 
-from collectivesft import digests
-from collectivesft.files import atomic_path, read_json, share, write_json, write_jsonl
-from collectivesft.sft import attention, board, marks
-from collectivesft.sft.architectures import register
-from collectivesft.sft.checkpoint import Checkpoints
-from collectivesft.sft.costs import Costs
-from collectivesft.sft.interrupt import listening
-from collectivesft.sft.loop import Run
-from collectivesft.sft.memory import enough_memory
-from collectivesft.sft.parallel import World, joined
-from collectivesft.sft.quiet import quiet
-from collectivesft.sft.recipe import FACTS, Experiment, Training, read_experiment
-from collectivesft.sft.tokens import Tokens
+from collectivesft.common import digests
+from collectivesft.common.files import atomic_path, read_json, share, write_json, write_jsonl
+from collectivesft.config.experiment import FACTS, Experiment, Training, read_experiment
+from collectivesft.models.quiet_transformers import quiet
+from collectivesft.models.registry import register
+from collectivesft.sft.batches import cache_keys
+from collectivesft.sft.batches.token_files import Tokens
+from collectivesft.sft.distributed.stop_signal import listening
+from collectivesft.sft.distributed.world import World, joined
+from collectivesft.sft.kernels import packed_attention
+from collectivesft.sft.loop import tensorboard as tensorboard_
+from collectivesft.sft.loop.checkpoint import Checkpoints
+from collectivesft.sft.loop.cost_tracker import Costs
+from collectivesft.sft.loop.out_of_memory import enough_memory
+from collectivesft.sft.loop.trainer import Trainer
 
 COSTS = "costs.json"
 
@@ -54,7 +56,7 @@ def train(
 
     experiment = read_experiment(recipe)
     if tensorboard:
-        board.writer()  # a missing package is told before anything is loaded
+        tensorboard_.writer()  # a missing package is told before anything is loaded
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     training = experiment.training
@@ -64,12 +66,12 @@ def train(
         enough_memory(recipe, training),
     ):
         mark = fingerprint(tokens, base, experiment, world, threads)
-        software = digests.software(*marks.WEIGHTS)
+        software = digests.software(*cache_keys.WEIGHTS)
         saved = Checkpoints(checkpoints, mark, world, software)
         parts = [Tokens.load(tokens, part) for part in ("train", "validation")]
         model = load(base, training, world)
         spent = Costs(checkpoints / COSTS, f"{mark} {software}", world, training)
-        run = Run(model, training, *parts, saved, world, request, spent, tensorboard)
+        run = Trainer(model, training, *parts, saved, world, request, spent, tensorboard)
         run.run()
         save(model, world, out)
         if world.first:
@@ -95,7 +97,7 @@ def fingerprint(
 ) -> str:
     """What decides the weights but for software, as one digest; where a run is saved does not."""
     training = experiment.training.model_dump(exclude={"save_steps"})
-    facts = [read_json(tokens / "tokens.json"), marks.base_weights(base), training, threads]
+    facts = [read_json(tokens / "tokens.json"), cache_keys.base_weights(base), training, threads]
     return digests.digest([*facts, world.device.partition(":")[0], world.size, world.strategy])
 
 
@@ -112,7 +114,11 @@ def load(base: Path, training: Training, world: World) -> Any:
     quiet()
     register()
     kept = training.master_weights if training.method == "full" else training.precision
-    name = attention.register() if attention.supported(AutoConfig.from_pretrained(base)) else None
+    name = (
+        packed_attention.register()
+        if packed_attention.supported(AutoConfig.from_pretrained(base))
+        else None
+    )
     model = AutoModelForCausalLM.from_pretrained(
         base, dtype=getattr(torch, kept), attn_implementation=name, device_map=world.loading
     )

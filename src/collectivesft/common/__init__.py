@@ -1,0 +1,1 @@
+"""Errors, files, processes and progress: shared ground that knows nothing of medicine."""

@@ -1,0 +1,251 @@
+"""Reading and writing files so that a killed job leaves nothing that looks finished."""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from collectivesft.common.errors import FULL_DISK, InputError
+
+CHUNK = 1 << 20
+_BOM = b"\xef\xbb\xbf"
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it to ``path`` on success.
+
+    On an exception the temporary file or folder is removed. The temporary name is fixed
+    (``.NAME.partial``), so what a killed job left is overwritten by the next try. A full disk's
+    error, which names no file when it comes from a write, names ``path``.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    _remove(partial)
+    try:
+        yield partial
+        _sync(partial)
+        if partial.is_dir() and path.is_dir():
+            shutil.rmtree(path)
+        os.replace(partial, path)
+    except BaseException as error:
+        _remove(partial)
+        if isinstance(error, OSError) and error.errno in FULL_DISK and not error.filename:
+            error.filename = str(path)
+        elif (number := _foreign_number(error)) in FULL_DISK:
+            raise OSError(number, os.strerror(number), str(path)) from error
+        raise
+
+
+def _foreign_number(error: BaseException) -> int | None:
+    """The system's error number in an error of a library in Rust (safetensors), which is text."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return int(found[1]) if found and not isinstance(error, OSError) else None
+
+
+@contextlib.contextmanager
+def scratch_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder beside ``path`` for what does not fit into memory; remove it after.
+
+    Its name is fixed (``.NAME.scratch``), as that of ``atomic_path``; a full disk's error names
+    ``path``.
+    """
+    path = Path(path)
+    folder = path.with_name(f".{path.name}.scratch")
+    _remove(folder)
+    try:
+        folder.mkdir(parents=True)
+        yield folder
+    except OSError as error:
+        if error.errno in FULL_DISK:
+            error.filename = str(path)
+        raise
+    finally:
+        _remove(folder)
+
+
+def keep_folder(source: Path, out: Path) -> None:
+    """Give a folder's files a second place by ``place``, if nobody has yet.
+
+    Several processes may do so at once, with the same content: the first one's stays.
+    """
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent) as name:
+        made = Path(name) / out.name
+        made.mkdir()
+        for path in source.iterdir():
+            place(path, made / path.name)
+        try:
+            os.rename(made, out)
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+
+
+def place(source: Path, target: Path) -> None:
+    """Give a file, which nobody changes, a second name; a copy where that cannot be."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP):
+            raise
+        shutil.copy(source, target)
+
+
+def _sync(path: Path) -> None:
+    """Have a file, or a folder with all within, on the disk: a name that a power cut leaves behind
+    without its content would pass for finished."""
+    within = path.rglob("*") if path.is_dir() else ()
+    for each in (*(each for each in within if not each.is_symlink()), path):
+        number = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(number)
+        finally:
+            os.close(number)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Hex sha256 of a file."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def git_blob_id(path: Path) -> str:
+    """The id git gives a file's content (``git hash-object FILE``): sha1 over a header and it."""
+    digest = hashlib.sha1(b"blob %d\0" % Path(path).stat().st_size, usedforsecurity=False)
+    with open(path, "rb") as handle:
+        while block := handle.read(CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def dump_json(value: Any) -> str:
+    """JSON with sorted keys, indented, Chinese kept readable, one newline at the end."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, indent=2) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically."""
+    with atomic_path(Path(path)) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``dump_json(value)`` atomically."""
+    write_text(path, dump_json(value))
+
+
+def json_line(row: dict) -> str:
+    """One line of a JSON Lines file: keys sorted, Chinese kept readable."""
+    return json.dumps(row, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
+    """Write one JSON object a line, keys sorted, atomically."""
+    with atomic_path(Path(path)) as partial, open(partial, "w", encoding="utf-8") as handle:
+        for row in rows:
+            handle.write(json_line(row))
+
+
+def read_json(path: Path) -> Any:
+    """Parse a JSON file.
+
+    Raises:
+        InputError: not UTF-8, or not JSON (an HTML page is recognised by name).
+    """
+    text = _read_utf8(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        row = getattr(error, "lineno", None)
+        raise InputError(path, _not_json(text, error), _GET_AGAIN, row=row) from error
+
+
+def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield ``(line number, value)`` for each non-empty line of a JSON Lines file.
+
+    A byte-order mark at its begin is passed over.
+
+    Raises:
+        InputError: a line that is not UTF-8 or not JSON, with its number.
+    """
+    with open(path, "rb") as handle:
+        for number, raw in enumerate(handle, start=1):
+            if number == 1:
+                raw = raw.removeprefix(_BOM)
+            if not raw.strip():
+                continue
+            try:
+                line = raw.decode("utf-8")
+                yield number, json.loads(line)
+            except UnicodeDecodeError as error:
+                raise InputError(path, _not_utf8(error), _CONVERT, row=number) from error
+            except (ValueError, RecursionError) as error:
+                raise InputError(path, _not_json(line, error), _GET_AGAIN, row=number) from error
+
+
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file (safe loader).
+
+    Raises:
+        InputError: not YAML, with the line.
+    """
+    try:
+        return yaml.safe_load(_read_utf8(path))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        row = mark.line + 1 if mark else None
+        raise InputError(path, f"not valid YAML ({error})", "Correct the file", row=row) from error
+
+
+_GET_AGAIN = "Delete the file and fetch it again, or place a good copy by hand"
+_CONVERT = "Fetch the file again, or convert it to UTF-8"
+
+
+def _read_utf8(path: Path) -> str:
+    data = Path(path).read_bytes()
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        row = data.count(b"\n", 0, error.start) + 1
+        raise InputError(path, _not_utf8(error), _CONVERT, row=row) from error
+
+
+def _not_utf8(error: UnicodeDecodeError) -> str:
+    return f"not UTF-8 (byte {error.object[error.start]:#04x} at position {error.start})"
+
+
+def _not_json(text: str, error: Exception) -> str:
+    head = text.lstrip()[:100].lower()
+    if head.startswith(("<!doctype html", "<html")):
+        return "an HTML page in place of JSON (a login or error page)"
+    if head.startswith("version https://git-lfs"):
+        return "a Git-LFS pointer in place of the file itself"
+    if not isinstance(error, json.JSONDecodeError):  # nested too deeply, a number too long
+        return f"not valid JSON ({str(error).partition(';')[0]})"
+    return f"not valid JSON ({error.msg}, column {error.colno})"
+
+
+def share(folder: Path) -> None:
+    """Make a folder's files readable as others would be (safetensors writes them with 0600)."""
+    wanted = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file() and path.stat().st_mode & wanted != wanted:
+            path.chmod(wanted)

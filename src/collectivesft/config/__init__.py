@@ -1,0 +1,1 @@
+"""Validate experiments and mixtures with pydantic."""

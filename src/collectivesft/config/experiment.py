@@ -1,0 +1,174 @@
+"""What a base model's and an experiment's YAML file may say; an unknown key is an error."""
+
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from collectivesft.common.errors import validated
+from collectivesft.common.files import read_yaml
+
+# The file in a base model's folder that says what it is.
+FACTS = "base.json"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class Shape(_Strict):
+    """Sizes of a model, for the estimate of memory and time.
+
+    Attributes:
+        layers: number of them.
+        hidden, intermediate: width of a token, and inside of the feed-forward layer.
+        key_value: width of all keys of a token.
+        vocabulary: number of tokens.
+    """
+
+    layers: int = Field(ge=1)
+    hidden: int = Field(ge=1)
+    intermediate: int = Field(ge=1)
+    key_value: int = Field(ge=1)
+    vocabulary: int = Field(ge=1)
+
+
+class ModelRecipe(_Strict):
+    """A base model: config/models/NAME.yaml.
+
+    Attributes:
+        title, licence, licence_url, homepage, notes: for the paper and the model card.
+        parameters: number of weights, for the plan and the paper.
+        source: where its files come from (read by stage raw).
+        chat_template: name of a file in sft/templates; how a conversation becomes one text.
+        special_tokens: text to id of tokens that the template needs and the tokenizer has as
+            unused pieces; for tokenizers that are converted (InternLM2).
+        lora_targets: ends of the names of the layers that LoRA adapts; all linear layers but the
+            output where it says nothing.
+        shape: its sizes, for ``sft plan``.
+        architecture: a transformers configuration with model_type; for kind ``random`` only.
+    """
+
+    title: str
+    parameters: int = Field(gt=0)
+    licence: str
+    licence_url: str | None = None
+    homepage: str | None = None
+    notes: str = ""
+    source: dict[str, Any]
+    chat_template: Literal["gemma", "gemma_base", "chatml"]
+    special_tokens: dict[str, int] = {}
+    lora_targets: list[str] | None = Field(None, min_length=1)
+    shape: Shape | None = None
+    architecture: dict[str, Any] | None = None
+
+
+class Lora(_Strict):
+    """Low-rank adaptation (Hu et al. 2022) of all linear layers but the output."""
+
+    r: int = Field(16, ge=1)
+    alpha: int = Field(32, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+
+
+class Training(_Strict):
+    """How an experiment trains. Defaults are those of the paper's model card.
+
+    Attributes:
+        method: full (all weights) or lora.
+        examples_per_step: examples of one optimiser step (global batch size).
+        tokens_per_batch: tokens of one forward pass; a step's examples are packed into passes.
+        epochs, max_steps: the end, whichever comes first.
+        cutoff: most tokens of an example; longer ones are cut at their end.
+        precision: of the forward and backward pass.
+        master_weights: how what is trained is kept, and the optimiser's state: float32; or
+            bfloat16 (full only), in half the memory, with results rounded at random.
+        parallel: how several processes share a model: ddp, each holds it whole; fsdp, each holds a
+            part of every weight (full only); auto: fsdp for full, ddp for lora.
+        save_steps, eval_steps: optimiser steps between checkpoints and evaluations.
+    """
+
+    method: Literal["full", "lora"] = "full"
+    lora: Lora = Lora()
+    learning_rate: float = Field(2e-5, gt=0)
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_ratio: float = Field(0.05, ge=0, lt=1)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    examples_per_step: int = Field(256, ge=1)
+    tokens_per_batch: int = Field(8192, ge=16)
+    epochs: float = Field(3, gt=0)
+    max_steps: int | None = Field(None, ge=1)
+    cutoff: int = Field(1024, ge=16)
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    master_weights: Literal["float32", "bfloat16"] = "float32"
+    gradient_checkpointing: bool = False
+    parallel: Literal["auto", "ddp", "fsdp"] = "auto"
+    seed: int = 42
+    save_steps: int = Field(500, ge=1)
+    eval_steps: int = Field(500, ge=1)
+
+    @property
+    def strategy(self) -> Literal["ddp", "fsdp"]:
+        """``parallel`` with auto decided."""
+        if self.parallel == "auto":
+            return "fsdp" if self.method == "full" else "ddp"
+        return self.parallel
+
+    @model_validator(mode="after")
+    def _shardable(self) -> "Training":
+        if self.parallel == "fsdp" and self.method == "lora":
+            raise ValueError("parallel fsdp is for method full; adapters are small, use ddp")
+        return self
+
+    @model_validator(mode="after")
+    def _storable(self) -> "Training":
+        if self.master_weights == "bfloat16" and self.method == "lora":
+            raise ValueError("master_weights bfloat16 is for method full; adapters are small")
+        if self.master_weights == "bfloat16" and self.precision != "bfloat16":
+            raise ValueError("master_weights bfloat16 needs precision bfloat16")
+        return self
+
+
+class Experiment(_Strict):
+    """One training run: config/experiments/NAME.yaml.
+
+    Attributes:
+        title: shown in figures and tables.
+        base: name of the base model.
+        curation: name of a curation setting of the run's configuration.
+        mixture: read and checked by stage curated.
+    """
+
+    title: str
+    base: str
+    description: str = ""
+    curation: str = "full"
+    mixture: dict[str, Any] = {}
+    training: Training = Training()
+
+
+Recipe = TypeVar("Recipe", ModelRecipe, Experiment)
+
+
+def _read(path: Path, kind: type[Recipe]) -> Recipe:
+    with validated(path):
+        return kind.model_validate(read_yaml(path))
+
+
+def read_model(path: Path) -> ModelRecipe:
+    """A base model's recipe.
+
+    Raises:
+        InputError: a key or value that does not belong there.
+    """
+    return _read(path, ModelRecipe)
+
+
+def read_experiment(path: Path) -> Experiment:
+    """An experiment's recipe.
+
+    Raises:
+        InputError: a key or value that does not belong there.
+    """
+    return _read(path, Experiment)

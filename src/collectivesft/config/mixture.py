@@ -1,0 +1,84 @@
+"""The ``mixture`` block of an experiment's YAML file."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from collectivesft.common.errors import InputError, validated
+from collectivesft.common.files import read_yaml
+from collectivesft.schema.example import STYLES, Style
+
+Cap = Annotated[int, Field(ge=1)]
+Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Mixture(BaseModel):
+    """Which examples an experiment trains on, and how exam questions are asked.
+
+    The keys act in the order given here, each on what those before it left. All of them only
+    leave examples out: none is ever repeated. Of each set the examples with the smallest draws
+    stay, so that a smaller mixture is a part of a larger one.
+
+    Attributes:
+        datasets: names, or all.
+        styles: styles taken, or all.
+        fraction: share of the examples.
+        max_samples: most examples of a set: one number for all (``max_samples`` of the published
+            yaml), or a number for each set named; other sets have no limit.
+        temperature: T of sampling by set, at least 1: a set of n examples gets a share of
+            n^(1/T) of the mixture, the largest mixture for which the examples suffice. 1 leaves
+            the sets as they are; the larger T, the more even the sets (the smallest keeps all it
+            has). Adding a set changes the draws of the others.
+        style_shares: ``even``, or a weight for each style; the mixture is the largest one with
+            these shares. Styles that are not named are not taken. Within a style all sets give
+            the same share of theirs.
+        prompt: how exam questions are asked: as the paper's code does, by set (``PROMPT`` in the
+            set's file), or in the words of CMB's evaluation.
+        validation: share held out for the evaluation loss (``val_size`` of the published yaml).
+        seed: of the draw.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    datasets: list[str] | Literal["all"] = "all"
+    styles: list[Style] | Literal["all"] = "all"
+    fraction: float = Field(1.0, gt=0, le=1)
+    max_samples: Cap | dict[str, Cap] | None = None
+    temperature: float = Field(1.0, ge=1, allow_inf_nan=False)
+    style_shares: dict[Style, Weight] | Literal["even"] | None = None
+    prompt: Literal["paper", "cmb"] = "paper"
+    validation: float = Field(0.1, ge=0, lt=1)
+    seed: int = 42
+
+    @model_validator(mode="after")
+    def _shares_of_taken_styles(self) -> Self:
+        if isinstance(self.style_shares, dict):
+            if not self.style_shares:
+                raise ValueError("style_shares names no style")
+            if left_out := sorted(set(self.style_shares) - set(self.taken_styles())):
+                raise ValueError(f"style_shares names {left_out[0]}, which styles leaves out")
+        return self
+
+    def taken_styles(self) -> tuple[str, ...]:
+        """Names in ``styles``, all where it says so."""
+        return STYLES if self.styles == "all" else tuple(self.styles)
+
+    def caps(self, name: str) -> int | None:
+        """Most examples of one set; None for no limit."""
+        if isinstance(self.max_samples, dict):
+            return self.max_samples.get(name)
+        return self.max_samples
+
+
+def read_mixture(path: Path) -> Mixture:
+    """The mixture of an experiment.
+
+    Raises:
+        InputError: a key or value that does not belong there.
+    """
+    content = read_yaml(path) or {}
+    if not isinstance(content, dict):
+        raise InputError(path, "not a table of keys and values", "Write `mixture: {...}`")
+    with validated(path, "mixture"):
+        return Mixture.model_validate(content.get("mixture") or {})

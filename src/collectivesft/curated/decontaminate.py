@@ -1,0 +1,170 @@
+"""Finds benchmark items in training examples and removes those examples (see ``item_index``)."""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+
+from collectivesft.common.errors import UserError
+from collectivesft.common.files import write_json
+from collectivesft.common.process_pool import ordered_map
+from collectivesft.common.progress import Reporter
+from collectivesft.curated.contamination.item_index import (
+    COMMON,
+    MINIMUM,
+    NGRAM,
+    THRESHOLD,
+    ItemIndex,
+    Matches,
+    load_index,
+)
+from collectivesft.curated.storage.parquet import (
+    Results,
+    count_rows,
+    examples_of,
+    read_batches,
+    row_groups,
+    turns,
+)
+from collectivesft.curated.storage.step_ledger import StepLedger
+from collectivesft.schema.example import Drop, Example, conversation
+from collectivesft.schema.item import Split
+
+REPORTED_PAIRS = 1000
+
+
+def decontaminate_file(
+    examples: Path,
+    *,
+    items: list[Path],
+    drop: bool,
+    out: Path,
+    dropped: Path,
+    ledger: Path,
+    report: Path,
+    threads: int = 1,
+    allowed: Sequence[str] = (),
+) -> None:
+    """Compare a file of examples with benchmark items.
+
+    Args:
+        items: JSON Lines of items, all splits.
+        allowed: splits of items that are not looked for: what a benchmark gives as training data.
+        drop: whether found examples are removed; the report is the same either way.
+        report: JSON with counts by dataset and benchmark and the first pairs found.
+        threads: number of processes; the files do not depend on it.
+
+    Raises:
+        UserError: ``allowed`` names a split that no benchmark has.
+    """
+    splits = tuple(allowed)
+    if unknown := set(splits) - set(get_args(Split)):
+        remedy = f"Take one of {', '.join(get_args(Split))}"
+        raise UserError(f"--allow-split {', '.join(sorted(unknown))}: no such split. {remedy}.")
+    found = Found(load_index(tuple(items), splits))
+    counts, parts = StepLedger("decontaminate"), row_groups([examples])
+    work = partial(search_group, items=tuple(items), allowed=splits)
+    with (
+        Results(out, dropped, counts) as results,
+        Reporter("decontaminate", count_rows(examples)) as reporter,
+    ):
+        for searched in ordered_map(work, parts, threads):
+            for batch, matches in searched:
+                _write(batch, matches, found, results, drop)
+                reporter.advance(len(batch))
+    counts.write(ledger)
+    write_json(report, found.report(drop) | {"allowed_splits": sorted(splits)})
+
+
+def search_group(
+    part: tuple[Path, int, int], items: tuple[Path, ...], allowed: tuple[str, ...] = ()
+) -> list[tuple[pa.RecordBatch, dict[int, Matches]]]:
+    """Batches of one row group, each with the items found in its rows."""
+    path, group, _ = part
+    index = load_index(items, allowed)
+    found = []
+    for batch in read_batches(path, group):
+        rows = list(_rows(batch))
+        matches = index.search([texts for texts, _ in rows], [options for _, options in rows])
+        found.append((batch, matches))
+    return found
+
+
+def _rows(batch: pa.RecordBatch) -> Iterator[tuple[list[str], Collection[str]]]:
+    """As ``item_index.compared`` and ``options_of``, of a batch."""
+    contents, starts = turns(batch)
+    metas = batch.column("meta")
+    for row, style in enumerate(batch.column("style").to_pylist()):
+        texts, options = contents[starts[row] : starts[row + 1]], ()
+        if style == "mcqa":
+            meta = json.loads(metas[row].as_py())
+            texts, options = [meta["question"], texts[-1]], meta["options"].values()
+        yield texts, options
+
+
+def _write(
+    batch: pa.RecordBatch,
+    matches: dict[int, Matches],
+    found: "Found",
+    results: Results,
+    drop: bool,
+) -> None:
+    rows = np.array(list(matches), dtype=np.int64)
+    for row, example in zip(matches, examples_of(batch.take(pa.array(rows))), strict=True):
+        found.note(example, matches[row])
+        if drop:
+            results.drop(found_drop(example, matches[row]))
+    stays = np.ones(len(batch), dtype=bool)
+    stays[rows] = not drop
+    results.keep(batch.filter(pa.array(stays)))
+
+
+def found_drop(example: Example, matches: Matches) -> Drop:
+    """A Drop that names the surest item."""
+    name, share = matches[0]
+    detail = f"{share:.0%} of {name}"
+    return Drop(example.id, "in_benchmark", conversation(example.messages)[:500], detail)
+
+
+class Found:
+    """What was found: counts and the first pairs."""
+
+    def __init__(self, index: ItemIndex):
+        self.index = index
+        self._items: set[str] = set()
+        self._by_dataset: Counter = Counter()
+        self._by_benchmark: Counter = Counter()
+        self._pairs: list[dict[str, Any]] = []
+
+    def note(self, example: Example, matches: list[tuple[str, float]]) -> None:
+        """Note the matches of one example."""
+        if not matches:
+            return
+        self._by_dataset[example.dataset] += 1
+        self._by_benchmark.update({name.partition(":")[0] for name, _ in matches})
+        self._items.update(name for name, _ in matches)
+        for name, share in matches:
+            if len(self._pairs) < REPORTED_PAIRS:
+                self._pairs.append({"example": example.id, "item": name, "share": round(share, 4)})
+
+    def report(self, dropped: bool) -> dict[str, Any]:
+        """The report as JSON; counts are of items and of examples."""
+        return {
+            "ngram": NGRAM,
+            "threshold": THRESHOLD,
+            "minimum_tokens": MINIMUM,
+            "common_tokens": COMMON,
+            "items": sum(self.index.benchmarks.values()),
+            "items_by_benchmark": dict(self.index.benchmarks),
+            "items_found": len(self._items),
+            "examples_found": sum(self._by_dataset.values()),
+            "examples_by_dataset": dict(sorted(self._by_dataset.items())),
+            "examples_by_benchmark": dict(sorted(self._by_benchmark.items())),
+            "dropped": dropped,
+            "pairs": self._pairs,
+        }

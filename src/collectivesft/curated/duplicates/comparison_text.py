@@ -1,0 +1,76 @@
+"""What of an example is compared with others: all that makes it itself, no instruction."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from collectivesft.curated.storage.parquet import turns
+from collectivesft.curated.text.ngrams import Flat, token_values
+from collectivesft.curated.text.normalise import key
+from collectivesft.curated.text.unicode_fold import SEPARATOR, FoldedTexts, fold
+
+
+def _exam(meta: dict[str, Any]) -> tuple[str, str]:
+    """Question and right answers; the order of the options and their letters do not count."""
+    options = meta["options"]
+    right = sorted((options[letter] for letter in meta["answer"]), key=key)
+    return "\n".join([meta["question"], *sorted(options.values(), key=key)]), "\n".join(right)
+
+
+def answer_key(answer: str) -> str:
+    """The key of an answer, line by line: two right options are not one of both their texts."""
+    return "\n".join(map(key, answer.split("\n")))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Compared texts of a batch: question and the answer's lines, separated.
+
+    Attributes:
+        folded: the texts.
+        exams: rows that are exam questions.
+        salts: uint64 by row: what must agree in near copies. Two exam questions are near copies
+            only if their right answers agree: one changed word ("correct", "wrong") makes
+            another question of them.
+    """
+
+    folded: FoldedTexts
+    exams: np.ndarray
+    salts: np.ndarray
+
+    def tokens(self) -> Flat:
+        """Tokens of question and answer; of an exam question's alone."""
+        flags = self.folded.flags.copy()
+        ends = np.flatnonzero(self.folded.codes == ord(SEPARATOR))
+        starts = self.folded.starts
+        cuts = ends[np.searchsorted(ends, starts[:-1][self.exams])]
+        for cut, end in zip(cuts.tolist(), starts[1:][self.exams].tolist(), strict=True):
+            flags[cut:end] = 0
+        return token_values(replace(self.folded, flags=flags))
+
+
+def compared_batch(batch: pa.RecordBatch) -> Compared:
+    """The compared texts of examples."""
+    texts, salts = [], np.zeros(len(batch), dtype=np.uint64)
+    exams = [style == "mcqa" for style in batch.column("style").to_pylist()]
+    for row, (question, answer) in enumerate(_pairs(batch, exams)):
+        texts.append(question + SEPARATOR + answer.replace("\n", SEPARATOR))
+        if exams[row]:
+            salts[row] = xxhash.xxh3_64_intdigest(answer_key(answer).encode()) | 1
+    return Compared(fold(texts), np.flatnonzero(exams), salts)
+
+
+def _pairs(batch: pa.RecordBatch, exams: list[bool]) -> Iterator[tuple[str, str]]:
+    contents, starts = turns(batch)
+    metas = batch.column("meta")
+    for row, exam in enumerate(exams):
+        if exam:
+            yield _exam(json.loads(metas[row].as_py()))
+        else:
+            first, last = starts[row], starts[row + 1] - 1
+            yield "\n".join(contents[first:last]), contents[last]

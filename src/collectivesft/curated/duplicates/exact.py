@@ -1,0 +1,110 @@
+"""Exact copies: texts with the same ``normalise.key``, line by line, found by digests."""
+
+from itertools import pairwise
+
+import numpy as np
+import xxhash
+
+from collectivesft.curated.text.unicode_fold import (
+    DIGIT,
+    LATIN,
+    SEPARATOR,
+    SIGN,
+    SINGLE,
+    SPACE,
+    WORD,
+    FoldedTexts,
+)
+
+_SEPARATOR = np.uint32(ord(SEPARATOR))
+
+
+def digests(folded: FoldedTexts) -> np.ndarray:
+    """Digest of each text's key; a text may hold several, each with a key, between separators.
+
+    Returns:
+        uint64 of shape (texts, 2).
+    """
+    keep = _meant(folded)
+    _keep_signs_alone(folded, keep)
+    kept = memoryview(folded.codes[keep]).cast("B")
+    ends = np.concatenate([[0], np.cumsum(keep)])[folded.starts] * 4
+    ends = ends.tolist()
+    joined = b"".join(xxhash.xxh3_128_digest(kept[start:end]) for start, end in pairwise(ends))
+    return np.frombuffer(joined, dtype=np.uint64).reshape(-1, 2)
+
+
+def _meant(folded: FoldedTexts) -> np.ndarray:
+    """What ``normalise.key`` keeps of each text, and the separators."""
+    flags = folded.flags
+    keep = (flags & (LATIN | SINGLE | SIGN)) != 0
+    keep |= folded.codes == _SEPARATOR
+    # No text begins or ends without a separator beside it but the first.
+    for place in np.flatnonzero(folded.codes == ord(".")).tolist():
+        keep[place] = bool(_before(flags, place) & flags[place + 1] & DIGIT)
+    for place in np.flatnonzero(folded.codes == ord("-")).tolist():
+        keep[place] = _minus(_before(flags, place), flags[place + 1])
+    return keep
+
+
+def _before(flags: np.ndarray, place: int) -> np.uint32:
+    return flags[place - 1] if place else np.uint32(0)
+
+
+def _minus(before: np.uint32, after: np.uint32) -> bool:
+    """Whether a hyphen between two characters is more than punctuation."""
+    if before & DIGIT and after & DIGIT:
+        return True
+    if not before & (SPACE | WORD) and not after & SPACE:
+        return True
+    letter = before & (LATIN | SINGLE) and not before & DIGIT
+    return bool(letter and not after & WORD)
+
+
+def _keep_signs_alone(folded: FoldedTexts, keep: np.ndarray) -> None:
+    """A text of nothing but punctuation stays as it is, without space at its ends."""
+    ends = np.flatnonzero(folded.codes == _SEPARATOR)
+    begins = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
+    counts = np.concatenate([[0], np.cumsum(keep)])
+    silent = (counts[ends] == counts[begins]) & (ends > begins)
+    if not silent.any():
+        return
+    shown = np.flatnonzero((folded.flags & SPACE) == 0)
+    first = np.searchsorted(shown, begins[silent])
+    last = np.searchsorted(shown, ends[silent]) - 1
+    some = first <= last
+    edges = np.zeros(len(keep) + 1, dtype=np.int8)
+    edges[shown[first[some]]] += 1
+    edges[shown[last[some]] + 1] -= 1
+    keep |= np.cumsum(edges[:-1], dtype=np.int8) > 0
+
+
+def groups(digests: np.ndarray) -> np.ndarray:
+    """For each row the number of its group of equal digests; -1 where it is alone.
+
+    Returns:
+        int32 of shape (rows,).
+    """
+    order = np.lexsort((digests[:, 1], digests[:, 0]))
+    ordered = digests[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    return numbered(order, new)[0]
+
+
+def numbered(order: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number the groups of two rows and more.
+
+    Args:
+        order: the rows, sorted so that those of a group stand together.
+        new: for each of these whether a group begins with it.
+
+    Returns:
+        int32 numbers by row, -1 where a row is alone, and the groups' sizes.
+    """
+    sizes = np.diff(np.append(np.flatnonzero(new), len(order)))
+    shared = sizes > 1
+    numbers = np.where(shared, np.cumsum(shared) - 1, -1).astype(np.int32)
+    result = np.empty(len(order), dtype=np.int32)
+    result[order] = np.repeat(numbers, sizes)
+    return result, sizes[shared]

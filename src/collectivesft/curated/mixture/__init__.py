@@ -1,0 +1,1 @@
+"""Sample a mixture and describe it."""

@@ -1,0 +1,146 @@
+"""How many examples of each set and style a mixture takes, and which: those with small draws.
+
+A draw is a number in [0, 1) that depends on an example's id and the seed alone, not on the row's
+place, the batch or the other examples. One pass over ids, sets and styles collects the draws
+(8 bytes an example); each key of the recipe then lowers the limit below which an example is in.
+"""
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xxhash
+
+from collectivesft.config.mixture import Mixture
+from collectivesft.curated.storage.parquet import read_batches
+
+Stratum = tuple[str, str]  # set and style
+
+
+def sample_key(id: str, seed: int, purpose: str) -> float:
+    """A number in [0, 1) that depends on the id, the seed and the purpose alone."""
+    digest = xxhash.xxh3_64_intdigest(f"{seed}:{purpose}:{id}".encode())
+    return (digest >> 11) / 2**53  # as many bits as a float holds: never rounded up to 1
+
+
+@dataclass(frozen=True)
+class Quota:
+    """What a mixture takes.
+
+    Attributes:
+        present: sets in the file of examples, taken or not, in its order.
+        limits: for each set and style that is taken the largest draw that is in; -1 for none.
+    """
+
+    present: tuple[str, ...]
+    limits: dict[Stratum, float]
+
+    def reason(self, dataset: str, style: str, number: float) -> str | None:
+        """Why an example with that draw is not in the mixture, or None if it is."""
+        limit = self.limits.get((dataset, style))
+        if limit is None:
+            return "not_in_mixture"
+        return "not_sampled" if number > limit else None
+
+
+def _facts(examples: Path) -> Iterator[tuple[str, str, str]]:
+    """Id, set and style of every row."""
+    names = ["id", "dataset", "style"]
+    for batch in read_batches(examples, columns=names):
+        yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
+
+
+def quota(examples: Path, mixture: Mixture) -> Quota:
+    """What a mixture takes of a file of examples.
+
+    Raises:
+        ValueError: a style that has a share has no examples.
+    """
+    present: dict[str, None] = {}
+    taken, drawn = set(mixture.taken_styles()), defaultdict(lambda: array("d"))
+    if isinstance(mixture.style_shares, dict):
+        taken &= set(mixture.style_shares)
+    for id, dataset, style in _facts(examples):
+        present.setdefault(dataset)
+        if style in taken and (mixture.datasets == "all" or dataset in mixture.datasets):
+            drawn[dataset, style].append(sample_key(id, mixture.seed, "sample"))
+    cells = {cell: np.sort(np.frombuffer(found)) for cell, found in drawn.items()}
+    limits = {cell: float(kept[-1]) if len(kept) else -1.0 for cell, kept in _keep(cells, mixture)}
+    return Quota(tuple(present), limits)
+
+
+def _keep(
+    cells: dict[Stratum, np.ndarray], mixture: Mixture
+) -> Iterator[tuple[Stratum, np.ndarray]]:
+    """Each cell with the draws that stay, after all keys of the recipe."""
+    cells = {cell: found[found < mixture.fraction] for cell, found in cells.items()}
+    sizes = {name: len(found) for name, found in _by_set(cells).items()}
+    most = {name: min(size, mixture.caps(name) or size) for name, size in sizes.items()}
+    cells = _first(cells, apply_temperature(most, mixture.temperature))
+    if mixture.style_shares is not None:
+        cells = _styled(cells, mixture.style_shares)
+    return iter(cells.items())
+
+
+def _by_set(cells: dict[Stratum, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sorted draws of each set, over its styles."""
+    found: dict[str, list[np.ndarray]] = defaultdict(list)
+    for (name, _), draws in cells.items():
+        found[name].append(draws)
+    return {name: np.sort(np.concatenate(parts)) for name, parts in found.items()}
+
+
+def _first(cells: dict[Stratum, np.ndarray], most: dict[str, int]) -> dict[Stratum, np.ndarray]:
+    """Of each set the given number of smallest draws."""
+    limits = {
+        name: draws[most[name] - 1] if most[name] else -1.0
+        for name, draws in _by_set(cells).items()
+    }
+    return {cell: draws[draws <= limits[cell[0]]] for cell, draws in cells.items()}
+
+
+def apply_temperature(sizes: dict[str, int], temperature: float) -> dict[str, int]:
+    """Sizes in proportion to n^(1/T), as large as the sizes given allow.
+
+    The smallest set bounds the scale: n^(1/T) grows slower than n.
+    """
+    smallest = min((size for size in sizes.values() if size), default=0)
+    scale = smallest ** (1 - 1 / temperature)
+    # Rounded to the nearest, so that T = 1 gives the sizes themselves.
+    return {
+        name: min(size, round(size ** (1 / temperature) * scale)) for name, size in sizes.items()
+    }
+
+
+def _styled(
+    cells: dict[Stratum, np.ndarray], shares: dict[str, float] | str
+) -> dict[Stratum, np.ndarray]:
+    sizes = {cell: len(draws) for cell, draws in cells.items()}
+    wanted = {style: 1.0 for _, style in cells} if shares == "even" else dict(shares)
+    most = apply_style_shares(sizes, wanted)
+    return {cell: draws[: most[cell]] for cell, draws in cells.items()}
+
+
+def apply_style_shares(sizes: dict[Stratum, int], shares: dict[str, float]) -> dict[Stratum, int]:
+    """Sizes of cells such that styles have the given shares, as large as the sizes allow.
+
+    Raises:
+        ValueError: a style without examples.
+    """
+    totals = {style: sum(n for (_, s), n in sizes.items() if s == style) for style in shares}
+    if empty := [style for style, total in totals.items() if not total]:
+        raise ValueError(f"no examples of style {empty[0]}")
+    scale = min(totals[style] / share for style, share in shares.items())
+    most: dict[Stratum, int] = {}
+    for style, share in shares.items():
+        target = min(totals[style], round(scale * share))
+        own = sorted(cell for cell in sizes if cell[1] == style)
+        # Cumulated targets rounded: the parts differ from their share by less than one example
+        # and add up to the style's target.
+        ends = np.cumsum([sizes[cell] for cell in own])
+        cuts = [0, *(int(end) * target // totals[style] for end in ends)]
+        most |= {cell: cuts[i + 1] - cuts[i] for i, cell in enumerate(own)}
+    return most

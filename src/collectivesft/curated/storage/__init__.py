@@ -1,0 +1,1 @@
+"""Store examples as Parquet, ledgers, and arrays on disk."""

@@ -1,0 +1,1 @@
+"""Normalise, screen and clean one text."""

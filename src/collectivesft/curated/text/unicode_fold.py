@@ -1,0 +1,107 @@
+"""Many texts as one array of code points, case and width left out, at the speed of numpy.
+
+A table of code points says what ``unicodedata.normalize("NFKC", text).casefold()`` makes of each.
+Where that depends on the neighbours, or gives several letters, Python folds the text first.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+# A lone surrogate stands between texts: no text that can be stored has one, nothing composes with
+# it, and it is neither letter nor space.
+SEPARATOR = "\ud800"
+SIGNS = "+<>=±×÷≤≥≠%"
+# Code points from here on are unassigned, private or tags: no letters.
+ASSIGNED = 0x34000
+_POINT = np.uint32(0x1FFFFF)
+# What a code point is once it is folded, in the bits above it.
+LATIN, SINGLE, DIGIT, SPACE, WORD, SIGN, SPECIAL = (np.uint32(1 << bit) for bit in range(21, 28))
+
+
+@dataclass(frozen=True)
+class FoldedTexts:
+    """Texts folded, one after the other, a separator after each.
+
+    Attributes:
+        codes: uint32 code points.
+        flags: uint32, for each what it is: LATIN a to z or 0 to 9, SINGLE any other letter or
+            digit (a token of its own), DIGIT, SPACE, WORD as ``\\d``, ``\\s``, ``\\w``, SIGN a
+            sign that makes another value wherever it stands (see ``normalise.key``).
+        starts: int64, one more than there are texts: where each begins.
+    """
+
+    codes: np.ndarray
+    flags: np.ndarray
+    starts: np.ndarray
+
+
+def fold(texts: list[str]) -> FoldedTexts:
+    """Fold texts as NFKC and ``casefold`` do."""
+    points, starts = _points(texts)
+    entries = _table()[points]
+    special = np.flatnonzero(entries & SPECIAL)
+    if len(special):
+        rows = np.unique(np.searchsorted(starts, special, side="right") - 1)
+        texts = list(texts)
+        for row in rows.tolist():
+            texts[row] = unicodedata.normalize("NFKC", texts[row]).casefold()
+        points, starts = _points(texts)
+        entries = _table()[points]
+    return FoldedTexts(entries & _POINT, entries & ~_POINT, starts)
+
+
+def _points(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    starts = np.zeros(len(texts) + 1, dtype=np.int64)
+    np.cumsum([len(text) + 1 for text in texts], out=starts[1:])
+    joined = SEPARATOR.join(texts) + SEPARATOR if texts else ""
+    return np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4"), starts
+
+
+@cache
+def _table() -> np.ndarray:
+    """uint32 for each code point: what it folds to, and flags."""
+    table = np.arange(0x110000, dtype=np.uint32)
+    joining = followers()
+    for code in range(ASSIGNED):
+        character = chr(code)
+        folded = unicodedata.normalize("NFKC", character).casefold()
+        if code in joining or (folded and ord(folded[0]) in joining):
+            table[code] |= SPECIAL | _kind(character)
+        elif len(folded) == 1:
+            table[code] = ord(folded) | _kind(folded)
+        elif set(folded) == {"."}:  # "…" is common, and no point between digits
+            table[code] |= _kind(character)
+        else:
+            table[code] |= SPECIAL | _kind(character)
+    table[0x2212] = ord("-")  # the minus sign of mathematics
+    return table
+
+
+@cache
+def followers() -> frozenset[int]:
+    """Code points that may join the character before them into one."""
+    found = {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}  # the vowels and ends of Hangul
+    for code in range(ASSIGNED):
+        parts = unicodedata.decomposition(chr(code)).split()
+        if len(parts) == 2 and not parts[0].startswith("<"):
+            found.add(int(parts[1], 16))
+        if unicodedata.combining(chr(code)):
+            found.add(code)
+    return frozenset(found)
+
+
+def _kind(character: str) -> np.uint32:
+    flags = np.uint32(0)
+    if character.isalnum():
+        latin = character.isascii() and not character.isupper()
+        flags |= WORD | (LATIN if latin else SINGLE)
+    if character == "_":
+        flags |= WORD
+    if character.isdecimal():
+        flags |= DIGIT
+    if character in SIGNS:
+        flags |= SIGN
+    return flags | SPACE if character.isspace() else flags

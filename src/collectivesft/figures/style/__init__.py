@@ -1,0 +1,1 @@
+"""Share style, labels and inputs between figures."""

@@ -1,0 +1,1 @@
+"""Talk to the Hugging Face Hub."""

@@ -1,0 +1,133 @@
+"""How far a GGUF copy's answers are from those of the model that it was made of."""
+
+from pathlib import Path
+from typing import Any
+
+from collectivesft.common.errors import UserError
+from collectivesft.hub.evidence import known_answer as answer
+from collectivesft.models.quiet_transformers import quiet
+from collectivesft.models.registry import register
+
+# What transformers says of an architecture that it reads from safetensors, but not from GGUF.
+_NOT_READ = ("is not supported yet", "Unknown gguf model_type")
+_BROKEN = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, NotImplementedError)
+
+
+def measure(model: Path, copy: Path, threads: int = 2) -> tuple[dict[str, Any] | None, str]:
+    """Compare a copy with its original along the original's greedy answer to the fixed question.
+
+    Both are computed in float32, so that what is measured is the rounding of the weights. The
+    tokens are the original tokenizer's: the copy's own is for llama.cpp and is not tried.
+
+    Args:
+        model: folder of the original, in safetensors.
+        copy: GGUF file.
+
+    Returns:
+        ``{"question", "tokens": length of the answer, "same": tokens of it that the copy holds
+        for the best too, "logprob_difference": largest of the answer's tokens in nats,
+        "divergence": mean Kullback-Leibler divergence of a next token's distribution in nats}``
+        and an empty note; or None and a note, where transformers cannot read such a copy.
+
+    Raises:
+        UserError: the copy is damaged.
+    """
+    quiet()  # before the first of them loads tqdm
+    import torch
+
+    register()
+    torch.set_num_threads(threads)
+    tokenizer, network = _original(model)
+    asked = _tokens(tokenizer)
+    ids, _ = answer.generate(tokenizer, network, answer.QUESTION, answer.NEW_TOKENS)
+    wanted = _logits(network, asked, ids)
+    del network  # two models of 7 billion parameters in float32 are 60 GB
+    read, note = _read(copy)
+    if read is None:
+        return None, note
+    found = _logits(read, asked, ids)
+    size = min(wanted.shape[-1], found.shape[-1])  # rows that no token has may be cut off, or added
+    wanted, found = (one[:, :size].log_softmax(-1) for one in (wanted, found))
+    places = torch.arange(len(ids))
+    apart = (wanted - found)[places, ids].abs().max().item()
+    divergence = (wanted.exp() * (wanted - found)).sum(-1).mean().item()
+    same = int((found.argmax(-1) == torch.tensor(ids)).sum())
+    return {
+        "question": answer.QUESTION,
+        "tokens": len(ids),
+        "same": same,
+        "logprob_difference": _short(apart),
+        "divergence": _short(max(0.0, divergence)),
+    }, ""
+
+
+def prompt(model: Path) -> dict[str, Any]:
+    """How a question looks to the model, for programs that do not read its chat template.
+
+    Returns:
+        ``{"template": text with ``{{ .Prompt }}`` in the question's place and without the mark of
+        the text's begin, which such programs add themselves, "stops": what ends an answer}``.
+    """
+    from transformers import AutoTokenizer, GenerationConfig
+
+    quiet()
+    tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+    messages = [{"role": "user", "content": "{{ .Prompt }}"}]
+    text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
+    text = text.removeprefix(tokenizer.bos_token or "")
+    ends = GenerationConfig.from_pretrained(model).eos_token_id
+    ends = ends if isinstance(ends, list) else [ends]
+    stops = [tokenizer.convert_ids_to_tokens(end) for end in ends if end is not None]
+    return {"template": text, "stops": stops}
+
+
+def _original(model: Path) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    how = {"trust_remote_code": False}
+    tokenizer = AutoTokenizer.from_pretrained(model, **how)
+    network = AutoModelForCausalLM.from_pretrained(
+        model, dtype=torch.float32, use_safetensors=True, **how
+    )
+    return tokenizer, network.eval()
+
+
+def _read(copy: Path) -> tuple[Any, str]:
+    """The copy as transformers reads it, weights without their rounding undone; or why not."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    try:
+        network = AutoModelForCausalLM.from_pretrained(
+            copy.parent, gguf_file=copy.name, dtype=torch.float32
+        )
+    except _BROKEN as error:
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if any(words in problem for words in _NOT_READ):
+            return None, f"not verified: transformers does not read it back ({problem})"
+        raise UserError(
+            f"{copy}: cannot be read back ({problem}). What the converter wrote is damaged: run "
+            "again, or take another converter."
+        ) from error
+    return network.eval(), ""
+
+
+def _tokens(tokenizer: Any) -> list[int]:
+    messages = [{"role": "user", "content": answer.QUESTION}]
+    return tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=True)[
+        "input_ids"
+    ]
+
+
+def _logits(network: Any, asked: list[int], ids: list[int]) -> Any:
+    """Logits before each token of an answer: tokens x vocabulary, float32."""
+    import torch
+
+    with torch.inference_mode():
+        return network(torch.tensor([asked + ids[:-1]])).logits[0, len(asked) - 1 :].float()
+
+
+def _short(value: float) -> float:
+    """Three digits: the rest is another processor's."""
+    return float(f"{value:.3g}")

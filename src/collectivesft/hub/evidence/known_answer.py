@@ -1,0 +1,131 @@
+"""Generate a model's greedy answer and compare it with a recorded one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from collectivesft.common.errors import UserError
+from collectivesft.models.quiet_transformers import quiet
+
+QUESTION = "高血压患者日常饮食应注意什么？"
+
+
+NEW_TOKENS = 32
+
+
+# Another processor rounds otherwise: where the two best tokens were nearer than this (in logits),
+# another choice says nothing about the weights. bfloat16 has 8 bits: a logit of 20 moves by 0.06.
+TIE = 0.25
+
+
+def load(folder: Path, base: str | Path | None = None) -> tuple[Any, Any]:
+    """Tokenizer and model of a folder: safetensors only, and no code from the folder.
+
+    Args:
+        base: the base model, where the folder holds an adapter alone.
+
+    Raises:
+        UserError: the folder holds no weights in safetensors.
+    """
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from collectivesft.models.registry import register
+
+    quiet()
+    register()
+    safe = {"trust_remote_code": False}
+    tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
+    if not any(folder.glob("*.safetensors")):
+        model = _adapted(folder, base, safe)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **safe)
+    return tokenizer, model.to(_device()).eval()
+
+
+def _adapted(folder: Path, base: str | Path | None, safe: dict[str, bool]) -> Any:
+    from transformers import AutoModelForCausalLM
+
+    if not (folder / "adapter/adapter_model.safetensors").is_file():
+        raise UserError(f"{folder}: no weights in safetensors. Other forms are not loaded: unsafe.")
+    if base is None:
+        raise UserError(f"{folder}: an adapter alone. Name its base model with --base.")
+    from peft import PeftModel
+
+    model = AutoModelForCausalLM.from_pretrained(base, use_safetensors=True, **safe)
+    return PeftModel.from_pretrained(model, folder / "adapter")
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def generate(
+    tokenizer: Any, model: Any, question: str, new_tokens: int, streamer: Any = None
+) -> tuple[list[int], list[float]]:
+    """Greedy tokens of an answer by the model's own chat template, and how sure each was.
+
+    Returns:
+        Token ids, and the distance in logits from the best token to the second at each step.
+    """
+    import torch
+
+    messages = [{"role": "user", "content": question}]
+    inputs = tokenizer.apply_chat_template(
+        messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    ).to(model.device)
+    with torch.inference_mode():
+        output = model.generate(
+            **inputs,
+            max_new_tokens=new_tokens,
+            do_sample=False,
+            num_beams=1,
+            return_dict_in_generate=True,
+            output_logits=streamer is None,
+            streamer=streamer,
+        )
+    ids = output.sequences[0, inputs["input_ids"].shape[1] :].tolist()
+    margins = [_margin(step[0]) for step in output.logits or ()]
+    return ids, margins
+
+
+def _margin(logits: Any) -> float:
+    best, second = logits.float().topk(2).values.tolist()
+    return round(best - second, 2)
+
+
+def compare(recorded: dict[str, Any], tokens: list[int]) -> str | None:
+    """What another answer means: None if it is the same.
+
+    Returns:
+        A sentence, where the answers part at a near tie.
+
+    Raises:
+        UserError: they part where the recorded model was sure.
+    """
+    wanted, margins = recorded["tokens"], recorded["margins"]
+    if tokens == wanted:
+        return None
+    pairs = zip(wanted, tokens, strict=False)
+    at = next((n for n, (a, b) in enumerate(pairs) if a != b), min(len(wanted), len(tokens)))
+    sure = margins[at] if at < len(margins) else 0.0
+    where = f"it parts from the recorded answer at token {at + 1} of {len(wanted)}"
+    if sure >= TIE:
+        remedy = "Check the versions of torch and transformers against the release's lock"
+        raise UserError(f"{where}, which was no near tie ({sure:g} logits). {remedy}.")
+    return f"{where}, a near tie ({sure:g} logits): another processor rounds otherwise"
+
+
+def stream(
+    tokenizer: Any, model: Any, question: str, new_tokens: int, write: Callable[[str], Any]
+) -> None:
+    """Generate an answer and hand each piece of text to ``write`` as it comes."""
+    from transformers import TextStreamer
+
+    class Pieces(TextStreamer):
+        def on_finalized_text(self, text: str, stream_end: bool = False) -> None:
+            write(text + ("\n" if stream_end else ""))
+
+    pieces = Pieces(tokenizer, skip_prompt=True, skip_special_tokens=True)
+    generate(tokenizer, model, question, new_tokens, pieces)

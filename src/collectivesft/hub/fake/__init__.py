@@ -1,0 +1,1 @@
+"""Serve a Hub on this machine for tests and demos."""

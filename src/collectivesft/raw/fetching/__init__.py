@@ -1,0 +1,1 @@
+"""Download, resume and record raw files."""

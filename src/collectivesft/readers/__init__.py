@@ -1,0 +1,1 @@
+"""Read rows of JSON, CSV and Parquet for datasets and benchmarks."""

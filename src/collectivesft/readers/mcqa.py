@@ -1,0 +1,81 @@
+"""Exam questions: validated alike for all datasets, put into words by each dataset's template."""
+
+import re
+from typing import Any
+
+from collectivesft.readers.row import Row, letter
+from collectivesft.schema.example import Drop, Example
+from collectivesft.schema.prompts import fill, paper_options, paper_reply
+
+
+def letters(answer: str) -> str:
+    """Answer letters sorted and unique, separators left out: ``"B, A"`` gives ``"AB"``."""
+    plain = letter(answer)
+    return "".join(sorted({character for character in plain if character not in " ,;、，；"}))
+
+
+def without_marks(options: dict[str, str], answer: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Options without scraped marks, and the marks.
+
+    In CMB some questions have, beside A to E, an option that is a single digit and that no key
+    names: the position of the right one, as the page that was scraped marked it. Shown to a model,
+    it gives the answer away.
+
+    Args:
+        answer: the key's letters.
+    """
+    marks = {
+        name: text
+        for name, text in options.items()
+        if name > "E" and name not in answer and re.fullmatch("[0-9]", letter(text))
+    }
+    if not marks or not set("ABCDE") <= set(options):
+        return options, {}
+    return {name: text for name, text in options.items() if name not in marks}, marks
+
+
+def by_position(texts: list[str]) -> dict[str, str]:
+    """Options in order as A, B, C, ...; an empty text keeps its letter but is not shown."""
+    return {chr(ord("A") + index): text for index, text in enumerate(texts) if text}
+
+
+def mcqa(
+    row: Row,
+    id: str,
+    dataset: str,
+    language: str,
+    prompt: str,
+    question: str,
+    options: dict[str, str],
+    answer: str,
+    explanation: str = "",
+    *,
+    exam: str,
+    words: dict[str, str] | None = None,
+    **meta: Any,
+) -> Example | Drop:
+    """An exam question as an Example, or a Drop that says why it cannot be one.
+
+    Args:
+        prompt: the dataset's template, with fields ``question``, ``options`` and those of
+            ``words``.
+        answer: the correct letters, in any order.
+        explanation: stands before the answer.
+        exam: what CMB's prompt calls the exam, such as ``中国执业药师考试``.
+        meta: further facts, such as ``category``.
+    """
+    if not question:
+        return row.drop(id, "empty_question")
+    gold = letters(answer)
+    if not gold:
+        return row.drop(id, "empty_answer", question)
+    if len(options) < 2:
+        return row.drop(id, "too_few_options", question, f"{len(options)} options")
+    if any(len(name) != 1 or not "A" <= name <= "Z" for name in options):
+        return row.drop(id, "bad_options", question, f"named {', '.join(options)}")
+    if not set(gold) <= set(options):
+        return row.drop(id, "bad_answer", question, f"{gold} of {', '.join(options)}")
+    user = fill(prompt, question=question, options=paper_options(options), **(words or {}))
+    messages = [("user", user), ("assistant", paper_reply(gold, language, explanation))]
+    facts = {**row.place(), "answer": gold, "options": options, "question": question}
+    return Example(id, dataset, "mcqa", language, messages, {**facts, "exam": exam, **meta})

@@ -1,0 +1,1 @@
+"""Define examples, benchmark items and prompt templates."""

@@ -1,0 +1,92 @@
+"""The one schema of a benchmark item, from its raw file to its score."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import read_jsonl
+
+Kind = Literal["choice", "clinical", "text"]
+Split = Literal["val", "test", "unscored"]
+
+
+@dataclass(slots=True)
+class Item:
+    """One question with options, one clinical case with several questions, or one free-text task.
+
+    Attributes:
+        id: unique within the benchmark, as its authors write it.
+        benchmark: name of the benchmark's file.
+        split: val (source of few-shot examples), test (scored), or unscored (never asked: it has
+            no usable answer, ``meta["unscored"]`` says why; training data must not hold it either).
+        kind: choice (options and letters), clinical (free text, several turns) or text (free text).
+        category, subcategory: as the benchmark's authors group their averages.
+        question: the question; for a case its description, for text what is the item's own,
+            without the instruction that a whole task shares.
+        options: letter to text, in the order shown; empty for a case.
+        answer: gold letters, sorted, such as "A" or "ACD"; "" where it is not published.
+        multiple: whether several letters may be right.
+        explanation: the authors' explanation, where there is one.
+        turns: for a case, ``{"question", "reference"}`` in order.
+        metric: for text, how answers are judged: a name in scores/measure/text_metrics.py; "" where the
+            benchmark keeps its answers.
+        references: for text, the outputs that are accepted; none where they are not published.
+        meta: facts that the prompt or the report needs (exam_type, exam_class, question_type);
+            under ``published`` the fields that stand otherwise in the authors' file, as they do.
+    """
+
+    id: str
+    benchmark: str
+    split: Split
+    kind: Kind
+    category: str
+    subcategory: str
+    question: str
+    options: dict[str, str] = field(default_factory=dict)
+    answer: str = ""
+    multiple: bool = False
+    explanation: str = ""
+    turns: list[dict[str, str]] = field(default_factory=list)
+    metric: str = ""
+    references: list[str] = field(default_factory=list)
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def published(self) -> "Item":
+        """The item as its authors' file has it, blanks at the ends of texts and all."""
+        return replace(self, **self.meta.get("published", {}))
+
+    def texts(self) -> Iterator[str]:
+        """What must not stand in the training data: the question, each turn's, and its answer."""
+        yield self.question
+        for turn in self.turns:
+            yield turn["question"]
+            yield turn["reference"]
+
+
+def key_digest(answers: Iterable[tuple[str, str]]) -> str:
+    """sha256 of an answer key, ids with answers, in whatever order they come."""
+    lines = sorted(f"{id}\t{answer}\n" for id, answer in answers)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def dump_item(item: Item) -> str:
+    """One JSON line."""
+    return json.dumps(asdict(item), ensure_ascii=False, sort_keys=False)
+
+
+def load_items(path: Path) -> Iterator[Item]:
+    """Read items from JSON Lines.
+
+    Raises:
+        InputError: a line that is not an item.
+    """
+    for number, row in read_jsonl(path):
+        try:
+            yield Item(**row)
+        except TypeError as error:
+            remedy = "Delete the file and run `collectivesft curated items` again"
+            raise InputError(path, f"not a benchmark item ({error})", remedy, row=number) from error

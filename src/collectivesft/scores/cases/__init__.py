@@ -1,0 +1,1 @@
+"""Answer and grade clinical cases."""

@@ -1,0 +1,1 @@
+"""Ask models: in this process or on a server."""

@@ -1,0 +1,319 @@
+"""Greedy answers and probabilities of letters; on a CPU the same at any batch size.
+
+On a CPU each prompt is read alone, after a prefix that many prompts share and that is read once. So
+probabilities do not depend on the batch or the order, to the bit; other questions, with another
+prefix in common, may change their last digits. Answers are written together, one
+token of each at a time; rounding then depends on the batch, by about 1e-5. Where the two likeliest
+tokens are closer than TIE, the text so far is read again alone, and that decides. So on a CPU the
+same tokens come out at any batch size and order.
+
+On a GPU (``LanguageModel.together``) the prompts of a batch are read in one pass after the prefix,
+padded on the right: no token sees what stands after it, so padding changes nothing but rounding.
+In bfloat16 that is as large as near ties are, and no promise of equal bits is made there.
+"""
+
+import copy
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from collectivesft.models.registry import packable
+from collectivesft.scores.engines.language_model import LanguageModel, enough_memory
+
+TIE = 5e-3
+# A row asks whether its answer is settled at each of its first tokens, where most are, then at
+# every so manieth.
+_FIRST, _EVERY = 32, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """Token ids that prompts begin with, and the network's cache after them (None if empty)."""
+
+    ids: tuple[int, ...]
+    cache: Any
+
+
+@dataclass(slots=True)
+class Written:
+    """What a model wrote.
+
+    Attributes:
+        tokens: ids, without the end token.
+        stopped: the model ended it itself.
+        settled: it was ended since nothing more could change its reading.
+    """
+
+    tokens: list[int] = field(default_factory=list)
+    stopped: bool = False
+    settled: bool = False
+
+
+def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """How many tokens all prompts begin with, at least one less than the shortest has."""
+    first, last = min(prompts), max(prompts)
+    longest = min(map(len, prompts)) - 1
+    differ = (i for i in range(longest) if first[i] != last[i])
+    return next(differ, longest)
+
+
+def read_prefix(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> Prefix:
+    """Read what all prompts begin with, once.
+
+    Nothing, for a network that takes no positions (CPM-Ant): it cannot go on with several tokens.
+    """
+    if not packable(model.network):
+        return Prefix((), None)
+    ids = tuple(prompts[0][: common_prefix(prompts)])
+    empty = _whole_cache() if reads_together(model) else None
+    return Prefix(ids, _read(model, empty, ids)[1] if ids else None)
+
+
+def reads_together(model: LanguageModel) -> bool:
+    """Whether the prompts of a batch are read in one pass."""
+    return model.together and packable(model.network)
+
+
+def log_probabilities(
+    model: LanguageModel, prefix: Prefix, prompt: Sequence[int], tokens: Sequence[int]
+) -> list[float]:
+    """Natural log probabilities of given next tokens, over the whole vocabulary."""
+    import torch
+
+    logits, _ = _read(model, prefix.cache, prompt[len(prefix.ids) :])
+    return torch.log_softmax(logits, dim=-1).cpu()[list(tokens)].tolist()
+
+
+def log_probabilities_together(
+    model: LanguageModel,
+    prefix: Prefix,
+    prompts: Sequence[Sequence[int]],
+    tokens: Sequence[Sequence[int]],
+) -> list[list[float]]:
+    """As ``log_probabilities``, of a batch of prompts in one pass; tokens for each prompt."""
+    import torch
+
+    logits, _ = _read_together(model, prefix, prompts)
+    found = torch.log_softmax(logits, dim=-1).cpu()
+    return [row[list(wanted)].tolist() for row, wanted in zip(found, tokens, strict=True)]
+
+
+def _whole_cache() -> Any:
+    """An empty cache that keeps every token, in layers with a sliding window too.
+
+    Such layers would otherwise keep the last tokens of a padded row: its padding.
+    """
+    from transformers import DynamicCache
+
+    return DynamicCache()
+
+
+def _read_together(
+    model: LanguageModel, prefix: Prefix, prompts: Sequence[Sequence[int]]
+) -> tuple[Any, Any]:
+    """Logits (prompts, vocabulary, float32) after each prompt, and one cache of them all, each
+    padded on the left up to the longest."""
+    import torch
+
+    start, device = len(prefix.ids), model.network.device
+    rests = [list(ids[start:]) for ids in prompts]
+    width = max(map(len, rests))
+    rows = torch.tensor([ids + [0] * (width - len(ids)) for ids in rests], device=device)
+    ends = torch.tensor([len(ids) - 1 for ids in rests], device=device)
+    kept, places = ends.unique(return_inverse=True)
+    cache = _copy(prefix.cache) if start else _whole_cache()
+    cache.batch_repeat_interleave(len(rests))
+    with torch.inference_mode(), enough_memory(len(rests)):
+        out = _forward(model, rows, cache, logits_to_keep=kept)
+        # A network that does not know logits_to_keep gives all positions.
+        columns = places if out.logits.shape[1] == len(kept) else ends
+        logits = out.logits[torch.arange(len(rests), device=device), columns].float()
+        _to_the_left(out.past_key_values, ends + start + 1)
+    return logits, out.past_key_values
+
+
+def _to_the_left(cache: Any, lengths: Any) -> None:
+    """Move padding from the right of a cache's rows to their left, in place.
+
+    Args:
+        lengths: tokens of each row without padding, a tensor.
+    """
+    import torch
+
+    width = int(lengths.max())
+    columns = torch.arange(width, device=lengths.device) - (width - lengths)[:, None]
+    index = columns.clamp(min=0)[:, None, :, None]
+    for layer in cache.layers:
+        layer.keys = layer.keys.take_along_dim(index, dim=2)
+        layer.values = layer.values.take_along_dim(index, dim=2)
+
+
+def _read(model: LanguageModel, cache: Any, ids: Sequence[int]) -> tuple[Any, Any]:
+    """Logits (vocabulary, float32) after ``ids``, and the cache then; ``cache`` stays as it is."""
+    import torch
+
+    rows = torch.tensor([list(ids)], device=model.network.device)
+    with torch.inference_mode(), enough_memory(1):
+        out = _forward(model, rows, _copy(cache))
+    return out.logits[0, -1].float(), out.past_key_values
+
+
+def _forward(model: LanguageModel, ids: Any, cache: Any, **inputs: Any) -> Any:
+    known = inspect.signature(model.network.forward).parameters
+    inputs.setdefault("logits_to_keep", 1)  # only the last position is read
+    inputs = {key: value for key, value in inputs.items() if key in known}
+    return model.network(input_ids=ids, past_key_values=cache, use_cache=True, **inputs)
+
+
+def _copy(cache: Any) -> Any:
+    """A cache that grows by itself: layers replace their tensors and never write into them."""
+    if cache is None:
+        return None
+    twin = copy.copy(cache)
+    twin.layers = [copy.copy(layer) for layer in cache.layers]
+    return twin
+
+
+def _merge(caches: Sequence[Any]) -> Any:
+    """One cache of many rows, each padded on the left up to the longest."""
+    merged = copy.copy(caches[0])
+    columns = zip(*(cache.layers for cache in caches), strict=True)
+    merged.layers = [_stack(layers) for layers in columns]
+    return merged
+
+
+def _stack(layers: Sequence[Any]) -> Any:
+    import torch
+    from torch.nn.functional import pad
+
+    stacked = copy.copy(max(layers, key=lambda layer: layer.get_seq_length()))
+    width = max(layer.keys.shape[-2] for layer in layers)
+    for name in ("keys", "values"):
+        rows = [getattr(layer, name) for layer in layers]
+        padded = [pad(row, (0, 0, width - row.shape[-2], 0)) for row in rows]
+        setattr(stacked, name, torch.cat(padded))
+    return stacked
+
+
+def generate(
+    model: LanguageModel,
+    prefix: Prefix,
+    prompts: Sequence[Sequence[int]],
+    max_new_tokens: int,
+    settled: Callable[[int, list[int]], bool] | None = None,
+) -> list[Written]:
+    """Greedy answers to prompts that begin with ``prefix``.
+
+    Args:
+        settled: asked now and then with a prompt's index and the tokens written so far; true
+            ends that answer.
+    """
+    kind = _Decoding if packable(model.network) else _Rereading
+    return kind(model, prefix, prompts, max_new_tokens, settled).run()
+
+
+class _Decoding:
+    """Answers that are being written together; ``live`` are the indexes of unfinished ones."""
+
+    def __init__(self, model, prefix, prompts, max_new_tokens, settled):
+        self.model, self.prefix, self.prompts = model, prefix, prompts
+        self.limit, self.settled = max_new_tokens, settled
+        self.written = [Written() for _ in prompts]
+        self.live = list(range(len(prompts)))
+        self.width = max(map(len, prompts))
+
+    def run(self) -> list[Written]:
+        logits = self._begin()
+        for step in range(self.limit):
+            # On a CPU the first token was read alone; there is nothing to decide about it.
+            tokens = self._pick(logits) if step else logits.argmax(dim=-1).tolist()
+            going = [row for row, token in enumerate(tokens) if self._take(self.live[row], token)]
+            if not going:
+                break
+            if len(going) < len(self.live):
+                self._keep(going)
+            self.live = [self.live[row] for row in going]
+            logits = self._step([tokens[row] for row in going])
+        return self.written
+
+    def _begin(self) -> Any:
+        """Logits (answers, vocabulary) after the prompts."""
+        import torch
+
+        if reads_together(self.model):
+            logits, self.cache = _read_together(self.model, self.prefix, self.prompts)
+            return logits
+        start = len(self.prefix.ids)
+        read = [_read(self.model, self.prefix.cache, ids[start:]) for ids in self.prompts]
+        self.cache = _merge([one for _, one in read])
+        return torch.stack([one for one, _ in read])
+
+    def _keep(self, rows: list[int]) -> None:
+        """Forget what was read of the answers that have ended."""
+        import torch
+
+        self.cache.batch_select_indices(torch.tensor(rows, device=self.model.network.device))
+
+    def _take(self, index: int, token: int) -> bool:
+        """Add a token to an answer; whether the answer goes on."""
+        written = self.written[index]
+        if token in self.model.stops:
+            written.stopped = True
+            return False
+        written.tokens.append(token)
+        count = len(written.tokens)
+        if self.settled and (count <= _FIRST or count % _EVERY == 0):
+            written.settled = self.settled(index, written.tokens)
+        return not written.settled and count < self.limit
+
+    def _step(self, tokens: Sequence[int]) -> Any:
+        """Logits (live answers, vocabulary) after one more token of each."""
+        import torch
+
+        device = self.model.network.device
+        lengths = [len(self.prompts[i]) for i in self.live]
+        new = len(self.written[self.live[0]].tokens)
+        mask = [[0] * (self.width - n) + [1] * (n + new) for n in lengths]
+        with torch.inference_mode(), enough_memory(len(tokens)):
+            out = _forward(
+                self.model,
+                torch.tensor([[token] for token in tokens], device=device),
+                self.cache,
+                attention_mask=torch.tensor(mask, device=device),
+                position_ids=torch.tensor([[n + new - 1] for n in lengths], device=device),
+            )
+        return out.logits[:, -1].float()
+
+    def _pick(self, logits: Any) -> list[int]:
+        """The likeliest token of each live answer; on a CPU, near ties are decided alone."""
+        best, tokens = logits.topk(2, dim=-1)
+        picked = tokens[:, 0].tolist()
+        if logits.device.type == "cpu":
+            for row in ((best[:, 0] - best[:, 1]) < TIE).nonzero().flatten().tolist():
+                picked[row] = self._alone(self.live[row])
+        return picked
+
+    def _alone(self, index: int) -> int:
+        """The next token after the text so far, read again without other answers."""
+        rest = [*self.prompts[index][len(self.prefix.ids) :], *self.written[index].tokens]
+        return int(_read(self.model, self.prefix.cache, rest)[0].argmax())
+
+
+class _Rereading(_Decoding):
+    """For a network that cannot go on from what it read: the whole text again for each token."""
+
+    def _begin(self) -> Any:
+        return self._step([])
+
+    def _keep(self, rows: list[int]) -> None:
+        pass
+
+    def _step(self, tokens: Sequence[int]) -> Any:
+        import torch
+
+        texts = [[*self.prompts[i], *self.written[i].tokens] for i in self.live]
+        return torch.stack([_read(self.model, None, ids)[0] for ids in texts])
+
+    def _pick(self, logits: Any) -> list[int]:
+        return logits.argmax(dim=-1).tolist()

@@ -1,0 +1,247 @@
+"""An OpenAI-compatible server over http: patient with what passes, one clear line for the rest.
+
+A key is named by its environment variable. It is read when a request is made and stands in no
+option, log, file or message.
+"""
+
+import json
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from queue import SimpleQueue
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from collectivesft.common.errors import UserError
+from collectivesft.common.retry import asked_wait
+
+ATTEMPTS = 6
+BACKOFF_S = 1.0
+LONGEST_WAIT_S = 120.0
+CONNECT_S = 20.0
+# Timeout, conflict, too early, too many requests: all may pass, as server errors do.
+_PASSING = (408, 409, 425, 429)
+_QUOTED = 200  # characters of a server's own words in a message
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+class EndpointError(UserError):
+    """A server that does not do what was asked.
+
+    Args:
+        status: the HTTP status, None for no answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None):
+        self.status = status
+        super().__init__(message)
+
+
+class _Passing(Exception):
+    """A failure that may pass: worth another try after ``wait_s`` seconds (None: back off)."""
+
+    def __init__(self, reason: str, wait_s: float | None = None):
+        self.reason, self.wait_s = reason, wait_s
+        super().__init__(reason)
+
+
+class Endpoint:
+    """A server's address with a pool of connections; safe to use from many threads.
+
+    Args:
+        url: up to the version, such as ``http://127.0.0.1:8000/v1``.
+        key_env: name of the environment variable that holds the key, None for no key.
+        timeout_s: longest time without a byte of an answer.
+        connections: most requests at once.
+
+    Raises:
+        UserError: not an http address, one with a password in it, or the variable is not set.
+    """
+
+    def __init__(self, url: str, key_env: str | None, timeout_s: float, connections: int = 1):
+        import httpx2
+
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UserError(f"{url}: not an address. Give one such as http://127.0.0.1:8000/v1.")
+        if "@" in parts.netloc:
+            raise UserError("The address holds a user or password. Name a variable for the key.")
+        self.url, self.key_env = url.rstrip("/"), key_env
+        self.retries = 0  # tries again of all requests so far
+        self._counting = threading.Lock()
+        self._closed = threading.Event()
+        key = _key(key_env)
+        self._secret = key
+        self._client = httpx2.Client(
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            timeout=httpx2.Timeout(timeout_s, connect=CONNECT_S, pool=None),
+            limits=httpx2.Limits(max_connections=connections),
+            # A proxy cannot reach a server on this machine.
+            trust_env=parts.hostname not in ("127.0.0.1", "localhost", "::1"),
+        )
+
+    def __enter__(self) -> "Endpoint":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._closed.set()
+        self._client.close()
+
+    def get(self, path: str) -> dict[str, Any]:
+        """The JSON object at ``path``; errors as those of ``post``."""
+        return self._patiently(path, lambda: self._client.get(self.url + path))
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON object that the server answers to ``body``.
+
+        Tries again, with growing waits or the one that the server names (Retry-After), while it is
+        busy, broken or silent.
+
+        Raises:
+            EndpointError: refused, not JSON, or still failing after ATTEMPTS tries.
+        """
+        return self._patiently(path, lambda: self._client.post(self.url + path, json=body))
+
+    def _patiently(self, path: str, send: Callable[[], Any]) -> dict[str, Any]:
+        import httpx2
+
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return self._understand(path, send())
+            except (httpx2.TransportError, _Passing) as error:
+                if attempt == ATTEMPTS or self._closed.is_set():
+                    raise EndpointError(self._gave_up(error)) from error
+                with self._counting:
+                    self.retries += 1
+                named = getattr(error, "wait_s", None)
+                wait = BACKOFF_S * 2 ** (attempt - 1) if named is None else named
+                self._closed.wait(min(wait, LONGEST_WAIT_S))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _gave_up(self, error: Exception) -> str:
+        import httpx2
+
+        if isinstance(error, _Passing):
+            return f"{self.url}: {self._hidden(error.reason)}. Tried {ATTEMPTS} times; run again."
+        if isinstance(error, httpx2.TimeoutException):
+            remedy = "Raise the timeout or lower the concurrency, then run again"
+            return f"{self.url}: no answer in time. {remedy}; answered questions are kept."
+        reason = self._hidden(" ".join(str(error).split())) or type(error).__name__
+        return f"{self.url}: no connection ({reason}). Start the server or correct the address."
+
+    def _understand(self, path: str, response: Any) -> dict[str, Any]:
+        """The object that a response holds.
+
+        Raises:
+            EndpointError: what it holds is no answer and will be none.
+            _Passing: it may be one next time.
+        """
+        status = response.status_code
+        if status in _PASSING or status >= 500:
+            reason = f"HTTP {status} {self._words(response)}".strip()
+            raise _Passing(reason, asked_wait(response.headers))
+        if status in (401, 403):
+            held = f"the key in {self.key_env}" if self.key_env else "a request without a key"
+            remedy = "Set the variable to a valid key" if self.key_env else "Name a variable for it"
+            raise EndpointError(f"{self.url}: HTTP {status}, it refuses {held}. {remedy}.", status)
+        if status != 200:
+            words = self._words(response) or response.reason_phrase
+            raise EndpointError(f"{self.url}{path}: HTTP {status} {words}", status)
+        try:
+            found = response.json()
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise EndpointError(
+                f"{self.url}{path}: the answer is no JSON object. Correct the address, it usually "
+                "ends in /v1.",
+                status,
+            )
+        return found
+
+    def _words(self, response: Any) -> str:
+        """What the server says about an error, in one short line."""
+        try:
+            found = response.json()
+        except ValueError:
+            return ""
+        for key in ("error", "message", "detail"):
+            if isinstance(found, dict) and found.get(key):
+                found = found[key]
+        text = found if isinstance(found, str) else json.dumps(found, ensure_ascii=False)
+        return self._hidden(" ".join(text.split()))[:_QUOTED]
+
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._secret, "***") if self._secret else text
+
+    def check_serves(self, name: str) -> None:
+        """See that the server has a model, before anything is asked of it.
+
+        A server without a list of models (404) is believed.
+
+        Raises:
+            EndpointError: it serves others only.
+        """
+        try:
+            found = self.get("/models").get("data")
+        except EndpointError as error:
+            if error.status in (404, 405):
+                return
+            raise
+        known = [row.get("id") for row in found or [] if isinstance(row, dict)]
+        if name not in known:
+            served = ", ".join(map(str, known[:5])) or "none"
+            raise EndpointError(
+                f"{self.url}: it does not serve a model {name!r} (it has: {served}). "
+                "Correct the served name."
+            )
+
+    def together(
+        self, work: Callable[[Task], Result], tasks: Iterable[Task], concurrency: int
+    ) -> Iterator[tuple[Task, Result]]:
+        """Do work for each task in some threads; yield task and result as they get done.
+
+        The first failure ends all: tasks that wait are dropped. Threads that still wait for an
+        answer are left behind; the end of the process does not wait for them.
+        """
+        waiting, failed = deque(tasks), threading.Event()
+        done: SimpleQueue = SimpleQueue()
+
+        def run() -> None:
+            while waiting and not failed.is_set():
+                try:
+                    task = waiting.popleft()
+                except IndexError:  # another thread took the last one
+                    return
+                try:
+                    done.put((task, work(task), None))
+                except BaseException as error:
+                    failed.set()
+                    done.put((task, None, error))
+
+        count = len(waiting)
+        try:
+            for _ in range(min(concurrency, count)):
+                threading.Thread(target=run, daemon=True).start()
+            for _ in range(count):
+                task, result, error = done.get()
+                if error is not None:
+                    raise error
+                yield task, result
+        finally:
+            failed.set()
+
+
+def _key(name: str | None) -> str:
+    """The key in an environment variable; "" where none is named."""
+    if not name:
+        return ""
+    key = os.environ.get(name, "").strip()
+    if not key:
+        raise UserError(f"The environment variable {name} is not set. Put the server's key there.")
+    if not key.isascii() or not key.isprintable():
+        raise UserError(f"The environment variable {name} holds no key: it has other characters.")
+    return key

@@ -1,0 +1,205 @@
+"""A model behind an OpenAI-compatible server (vLLM and others) answers the same prompts.
+
+Prompts are rendered here and sent to ``/completions``, never to ``/chat/completions``, whose
+template is the server's own. Decoding is greedy, penalties that a model's own generation config
+may name are off. A server's rounding depends on its batches, so unlike on a CPU here the answers
+may differ in near ties from run to run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from collectivesft.common.errors import UserError
+from collectivesft.common.progress import Reporter
+from collectivesft.scores.engines import language_model as models
+from collectivesft.scores.engines.http_client import Endpoint, EndpointError
+from collectivesft.scores.engines.language_model import LanguageModel
+from collectivesft.scores.engines.questions import Protocol, Question, letter_tokens, room
+from collectivesft.scores.engines.resume_log import ResumeLog
+from collectivesft.scores.extract.early_stop import is_final
+
+# An answer is first asked for so many tokens: a model that goes on after its answer is settled
+# then does not write hundreds more. Where it was not settled, it is asked for whole.
+FIRST = 64
+# Most alternatives that servers give for a token: vLLM's default, and OpenAI's.
+_ALTERNATIVES = {True: 20, False: 5}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a model is served; the command line explains each.
+
+    ``url`` is None where nothing is asked yet (see serve.connected).
+    """
+
+    url: str | None
+    model: str
+    key_env: str | None = None
+    concurrency: int = 32
+    timeout_s: float = 600.0
+    send: Literal["text", "tokens"] = "text"
+    extensions: bool = True
+
+    def open(self) -> Endpoint:
+        """A connection to it."""
+        return Endpoint(self.url, self.key_env, self.timeout_s, self.concurrency)
+
+    def facts(self) -> dict[str, str]:
+        """What answers depend on; not where the server stands, nor how many are asked at once."""
+        return {"engine": "openai", "served": self.model}
+
+
+def answer_all(
+    model: LanguageModel,
+    asked: Sequence[Question],
+    options: Protocol,
+    server: Server,
+    journal: ResumeLog,
+) -> dict[str, dict[str, Any]]:
+    """Answers by id of the question; those of too long prompts are left out.
+
+    Args:
+        model: the tokenizer and limits of the served model; its network is not used.
+
+    Raises:
+        UserError: a server that refuses, or cannot do what the method needs.
+    """
+    fit = [q for q in asked if models.fits(model, len(q.ids), room(options))]
+    answers = {record["id"]: record["answer"] for record in journal.done}
+    waiting = [q for q in fit if q.item.id not in answers]
+    letters = letter_tokens(model, asked, options) if options.method == "likelihood" else {}
+    with server.open() as endpoint, Reporter("questions", len(fit)) as reporter:
+        reporter.advance(len(answers))
+        if waiting:
+            endpoint.check_serves(server.model)
+        asking = Completions(endpoint, server, model, options.template)
+
+        def answer(q: Question) -> dict[str, Any]:
+            if letters:
+                return _likelihood(asking, q, letters)
+            return _generated(asking, q, options)
+
+        for q, found in endpoint.together(answer, waiting, server.concurrency):
+            journal.append({"id": q.item.id, "answer": found})
+            answers[q.item.id] = found
+            reporter.advance()
+    return answers
+
+
+def _generated(asking: "Completions", q: Question, options: Protocol) -> dict[str, Any]:
+    whole, early = options.max_new_tokens, options.stop == "settled" and bool(q.item.options)
+    for limit in [FIRST, whole] if early and whole > FIRST else [whole]:
+        text, stopped = asking.write(q.prompt.text, q.ids, limit)
+        done = (
+            early and not stopped and is_final(text, q.prompt.lead, q.item.options, q.item.multiple)
+        )
+        if stopped or done:
+            break
+    return {"raw": text, "stopped": stopped, "settled": done, "likelihood": None}
+
+
+def _likelihood(asking: "Completions", q: Question, letters: dict[str, int]) -> dict[str, Any]:
+    wanted = {letter: letters[letter] for letter in q.item.options}
+    found = asking.log_probabilities(q.prompt.text, q.ids, wanted)
+    return {"raw": "", "stopped": True, "settled": False, "likelihood": found}
+
+
+class Completions:
+    """What is asked of ``/completions``.
+
+    Args:
+        template: of the prompts: a chat template writes its special tokens itself.
+    """
+
+    def __init__(self, endpoint: Endpoint, server: Server, model: LanguageModel, template: str):
+        self.endpoint, self.server, self.model = endpoint, server, model
+        self.template = template
+
+    def write(self, text: str, ids: Sequence[int], max_new_tokens: int) -> tuple[str, bool]:
+        """The greedy answer, and whether the model ended it itself."""
+        choice = self._ask(text, ids, {"max_tokens": max_new_tokens})
+        return choice["text"], choice.get("finish_reason") == "stop"
+
+    def log_probabilities(
+        self, text: str, ids: Sequence[int], wanted: dict[str, int]
+    ) -> dict[str, float]:
+        """Natural log probabilities of next tokens, six digits, by what ``wanted`` calls them.
+
+        They are read from the likeliest next tokens; one that is not among these is scored as the
+        end of a prompt (``echo``).
+
+        Raises:
+            EndpointError: the server gives no log probabilities, or scores no prompts.
+        """
+        count = _ALTERNATIVES[self.server.extensions]
+        choice = self._ask(text, ids, {"max_tokens": 1, "logprobs": count})
+        given = (choice.get("logprobs") or {}).get("top_logprobs")
+        if not given or not isinstance(given[0], dict):
+            raise self._error(
+                "it gives no log probabilities. Use a protocol with method: generate, or a server "
+                "that has them"
+            )
+        found = {}
+        for letter, token in wanted.items():
+            value = given[0].get(f"token_id:{token}", given[0].get(letter))
+            if value is None:
+                value = self._scored(text + letter, [*ids, token], letter)
+            found[letter] = round(float(value), 6)
+        return found
+
+    def _scored(self, text: str, ids: Sequence[int], letter: str) -> float:
+        """The log probability of a prompt's last token, by letting the server repeat the prompt."""
+        choice = self._ask(text, ids, {"max_tokens": 1, "logprobs": 1, "echo": True})
+        given = (choice.get("logprobs") or {}).get("token_logprobs") or []
+        if len(given) < len(ids) or given[len(ids) - 1] is None:
+            raise self._error(
+                f"{letter} is not among the likeliest next tokens that it gives, and it scores no "
+                "prompts (echo). Use a protocol with method: generate, or a server that does"
+            )
+        return given[len(ids) - 1]
+
+    def _ask(self, text: str, ids: Sequence[int], more: dict[str, Any]) -> dict[str, Any]:
+        body = {
+            "model": self.server.model,
+            "prompt": text if self.server.send == "text" else list(ids),
+            "temperature": 0,
+            "top_p": 1,
+            "frequency_penalty": 0,
+            "presence_penalty": 0,
+            "n": 1,
+            "stream": False,
+            **more,
+        }
+        if self.server.extensions:
+            body |= {
+                "repetition_penalty": 1,
+                "add_special_tokens": self.template != "chat",
+                "return_tokens_as_token_ids": True,
+                "skip_special_tokens": True,
+            }
+        return self._choice(self._post(body), len(ids))
+
+    def _post(self, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self.endpoint.post("/completions", body)
+        except EndpointError as error:
+            if error.status in (400, 422) and self.server.extensions:
+                hint = "If it knows OpenAI's own fields only, set extensions: false"
+                raise EndpointError(f"{error}. {hint}.", error.status) from error
+            raise
+
+    def _choice(self, answer: dict[str, Any], tokens: int) -> dict[str, Any]:
+        choices = answer.get("choices")
+        if not choices or not isinstance(choices[0], dict) or choices[0].get("text") is None:
+            raise self._error("an answer without a text. Name a server with /completions")
+        read = (answer.get("usage") or {}).get("prompt_tokens")
+        if read is not None and read != tokens:
+            raise self._error(
+                f"it read {read} tokens of a prompt that has {tokens}: its tokenizer is another, "
+                "or it adds marks or cuts. Serve this model's folder, or set send: tokens"
+            )
+        return choices[0]
+
+    def _error(self, problem: str) -> UserError:
+        return EndpointError(f"{self.server.url}: {problem}.")

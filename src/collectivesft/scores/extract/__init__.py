@@ -1,0 +1,1 @@
+"""Extract option letters from answers."""

@@ -1,0 +1,79 @@
+"""When nothing more that a model writes can change how its answer is read.
+
+This decides when a model may stop, so it stands apart from the reading itself: an edit of how
+answers are read asks no model again. It claims less than it could, and tests hold the readings
+to it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection
+
+# Signs of quotation and emphasis: nothing that a reading could need.
+_MARKS = str.maketrans("", "", "*\"'“”‘’「」『』`$")
+# CMB's reading takes the first statement, up to its full stop.
+_STATEMENT = re.compile(r"(?:答案|正确选项)(?:是|：|为|应该是|应该为)([^。.]*)([。.]?)")
+# After a lead: letters that no next sign makes part of a term or denies. A line's end or a blank
+# may yet be followed by a cross.
+_LETTERS = re.compile(r"\s{0,3}([A-G]+)(?:[。.,、;:!?)\]】]|\s[^(×✗✘❌\ufffd])")
+# Several answers: a list that ends at a full stop or a line's end.
+_LIST = re.compile(r"\s{0,3}([A-G](?:[、,，]?[A-G]){0,6})(?=[。.\n])")
+# Where the model goes on with a question of its own: all before it is the answer.
+ANOTHER = re.compile(
+    r"(?<=\S)\s*(?:以下是[^\n。]{0,40}的一道|\n\s{0,9}问:|\n\s{0,9}(?:Human|User|Question):"
+    r"|<\|(?:im_start|user|im_end|endoftext|eot_id)\|?>|<start_of_turn>|<end_of_turn>|\[INST\])"
+)
+# What ANOTHER may yet find before what it found.
+_PENDING = re.compile(r"以下是[^\n。]{0,42}\Z")
+# More characters than a list could still take in.
+_BEYOND_LIST = 16
+
+
+def normal(text: str) -> str:
+    """The text in plain signs: NFKC, without quote marks and emphasis."""
+    # NFKC would make a C of the sign for degrees Celsius.
+    return unicodedata.normalize("NFKC", re.sub("[℃℉]", "°", text)).translate(_MARKS)
+
+
+def is_final(text: str, lead: str, options: Collection[str], multiple: bool) -> bool:
+    """Whether both readings of ``lead + text`` stay the same whatever the model writes next.
+
+    CMB's first statement must have ended, or hold the letter that counts where only one does. The
+    corrected reading is settled by letters of ``options`` right after the lead, or by the beginning
+    of another question. Where several may be right, a letter alone may begin a list ("A. 甲药\\nB.
+    乙药", "A\\nB"), unless 。 ends it. Free text, which has no options, is never settled.
+    """
+    statement = _STATEMENT.search(lead + text)
+    if not options or not statement:
+        return False
+    said, ended = statement.groups()
+    if not ended and (multiple or not re.search("[A-G]", said)):
+        return False
+    plain = normal(lead + text)
+    letters = _LETTERS.match(plain, len(normal(lead))) if lead and not multiple else None
+    if letters and set(letters[1]) <= set(options):
+        return True
+    if another := ANOTHER.search(plain):
+        # A question that thinking asks ends no answer.
+        return "<think>" not in plain and _is_first(another, plain)
+    return bool(lead) and multiple and _list_ended(text, options)
+
+
+def _is_first(another: re.Match, plain: str) -> bool:
+    """Whether nothing written later can hide the beginning of another question, or come before."""
+    after, pending = plain[another.end() :], _PENDING.search(plain)
+    # A mark that combines with its last sign would change that.
+    whole = after[:1] not in ("", "\ufffd") and not unicodedata.combining(after[0])
+    return whole and not (pending and pending.start() < another.start())
+
+
+def _list_ended(text: str, options: Collection[str]) -> bool:
+    """Whether a text begins with letters of options that no list goes on from."""
+    match = _LIST.match(text)
+    if match is None or not set(re.findall("[A-G]", match[1])) <= set(options):
+        return False
+    if len(match[1]) == 1 and text[match.end()] != "。":
+        return False
+    after = text[match.end() :].translate(_MARKS)
+    # A mark that combines with a letter could still move up to the letters before it.
+    return len(after) >= _BEYOND_LIST and not any(map(unicodedata.combining, after))

@@ -1,0 +1,64 @@
+"""What a prediction says: its letters by CMB's reading and the corrected one, and who is right."""
+
+import math
+from typing import Any
+
+from collectivesft import benchmarks
+from collectivesft.schema.item import Item
+from collectivesft.scores.extract import letters as letters_
+from collectivesft.scores.extract import patterns
+
+
+def grade_prediction(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
+    """A prediction with its letters and whether they are the key, as a person checks it.
+
+    ``corrected_right`` compares the corrected reading with the key as sets of letters,
+    ``official_right`` CMB's own reading with the key as published, letter by letter and in
+    order, as CMB's score.py does. ``refused`` says that no letter was read and why: the model
+    declined. ``apart`` flags a question that is reported apart (CMB: politics, no_context).
+    """
+    group = getattr(benchmarks.get(item.benchmark), "apart", None)
+    official, corrected = extract_both(prediction)
+    return {
+        "id": item.id,
+        "model": prediction["model"],
+        "category": item.category,
+        "subcategory": item.subcategory,
+        "apart": group(item) if group else "",
+        **{key: prediction[key] for key in ("prompt", "raw", "likelihood", "error")},
+        "official": official,
+        "corrected": corrected,
+        "answer": item.answer,
+        "official_right": official == item.meta.get("published_answer", item.answer),
+        "corrected_right": set(corrected) == set(item.answer),
+        "refused": not corrected and patterns.REFUSAL.search(prediction["raw"]) is not None,
+    }
+
+
+def extract_both(prediction: dict[str, Any]) -> tuple[str, str]:
+    """The letters of an answer: as CMB reads them, and as corrected; likelihoods have one reading.
+
+    What was written is read together with the lead that the model went on from.
+    """
+    multiple, options = prediction["multiple"], prediction["options"]
+    if prediction["likelihood"]:
+        both = likeliest(prediction["likelihood"], multiple)
+        return both, both
+    text = prediction["lead"] + prediction["raw"] if prediction["raw"] else ""
+    corrected = letters_.corrected(text, multiple, options, prediction["lead"])
+    # CMB votes over an answer's samples; its configurations and ours draw one.
+    return letters_.vote([letters_.official(text, multiple)]), corrected
+
+
+def likeliest(likelihood: dict[str, float], multiple: bool) -> str:
+    """The letters that log probabilities speak for.
+
+    One answer: the likeliest, the first of equals. Several: each letter whose probability,
+    renormalised over the options, is above one in the number of options; at least the likeliest.
+    """
+    best = max(likelihood, key=likelihood.__getitem__)
+    if not multiple:
+        return best
+    weights = {letter: math.exp(v - likelihood[best]) for letter, v in likelihood.items()}
+    even = sum(weights.values()) / len(weights)
+    return "".join(sorted({best, *(k for k, weight in weights.items() if weight > even)}))

@@ -1,0 +1,229 @@
+"""From what a model wrote to the letters it means: the benchmark's own way, and a corrected one."""
+
+import itertools
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from collectivesft.scores.extract import patterns
+from collectivesft.scores.extract.early_stop import ANOTHER, normal
+from collectivesft.scores.extract.option_list import listed, verdict
+
+# The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
+_OFFICIAL = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.S)
+# What is no part of an answer: thinking, which may not end, and all from another question on.
+_ASIDE = re.compile(rf"(?P<another>{ANOTHER.pattern})|<think>(?P<whole>.*?</think>\s*)?", re.S)
+
+
+def official(text: str, multiple: bool) -> str:
+    """Letters as CMB's own code reads them, faults included.
+
+    The first "答案是...。" counts and gives its characters A to G; without one, every A to G
+    of the text does ("CT和DNA，选择B" gives CDAB). A question with one answer keeps the first
+    letter. Nothing is sorted or made unique. "" where there is no letter.
+
+    Source: FreedomIntelligence/CMB @ 6c8ece46, src/utils.py, as described; written anew.
+    """
+    statement = _OFFICIAL.search(text)
+    source = statement.group(2) if statement else text
+    found = "".join(character for character in source if character in "ABCDEFG")
+    return found if multiple else found[:1]
+
+
+def vote(readings: Sequence[str]) -> str:
+    """The answer that most samples gave, as CMB votes: empty ones do not count, the first of
+    equals wins. One greedy sample, which is all that CMB's configurations draw, is its own vote.
+    """
+    return max(Counter(filter(None, readings)).items(), key=lambda pair: pair[1], default=("",))[0]
+
+
+def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead: str = "") -> str:
+    """Letters that the text states as its answer, sorted and unique; "" where there are none.
+
+    The text ends where the model asks itself another question (a new exam head, a user's turn).
+    What it thinks is a draft: all up to the last </think> is passed over, and a <think> that never
+    ends leaves no answer. Then, in this order:
+        1. After a lead ("答案是" at the end of the prompt) the letters that come next, whatever
+           is thought later.
+        2. An explicit statement (答案是, 正确选项为, 选, the answer is, boxed); the last one wins,
+           since a model that takes an answer back states another. For a question with several
+           answers the options that it goes on to list count too: "A（甲药）、B（乙药）", lines
+           "A. 甲药", "B. 乙药" (see listing.py for where such a list ends).
+        3. A text that begins with option letters ("B", "B. xx", "A、C"), or whose last line is
+           nothing else. For a question with several answers each line that begins so adds its
+           letters, but lines called wrong ("B：错"); for one with a single answer, A, B, ... at the
+           beginning of lines or in one line are the question's options written again, and no
+           answer, unless every option has a line and one alone is called right, all others wrong.
+        4. A verdict: "B正确", "C选项符合题意", "D is correct".
+        5. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
+           in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
+           fate: A、B型血 and 维生素A和D give none.
+
+    A question with one answer takes a single letter. Where a statement or a beginning lists
+    several, the first, as the benchmark does; several verdicts or lone letters are no answer.
+    Only capital letters count, full-width and circled ones included (NFKC). Letters in a row with
+    one that is no option are a word, not an answer.
+
+    Args:
+        text: what the model wrote, after the lead if there was one.
+        multiple: whether several letters may be right.
+        options: the letters of the question's options.
+        lead: what the text begins with that the prompt ended with; "" for none.
+    """
+    letters = frozenset(options)
+    plain = normal(text)
+    found = _led(plain, letters, lead, multiple) if lead else ""
+    plain = _answer(plain)
+    found = found or _stated(plain, letters, multiple) or _at_an_end(plain, letters, multiple)
+    if found:
+        return "".join(sorted(set(found))) if multiple else found[:1]
+    lone = _verdicts(plain, letters) or _standing_alone(_without_options(plain, multiple), letters)
+    return "".join(sorted(lone)) if multiple or len(lone) == 1 else ""
+
+
+def _answer(text: str) -> str:
+    """The text after the last thinking and up to another question."""
+    begin, end = 0, len(text)
+    for aside in _ASIDE.finditer(text):
+        if aside["another"]:
+            end = aside.start()
+            break
+        if not aside["whole"]:
+            return ""
+        begin = aside.end()
+    # A chat template may have written the <think> itself.
+    return text[begin:end].rpartition("</think>")[2]
+
+
+def _run_letters(run: str, letters: frozenset[str]) -> str:
+    """The letters of a run up to its first word: "A、C" gives AC, "A CT" gives A, "AG" nothing."""
+    groups = re.findall("[A-Z]+", run)
+    return "".join(itertools.takewhile(lambda group: set(group) <= letters, groups))
+
+
+def _led(text: str, letters: frozenset[str], lead: str, multiple: bool) -> str:
+    """Letters right after the lead, up to another question."""
+    another = ANOTHER.search(text)
+    text = text[: another.start()] if another else text
+    match = patterns.LED.match(text, len(normal(lead)))
+    return _whole(text, match, letters, multiple) if match else ""
+
+
+def _stated(text: str, letters: frozenset[str], multiple: bool) -> str:
+    """Letters of the last statement; "选项：" before all the options only repeats the question."""
+    for match in reversed(list(patterns.STATEMENT.finditer(text))):
+        found = _whole(text, match, letters, multiple)
+        repeats = multiple and (match["options"] or match["choices"]) and set(found) == letters
+        if found and not repeats:
+            return found
+    return ""
+
+
+def _whole(text: str, match: re.Match, letters: frozenset[str], multiple: bool) -> str:
+    """The letters of a statement, for several answers with the rest of their list."""
+    run = _run_letters(match["run"], letters)
+    if not run or not multiple or len(run) != len(re.findall("[A-Z]", match["run"])):
+        return run
+    below = "\n" in text[match.start() : match.start("run")]
+    return run + listed(text, match.end("run"), run, letters, below)
+
+
+def _at_an_end(text: str, letters: frozenset[str], multiple: bool) -> str:
+    """Letters at the beginning of the text, or those that are all of its last line."""
+    text = text.strip()
+    first, last = patterns.LINE.match(text), patterns.LAST_LINE.search(text)
+    if not multiple and (right := _only_right(text, letters)):
+        return right
+    own = [m for m in patterns.LINE.finditer(text) if not _is_no_answer(text, m)]
+    if multiple:
+        own = _not_called_wrong(text, own)
+    echoed = not multiple and (_restated(own) or patterns.RESTATED.match(text))
+    begins = first and own and own[0].start() == 0
+    if multiple and first and own and not begins:  # "A：错；B：对"
+        begins = not _is_term(text, first.start(1), first.end(1))
+    if begins and not echoed:
+        runs = [_run_letters(match.group(1), letters) for match in (own if multiple else own[:1])]
+        if runs[0]:
+            return "".join(runs)
+    return _run_letters(last.group(1), letters) if last else ""
+
+
+def _not_called_wrong(text: str, lines: Sequence[re.Match]) -> list[re.Match]:
+    """Without lines that are called wrong ("B. 乙药（错误）"), where others are called right."""
+    said = [verdict(text, match.end(1)) for match in lines]
+    if 1 not in said:
+        return list(lines)
+    return [match for match, one in zip(lines, said, strict=True) if one >= 0]
+
+
+def _only_right(text: str, letters: frozenset[str]) -> str:
+    """The option that is called right, where each of all the others has a line that calls it wrong.
+
+    Two lines are too few: they may be the options of a question, 正确 and 错误, written again.
+    """
+    lines = list(patterns.LINE.finditer(text))
+    said = {match.group(1): verdict(text, match.end(1)) for match in lines}
+    right = [letter for letter, one in said.items() if one == 1]
+    whole = len(lines) > 2 and len(lines) == len(said) and said.keys() == letters
+    return right[0] if whole and len(right) == 1 and 0 not in said.values() else ""
+
+
+def _is_no_answer(text: str, line: re.Match) -> bool:
+    """Whether what begins a line is a term, or denied ("A is wrong")."""
+    denied = patterns.DENIED_AFTER.match(text, line.end(1)) is not None
+    return denied or _is_term(text, line.start(1), line.end(1))
+
+
+def _restated(lines: Sequence[re.Match]) -> bool:
+    """Whether lines begin with A, B, ... as the question's own options do."""
+    return [match.group(1) for match in lines[:2]] == ["A", "B"]
+
+
+def _without_options(text: str, multiple: bool) -> str:
+    """The text, for a single answer without the letters that begin restated options."""
+    text = text.strip()
+    lines = list(patterns.LINE.finditer(text))
+    if multiple or not _restated(lines):
+        return text
+    for match in reversed(lines):
+        text = f"{text[: match.start(1)]}·{text[match.end(1) :]}"
+    return text
+
+
+def _verdicts(text: str, letters: frozenset[str]) -> set[str]:
+    found = (m for m in patterns.VERDICT.finditer(text) if not _after_term(text, m.start()))
+    return set("".join(_run_letters(match.group(1), letters) for match in found))
+
+
+def _standing_alone(text: str, letters: frozenset[str]) -> set[str]:
+    lists = (m for m in patterns.LIST.finditer(text) if not _in_term(text, m.start(), m.end()))
+    return {letter for match in lists for letter in match.group() if letter in letters}
+
+
+def _is_term(text: str, start: int, end: int) -> bool:
+    """Whether a letter at the beginning of a line is an article or the genus of a species."""
+    return _is_article(text, start, end) or patterns.SPECIES.match(text, end) is not None
+
+
+def _is_article(text: str, start: int, end: int) -> bool:
+    return text[start:end] == "A" and patterns.ARTICLE.match(text, end) is not None
+
+
+def _in_term(text: str, start: int, end: int) -> bool:
+    """Whether a list of letters is part of a term, or denied, by what stands around it."""
+    before = text[max(start - 1, 0) : start]
+    return (
+        _is_term(text, end - 1, end)
+        or _after_term(text, start)
+        or patterns.DENIED_AFTER.match(text, end) is not None
+        or (_is_han(before) and before not in patterns.HAN_BEFORE)
+        or (_is_han(text[end : end + 1]) and patterns.HAN_AFTER.match(text, end) is None)
+    )
+
+
+def _after_term(text: str, start: int) -> bool:
+    return patterns.TERM_BEFORE.search(text[max(start - 20, 0) : start]) is not None
+
+
+def _is_han(character: str) -> bool:
+    return re.match(f"[{patterns.HAN}]", character) is not None

@@ -1,0 +1,1 @@
+"""Compute accuracies, intervals, tests and text metrics."""

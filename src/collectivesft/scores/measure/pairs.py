@@ -1,0 +1,87 @@
+"""Pair two models' answers to the same questions and test the difference."""
+
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import read_jsonl
+from collectivesft.scores.measure.bootstrap import DIGITS
+from collectivesft.scores.measure.paired import difference, kappa, mcnemar
+
+READINGS = ("corrected", "official")
+
+
+_NEEDED = {
+    "id", "model", "category", "subcategory", "answer", "official", "corrected", "official_right",
+    "corrected_right",
+}  # fmt: skip
+
+
+_REMEDY = "Give two files that `collectivesft scores score` wrote from the same items"
+
+
+def against(first: Path, rows: Sequence[dict[str, Any]], place: Path) -> dict[str, Any]:
+    """``compare`` with judged answers in memory; ``place`` names them in messages.
+
+    Raises:
+        InputError: as ``compare``.
+    """
+    one = by_id(first, read_jsonl(first), _NEEDED, _REMEDY)
+    two = by_id(place, enumerate(rows, start=1), _NEEDED, _REMEDY)
+    if missing := sorted(one.keys() ^ two.keys()):
+        problem = f"{len(missing)} questions are in one file only, {missing[0]} first"
+        raise InputError(place, problem, _REMEDY)
+    for id, row in one.items():
+        if row["answer"] != two[id]["answer"]:
+            problem = f"the key is {two[id]['answer']} here, {row['answer']} in {first.name}"
+            raise InputError(place, problem, "Score both with the same answer key", row=id)
+    pairs = [(one[id], two[id]) for id in sorted(one)]
+    models = {name: pair["model"] for name, pair in zip(("first", "second"), pairs[0], strict=True)}
+    readings = {name: _reading(pairs, name) for name in READINGS}
+    return {"models": models, "items": len(pairs), **readings}
+
+
+def by_id(
+    path: Path, found: Iterable[tuple[int, Any]], needed: Collection[str], remedy: str
+) -> dict[str, dict[str, Any]]:
+    """Judged answers by the id of their question, in the file's order.
+
+    Args:
+        path: names them in messages.
+        found: each with its number, as ``read_jsonl`` yields them.
+        needed: keys that each must hold, ``id`` among them.
+
+    Raises:
+        InputError: none, one without what is needed, or a question twice; with this remedy.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for number, row in found:
+        if not isinstance(row, dict) or set(needed) - set(row):
+            raise InputError(path, "not a judged answer", remedy, row=number)
+        if row["id"] in rows:
+            raise InputError(path, f"question {row['id']} twice", remedy, row=number)
+        rows[row["id"]] = row
+    if not rows:
+        raise InputError(path, "no answers", remedy)
+    return rows
+
+
+def _reading(pairs: Sequence[tuple[dict, dict]], name: str) -> dict[str, Any]:
+    right = [(a[f"{name}_right"], b[f"{name}_right"]) for a, b in pairs]
+    first, second = zip(*right, strict=True)
+    said = [(a[name], b[name]) for a, b in pairs]
+    groups = [(a["category"], a["subcategory"]) for a, _ in pairs]
+    only_first, only_second = right.count((True, False)), right.count((False, True))
+    return {
+        "first": round(sum(first) / len(pairs), DIGITS),
+        "second": round(sum(second) / len(pairs), DIGITS),
+        "difference": difference(groups, first, second),
+        "both_right": right.count((True, True)),
+        "only_first": only_first,
+        "only_second": only_second,
+        "both_wrong": right.count((False, False)),
+        "p": float(f"{mcnemar(only_first, only_second):.6g}"),
+        "same": round(sum(a == b for a, b in said) / len(pairs), DIGITS),
+        "kappa": kappa(*(list(texts) for texts in zip(*said, strict=True))),
+    }

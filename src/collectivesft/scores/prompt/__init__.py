@@ -1,0 +1,1 @@
+"""Build prompts of benchmark questions."""

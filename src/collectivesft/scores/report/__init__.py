@@ -1,0 +1,1 @@
+"""Render tables of scores."""

@@ -1,0 +1,78 @@
+"""Scores of clinical cases as tables: overlap, a judge's grades, and published grades apart."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from collectivesft.scores.cases.rubric import ASPECTS
+from collectivesft.scores.report.leaderboard import (
+    AVERAGE,
+    CLIN_JUDGE,
+    CLINICAL,
+    board_date,
+    chosen_grades,
+)
+
+# A note, heads, rows of cells, and how many columns are words.
+Table = tuple[str, Sequence[str], list[list[str]], int]
+
+
+def tables(rows: Sequence[dict[str, Any]], leaderboard: Path | None) -> list[Table]:
+    """Overlap of every run, grades of those that were judged, then published grades.
+
+    Overlap and grades are different scales and never stand in one table; nor do own and published
+    grades.
+
+    Args:
+        rows: contents of clinical score files.
+        leaderboard: CSV of published grades, None for no reference rows.
+    """
+    found = [_overlap(rows)]
+    if judged := [(row, row["judged"]) for row in rows if row.get("judged")]:
+        found.append(_judged(judged))
+    if leaderboard and any(row["benchmark"] == CLINICAL for row in rows):
+        found.append(_published(leaderboard))
+    return found
+
+
+def _overlap(rows: Sequence[dict[str, Any]]) -> Table:
+    heads = ("Model", "Benchmark", "Cases", "Answers", "BLEU-4, %", "ROUGE-L, %", "Empty",
+             "Endless", "Too long")  # fmt: skip
+    cells = [
+        [row["model"], row["benchmark"], str(row["cases"]), str(row["answers"])]
+        + [f"{100 * row[key]:.2f}" for key in ("bleu", "rouge")]
+        + [str(row[key]) for key in ("empty", "endless", "too_long")]
+        for row in rows
+    ]
+    note = "Clinical cases: overlap with the references over characters, no judgement of quality."
+    return note, heads, cells, 2
+
+
+def _judged(judged: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Table:
+    heads = ("Model", "Benchmark", "Judge", *(a.capitalize() for a in ASPECTS), "Average",
+             "Graded", "Unparsed", "Cost", "Uncounted")  # fmt: skip
+    cells = [
+        [row["model"], row["benchmark"], by["judge"]]
+        + ["" if by[key] is None else f"{by[key]:.2f}" for key in (*ASPECTS, AVERAGE)]
+        + [str(by["graded"]), str(by["unparsed"]), f"{by['cost']:.4f}", str(by["uncounted"])]
+        for row, by in judged
+    ]
+    note = (
+        "Clinical cases: grades of a judge, 1 to 5, over the answers whose grades could be read. "
+        "Uncounted: replies that the cost leaves out, since the server counted no tokens."
+    )
+    return note, heads, cells, 3
+
+
+def _published(leaderboard: Path) -> Table:
+    heads = ("Published model", *(a.capitalize() for a in ASPECTS), "Average")
+    cells = [
+        [model, *(f"{values[key]:.2f}" for key in (*ASPECTS, AVERAGE))]
+        for model, values in chosen_grades(leaderboard).items()
+    ]
+    note = (
+        f"Published, not run here: CMB-Clin's public leaderboard, {board_date(leaderboard)}, "
+        f"grades of {CLIN_JUDGE} from 1 to 5. Overlap is another scale; grades of another judge "
+        "are not comparable to the digit."
+    )
+    return note, heads, cells, 1

@@ -1,0 +1,1 @@
+"""Run the training loop with its checkpoints and records."""

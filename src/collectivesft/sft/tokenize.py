@@ -1,0 +1,107 @@
+"""An experiment's examples as tokens: made once, in flat arrays that training maps into memory."""
+
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+from collectivesft.common.digests import digest, software
+from collectivesft.common.errors import InputError
+from collectivesft.common.files import atomic_path, dump_json, keep_folder, place, read_json, sha256
+from collectivesft.common.process_pool import ordered_map
+from collectivesft.common.progress import Reporter
+from collectivesft.config.experiment import FACTS, read_experiment
+from collectivesft.models import chat
+from collectivesft.models.quiet_transformers import quiet
+from collectivesft.models.registry import register
+from collectivesft.sft.batches import cache_keys
+from collectivesft.sft.batches.token_files import PARTS, Chunk, Writer
+
+
+def tokenize(
+    train: Path,
+    validation: Path,
+    base: Path,
+    recipe: Path,
+    out: Path,
+    threads: int = 1,
+    cache: Path | None = None,
+) -> dict[str, Any]:
+    """Write the tokens of both parts and ``tokens.json`` with their counts.
+
+    Args:
+        threads: processes; the bytes do not depend on their number.
+        cache: folder of tokens made before, by content: experiments that differ in their
+            training alone share them. None: made anew.
+
+    Raises:
+        InputError: no training example is left.
+    """
+    cutoff = read_experiment(recipe).training.cutoff
+    kept = cache / _key((train, validation), base, cutoff) if cache else None
+    if kept and kept.is_dir():
+        with atomic_path(out) as folder:
+            folder.mkdir()
+            for path in kept.iterdir():
+                place(path, folder / path.name)
+        return read_json(out / "tokens.json")
+    counts: dict[str, Any] = {"cutoff": cutoff}
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        for part, path in zip(PARTS, (train, validation), strict=True):
+            counts[part] = _part(part, path, base, cutoff, folder, threads)
+        if not counts["train"]["examples"]:
+            raise InputError(train, "no example is left to train on", "Raise training.cutoff")
+        counts["sha256"] = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+        (folder / "tokens.json").write_text(dump_json(counts), encoding="utf-8")
+    if kept:
+        keep_folder(out, kept)
+    return counts
+
+
+def _key(parts: tuple[Path, ...], base: Path, cutoff: int) -> str:
+    """Digest of all that decides the tokens: examples, tokenizer, template, cutoff, the code."""
+    template = chat.training_template(read_json(base / FACTS)["chat_template"])
+    made_by = software(*cache_keys.TOKENS)
+    examples = [sha256(path) for path in parts]
+    return digest([examples, cache_keys.base_tokens(base), template, cutoff, made_by])
+
+
+def _part(
+    part: str, path: Path, base: Path, cutoff: int, folder: Path, threads: int
+) -> dict[str, int]:
+    """Tokens of one file of examples; its counts."""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        groups = range(file.num_row_groups)
+    work = partial(_chunk, path, base, cutoff)
+    with Writer(folder, part) as writer, Reporter(f"tokenize {part}") as reporter:
+        for chunk in ordered_map(work, groups, threads):
+            writer.add(chunk)
+            reporter.advance(chunk.seen)
+    return writer.counts
+
+
+def _chunk(path: Path, base: Path, cutoff: int, group: int) -> Chunk:
+    """Tokens of the examples of one row group."""
+    import pyarrow.parquet as pq
+
+    tokenizer, template = _tokenizer(base)
+    chunk = Chunk(cutoff)
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(1024, row_groups=[group], columns=["messages"]):
+            for messages in batch.column("messages").to_pylist():
+                turns = [(message["role"], message["content"]) for message in messages]
+                chunk.add(*chat.encode(tokenizer, turns, template))
+    return chunk
+
+
+@lru_cache(maxsize=1)
+def _tokenizer(base: Path) -> tuple[Any, str]:
+    """A base's tokenizer and training template; loaded once in each process."""
+    from transformers import AutoTokenizer
+
+    quiet()
+    register()
+    template = chat.training_template(read_json(base / FACTS)["chat_template"])
+    return AutoTokenizer.from_pretrained(base), template

@@ -1,0 +1,481 @@
+"""A draw depends on the example and the seed alone; the recipe is read strictly."""
+
+import json
+import math
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectivesft.common.errors import InputError
+from collectivesft.config.mixture import Mixture, read_mixture
+from collectivesft.curated.mix import mix_file
+from collectivesft.curated.mixture.sampling import apply_style_shares, apply_temperature, sample_key
+from collectivesft.curated.mixture.statistics import (
+    LENGTH_BINS,
+    LENGTH_STEP,
+    LISTED,
+    Description,
+    Sample,
+    entropy,
+    grams,
+)
+from collectivesft.curated.storage.parquet import read_examples
+from collectivesft.schema.example import Example
+from tests.helpers.curated_examples import exam, ids, qa, same_bytes, save
+
+SETS = {"alpha": 400, "beta": 50, "gamma": 7}
+
+
+EXAM = exam("alpha:1", "正常体温是？", {"A": "36.5℃", "B": "40℃"}, "A")
+EXAM.meta["exam"] = "中国护理考试"
+
+
+def examples(sizes: dict[str, int] = SETS) -> list[Example]:
+    """Examples of several sets; every fifth is an exam question."""
+    options = {"A": "甲", "B": "乙"}
+    return [
+        exam(f"{name}:{n}", f"第{n}题", options, "A") if n % 5 == 0 else qa(f"{name}:{n}")
+        for name, size in sizes.items()
+        for n in range(size)
+    ]
+
+
+def mix(folder: Path, mixture: str, source: Path | None = None) -> dict:
+    """Draw a mixture; returns ids of both parts, the ledger and the description."""
+    folder.mkdir(parents=True, exist_ok=True)
+    source = source or save(folder / "in.parquet", examples())
+    recipe = folder / "some.yaml"
+    recipe.write_text(f"title: t\nmixture: {mixture}\n", encoding="utf-8")
+    names = ("train.parquet", "validation.parquet", "mix.json", "stats.json")
+    paths = [folder / name for name in names]
+    mix_file(source, recipe, *paths)
+    train, validation = (ids(read_examples(path)) for path in paths[:2])
+    ledger, stats = (json.loads(path.read_bytes()) for path in paths[2:])
+    return {
+        "train": train,
+        "validation": validation,
+        "all": {*train, *validation},
+        "ledger": ledger["datasets"],
+        "stats": stats,
+    }
+
+
+def by_set(found: set[str] | list[str]) -> Counter:
+    return Counter(id.partition(":")[0] for id in found)
+
+
+class TestDraw:
+    def test_everything_is_taken_by_default_and_parts_are_apart(self, tmp_path):
+        drawn = mix(tmp_path, "{validation: 0.1}")
+        assert drawn["all"] == {example.id for example in examples()}
+        assert not set(drawn["train"]) & set(drawn["validation"])
+        assert 0.05 < len(drawn["validation"]) / len(drawn["all"]) < 0.15
+
+    def test_nothing_is_held_out_where_nothing_is_wanted(self, tmp_path):
+        assert mix(tmp_path, "{validation: 0}")["validation"] == []
+
+    def test_1_percent_is_a_part_of_10_percent(self, tmp_path):
+        source = save(tmp_path / "in.parquet", [qa(f"alpha:{n}") for n in range(5000)])
+        small = mix(tmp_path / "1", "{fraction: 0.01, validation: 0.1}", source)
+        large = mix(tmp_path / "10", "{fraction: 0.1, validation: 0.1}", source)
+        assert set(small["train"]) < set(large["train"])
+        assert set(small["validation"]) <= set(large["validation"])
+        assert 25 < len(small["all"]) < 75 and 400 < len(large["all"]) < 600
+
+    @pytest.mark.parametrize("most", [1, 7, 24, 50, 399, 400, 401])
+    def test_max_samples_is_exact(self, tmp_path, most):
+        drawn = mix(tmp_path, f"{{max_samples: {most}, validation: 0}}")
+        assert by_set(drawn["all"]) == {name: min(size, most) for name, size in SETS.items()}
+
+    def test_max_samples_counts_examples_of_the_styles_that_are_taken(self, tmp_path):
+        drawn = mix(tmp_path, "{max_samples: 8, styles: [mcqa], validation: 0}")
+        assert by_set(drawn["all"]) == {"alpha": 8, "beta": 8, "gamma": 2}
+        assert all(int(id.partition(":")[2]) % 5 == 0 for id in drawn["all"])
+
+    def test_fewer_samples_are_a_part_of_more(self, tmp_path):
+        small = mix(tmp_path / "a", "{max_samples: 10, validation: 0}")["all"]
+        assert small < mix(tmp_path / "b", "{max_samples: 30, validation: 0}")["all"]
+
+    @pytest.mark.parametrize("mixture", ["{max_samples: 20}", "{fraction: 0.3}", "{}"])
+    def test_adding_a_set_leaves_the_draws_of_the_others(self, tmp_path, mixture):
+        sources = [
+            save(tmp_path / f"{n}.parquet", examples(sizes))
+            for n, sizes in enumerate([SETS, {"aardvark": 90, **SETS, "omega": 60}])
+        ]
+        before, after = (mix(tmp_path / s.stem, mixture, s) for s in sources)
+        for part in ("train", "validation"):
+            shared = [id for id in after[part] if id.partition(":")[0] in SETS]
+            assert shared == before[part]
+        assert len(after["all"]) > len(before["all"])
+
+    def test_the_order_of_the_examples_does_not_matter(self, tmp_path):
+        source = save(tmp_path / "in.parquet", examples()[::-1])
+        mixture = "{max_samples: 20, fraction: 0.6}"
+        turned = mix(tmp_path / "turned", mixture, source)
+        assert set(mix(tmp_path / "straight", mixture)["train"]) == set(turned["train"])
+
+    def test_another_seed_draws_others(self, tmp_path):
+        first = mix(tmp_path / "a", "{max_samples: 20, seed: 1}")["all"]
+        assert first != mix(tmp_path / "b", "{max_samples: 20, seed: 2}")["all"]
+
+    def test_named_sets_only(self, tmp_path):
+        drawn = mix(tmp_path, "{datasets: [beta, gamma]}")
+        assert by_set(drawn["all"]) == {"beta": 50, "gamma": 7}
+
+    def test_a_limit_for_each_set_named(self, tmp_path):
+        drawn = mix(tmp_path, "{max_samples: {alpha: 30, gamma: 100}, validation: 0}")
+        assert by_set(drawn["all"]) == {"alpha": 30, "beta": 50, "gamma": 7}
+        assert drawn["ledger"]["alpha"]["dropped"] == {"not_sampled": 370}
+
+    @pytest.mark.parametrize(("digest", "number"), [(0, 0), (2**63, 0.5), (2**64 - 1, 1 - 2**-53)])
+    def test_a_draw_is_at_least_0_and_below_1(self, monkeypatch, digest, number):
+        monkeypatch.setattr("xxhash.xxh3_64_intdigest", lambda text: digest)
+        assert sample_key("a:1", 42, "sample") == number
+
+    def test_draws_are_even_and_those_of_two_purposes_unrelated(self):
+        pairs = [
+            (sample_key(f"a:{n}", 42, "sample"), sample_key(f"a:{n}", 42, "validation"))
+            for n in range(4000)
+        ]
+        quarters = Counter((int(a * 2), int(b * 2)) for a, b in pairs)
+        assert len(quarters) == 4 and all(850 < count < 1150 for count in quarters.values())
+
+
+class TestWeights:
+    @pytest.mark.parametrize(
+        ("temperature", "sizes"),
+        [
+            (1, {"alpha": 400, "beta": 50, "gamma": 7}),
+            (2, {"alpha": 53, "beta": 19, "gamma": 7}),  # sqrt(400 x 7), sqrt(50 x 7), 7
+            (1000, {"alpha": 7, "beta": 7, "gamma": 7}),
+        ],
+    )
+    def test_temperature_makes_the_sets_more_even(self, tmp_path, temperature, sizes):
+        drawn = mix(tmp_path, f"{{temperature: {temperature}, validation: 0}}")
+        assert by_set(drawn["all"]) == sizes
+        for name, size in SETS.items():
+            missing = size - sizes[name]
+            assert drawn["ledger"][name]["dropped"] == ({"not_sampled": missing} if missing else {})
+
+    def test_temperature_acts_on_what_the_limits_left(self, tmp_path):
+        drawn = mix(tmp_path, "{max_samples: {alpha: 50}, temperature: 2, validation: 0}")
+        assert by_set(drawn["all"]) == {"alpha": 19, "beta": 19, "gamma": 7}
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(st.dictionaries(st.text(max_size=3), st.integers(0, 10**7)), st.floats(1, 50))
+    def test_tempered_sizes_suffice_keep_their_order_and_the_smallest_set(self, sizes, temperature):
+        found = apply_temperature(sizes, temperature)
+        assert all(0 <= found[name] <= size for name, size in sizes.items())
+        assert apply_temperature(sizes, 1) == sizes
+        some = sorted((size, found[name]) for name, size in sizes.items() if size)
+        assert [n for _, n in some] == sorted(n for _, n in some)
+        if some:
+            assert some[0][0] == some[0][1]
+
+    def styles(self, drawn: dict) -> Counter:
+        return Counter(
+            "mcqa" if int(id.partition(":")[2]) % 5 == 0 else "qa" for id in drawn["all"]
+        )
+
+    def test_even_styles(self, tmp_path):
+        drawn = mix(tmp_path, "{style_shares: even, validation: 0}")
+        assert self.styles(drawn) == {"mcqa": 92, "qa": 92}
+        # Every set gives the same share of its 320, 40 and 5 other examples: a quarter.
+        answers = by_set(id for id in drawn["all"] if int(id.partition(":")[2]) % 5)
+        assert answers == {"alpha": 80, "beta": 10, "gamma": 2}
+
+    def test_weights_of_styles(self, tmp_path):
+        drawn = mix(tmp_path, "{style_shares: {qa: 1, mcqa: 3}, validation: 0}")
+        assert self.styles(drawn) == {"mcqa": 92, "qa": 31}
+        dropped = drawn["ledger"]["alpha"]["dropped"]
+        assert dropped.keys() == {"not_sampled"}
+
+    def test_styles_without_weight_are_not_taken(self, tmp_path):
+        drawn = mix(tmp_path, "{style_shares: {qa: 1}, validation: 0}")
+        assert self.styles(drawn) == {"qa": 365}
+        assert drawn["ledger"]["alpha"]["dropped"] == {"not_in_mixture": 80}
+
+    def test_a_style_without_examples_cannot_have_a_share(self, tmp_path):
+        with pytest.raises(
+            InputError, match=r"some\.yaml: .*style_shares: no examples of style ner"
+        ):
+            mix(tmp_path, "{style_shares: {qa: 1, ner: 1}}")
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(
+        st.dictionaries(
+            st.tuples(st.sampled_from("abc"), st.sampled_from(["mcqa", "qa", "ner"])),
+            st.integers(1, 5000),
+            min_size=1,
+        ),
+        st.fixed_dictionaries({s: st.floats(0.01, 100) for s in ("mcqa", "qa", "ner")}),
+    )
+    def test_shares_are_met_and_no_cell_gives_more_than_it_has(self, sizes, weights):
+        shares = {style: weights[style] for _, style in sizes}
+        found = apply_style_shares(sizes, shares)
+        assert found.keys() == sizes.keys()
+        assert all(0 <= found[cell] <= size for cell, size in sizes.items())
+        totals = Counter()
+        for (_, style), size in found.items():
+            totals[style] += size
+        unit = min(
+            sum(n for (_, s), n in sizes.items() if s == style) / share
+            for style, share in shares.items()
+        )
+        for style, share in shares.items():
+            assert abs(totals[style] - unit * share) <= 0.5 + 1e-6
+
+    @pytest.mark.parametrize(
+        "mixture",
+        [
+            "{temperature: 3, fraction: 0.5}",
+            "{style_shares: even, max_samples: {alpha: 90}}",
+            "{style_shares: {mcqa: 2, qa: 5}, temperature: 2}",
+        ],
+    )
+    def test_the_order_of_the_examples_does_not_matter(self, tmp_path, mixture):
+        source = save(tmp_path / "in.parquet", examples()[::-1])
+        turned = mix(tmp_path / "turned", mixture, source)
+        straight = mix(tmp_path / "straight", mixture)
+        assert set(straight["train"]) == set(turned["train"])
+        assert straight["stats"]["distinct"] == turned["stats"]["distinct"]
+
+
+class TestPrompt:
+    def mixed(self, folder: Path, mixture: str) -> list[Example]:
+        mix(folder, mixture, save(folder / "in.parquet", [EXAM, qa("alpha:2")]))
+        return list(read_examples(folder / "train.parquet"))
+
+    def test_exam_questions_are_asked_as_the_sets_ask_by_default(self, tmp_path):
+        assert self.mixed(tmp_path, "{validation: 0}") == [EXAM, qa("alpha:2")]
+
+    def test_exam_questions_can_be_asked_as_cmb_asks(self, tmp_path):
+        asked, other = self.mixed(tmp_path, "{prompt: cmb, validation: 0}")
+        assert other == qa("alpha:2") and asked.meta == EXAM.meta
+        assert asked.messages == [
+            (
+                "user",
+                "以下是中国护理考试的一道单项选择题，不需要做任何分析和解释，直接输出答案选项。\n"
+                "正常体温是？\nA. 36.5℃\nB. 40℃",
+            ),
+            ("assistant", "答案是A。"),
+        ]
+        stats = json.loads((tmp_path / "stats.json").read_bytes())
+        assert stats["prompt"] == "cmb"
+
+
+class TestBooks:
+    @pytest.mark.parametrize(
+        "mixture",
+        [
+            "{}",
+            "{max_samples: 9}",
+            "{fraction: 0.2, datasets: [alpha]}",
+            "{styles: [mcqa], validation: 0.3}",
+        ],
+    )
+    def test_rows_in_are_kept_plus_dropped(self, tmp_path, mixture):
+        drawn = mix(tmp_path, mixture)
+        kept, held = by_set(drawn["all"]), by_set(drawn["validation"])
+        for name, size in SETS.items():
+            entry = drawn["ledger"][name]
+            assert entry["rows_in"] == size == entry["kept"] + sum(entry["dropped"].values())
+            assert entry["kept"] == kept[name]
+            assert entry["changed"].get("held_out", 0) == held[name]
+
+    def test_reasons_tell_unwanted_from_unlucky(self, tmp_path):
+        ledger = mix(tmp_path, "{datasets: [alpha, beta], styles: [qa], max_samples: 30}")["ledger"]
+        assert ledger["alpha"]["dropped"] == {"not_in_mixture": 80, "not_sampled": 290}
+        assert ledger["beta"]["dropped"] == {"not_in_mixture": 10, "not_sampled": 10}
+        assert ledger["gamma"]["dropped"] == {"not_in_mixture": 7}
+
+    def test_description_is_of_the_training_part(self, tmp_path):
+        drawn = mix(tmp_path, "{validation: 0.2}")
+        stats, trained = drawn["stats"], by_set(drawn["train"])
+        assert stats["experiment"] == "some"
+        assert (stats["train"], stats["validation"]) == (
+            len(drawn["train"]),
+            len(drawn["validation"]),
+        )
+        assert {part["dataset"]: part["examples"] for part in stats["datasets"]} == trained
+        assert sum(stats["styles"].values()) == stats["languages"]["zh"] == stats["train"]
+        assert sum(stats["lengths"]["counts"]) == stats["train"]
+        for part in stats["datasets"]:
+            assert sum(part["style_counts"].values()) == part["examples"]
+            assert part["mean_characters"] == round(part["characters"] / part["examples"], 1)
+
+    def test_same_input_same_bytes(self, tmp_path):
+        source = save(tmp_path / "in.parquet", examples())
+        assert (
+            same_bytes(
+                lambda folder: mix(folder, "{max_samples: 30}", source),
+                tmp_path / "one",
+                tmp_path / "two",
+            )
+            == 5
+        )
+
+    def test_long_examples_are_counted_in_the_last_bin(self):
+        description = Description()
+        lengths = (0, LENGTH_STEP, LENGTH_STEP * LENGTH_BINS * 3)
+        for length in lengths:
+            description.add(qa("a:1", "甲" * length, ""))
+        counts = description.as_json()["lengths"]["counts"]
+        assert (counts[0], counts[1], counts[-1], sum(counts)) == (1, 1, 1, 3)
+
+    @pytest.mark.parametrize(
+        ("counts", "bits"),
+        [([], 0), ([0, 0], 0), ([5], 0), ([3, 3], 1), ([1, 1, 1, 1], 2), ([9, 0, 9], 1)],
+    )
+    def test_entropy(self, counts, bits):
+        assert entropy(counts) == bits
+
+    @settings(max_examples=100, deadline=None, derandomize=True)
+    @given(st.lists(st.integers(1, 10**6), min_size=1, max_size=20))
+    def test_entropy_is_at_most_that_of_even_shares(self, counts):
+        assert 0 <= entropy(counts) <= math.log2(len(counts)) + 1e-4
+
+
+class TestMeasures:
+    def test_categories_are_counted_by_set_and_the_rarest_not_listed(self):
+        description = Description()
+        for n in range(LISTED + 5):
+            facts = {"file": "a", "row": 1, "category": f"{n:02}"}
+            for _ in range(1 + (n == 7)):
+                description.add(qa(f"a:{n}", meta=facts))
+        (part,) = description.as_json()["datasets"]
+        assert part["categories"] == LISTED + 5 and len(part["category_counts"]) == LISTED
+        assert list(part["category_counts"].items())[:2] == [("07", 2), ("00", 1)]
+
+    def test_categories_of_exams_are_those_of_exam_questions(self):
+        description = Description()
+        for n, category in enumerate(["内科", "内科", "外科"]):
+            example = exam(f"a:{n}", "题", {"A": "甲", "B": "乙"}, "A")
+            example.meta["category"] = category
+            description.add(example)
+        description.add(qa("a:9", meta={"category": "儿科"}))
+        measures = description.as_json()
+        assert measures["entropy_bits"]["exam_categories"] == 0.9183
+        assert measures["groups"]["exam_categories"] == 2 and measures["groups"]["styles"] == 2
+
+    def test_lengths_by_style_add_up(self, tmp_path):
+        lengths = mix(tmp_path, "{}")["stats"]["lengths"]
+        assert [sum(bins) for bins in zip(*lengths["by_style"].values(), strict=True)] == lengths[
+            "counts"
+        ]
+
+    @pytest.mark.parametrize(
+        ("texts", "shares"),
+        [
+            (["甲甲甲甲"], {"1": 0.25, "2": 0.3333, "3": 0.5}),
+            (["甲乙", "甲乙"], {"1": 0.5, "2": 0.5, "3": 0.0}),
+            (["甲乙丙", "丁戊"], {"1": 1.0, "2": 1.0, "3": 1.0}),
+            ([], {"1": 0.0, "2": 0.0, "3": 0.0}),
+        ],
+        ids=["one sign", "twice the same", "all different", "nothing"],
+    )
+    def test_distinct_ngrams(self, texts, shares):
+        sample = Sample(42)
+        for n, text in enumerate(texts):
+            sample.add(str(n), text)
+        assert sample.distinct()["shares"] == shares
+
+    @settings(max_examples=200, deadline=None, derandomize=True)
+    @given(st.text(max_size=30), st.integers(1, 3))
+    def test_ngrams_are_told_apart_as_texts_are(self, text, n):
+        slices = [text[i : i + n] for i in range(len(text) - n + 1)]
+        assert len(set(grams(text, n).tolist())) == len(set(slices))
+
+    @settings(max_examples=100, deadline=None, derandomize=True)
+    @given(st.lists(st.text("甲乙丙", min_size=1, max_size=9), unique=True), st.randoms())
+    def test_the_sample_is_the_smallest_draws_in_any_order(self, texts, random):
+        shuffled = list(texts)
+        random.shuffle(shuffled)
+        first, second = Sample(1, size=20), Sample(1, size=20)
+        for text in texts:
+            first.add(text, text)
+        for text in shuffled:
+            second.add(text, text)
+        ordered = sorted(texts, key=lambda text: sample_key(text, 1, "measure"))
+        needed = next((n for n in range(len(ordered)) if len("".join(ordered[:n])) >= 20), None)
+        assert {text for _, _, text in first._heap} == set(ordered[:needed])
+        assert first.distinct() == second.distinct()
+
+
+class TestRecipe:
+    def recipe(self, folder: Path, text: str) -> Path:
+        path = folder / "some.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    @pytest.mark.parametrize("text", ["", "title: t\n", "mixture: {}\n", "mixture:\n"])
+    def test_everything_has_a_default(self, tmp_path, text):
+        assert read_mixture(self.recipe(tmp_path, text)) == Mixture()
+
+    @pytest.mark.parametrize(
+        ("mixture", "key"),
+        [
+            ("{max_sample: 10}", "mixture.max_sample"),
+            ("{fraction: 0}", "mixture.fraction"),
+            ("{fraction: 1.5}", "mixture.fraction"),
+            ("{validation: 1}", "mixture.validation"),
+            ("{max_samples: 0}", "mixture.max_samples"),
+            ("{max_samples: many}", "mixture.max_samples"),
+            ("{max_samples: {cmb: 0}}", "mixture.max_samples"),
+            ("{temperature: 0.5}", "mixture.temperature"),
+            ("{temperature: .inf}", "mixture.temperature"),
+            ("{style_shares: odd}", "mixture.style_shares"),
+            ("{style_shares: {mcq: 1}}", "mixture.style_shares"),
+            ("{style_shares: {qa: 0}}", "mixture.style_shares"),
+            ("{style_shares: {}}", "mixture"),
+            ("{styles: [qa], style_shares: {mcqa: 1}}", "mixture"),
+            ("{prompt: mine}", "mixture.prompt"),
+            ("{styles: [mcq]}", "mixture.styles"),
+            ("{datasets: alpha}", "mixture.datasets"),
+            ("{seed: x}", "mixture.seed"),
+            ("[a]", "mixture"),
+        ],
+    )
+    def test_a_wrong_key_or_value_is_named(self, tmp_path, mixture, key):
+        path = self.recipe(tmp_path, f"mixture: {mixture}\n")
+        with pytest.raises(InputError) as caught:
+            read_mixture(path)
+        assert str(caught.value).startswith(f"{path}: {key}")
+
+    @pytest.mark.parametrize("text", ["- mixture\n", "mixture\n", "3\n"])
+    def test_a_file_that_is_no_table(self, tmp_path, text):
+        with pytest.raises(InputError, match=r"some\.yaml: not a table of keys and values"):
+            read_mixture(self.recipe(tmp_path, text))
+
+    @pytest.mark.parametrize(
+        ("mixture", "problem"),
+        [
+            (
+                "{datasets: [alhpa]}",
+                "mixture.datasets: no examples of alhpa. There are alpha",
+            ),
+            ("{max_samples: {alhpa: 3}}", "mixture.max_samples: no examples of alhpa"),
+            ("{datasets: [gamma], styles: [ner]}", "this mixture leaves nothing to train on"),
+            ("{datasets: []}", "this mixture leaves nothing to train on"),
+        ],
+    )
+    def test_a_mixture_of_nothing_leaves_no_file(self, tmp_path, mixture, problem):
+        with pytest.raises(InputError) as caught:
+            mix(tmp_path, mixture)
+        assert problem in str(caught.value) and caught.value.path == tmp_path / "some.yaml"
+        left = {path.name for path in tmp_path.iterdir()}
+        assert left == {"in.parquet", "in.dropped", "some.yaml"}
+
+    def test_a_set_that_could_not_be_had_is_done_without(self, tmp_path, capsys):
+        mix(tmp_path, "{datasets: [alpha, nlpec]}")
+        assert {e.dataset for e in read_examples(tmp_path / "train.parquet")} == {"alpha"}
+        message = "mixture.datasets: no examples of nlpec; the mixture goes without"
+        assert message in capsys.readouterr().err
+
+    def test_experiments_of_the_repository_are_valid(self):
+        folder = Path(__file__).parents[2] / "config" / "experiments"
+        recipes = sorted(folder.glob("*.yaml"))
+        assert len(recipes) > 5 and all(read_mixture(path) for path in recipes)

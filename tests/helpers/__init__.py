@@ -1,0 +1,1 @@
+"""Share inputs, servers and fixtures between tests."""

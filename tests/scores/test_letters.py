@@ -1,0 +1,344 @@
+"""Reading letters from what a model wrote: CMB's way with its faults, and the corrected one."""
+
+import itertools
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from collectivesft.scores.extract.early_stop import is_final
+from collectivesft.scores.extract.letters import corrected, official, vote
+
+OPTIONS = "ABCDE"
+
+
+@pytest.mark.parametrize(
+    ("text", "multiple", "letters"),
+    [
+        ("答案是B。", False, "B"),
+        ("CT和DNA，选择B", True, "CDAB"),
+        ("CT和DNA，选择B", False, "C"),
+        ("答案是A。更正：答案是C。", False, "A"),
+        ("答案是CA。", True, "CA"),
+        ("答案是AA。", True, "AA"),
+        ("正确选项为\nD.", True, "D"),
+        ("答案是维生素。选B", True, ""),
+        ("选B, G 或 H", True, "BG"),
+        ("", True, ""),
+    ],
+)
+def test_official_reads_as_the_benchmark_does(text, multiple, letters):
+    assert official(text, multiple) == letters
+
+
+SINGLE = {
+    "答案是B。": "B",
+    "CT和DNA，选择B": "B",
+    "答案：Ｃ": "C",
+    "正确答案为(B)": "B",
+    "答案应该是B": "B",
+    "答案是选项C": "C",
+    "故答案选A": "A",
+    "答案是“D”。": "D",
+    "因此，本题选E": "E",
+    "排除A，故选D": "D",
+    "不选A，选择B": "B",
+    "答案不是A，B正确": "B",
+    "The answer is **C**.": "C",
+    "Answer: B": "B",
+    "答案是A。不对，答案是D。": "D",
+    "答案是B\n解析：C错误，D错误": "B",
+    "答案是A CT检查": "A",
+    "答案是B、C": "B",
+    "B": "B",
+    "**B**": "B",
+    "(C)": "C",
+    "B. 阿司匹林": "B",
+    "A：肝炎": "A",
+    "考虑为D。": "D",
+    "B选项正确": "B",
+    "选项B是正确的": "B",
+    "A B型血": "A",
+    "考虑为D，A、B型血少见": "D",
+}
+
+
+@pytest.mark.parametrize(("text", "letter"), SINGLE.items())
+def test_corrected_reads_one_answer(text, letter):
+    assert corrected(text, False, OPTIONS) == letter
+
+
+MULTIPLE = {
+    "AC": "AC",
+    "CA": "AC",
+    "A、C": "AC",
+    "A B": "AB",
+    "正确选项是A和C": "AC",
+    "答案为：ABE": "ABE",
+    "答案:A,C,E": "ACE",
+    "答案选择：B、C": "BC",
+    "答案是AC。最后更正：答案是BD。": "BD",
+    "A. 头痛\nC. 发热": "AC",
+    "答案是A和B超": "A",
+    "应为 A、B两项": "AB",
+    "A和C都对": "AC",
+    "A、B、E三个选项": "ABE",
+}
+
+
+@pytest.mark.parametrize(("text", "letters"), MULTIPLE.items())
+def test_corrected_reads_several_answers_sorted(text, letters):
+    assert corrected(text, True, OPTIONS) == letters
+
+
+NOTHING = [
+    "", "答案是", "选择题", "CT", "HIV", "DNA", "B超", "B超检查", "维生素B12", "维生素C缺乏",
+    "维生素 C", "A型血", "C-反应蛋白", "37℃时", "37°C", "E抗原", "hepatitis B infection",
+    "A patient with fever", "答案是CT", "答案是B超", "答案是F", "答案不是A", "β-A", "a",
+    "答案是b。", "A、B型血", "A和B型血", "A、B血型", "A 或 B型", "B、T细胞", "维生素A、D",
+    "维生素A、C和E缺乏", "不是A或B",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOTHING)
+@pytest.mark.parametrize("multiple", [False, True])
+def test_corrected_takes_no_letter_from_a_term(text, multiple):
+    assert corrected(text, multiple, OPTIONS) == ""
+
+
+def test_only_letters_that_are_options_count():
+    assert corrected("答案是E", False, "ABCD") == ""
+    assert corrected("答案是F", False, "ABCDEF") == "F"
+    assert corrected("答案是A", False, "") == ""
+
+
+OUTPUTS = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "data/model_outputs.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+
+
+@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: ascii(row["text"][:20]))
+def test_outputs_that_models_write_are_read_as_pinned(row):
+    """Written for this test: restated options, retractions, words with letters, tags, refusals."""
+    text, multiple = row["text"] * row.get("repeat", 1), row.get("multiple", False)
+    assert official(text, multiple) == row["official"]
+    options, lead = row.get("options", OPTIONS), row.get("lead", "")
+    assert corrected(text, multiple, options, lead) == row["corrected"]
+
+
+def test_the_pinned_outputs_are_several_hundred_different_ones():
+    assert len({json.dumps(row, sort_keys=True) for row in OUTPUTS}) == len(OUTPUTS) > 1000
+    assert sum(set(row["official"]) != set(row["corrected"]) for row in OUTPUTS) > 300
+
+
+@pytest.mark.parametrize(
+    ("readings", "answer"),
+    [([], ""), ([""], ""), (["A"], "A"), (["", "B"], "B"), (["A", "B", "B"], "B"),
+     (["B", "A", "A", "B"], "B"), (["AC", "CA", "CA"], "CA")],
+)  # fmt: skip
+def test_samples_vote_as_in_the_benchmark(readings, answer):
+    assert vote(readings) == answer
+
+
+PIECES = st.sampled_from(
+    ["答案", "是", "为", "：", "选", "择", "不", "A", "B", "E", "G", "Ａ", "℃", "。", ".", "、",
+     " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")", "以下是", "的一道",
+     "\n问：", "<|user|>", "错", "正确", "因为患者有发热和咳嗽，并且没有其他的任何症状", "\u0301",
+     "A\n", "\nB. ", "（甲药）", "选项", "A. 甲药", "B：", "和", "；", "\nD、", "×", "\u0338", "是",
+     "不", "and", "-", "\nQuestion:", "[INST]", "<|im_end|>", "\ufffd", "都", "C", "\u3000",
+     "<think>", "</think>"]
+)  # fmt: skip
+TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
+
+
+@given(TEXTS, st.booleans(), st.sets(st.sampled_from("ABCDEFG")))
+@example("答案是Ａ、A", True, {"A"})
+def test_corrected_gives_options_only_sorted_and_once(text, multiple, options):
+    found = corrected(text, multiple, options)
+    assert set(found) <= options
+    assert found == "".join(sorted(set(found)))
+    assert multiple or len(found) <= 1
+
+
+@given(TEXTS, st.booleans())
+def test_official_gives_letters_a_to_g(text, multiple):
+    found = official(text, multiple)
+    assert set(found) <= set("ABCDEFG")
+    assert multiple or len(found) <= 1
+
+
+@given(TEXTS, TEXTS, st.booleans(), st.sampled_from(["", "答案是"]))
+@example("B." + "*" * 20, "C. ", True, "答案是")
+@example("B。" + "，因为如此" * 5, "。不对，答案是C。", False, "答案是")
+@example("答案是B。\n问：" + "长" * 60, "答案是C。", False, "")
+@example("B。以下是<|user|>" + "长" * 48, "的一道", False, "答案是")
+@example("A. 甲药，片剂，用于此病，口服，一日三次", "\nB. 乙药", True, "答案是")
+@example("A\n" + "因为" * 9, "B", True, "答案是")
+@example("AC\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n\n", "D", True, "答案是")
+@example("AC.\n" + "长" * 20, "（甲药）和D（丁药）", True, "答案是")
+@example("<think>答案是B。\n问：" + "长" * 60, "</think>答案是C。", False, "")
+@example("<think>A</think>答案是B。\n问：" + "长" * 60, "<think>", False, "")
+@example("答案是B。\n问：" + "长" * 60, "<think>答案是C。</think>D", False, "")
+@example("B。因为患者有发热、咳嗽和胸痛等症状。", "<think>不对</think>C", False, "答案是")
+@example("<think>\n问：答案是B。" + "长" * 60, "</think>C", True, "答案是")
+@example("B\n", "×", False, "答案是")
+@example("B\n*", "(×)", False, "答案是")
+@example("B", "\u0307。", False, "答案是")
+@example("Ｂ、", "A。", False, "答案是")
+@example("G、", "A。", False, "答案是")
+@example("A-", "B", False, "答案是")
+@example("选。<|user|>", "\u0338，答案是C", False, "答案是")
+@example("选。<|user|>\u0307", "\u0338，答案是C", False, "答案是")
+@example("选。<|user|>\ufffd", "\u0338，答案是C", False, "答案是")
+@example("选。以下是选B<|user|>", "的一道", False, "答案是")
+@example("选。以下是选B<|user|>" + "长" * 30, "的一道", False, "答案是")
+@example("选。以下是选B<|user|>" + "长" * 30 + "的一", "道", False, "答案是")
+@example("B \ufffd", "×", False, "答案是")
+def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
+    if is_final(text, lead, OPTIONS, multiple):
+        now = read(text, multiple, lead)
+        assert read(text + more, multiple, lead) == now
+        # A character that is not whole yet, which tokens of single bytes write as up to three.
+        for _ in range(3):
+            text = text.removesuffix("\ufffd")
+            assert read(text + more, multiple, lead) == now
+
+
+def read(text: str, multiple: bool, lead: str) -> tuple[str, str]:
+    """Both readings of what a model wrote after a lead."""
+    whole = lead + text
+    return official(whole, multiple), corrected(whole, multiple, OPTIONS, lead)
+
+
+# What could still turn a letter into something else, or end the text before it.
+TURNS = [
+    *"A BC、和。.(（\n*=-选是错不×超T\u0338\u0307\ufffd",
+    "<think>",
+    "</think>",
+    "以下是",
+    "的一道",
+    "<|user|>",
+    "\n问:",
+    "答案是",
+]
+
+
+def test_a_letter_and_what_follows_it_is_settled_for_every_continuation():
+    more = ["".join(some) for n in (1, 2) for some in itertools.product(TURNS, repeat=n)]
+    first = [t for t in more if is_final(t, "答案是", OPTIONS, False)]
+    first += [t for t in (f"B{each}" for each in more) if is_final(t, "答案是", OPTIONS, False)]
+    first = [t for t in first if not is_final(t[:-1], "答案是", OPTIONS, False)]
+    assert len(first) > 30
+    for text in first:
+        now = read(text, False, "答案是")
+        assert all(read(text + each, False, "答案是") == now for each in more), text
+
+
+@pytest.mark.parametrize("lead", ["", "答案是"])
+@pytest.mark.parametrize("multiple", [False, True])
+def test_pinned_outputs_are_read_whole_as_where_they_are_settled(multiple, lead):
+    found = 0
+    for row in OUTPUTS:
+        text = row["text"]
+        ends = (n for n in range(len(text)) if is_final(text[:n], lead, OPTIONS, multiple))
+        if (end := next(ends, None)) is not None:
+            assert read(text[:end], multiple, lead) == read(text, multiple, lead), text
+            found += 1
+    assert found >= 5
+
+
+@pytest.mark.parametrize(
+    ("text", "lead", "done"),
+    [
+        ("B。因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
+        ("A、C\n因为患者有发热、咳嗽和胸痛等症状。", "答案是", True),
+        ("答案是B。\n\n以下是中国护理考试中护士考试的一道" + "单项选择题" * 10, "", True),
+        ("<think>答案是B。\n问：" + "单项选择题" * 10, "", False),
+        ("B", "答案是", False),
+        ("B。", "答案是", True),
+        ("**B**。", "答案是", True),
+        ("B、C", "答案是", True),
+        ("AC. ", "答案是", True),
+        ("B\n", "答案是", False),
+        ("B\n\n", "答案是", True),
+        ("B 因", "答案是", True),
+        ("B (", "答案是", False),
+        ("答案是B。\n\n以下是中国护理考试中护士考试的一道", "", False),
+        ("答案是B。\n\n以下是中国护理考试中护士考试的一道单", "", True),
+        ("答案是B。<|user|>以", "", True),
+        ("答案是B。以下是<|user|>以", "", False),
+        ("B。", "", False),
+        ("答案是B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
+        ("B。因为患者有发热、咳嗽和胸痛等症状。", "", False),
+        ("B因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
+        ("F。因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
+        ("CT。因为患者有发热、咳嗽和胸痛等症状。", "答案是", False),
+    ],
+)
+def test_a_reading_is_settled_once_nothing_can_change_it(text, lead, done):
+    assert is_final(text, lead, OPTIONS, multiple=False) is done
+
+
+@pytest.mark.parametrize(
+    ("text", "done"),
+    [
+        ("A、C\n因为患者有发热、咳嗽和胸痛等症状。", True),
+        ("AC. 因为患者有发热、咳嗽和胸痛等症状。", True),
+        ("A。因为患者有发热、咳嗽和胸痛等症状。", True),
+        ("A. 患者有发热、咳嗽和胸痛等症状的说法", False),
+        ("A\n患者有发热、咳嗽和胸痛等症状的说法", False),
+    ],
+)
+def test_a_letter_that_may_begin_a_list_settles_nothing(text, done):
+    assert is_final(text, "答案是", OPTIONS, multiple=True) is done
+
+
+LISTS = st.lists(st.sampled_from(OPTIONS), min_size=1, max_size=5, unique=True).map(sorted)
+# The sign after each letter, and what stands between the items.
+SHAPES = [
+    ("{}（甲药）", "、"), ("{}（甲药）", "，"), ("{}选项", "、"), ("{}. 甲药", "；"),
+    ("{}. 甲药", "\n"), ("{}、甲药", "\n"), ("{}：甲药", "；"), ("{}", "\n"),
+    ("（{}）甲药", "\n"), ("{}. 甲药", " "),
+]  # fmt: skip
+
+
+@given(LISTS, st.sampled_from(SHAPES), st.sampled_from(["。", "\n\n解析：", "\n问：", ""]))
+def test_a_list_of_options_is_read_whole_in_any_shape(letters, shape, after):
+    text = "答案是" + shape[1].join(map(shape[0].format, letters)) + after
+    assert corrected(text, True, OPTIONS) == "".join(letters)
+    assert corrected(text, True, OPTIONS, "答案是") == "".join(letters)
+    assert corrected(text, False, OPTIONS) == letters[0]
+
+
+@given(
+    LISTS, st.sampled_from(SHAPES), st.sampled_from(["。", "。\n", "。\n选项分析：", "\n解析："])
+)
+def test_a_listing_of_all_options_after_an_answer_adds_none(letters, shape, between):
+    listing = shape[1].join(map(shape[0].format, OPTIONS))
+    assert corrected(f"答案是{''.join(letters)}{between}{listing}", True, OPTIONS) == "".join(
+        letters
+    )
+
+
+@given(st.sets(st.sampled_from(OPTIONS), min_size=1), st.booleans())
+def test_what_was_read_is_read_again_from_a_statement(letters, multiple):
+    answer = "".join(sorted(letters)) if multiple else min(letters)
+    assert corrected(f"答案是{answer}。", multiple, OPTIONS) == answer
+    assert official(f"答案是{answer}。", multiple) == answer
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [" ", "选 ", "答案是*", "A ", "选\n", "A、", "\n", "答案是A（", "A（甲）、", "B. ", "选A. ",
+     "<think>", "<think></think>", "</think>"],
+)  # fmt: skip
+def test_long_monotonous_texts_take_no_time(piece):
+    start = time.process_time()
+    corrected(piece * 5000, True, OPTIONS)
+    assert time.process_time() - start < 1

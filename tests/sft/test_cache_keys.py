@@ -1,0 +1,93 @@
+"""What decides tokens and weights makes them anew; what does not leaves them."""
+
+import shutil
+from pathlib import Path
+
+import code_files
+import pytest
+
+from collectivesft.common import digests
+from collectivesft.common.files import read_json, write_json
+from collectivesft.sft.batches import cache_keys
+from tests.helpers.training_job import steps_taken
+
+ROOT = Path(__file__).parents[2]
+# Of what `sft train` runs: what reports, measures and stops; and what reads or makes tokens and
+# recipes, whose content is counted instead.
+NOT_WEIGHTS = {"board", "costs", "estimate", "history", "interrupt", "marks", "memory"} | {
+    "chat",
+    "recipe",
+    "token_files",
+    "tokens",
+}
+
+
+@pytest.fixture
+def taken(monkeypatch) -> list[int]:
+    return steps_taken(monkeypatch)
+
+
+def test_every_module_of_the_training_is_counted_or_known_not_to_matter():
+    files = code_files.files(ROOT / "src/collectivesft", ["sft/train.py"])
+    found = {path.stem for path in files if path.parent.name == "sft"}
+    assert {f"sft/{stem}" for stem in found - NOT_WEIGHTS} == set(cache_keys.WEIGHTS[0])
+    assert found >= NOT_WEIGHTS
+
+
+def test_code_counts_and_comments_do_not(tmp_path, monkeypatch):
+    monkeypatch.setattr(digests, "__file__", str(tmp_path / "digests.py"))
+    module, found = tmp_path / "loop.py", []
+    for text in ("x = 1\n", "# why\nx  = 1  # so\n", "x = 2\n"):
+        module.write_text(text)
+        found.append(digests.software(("loop",), ("torch",)))
+    assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize("what", ["code", "library"])
+def test_other_software_trains_anew_and_says_so(job, monkeypatch, capfd, taken, what):
+    made = job(save_steps=2).run()
+    assert "starts anew" not in capfd.readouterr().err
+    taken.clear()
+    if what == "code":
+        monkeypatch.setattr(
+            cache_keys, "WEIGHTS", (("sft/batches/packing",), cache_keys.WEIGHTS[1])
+        )
+    else:
+        monkeypatch.setattr(digests, "version", lambda name: f"{name} of tomorrow")
+    result = made.result
+    assert made.run().result == result
+    assert taken == list(range(6))
+    assert capfd.readouterr().err.count("the code or a library changed") == 1
+    taken.clear()
+    made.run()
+    assert taken == []
+    assert "starts anew" not in capfd.readouterr().err
+
+
+def test_another_recipe_is_not_said_to_be_other_software(job, workshop, capfd):
+    made = job(save_steps=2).run()
+    made.recipe = workshop.recipe(learning_rate=2e-3)
+    made.run()
+    assert "starts anew" not in capfd.readouterr().err
+
+
+def test_a_remark_on_the_base_keeps_a_finished_training(job, tmp_path, taken):
+    made = job(save_steps=2)
+    base = made.base = Path(shutil.copytree(made.base, tmp_path / "copy"))
+    made.run()
+    taken.clear()
+    remarks = {"notes": "seen", "title": "Another", "licence": "MIT", "homepage": "here"}
+    write_json(base / "base.json", read_json(base / "base.json") | remarks)
+    made.run()
+    assert taken == []
+
+
+@pytest.mark.parametrize("change", ["weights", "lora_targets", "config.json"])
+def test_what_the_base_is_decides_the_weights(workshop, tmp_path, change):
+    base = Path(shutil.copytree(workshop.base(), tmp_path / "copy"))
+    before = cache_keys.base_weights(base)
+    if change == "config.json":
+        (base / change).write_text((base / change).read_text() + " ")
+    else:
+        write_json(base / "base.json", read_json(base / "base.json") | {change: ["other"]})
+    assert cache_keys.base_weights(base) != before

@@ -1,0 +1,137 @@
+"""Where what a run takes from this machine lies: raw files, base models, the converter, images.
+
+Used by workflow/rules/common.smk with a configuration that configuration.py has checked.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import config_check
+
+
+def model_environment(config: dict) -> str:
+    """The environment of trainings and of models that answer."""
+    return "model-cuda" if config["device"] == "cuda" else "model-cpu"
+
+
+def environments(config: dict) -> list[str]:
+    """The environments of a run; what goes to the Hub is made in the CPU's."""
+    return list(dict.fromkeys(("data", model_environment(config), "paper", "model-cpu")))
+
+
+def images(config: dict) -> dict[str, str]:
+    """The Apptainer image of each environment: a local file, or what the configuration names."""
+    named = config["containers"]
+    return {one: named.get(one) or f"containers/{one}.sif" for one in environments(config)}
+
+
+def folders(config: dict, root: Path) -> list[str]:
+    """The folders of raw files, base models and the converter that a checked configuration names.
+
+    Variables are expanded where the commands do so: not in a model's path.
+    """
+    settings = [config["raw"], *config["sources"].values()]
+    raw = [os.path.expandvars(one["folder"]) for one in settings if one.get("folder")]
+    bases = sorted({config_check.experiment(root, one).base for one in config["experiments"]})
+    models = [folder for base in bases if (folder := config_check.model_folder(base, root))]
+    hub = config["hub"]
+    return raw + models + [str(Path(hub["gguf_converter"]).parent)] * bool(hub["gguf"])
+
+
+def placed_model(base: str, root: Path) -> list[str]:
+    """Files of a base model's folder that stage raw takes, for a rule to have them as input."""
+    folder = Path(config_check.model_folder(base, root) or os.devnull)
+    found = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [str(path) for path in found if not _hidden(path.relative_to(folder))]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part[0] == "." for part in path.parts)
+
+
+def place(config: dict, kind: str, name: str) -> dict:
+    """Where the raw files of a source lie.
+
+    Returns:
+        ``{"folder": path or None (upstream), "checksums": path or None, "files": [names],
+        "missing": what ``raw fetch --missing`` is told}``.
+    """
+    own = config["sources"].get(f"{kind}/{name}", {})
+    missing = _missing(config, own, kind)
+    if "folder" in own:
+        return {
+            "folder": config_check.expand(own["folder"], f"sources.{kind}/{name}.folder"),
+            "checksums": own.get("checksums"),
+            "files": own.get("files", []),
+            "missing": missing,
+        }
+    folder = config_check.expand(config["raw"]["folder"], "raw.folder")
+    return {
+        "folder": f"{folder}/{kind}/{name}" if folder else None,
+        "checksums": config["raw"]["checksums"],
+        "files": [],
+        "missing": missing,
+    }
+
+
+def _missing(config: dict, own: dict, kind: str) -> str:
+    """A set named on its own is left out whatever the reason; others only where they may be."""
+    if "missing" in own:
+        return "leave-out-always" if own["missing"] == "leave_out" else "error"
+    may = kind == "datasets" and config["raw"]["missing"] == "leave_out"
+    return "leave-out" if may else "error"
+
+
+def check_lock(config: dict, root: Path, lock: Path, results: Path) -> None:
+    """What this run has already fetched must be what the lock file says.
+
+    A lock file is no input of the rules, so that recording a download does not repeat it; an entry
+    that contradicts a finished download is found here.
+
+    Args:
+        root: the clone, for the schema of a lock file.
+        lock: the lock file.
+        results: folder of the runs' results.
+
+    Raises:
+        ConfigurationError: names file, both checksums and what to do.
+    """
+    locked = config_check.read_yaml(lock) or {}
+    try:
+        config_check.check_schema(locked, root, "raw-lock", "all")
+    except config_check.ConfigurationError as error:
+        raise config_check.ConfigurationError(f"{lock}: {error}") from None
+    for source, names in locked.items():
+        kind, _, name = source.partition("/")
+        path = results / config["run"] / "1_raw" / source / "manifest.json"
+        used = name in config.get(kind, ()) and not place(config, kind, name)["checksums"]
+        entries = json.loads(path.read_bytes())["files"] if used and path.is_file() else []
+        for entry in entries:
+            wanted = names.get(entry["path"], entry)["sha256"]
+            if entry["sha256"] != wanted:
+                raise config_check.ConfigurationError(
+                    f"{lock}: {source}: {entry['path']} has sha256 {entry['sha256']}, locked is "
+                    f"{wanted}; delete {path} to fetch it again, or accept what is there: "
+                    f"make raw-lock RAW={path.parents[2]} ARGS='--accept {source}'"
+                )
+
+
+def placed(place: dict, folder: Path) -> list[str]:
+    """Files of a source that somebody put on this machine, for a rule to have them as input.
+
+    Args:
+        place: what ``place`` returned.
+        folder: where ``raw fetch`` keeps the source's files; what it brought there itself (it
+            keeps a journal) or put aside does not count.
+    """
+    if place["folder"]:
+        root = Path(place["folder"])
+        found = [root / name for name in place["files"]] or sorted(root.rglob("*"))
+        brought: set[Path] = set()
+    else:
+        found, journal = sorted(folder.rglob("*")), folder / ".fetched.json"
+        names = json.loads(journal.read_bytes()) if journal.is_file() else {}
+        brought = {folder / name for name in names}
+    hidden = (path for path in found if path.is_file() and path not in brought)
+    return [str(path) for path in hidden if path.suffix != ".rejected" and path.name[0] != "."]

@@ -1,0 +1,151 @@
+# What commands are told beside their files: settings of the configuration as their options, how
+# training starts, what of a machine a job asks for.
+
+import json
+
+from snakemake.settings.types import DeploymentMethod
+
+# What says where things lie on one machine, or is for looking on, is no part of what a release was
+# made from; nor is a GGUF copy that is not asked for.
+LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
+
+
+# Where a server stands and how it is asked; none of this decides an answer.
+REACHED = ("url", "serve", "key_env", "concurrency", "timeout")
+
+
+def release_settings():
+    """The configuration as JSON, for the manifest of a release.
+
+    That is published: addresses and commands of servers, which may hold keys, stay here.
+    """
+    kept = {key: value for key, value in config.items() if key not in LOCAL_SETTINGS}
+    hub, left_out = kept["hub"], {"gguf_converter": True, "gguf": config["hub"]["gguf"] is None}
+    kept["hub"] = {key: value for key, value in hub.items() if not left_out.get(key)}
+    judge = config["clinical"]["judge"]
+    kept["engine"] = unreached(config["engine"])
+    kept["clinical"] = config["clinical"] | {"judge": judge and unreached(judge)}
+    return json.dumps(kept, ensure_ascii=False, sort_keys=True)
+
+
+def unreached(server):
+    """Settings of a server without where it stands and how it is asked."""
+    return {key: value for key, value in server.items() if key not in REACHED}
+
+
+IN_IMAGES = DeploymentMethod.APPTAINER in workflow.deployment_settings.deployment_method
+
+
+def image_options(wildcards, output):
+    """Options of `hub provenance` for the images that the run uses; none where it uses none.
+
+    A function of `output` is no reason for Snakemake to run again: with an image that appears, a
+    release that is published would change.
+    """
+    return " ".join(
+        f"--image {shlex.quote(f'{name}={place}')}"
+        for name, place in IMAGES.items()
+        if IN_IMAGES and ("://" in place or Path(place).is_file())
+    )
+
+
+def protocol_options(wildcards):
+    """Options of `scores predict` for a protocol and a benchmark."""
+    options = dict(config["protocols"][wildcards.protocol])
+    limit = EVALUATION[wildcards.benchmark]["limit"]
+    if limit:
+        options |= {"limit": limit, "sample_seed": 42}
+    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in options.items())
+
+
+def engine_options(wildcards):
+    """Options that say how a server is asked to answer, if the job does not do so itself."""
+    engine = config["engine"]
+    if engine["kind"] == "transformers":
+        return ""
+    options = server_options(engine, ["send"])
+    return options if engine["extensions"] else f"{options} --no-extensions"
+
+
+def engine_server(wildcards, output):
+    """Options that name that server.
+
+    A function of `output` is no reason for Snakemake to ask again what was answered: a run goes on
+    at another address.
+    """
+    engine = config["engine"]
+    return "" if engine["kind"] == "transformers" else server_options(engine, REACHED)
+
+
+def server_options(settings, names):
+    """Settings of a server as options, by name; those that it has not, or null, are left out."""
+    given = [(name, settings[name]) for name in names if settings.get(name) is not None]
+    return " ".join(
+        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given
+    )
+
+
+def judge_options(wildcards):
+    """Options of `scores judge`; its rule is asked for only where there is a judge."""
+    judge = config["clinical"]["judge"] or {}
+    options = server_options(judge, ["model", "input_price", "output_price", "max_tokens"])
+    body = json.dumps(judge.get("body"), ensure_ascii=False, sort_keys=True)
+    return f"{options} --body {shlex.quote(body)}" if judge.get("body") else options
+
+
+def judge_server(wildcards, output):
+    """Options that name the judge's server, as `engine_server` does."""
+    judge = config["clinical"]["judge"]
+    return server_options(judge, REACHED) if judge else ""
+
+
+def limit_option(wildcards):
+    """The option that takes only some of a benchmark's items, or nothing."""
+    limit = EVALUATION[wildcards.benchmark]["limit"]
+    return f"--limit {limit}" if limit else ""
+
+
+NODES = config["nodes"]
+GPUS = config["gpus"] if config["device"] == "cuda" else 0  # of a node
+# A training on several nodes starts its image on each of them: see workflow/bin/torchrun.
+if IN_IMAGES:
+    os.environ.update(COLLECTIVESFT_IMAGE=apptainer_env.file(image(MODEL_ENV), Path.cwd()))
+
+
+def launch(wildcards):
+    """How training starts: alone, by torchrun as a process for each GPU, by that on each node."""
+    if NODES > 1:
+        script = os.path.relpath(Path(workflow.basedir, "workflow/bin/torchrun"))
+        return f"{script} {NODES} {max(1, GPUS)} -m"
+    if GPUS > 1:
+        return f"python -m collectivesft.sft.distributed.launcher --standalone --nproc-per-node {GPUS} -m"
+    return "python -m"
+
+
+def tensorboard(wildcards, output):
+    """The option for a training's curves, where they are asked for.
+
+    A function of `output` is no reason for Snakemake to train again, so what was trained without
+    curves stays as it is when they are turned on.
+    """
+    folder = f"{LOGS}/3_sft/{wildcards.experiment}/tensorboard"
+    return f"--tensorboard {folder}" if config["tensorboard"] else ""
+
+
+def several_nodes(value):
+    """A resource that Slurm needs for a training on several nodes, and otherwise must not see."""
+    return value if NODES > 1 else None
+
+
+def one_gpu(wildcards):
+    """What a model that answers asks for: the first GPU, none where a server elsewhere has it."""
+    return 1 if config["device"] == "cuda" and not config["engine"]["url"] else 0
+
+
+def options(files):
+    """Options of a command for its files: a path, or several with the same option."""
+    return [
+        f"--{option} {path}"
+        for option, value in files.items()
+        for path in ([value] if isinstance(value, str) else value)
+    ]
