@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from collectivesft.common import files
 from collectivesft.common.errors import InputError, explain_os_error
 from collectivesft.curated.read import read_dataset
-from collectivesft.curated.storage import parquet as parquet_
+from collectivesft.curated.storage import parquet as storage
 from collectivesft.curated.storage.parquet import count_rows, read_examples, write_results
 from collectivesft.schema.example import Drop, Example, arrow_schema
 from collectivesft.schema.item import dump_item
@@ -51,7 +51,7 @@ class TestFile:
 
     @pytest.mark.parametrize("batch", [1, 2, 5, 100])
     def test_in_order_whatever_the_batch(self, tmp_path, monkeypatch, batch):
-        monkeypatch.setattr(parquet_, "BATCH", batch)
+        monkeypatch.setattr(storage, "BATCH", batch)
         examples = [qa(f"a:{n}") for n in range(11)]
         path = save(tmp_path / "a.parquet", examples)
         assert list(read_examples(path)) == examples and count_rows(path) == 11
@@ -272,13 +272,13 @@ def test_exam_facts_survive(tmp_path):
 
 def test_memory_does_not_grow_with_the_row_groups(tmp_path, monkeypatch):
     """Arrow keeps what it read of all row groups that one call asks for."""
-    monkeypatch.setattr(parquet_, "GROUP", 64)
+    monkeypatch.setattr(storage, "GROUP", 64)
     generator = random.Random(7)
     rows = [qa(f"a:{n}", generator.randbytes(8000).hex()) for n in range(64 * 30)]
     path = save(tmp_path / "in.parquet", rows)
     del rows
     before, most = pa.total_allocated_bytes(), 0
-    for batch in parquet_.read_batches(path):
+    for batch in storage.read_batches(path):
         del batch
         most = max(most, pa.total_allocated_bytes() - before)
     assert most < 6 * 64 * 16_000, "of 30 row groups a few at most"
@@ -287,12 +287,11 @@ def test_memory_does_not_grow_with_the_row_groups(tmp_path, monkeypatch):
 def test_bytes_follow_from_the_rows_and_not_from_the_pieces_that_they_came_in(tmp_path):
     texts = random.Random(5)
     rows = [
-        qa(f"a:{n}", "问" * 60, "答" * texts.randrange(80, 160))
-        for n in range(parquet_.GROUP + 900)
+        qa(f"a:{n}", "问" * 60, "答" * texts.randrange(80, 160)) for n in range(storage.GROUP + 900)
     ]
-    table, written = parquet_.example_table(rows), set()
+    table, written = storage.example_table(rows), set()
     for size in (1000, 2048, len(rows)):
-        with parquet_.Writer(tmp_path / "pieces.parquet", arrow_schema()) as writer:
+        with storage.Writer(tmp_path / "pieces.parquet", arrow_schema()) as writer:
             for start in range(0, len(rows), size):
                 writer.add_table(table.slice(start, size))
         written.add((tmp_path / "pieces.parquet").read_bytes())

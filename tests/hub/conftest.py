@@ -24,14 +24,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The server, on a port of its own."""
-    from collectivesft.hub.fake import run as run_
-    from collectivesft.hub.fake import server as server_
+    from collectivesft.hub.fake import run as fake_run
+    from collectivesft.hub.fake import server as fake_server
 
     made = Server()
     with contextlib.ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(server_, "application", lambda root, token: made)
-            running = run_.running(tmp_path_factory.mktemp("unused"), TOKEN)
+            patch.setattr(fake_server, "application", lambda root, token: made)
+            running = fake_run.running(tmp_path_factory.mktemp("unused"), TOKEN)
             made.url = stack.enter_context(running)
         yield made
 

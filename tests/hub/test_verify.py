@@ -11,10 +11,11 @@ import pytest
 
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import read_json, write_json
-from collectivesft.hub import answer as answers
 from collectivesft.hub import ask
 from collectivesft.hub import verify as module
+from collectivesft.hub.answer import record
 from collectivesft.hub.client import download
+from collectivesft.hub.evidence import known_answer
 from collectivesft.hub.verify import verify
 
 ROOT = Path(__file__).parents[2]
@@ -177,7 +178,7 @@ def test_published_fetched_and_asked_with_a_real_model(release, tmp_path):
     for path in model.iterdir():
         path.unlink()
     tiny_model(model)
-    answers.record(model, tmp_path / "answer.json", new_tokens=4)
+    record(model, tmp_path / "answer.json", new_tokens=4)
     release.describe(answer=read_json(tmp_path / "answer.json"))
 
     names = [("--receipt", release.receipt), ("--manifest", release.paths["manifest"])]
@@ -208,7 +209,7 @@ def test_published_fetched_and_asked_with_a_real_model(release, tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == f"demo/model@v1 (commit {commit[:12]})"
     assert f"  all {len(release.content)} files have the bytes that were published" in lines
-    assert f"  asked:    {answers.QUESTION}" in lines
+    assert f"  asked:    {known_answer.QUESTION}" in lines
     assert "  answer:   as recorded" in lines
     server = tmp_path / "hub/server/models/demo/model/repository.json"
     assert read_json(server)["tags"] == {"v1": commit}
@@ -303,11 +304,11 @@ RECORDED = {"tokens": [5, 6, 7], "margins": [3.0, 0.1, 2.0]}
 
 
 def test_an_answer_may_part_only_at_a_near_tie():
-    assert answers.compare(RECORDED, [5, 6, 7]) is None
-    assert "token 2 of 3, a near tie (0.1 logits)" in answers.compare(RECORDED, [5, 9, 9])
+    assert known_answer.compare(RECORDED, [5, 6, 7]) is None
+    assert "token 2 of 3, a near tie (0.1 logits)" in known_answer.compare(RECORDED, [5, 9, 9])
     for other in ([9, 6, 7], [5, 6, 9], [5, 6]):
         with pytest.raises(UserError, match="which was no near tie"):
-            answers.compare(RECORDED, other)
+            known_answer.compare(RECORDED, other)
 
 
 def test_a_folder_without_safetensors_is_not_loaded(tmp_path):
@@ -316,7 +317,7 @@ def test_a_folder_without_safetensors_is_not_loaded(tmp_path):
     byte_tokenizer().save_pretrained(tmp_path)
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
     with pytest.raises(UserError, match="no weights in safetensors"):
-        answers.load(tmp_path)
+        known_answer.load(tmp_path)
 
 
 def test_an_adapter_alone_answers_with_its_base(tmp_path):
@@ -333,11 +334,11 @@ def test_an_adapter_alone_answers_with_its_base(tmp_path):
         (folder / path.name).write_bytes(path.read_bytes())
     (folder / "chat_template.jinja").write_bytes((base / "chat_template.jinja").read_bytes())
     with pytest.raises(UserError, match="Name its base model with --base"):
-        answers.load(folder)
-    ids, margins = answers.generate(*answers.load(folder, base), "问", 3)
+        known_answer.load(folder)
+    ids, margins = known_answer.generate(*known_answer.load(folder, base), "问", 3)
     assert len(ids) == len(margins) <= 3
     pieces = []
-    answers.stream(*answers.load(folder, base), "问", 3, pieces.append)
+    known_answer.stream(*known_answer.load(folder, base), "问", 3, pieces.append)
     assert "".join(pieces).endswith("\n")
 
 

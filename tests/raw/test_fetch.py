@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from collectivesft.common.errors import InputError, UserError
 from collectivesft.raw import fetch
 from collectivesft.raw.fetching import locations, registry
-from collectivesft.raw.fetching import manifest as manifest_
+from collectivesft.raw.fetching import one_file
+from collectivesft.raw.fetching.manifest import BY_HAND, JOURNAL
 from collectivesft.sources import local_files
 from collectivesft.sources.folder import RawFolder
 from collectivesft.sources.spec import GoogleDrive, Https, Hub, PyPI, RawFile
@@ -365,9 +366,9 @@ class TestDownload:
     def test_damaged_journal_costs_only_the_origin(self, server, known, manifest):
         known(RawFile("a.json", (Https(server.put(BODY).url),)))
         fetch.fetch_source("datasets/fake", manifest)
-        (manifest.parent / "files" / manifest_.JOURNAL).write_bytes(b"{")
+        (manifest.parent / "files" / JOURNAL).write_bytes(b"{")
         fetch.fetch_source("datasets/fake", manifest)
-        assert read(manifest)[0]["origin"] == manifest_.BY_HAND
+        assert read(manifest)[0]["origin"] == BY_HAND
 
 
 class TestByHand:
@@ -376,7 +377,7 @@ class TestByHand:
         (manifest.parent / "files").mkdir(parents=True)
         (manifest.parent / "files/a.json").write_bytes(BODY)
         fetch.fetch_source("datasets/fake", manifest)
-        assert read(manifest)[0]["origin"] == manifest_.BY_HAND
+        assert read(manifest)[0]["origin"] == BY_HAND
 
     def test_is_put_aside_when_wrong(self, known, manifest):
         known(RawFile("a.json", sha256=SHA))
@@ -495,7 +496,7 @@ class TestPypi:
             )
         )
         with monkeypatch.context() as patch, pytest.raises(Killed):
-            patch.setattr(fetch, "_accept", die)
+            patch.setattr(one_file, "_accept", die)
             fetch.fetch_source("datasets/fake", manifest)
         fetch.fetch_source("datasets/fake", manifest)
         assert read(manifest)[0]["sha256"] == SHA

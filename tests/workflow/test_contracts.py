@@ -107,8 +107,8 @@ def test_stages_load_without_torch_until_they_need_it():
 
 
 ENVIRONMENTS = {  # the lock in which each rule's modules are run, and the packages that it uses
-    "data": ["raw", "curated", "datasets", "benchmarks"],
-    "model-cpu": ["sft", "scores", "benchmarks", "hub"],
+    "data": ["common", "sources", "schema", "readers", "raw", "curated", "datasets", "benchmarks"],
+    "model-cpu": ["common", "models", "sft", "scores", "benchmarks", "hub"],
     "paper": ["figures", "paper"],
 }
 
@@ -118,8 +118,8 @@ packages = sys.argv[2].split(",")
 sys.modules |= dict.fromkeys(sys.argv[1].split(","))  # None: not found
 for package in packages:
     found = importlib.import_module(f"collectivesft.{package}")
-    for module in pkgutil.iter_modules(found.__path__):
-        importlib.import_module(f"collectivesft.{package}.{module.name}")
+    for module in pkgutil.walk_packages(found.__path__, f"{found.__name__}."):
+        importlib.import_module(module.name)
 """
 
 

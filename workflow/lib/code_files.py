@@ -11,7 +11,12 @@ from pathlib import Path
 PACKAGE = "collectivesft"
 # Plumbing that decides how a command is called and how it complains, not what it computes: a better
 # message must not retrain a model. After a change of results by these, run with --forcerun.
-PLUMBING = {"__init__.py", "cli.py", "errors.py", "files.py", "progress.py", "quiet.py"}
+PLUMBING = {
+    "common/errors.py",
+    "common/files.py",
+    "common/progress.py",
+    "models/quiet_transformers.py",
+}
 
 
 def files(root: Path, modules: list[str]) -> list[Path]:
@@ -30,7 +35,12 @@ def files(root: Path, modules: list[str]) -> list[Path]:
         if path not in found:
             found.add(path)
             waiting += imports(root, path)
-    return sorted(path for path in found if path.name not in PLUMBING)
+    return sorted(path for path in found if not _is_plumbing(path.relative_to(root)))
+
+
+def _is_plumbing(path: Path) -> bool:
+    """Tell plumbing by its path: a room may have a ``files.py`` of another meaning."""
+    return path.name in ("__init__.py", "cli.py") or path.as_posix() in PLUMBING
 
 
 @cache

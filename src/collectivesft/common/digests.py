@@ -19,8 +19,8 @@ def software(modules: Iterable[str], libraries: Iterable[str] = ()) -> str:
     """Digest of modules' code, without comments and layout, and of libraries' versions.
 
     Args:
-        modules: files of this package without their ending, such as ``sft/loop``.
+        modules: files of this package without their ending, such as ``sft/loop/trainer``.
     """
-    paths = (Path(__file__).parent / f"{name}.py" for name in modules)
+    paths = (Path(__file__).parents[1] / f"{name}.py" for name in modules)
     code = [ast.dump(ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
     return digest([code, {name: version(name) for name in libraries}])

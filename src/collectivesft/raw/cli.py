@@ -114,9 +114,9 @@ def sources(
 
     Example: collectivesft raw sources --into docs/data.md
     """
-    from collectivesft.raw import sources as sources_
+    from collectivesft.raw.sources import markdown, write_into
 
     if into is None:
-        typer.echo(sources_.markdown(), nl=False)
+        typer.echo(markdown(), nl=False)
     else:
-        sources_.write_into(into)
+        write_into(into)

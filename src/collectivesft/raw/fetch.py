@@ -13,8 +13,6 @@ from collectivesft.raw.fetching.unavailable import Missing, Unavailable, take_al
 from collectivesft.sources import local_files
 from collectivesft.sources.spec import RawFile
 
-NO_ADDRESS = "it has no address that a program can use"
-
 
 def fetch_source(
     name: str,

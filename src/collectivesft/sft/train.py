@@ -13,10 +13,10 @@ from collectivesft.sft.batches.token_files import Tokens
 from collectivesft.sft.distributed.stop_signal import listening
 from collectivesft.sft.distributed.world import World, joined
 from collectivesft.sft.kernels import packed_attention
-from collectivesft.sft.loop import tensorboard as tensorboard_
 from collectivesft.sft.loop.checkpoint import Checkpoints
 from collectivesft.sft.loop.cost_tracker import Costs
 from collectivesft.sft.loop.out_of_memory import enough_memory
+from collectivesft.sft.loop.tensorboard import writer as tensorboard_writer
 from collectivesft.sft.loop.trainer import Trainer
 
 COSTS = "costs.json"
@@ -56,7 +56,7 @@ def train(
 
     experiment = read_experiment(recipe)
     if tensorboard:
-        tensorboard_.writer()  # a missing package is told before anything is loaded
+        tensorboard_writer()  # a missing package is told before anything is loaded
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     training = experiment.training

@@ -13,6 +13,8 @@ from collectivesft.raw.fetching.unavailable import Unavailable
 from collectivesft.sources import local_files, verify
 from collectivesft.sources.spec import GoogleDrive, RawFile
 
+NO_ADDRESS = "it has no address that a program can use"
+
 
 def copy_file(source: Path, file: RawFile, target: Target) -> dict:
     """Copy one verified local file; returns its manifest entry."""

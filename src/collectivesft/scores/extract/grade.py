@@ -5,8 +5,7 @@ from typing import Any
 
 from collectivesft import benchmarks
 from collectivesft.schema.item import Item
-from collectivesft.scores.extract import letters as letters_
-from collectivesft.scores.extract import patterns
+from collectivesft.scores.extract import letters, patterns
 
 
 def grade_prediction(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
@@ -45,9 +44,9 @@ def extract_both(prediction: dict[str, Any]) -> tuple[str, str]:
         both = likeliest(prediction["likelihood"], multiple)
         return both, both
     text = prediction["lead"] + prediction["raw"] if prediction["raw"] else ""
-    corrected = letters_.corrected(text, multiple, options, prediction["lead"])
+    corrected = letters.corrected(text, multiple, options, prediction["lead"])
     # CMB votes over an answer's samples; its configurations and ours draw one.
-    return letters_.vote([letters_.official(text, multiple)]), corrected
+    return letters.vote([letters.official(text, multiple)]), corrected
 
 
 def likeliest(likelihood: dict[str, float], multiple: bool) -> str:
