@@ -97,8 +97,8 @@ def test_corrected_reads_several_answers_sorted(text, letters):
 NOTHING = [
     "", "答案是", "选择题", "CT", "HIV", "DNA", "B超", "B超检查", "维生素B12", "维生素C缺乏",
     "维生素 C", "A型血", "C-反应蛋白", "37℃时", "37°C", "E抗原", "hepatitis B infection",
-    "A patient with fever", "答案是CT", "答案是B超", "答案是F", "答案不是A", "β-A", "a",
-    "答案是b。", "A、B型血", "A和B型血", "A、B血型", "A 或 B型", "B、T细胞", "维生素A、D",
+    "A patient with fever", "答案是CT", "答案是B超", "答案是F", "答案不是A", "β-A", "bad",
+    "答案是bad。", "A、B型血", "A和B型血", "A、B血型", "A 或 B型", "B、T细胞", "维生素A、D",
     "维生素A、C和E缺乏", "不是A或B",
 ]  # fmt: skip
 
@@ -146,13 +146,58 @@ def test_samples_vote_as_in_the_benchmark(readings, answer):
     assert vote(readings) == answer
 
 
+SET = [
+    json.loads(line)
+    for line in (Path(__file__).parents[2] / "resources/reading/answers.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+
+
+def read_row(row: dict) -> str:
+    """The corrected reading of a row of the published test set."""
+    return corrected(
+        row["text"], row["multiple"], row["options"], "", row["question"], row["stopped"]
+    )
+
+
+def test_the_published_set_is_read_as_a_careful_reader_reads_it():
+    """At least 95 % of the held-out half, at most 1 % wrong letters, no kind below CMB's own."""
+    held = [row for row in SET if row["held_out"]]
+    right = [read_row(row) == row["key"] for row in held]
+    wrong = [read_row(row) not in ("", row["key"]) for row in held]
+    assert len(SET) > 300
+    assert sum(right) >= 0.95 * len(held)
+    assert sum(wrong) <= 0.01 * len(held)
+    assert all(read_row(row) == row["key"] for row in SET if not row["held_out"])
+    for kind in {row["kind"] for row in SET}:
+        rows = [row for row in SET if row["kind"] == kind]
+        own = sum(set(official(row["text"], row["multiple"])) == set(row["key"]) for row in rows)
+        assert sum(read_row(row) == row["key"] for row in rows) >= own, kind
+
+
+def test_one_published_option_text_twice_names_no_letter():
+    texts = {"A": "硝普钠", "B": "阿托品", "C": "硝普钠"}
+    assert corrected("硝普钠", False, texts) == ""
+    assert corrected("阿托品", False, texts) == "B"
+
+
+@pytest.mark.parametrize(
+    ("question", "letter"),
+    [("下列说法错误的是", "C"), ("下列说法正确的是", "A"), ("下列没有错误的是", "A"), ("", "A")],
+)
+def test_a_verdict_is_read_by_the_questions_polarity(question, letter):
+    assert corrected("A选项正确，C选项错误。", False, OPTIONS, question=question) == letter
+
+
 PIECES = st.sampled_from(
     ["答案", "是", "为", "：", "选", "择", "不", "A", "B", "E", "G", "Ａ", "℃", "。", ".", "、",
      " ", "\n", "**", "CT", "维生素", "超", "the answer is ", "(", ")", "以下是", "的一道",
      "\n问：", "<|user|>", "错", "正确", "因为患者有发热和咳嗽，并且没有其他的任何症状", "\u0301",
      "A\n", "\nB. ", "（甲药）", "选项", "A. 甲药", "B：", "和", "；", "\nD、", "×", "\u0338", "是",
      "不", "and", "-", "\nQuestion:", "[INST]", "<|im_end|>", "\ufffd", "都", "C", "\u3000",
-     "<think>", "</think>"]
+     "<think>", "</think>", "不对，", "下一题", "若", "则应选", "还是", "维生素C", "B超", "除了",
+     "都对", "\n2. ", "（）", "只剩下", "|", "~", "错误", "更正：", "→"]
 )  # fmt: skip
 TEXTS = st.one_of(st.text(), st.lists(PIECES, max_size=30).map("".join))
 
@@ -211,11 +256,13 @@ def test_what_is_settled_stays_so_whatever_follows(text, more, multiple, lead):
 
 
 def read(text: str, multiple: bool, lead: str) -> tuple[str, str]:
-    """Both readings of what a model wrote after a lead."""
+    """Both readings of what a model wrote after a lead, to a question for the wrong statement."""
     whole = lead + text
-    return official(whole, multiple), corrected(whole, multiple, OPTIONS, lead)
+    asked = "下列说法错误的是"
+    return official(whole, multiple), corrected(whole, multiple, TEXTS_OF, lead, asked)
 
 
+TEXTS_OF = {"A": "甲药", "B": "B超", "C": "维生素C", "D": "患者有发热", "E": "以上都对"}
 # What could still turn a letter into something else, or end the text before it.
 TURNS = [
     *"A BC、和。.(（\n*=-选是错不×超T\u0338\u0307\ufffd",
@@ -336,9 +383,10 @@ def test_what_was_read_is_read_again_from_a_statement(letters, multiple):
 @pytest.mark.parametrize(
     "piece",
     [" ", "选 ", "答案是*", "A ", "选\n", "A、", "\n", "答案是A（", "A（甲）、", "B. ", "选A. ",
-     "<think>", "<think></think>", "</think>"],
+     "<think>", "<think></think>", "</think>", "\n2. ", "若", "不对，", "A | ", "_", "A-", "a、",
+     "除A", "可能是A", "（", "第", "\n1", "if A ", "错误的是", "~~", "[ ]"],
 )  # fmt: skip
 def test_long_monotonous_texts_take_no_time(piece):
     start = time.process_time()
-    corrected(piece * 5000, True, OPTIONS)
+    corrected(piece * 5000, True, TEXTS_OF, "", "下列说法错误的是")
     assert time.process_time() - start < 1

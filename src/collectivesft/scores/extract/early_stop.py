@@ -11,6 +11,11 @@ from collections.abc import Collection
 
 # Signs of quotation and emphasis: nothing that a reading could need.
 _MARKS = str.maketrans("", "", "*\"'“”‘’「」『』`$")
+# Marks that set an option's letter apart from a word: B“CT”, **B**CT, **B**超.
+_BOUNDARY = re.compile(
+    r"(?<![A-Za-z0-9][A-G])(?<=[A-G])"
+    r"(?:[*\"'“”‘’「」『』`$]{1,4}(?=[A-Z0-9])|\*{1,3}(?=[\u3400-\u9fff]))"
+)
 # CMB's reading takes the first statement, up to its full stop.
 _STATEMENT = re.compile(r"(?:答案|正确选项)(?:是|：|为|应该是|应该为)([^。.]*)([。.]?)")
 # After a lead: letters that no next sign makes part of a term or denies. A line's end or a blank
@@ -30,9 +35,16 @@ _BEYOND_LIST = 16
 
 
 def normal(text: str) -> str:
-    """The text in plain signs: NFKC, without quote marks and emphasis."""
+    """Return the text in plain signs: NFKC, without quote marks and emphasis.
+
+    Marks between a capital letter and a word become a space: 选B“CT” names B, and no BCT.
+    """
+    return _BOUNDARY.sub(" ", _compatible(text)).translate(_MARKS)
+
+
+def _compatible(text: str) -> str:
     # NFKC would make a C of the sign for degrees Celsius.
-    return unicodedata.normalize("NFKC", re.sub("[℃℉]", "°", text)).translate(_MARKS)
+    return unicodedata.normalize("NFKC", re.sub("[℃℉]", "°", text))
 
 
 def is_final(text: str, lead: str, options: Collection[str], multiple: bool) -> bool:
@@ -49,7 +61,8 @@ def is_final(text: str, lead: str, options: Collection[str], multiple: bool) -> 
     said, ended = statement.groups()
     if not ended and (multiple or not re.search("[A-G]", said)):
         return False
-    plain = normal(lead + text)
+    # Without the spaces of ``normal``: a mark may yet combine with the letter after one.
+    plain = _compatible(lead + text).translate(_MARKS)
     letters = _LETTERS.match(plain, len(normal(lead))) if lead and not multiple else None
     if letters and set(letters[1]) <= set(options):
         return True

@@ -1,4 +1,4 @@
-"""What a prediction says: its letters by CMB's reading and the corrected one, and who is right."""
+"""Read the letters of a prediction, by CMB's reading and the corrected one, and judge them."""
 
 import math
 from typing import Any
@@ -17,7 +17,7 @@ def grade_prediction(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
     declined. ``apart`` flags a question that is reported apart (CMB: politics, no_context).
     """
     group = getattr(benchmarks.get(item.benchmark), "apart", None)
-    official, corrected = extract_both(prediction)
+    official, corrected = extract_both(prediction, item)
     return {
         "id": item.id,
         "model": prediction["model"],
@@ -34,17 +34,28 @@ def grade_prediction(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
     }
 
 
-def extract_both(prediction: dict[str, Any]) -> tuple[str, str]:
-    """The letters of an answer: as CMB reads them, and as corrected; likelihoods have one reading.
+def extract_both(prediction: dict[str, Any], item: Item | None = None) -> tuple[str, str]:
+    """Return the letters of an answer as CMB reads them and as corrected.
 
-    What was written is read together with the lead that the model went on from.
+    Likelihoods have one reading. A written text is read together with the lead that the prompt
+    ended with.
+
+    Args:
+        item: the question; its options' texts and its polarity help the corrected reading.
     """
     multiple, options = prediction["multiple"], prediction["options"]
     if prediction["likelihood"]:
         both = likeliest(prediction["likelihood"], multiple)
         return both, both
     text = prediction["lead"] + prediction["raw"] if prediction["raw"] else ""
-    corrected = letters.corrected(text, multiple, options, prediction["lead"])
+    corrected = letters.corrected(
+        text,
+        multiple,
+        {letter: item.options.get(letter, "") for letter in options} if item else options,
+        prediction["lead"],
+        item.question if item else "",
+        prediction.get("stopped", True) or prediction.get("settled", False),
+    )
     # CMB votes over an answer's samples; its configurations and ours draw one.
     return letters.vote([letters.official(text, multiple)]), corrected
 

@@ -3,14 +3,26 @@
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from collectivesft.scores.extract import patterns
+from collectivesft.scores.extract import option_texts, patterns, polarity
+from collectivesft.scores.extract.answer_text import (
+    ALL,
+    ALSO,
+    NEXT_QUESTION,
+    clean,
+    drop_conditions,
+    drop_unmeant,
+    excepted,
+)
 from collectivesft.scores.extract.early_stop import ANOTHER, normal
 from collectivesft.scores.extract.option_list import listed, verdict
 
 # The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
 _OFFICIAL = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.S)
+# The shortest answers, which most models write.
+_ONLY_LETTER = re.compile(r"\s{0,9}(?:答案(?:是|为|:)\s?)?([A-Z])[。.]?\s{0,9}")
 # What is no part of an answer: thinking, which may not end, and all from another question on.
 _ASIDE = re.compile(rf"(?P<another>{ANOTHER.pattern})|<think>(?P<whole>.*?</think>\s*)?", re.S)
 
@@ -37,48 +49,151 @@ def vote(readings: Sequence[str]) -> str:
     return max(Counter(filter(None, readings)).items(), key=lambda pair: pair[1], default=("",))[0]
 
 
-def corrected(text: str, multiple: bool, options: Iterable[str] = "ABCDE", lead: str = "") -> str:
-    """Letters that the text states as its answer, sorted and unique; "" where there are none.
+def corrected(
+    text: str,
+    multiple: bool,
+    options: Mapping[str, str] | Iterable[str] = "ABCDE",
+    lead: str = "",
+    question: str = "",
+    stopped: bool = True,
+) -> str:
+    """Return the letters that the text states as its answer, sorted and unique; "" for none.
 
-    The text ends where the model asks itself another question (a new exam head, a user's turn).
-    What it thinks is a draft: all up to the last </think> is passed over, and a <think> that never
-    ends leaves no answer. Then, in this order:
+    The text ends where the model asks itself another question (a new exam head, a user's turn, a
+    numbered question after an answer). Its thinking is a draft: everything up to the last
+    </think> is skipped, and a <think> that never ends leaves no answer. Clauses that warn against
+    a letter, weigh two letters or depend on a condition are removed, letters inside options'
+    texts are hidden (see answer_text.py, option_texts.py). Then, in this order:
         1. After a lead ("答案是" at the end of the prompt) the letters that come next, whatever
-           is thought later.
+           the model writes later.
         2. An explicit statement (答案是, 正确选项为, 选, the answer is, boxed); the last one wins,
-           since a model that takes an answer back states another. For a question with several
-           answers the options that it goes on to list count too: "A（甲药）、B（乙药）", lines
+           since a model that takes an answer back states a new one. For a question with several
+           answers the options that it lists next count too: "A（甲药）、B（乙药）", lines
            "A. 甲药", "B. 乙药" (see listing.py for where such a list ends).
-        3. A text that begins with option letters ("B", "B. xx", "A、C"), or whose last line is
+        3. For a question about the wrong statement, the option that is called wrong (polarity.py).
+        4. A text that begins with option letters ("B", "B. xx", "A、C"), or whose last line is
            nothing else. For a question with several answers each line that begins so adds its
            letters, but lines called wrong ("B：错"); for one with a single answer, A, B, ... at the
            beginning of lines or in one line are the question's options written again, and no
-           answer, unless every option has a line and one alone is called right, all others wrong.
-        4. A verdict: "B正确", "C选项符合题意", "D is correct".
-        5. Letters that stand alone: not in or beside a Latin word or number (CT, HIV, B12), not
+           answer, unless only one of them is called right.
+        5. A verdict: "B正确", "C选项符合题意", "D is correct", "除E外都对".
+        6. Letters that stand alone: not in or near a Latin word or number (CT, HIV, B12), not
            in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
            fate: A、B型血 and 维生素A和D give none.
+        7. The text of exactly one option.
 
     A question with one answer takes a single letter. Where a statement or a beginning lists
     several, the first, as the benchmark does; several verdicts or lone letters are no answer.
-    Only capital letters count, full-width and circled ones included (NFKC). Letters in a row with
+    Small letters count in a statement or as the whole answer only. Letters in a row with
     one that is no option are a word, not an answer.
 
     Args:
-        text: what the model wrote, after the lead if there was one.
-        multiple: whether several letters may be right.
-        options: the letters of the question's options.
-        lead: what the text begins with that the prompt ended with; "" for none.
+        text: the model's words, after the lead if there was one.
+        multiple: true where several letters may be right.
+        options: the options' texts by letter, or only the letters.
+        lead: the beginning of the text that the prompt ended with; "" for none.
+        question: its stem, for its polarity; "" where it is not known.
+        stopped: false where the answer was cut at its longest length: only a lead, a statement or
+            a beginning counts then, since a verdict may be one of many.
     """
-    letters = frozenset(options)
     plain = normal(text)
-    found = _led(plain, letters, lead, multiple) if lead else ""
+    letters = frozenset(options)
+    if not lead and (only := _ONLY_LETTER.fullmatch(plain)) and only[1] in letters:
+        return only[1]
+    asked = _Asked(
+        letters,
+        option_texts.plain_texts(options) if isinstance(options, Mapping) else {},
+        multiple,
+        question,
+        stopped or ANOTHER.search(text) is not None,
+    )
+    if lead and (found := _led(plain, asked.letters, lead, multiple)):
+        return _single_or_sorted(found, multiple)
     plain = _answer(plain)
-    found = found or _stated(plain, letters, multiple) or _at_an_end(plain, letters, multiple)
+    return _before_next_question(plain, asked) or _read(plain, asked)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The facts about a question that its answer is read by; as the arguments of ``corrected``."""
+
+    letters: frozenset[str]
+    texts: dict[str, str]
+    multiple: bool
+    question: str
+    stopped: bool
+
+
+def _single_or_sorted(found: str, multiple: bool) -> str:
+    return "".join(sorted(set(found))) if multiple else found[:1]
+
+
+def _before_next_question(text: str, asked: _Asked) -> str:
+    """Letters before the first head of another question that follows an answer."""
+    whole = replace(asked, stopped=True)
+    for _, head in zip(range(3), NEXT_QUESTION.finditer(text), strict=False):
+        if found := _read(text[: head.start()], whole):
+            return found
+    return ""
+
+
+def _read(text: str, asked: _Asked) -> str:
+    """Letters of an answer; of its conditional clauses only where nothing else is stated."""
+    multiple = asked.multiple
+    if asked.texts:
+        if multiple and (found := option_texts.paired(text, asked.texts)):
+            return found
+        text_in_full, text = text, option_texts.hide(text, asked.texts)
+    text = drop_unmeant(clean(text, multiple))
+    negative = polarity.asks_for_wrong(asked.question, text)
+    if asked.question and not negative:
+        text = polarity.drop_stated_wrong(text)
+    certain, conditions = drop_conditions(text)
+    found = _chosen(certain, asked, negative)
+    if not found and conditions == 1:
+        found = _chosen(text, asked, negative)
+    if found or not asked.stopped:
+        return _single_or_sorted(found, multiple)
+    if asked.texts:
+        return option_texts.named(text_in_full, asked.texts, multiple, negative)
+    return ""
+
+
+def _chosen(text: str, asked: _Asked, negative: bool) -> str:
+    letters, multiple = asked.letters, asked.multiple
+    if found := _stated(text, letters, multiple):
+        return found
+    if not asked.stopped:
+        return _first_line(text, letters, multiple)
+    if negative:
+        found = polarity.stated_wrong(text, letters)
+        verdicts = _verdicts(text, letters)
+        wrong, judged = polarity.chosen(text, letters, verdicts, multiple)
+        found = found or _last_line(text, letters) or wrong
+        if found or judged:
+            return found or _at_an_end(text, letters, multiple, negative=True)
+    found = _at_an_end(text, letters, multiple, negative)
+    found = found or excepted(text, letters, multiple)
     if found:
-        return "".join(sorted(set(found))) if multiple else found[:1]
-    lone = _verdicts(plain, letters) or _standing_alone(_without_options(plain, multiple), letters)
+        return found
+    lone = _verdicts(text, letters) or _standing_alone(_without_options(text, multiple), letters)
+    if not lone and multiple and ALL.search(text):
+        return "".join(letters)
     return "".join(sorted(lone)) if multiple or len(lone) == 1 else ""
+
+
+def _first_line(text: str, letters: frozenset[str], multiple: bool) -> str:
+    """Letters that begin an answer which was cut later, if its first line is whole and more than
+    the first of the question's options written again."""
+    head, newline, rest = text.strip().partition("\n")
+    if not newline or patterns.LINE.match(rest.lstrip()):
+        return ""
+    return _at_an_end(head, letters, multiple)
+
+
+def _last_line(text: str, letters: frozenset[str]) -> str:
+    last = patterns.LAST_LINE.search(text.strip())
+    return _run_letters(last.group(1), letters) if last else ""
 
 
 def _answer(text: str) -> str:
@@ -125,14 +240,15 @@ def _whole(text: str, match: re.Match, letters: frozenset[str], multiple: bool) 
     if not run or not multiple or len(run) != len(re.findall("[A-Z]", match["run"])):
         return run
     below = "\n" in text[match.start() : match.start("run")]
-    return run + listed(text, match.end("run"), run, letters, below)
+    also = "".join(ALSO.findall(text, match.end("run")))
+    return run + listed(text, match.end("run"), run, letters, below) + _run_letters(also, letters)
 
 
-def _at_an_end(text: str, letters: frozenset[str], multiple: bool) -> str:
+def _at_an_end(text: str, letters: frozenset[str], multiple: bool, negative: bool = False) -> str:
     """Letters at the beginning of the text, or those that are all of its last line."""
     text = text.strip()
-    first, last = patterns.LINE.match(text), patterns.LAST_LINE.search(text)
-    if not multiple and (right := _only_right(text, letters)):
+    first = patterns.LINE.match(text)
+    if not multiple and not negative and (right := _only_right(text, letters)):
         return right
     own = [m for m in patterns.LINE.finditer(text) if not _is_no_answer(text, m)]
     if multiple:
@@ -145,7 +261,7 @@ def _at_an_end(text: str, letters: frozenset[str], multiple: bool) -> str:
         runs = [_run_letters(match.group(1), letters) for match in (own if multiple else own[:1])]
         if runs[0]:
             return "".join(runs)
-    return _run_letters(last.group(1), letters) if last else ""
+    return _last_line(text, letters)
 
 
 def _not_called_wrong(text: str, lines: Sequence[re.Match]) -> list[re.Match]:
@@ -153,6 +269,8 @@ def _not_called_wrong(text: str, lines: Sequence[re.Match]) -> list[re.Match]:
     said = [verdict(text, match.end(1)) for match in lines]
     if 1 not in said:
         return list(lines)
+    if patterns.TICK.search(text):  # "A. 甲药 ✓\nB. 乙药": what has no tick is not chosen
+        return [match for match, one in zip(lines, said, strict=True) if one == 1]
     return [match for match, one in zip(lines, said, strict=True) if one >= 0]
 
 

@@ -6,15 +6,15 @@ Repetitions are bounded: a text of nothing but spaces must not take quadratic ti
 import re
 
 # Letters, digits and signs that make a Latin letter beside them part of a name: CT, B12, A-V, 37°C.
-LATIN = r"A-Za-z0-9_\u00c0-\u024f\u0370-\u03ff°·\-"
+LATIN = r"A-Za-z0-9_\u00c0-\u00d6\u00d8-\u024f\u0370-\u03ff°·\-"
 HAN = r"\u3400-\u9fff"
 # Characters that turn the letter before them into a term: B超, A型, C肽, B族, T波, A链, A群.
 TERM = "超型族肽级类期股区链球细抗波段杆群淋"
-_DENIED = (
+DENIED = (
     r"(?:选?项)?(?:是|都|均|则|明显|显然){0,3}(?:\s?\(?[×✗✘❌]|错|不正确|不对|不符|不选(?!择?[A-Z])"
     r"|不成立|有误|排除|不是|不能选|不考虑)"
 )
-_AFTER = rf"(?![{LATIN}{TERM}])(?!{_DENIED})"
+_AFTER = rf"(?![{LATIN}{TERM}])(?!{DENIED})"
 _SEPARATOR = r"[ \t]{0,3}(?:以及|,?\s?and\b|[,、;和与及或&/+])?[ \t]{0,3}"
 _LETTERS = rf"[A-Z](?:(?:{_SEPARATOR}|[)\]】]{_SEPARATOR}[(\[【])[A-Z])*"
 _DOTTED = r"[A-Z](?:\.[A-Z])+(?=[.。\s]|$)"
@@ -61,7 +61,7 @@ RESTATED = re.compile(r"A\s?[.、:][^\n]{1,80}?[\s;,。]B\s?[.、:][^\n]{1,80}?[
 LAST_LINE = re.compile(rf"\n[ \t>#【\[(]{{0,9}}({_DOTTED}|{_LETTERS})[ \t.。!)\]】]{{0,3}}\Z")
 # "B正确", "A、C两项的说法都是正确的", "D is correct".
 VERDICT = re.compile(
-    rf"""(?<![{LATIN}/])({_LETTERS})(?![{LATIN}])
+    rf"""(?<![{LATIN}/])((?>{_LETTERS}))(?![{LATIN}])
     \s?(?:选?项|[两三四五六]个?选?项)?(?:的?(?:说法|叙述|描述|表述))?
     (?:[是为都均才最也皆]{{0,3}}(?:应该|应|完全)?
         (?:正确|符合题意|合适|恰当|妥当|成立|对(?=[\s,。、;.!)的]|[A-Z][对错]|$))
@@ -69,6 +69,7 @@ VERDICT = re.compile(
         (?:correct|right|answers?|best|appropriate))""",
     re.X,
 )
+TICK = re.compile("[√✓✔]")
 # Letters that stand alone, one or a list of them: "A", "A、B", "A和C".
 _ALONE = rf"(?<![{LATIN}/])[A-Z](?![{LATIN}/])"
 LIST = re.compile(rf"{_ALONE}(?:[ \t]{{0,3}}[、和与及或&+][ \t]{{0,3}}{_ALONE})*")
@@ -80,7 +81,7 @@ TERM_BEFORE = re.compile(
     r"(?:选项)?\s*$"
 )
 DENIED_AFTER = re.compile(
-    rf"\s?{_DENIED}|\s(?i:is|are)\s(?:not|wrong|incorrect)|型"
+    rf"\s?{DENIED}|\s(?i:is|are)\s(?:not|wrong|incorrect)|型"
     # "A：错": the word alone, since an option may begin so ("A. 错构瘤").
     r"|\s?[:.、]\s?(?:错误?|不正确|不对|不符合题意|不选|有误|[×✗✘❌]"
     r"|(?i:wrong|incorrect|false)\b)(?=[\s,。.;、!)]|$)"
@@ -88,7 +89,7 @@ DENIED_AFTER = re.compile(
 ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b|are\b)[a-z]")
 SPECIES = re.compile(_SPECIES)
 # Han characters that may stand right before or after a letter that means an option.
-HAN_BEFORE = set("选项择是为案和与及或即故")
+HAN_BEFORE = set("选项择是为案和与及或即故有")
 HAN_AFTER = re.compile(r"[选项和与及或是为正对错均都]|[两三四五]个?选?项|吧(?=[\s。.!]|$)")
 # A model that declines to answer.
 REFUSAL = re.compile(

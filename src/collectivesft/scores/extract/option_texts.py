@@ -1,0 +1,138 @@
+"""Options' texts in an answer: hide the letters inside them, and read an answer that names only
+an option's text."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from collectivesft.scores.extract.early_stop import normal
+
+# A word without a Latin letter in the place of an option's text.
+_HIDDEN = "某某"
+_CAPITAL = re.compile("[A-Z]")
+_OWN_NAME = re.compile(r"(?i:选项|option|choice)?\s?[A-Z]")
+_LATIN = re.compile(r"[A-Za-z0-9\u0370-\u03ff]")
+_LETTER_BEFORE = re.compile(r"(?<![A-Za-z0-9])([A-Z])\s{0,3}[-–—]{1,2}\s{0,3}\Z")
+_EDGES = " \t\n。.,;:!、()[]【】#>-?"
+_LEAD = re.compile(
+    r"(?:答案|正确(?:的)?(?:选项|说法|是)|(?<![不未勿非])(?:应首选|首选|应选|选择|选)"
+    r"|\b(?i:answer))(?:应该|应当|应|的)?(?:是|为|选|:|药物|治疗|检查|方法|(?i:\sis)){0,3}[\s:(【]{0,3}\Z"
+)
+_DENIAL = re.compile(
+    r"(?:不|非|未|无|排除|除|勿|别|误|而非|(?i:not|no|exclude[sd]?))[^。,;]{0,6}\Z"
+)
+_DENIAL_AFTER = re.compile(
+    r"(?:选?项)?[)]?(?:不|错|有误|可?排除|无关|除外|并非|(?i:\sis not|\sis wrong))"
+)
+_HEDGE = re.compile(
+    r"(?:无法|不能|难以|不好)(?:确定|判断|回答|给出)|不确定|不知道|还是|抱歉|对不起|咨询|如果|若"
+    r"|(?i:sorry|not sure|cannot|unsure)"
+)
+_SEPARATORS = re.compile(r"[、,;\n]|(?:以及|和|与|及)")
+_SHORTEST_MENTION = 2
+_LONGEST_ANSWER = 200
+
+
+def plain_texts(options: Mapping[str, str]) -> dict[str, str]:
+    """Return each option's text in plain signs, by letter."""
+    # One pass over all of them: there are as many calls as questions.
+    joined = normal("\x1f".join(options.values()))
+    plain = (text.strip(_EDGES) for text in joined.split("\x1f"))
+    return dict(zip(options, plain, strict=True))
+
+
+def hide(text: str, texts: Mapping[str, str]) -> str:
+    """Return the answer with a word in the place of options' texts that hold capital letters.
+
+    "B、B型血含抗A抗体" becomes "B、某某". A dash between a letter and its text becomes a sign that
+    begins an option's text ("A-血淀粉酶").
+    """
+    for letter, said in sorted(texts.items(), key=lambda pair: -len(pair[1])):
+        if len(said) < _SHORTEST_MENTION or _OWN_NAME.fullmatch(said) or said not in text:
+            continue
+        capital = _CAPITAL.search(said)
+        pieces, end = [], 0
+        for begin in _places(text, said):
+            before = text[end:begin]
+            dash = _LETTER_BEFORE.search(before)
+            if dash and dash[1] == letter:
+                before = f"{before[: dash.end(1)]}、"
+            pieces += [before, _HIDDEN if capital else said]
+            end = begin + len(said)
+        text = "".join([*pieces, text[end:]])
+    return text
+
+
+def paired(text: str, texts: Mapping[str, str]) -> str:
+    """Return the letters of an answer of nothing but letters with their options' texts ("A 心悸 B
+    多汗", "心悸（A）"); "" for another, or for all options, which only repeats the question."""
+    found, rest = "", text
+    for letter, said in texts.items():
+        if not said or said not in rest:
+            continue
+        begin = rest.index(said)
+        before, after = rest[:begin].rstrip(_EDGES), rest[begin + len(said) :]
+        if before.endswith(letter) and not _LATIN.match(before[-2:-1]):
+            before = before[:-1]
+        elif (closed := after.lstrip(" ")).startswith(f"({letter})"):
+            after = closed[3:]
+        else:
+            continue
+        found, rest = found + letter, before + "、" + after
+    return found if not _SEPARATORS.sub("", rest).strip(_EDGES) and len(found) < len(texts) else ""
+
+
+def named(text: str, texts: Mapping[str, str], multiple: bool, negative: bool) -> str:
+    """Return the letters of the options that an answer gives by their text only; "" for none.
+
+    The answer is one option's text (several answers: a list of them), states it ("答案是硝普钠"),
+    or mentions no other option (not where the question asks for the wrong one, since an
+    explanation would name it too). Options with the same text cannot be told apart: "".
+    """
+    count = Counter(texts.values())
+    letters = {said: letter for letter, said in texts.items() if said and count[said] == 1}
+    bare = text.strip(_EDGES)
+    if bare in letters:
+        return letters[bare]
+    if multiple:
+        parts = [part.strip(_EDGES) for part in _SEPARATORS.split(bare) if part.strip(_EDGES)]
+        return "".join(sorted({letters[p] for p in parts})) if set(parts) <= set(letters) else ""
+    if _HEDGE.search(text):
+        return ""
+    mentions = _mentions(text, list(texts.values()))
+    stated = [said for begin, said in mentions if _LEAD.search(text[max(begin - 24, 0) : begin])]
+    if stated:
+        return letters.get(stated[-1], "")
+    once = {said for _, said in mentions}
+    if negative or len(once) != 1 or len(text) > _LONGEST_ANSWER:
+        return ""
+    begin, said = mentions[0]
+    denied = _DENIAL.search(text[max(begin - 12, 0) : begin])
+    denied = denied or _DENIAL_AFTER.match(text, begin + len(said))
+    short = len(said) < _SHORTEST_MENTION or said.isdigit()
+    return "" if denied or short else letters.get(said, "")
+
+
+def _mentions(text: str, texts: Sequence[str]) -> list[tuple[int, str]]:
+    """Where options' texts occur, in order; one inside a longer one does not count."""
+    taken: list[tuple[int, int, str]] = []
+    for said in sorted(set(texts), key=len, reverse=True):
+        for begin in _places(text, said) if said else ():
+            end = begin + len(said)
+            if not any(start < end and begin < stop for start, stop, _ in taken):
+                taken.append((begin, end, said))
+    return [(begin, said) for begin, _, said in sorted(taken)]
+
+
+def _places(text: str, said: str) -> list[int]:
+    """Where a text occurs as whole words."""
+    found, at = [], text.find(said)
+    while at >= 0:
+        end = at + len(said)
+        inside = (_LATIN.match(said) and at and _LATIN.match(text[at - 1])) or (
+            _LATIN.match(said[-1]) and _LATIN.match(text[end : end + 1])
+        )
+        if not inside:
+            found.append(at)
+        at = text.find(said, end)
+    return found

@@ -1,0 +1,81 @@
+"""Questions that ask for the wrong statement ("下列说法错误的是"), and how their answers are read.
+
+There the option that an answer calls wrong is the chosen one: "A正确，C错误" means C.
+"""
+
+import re
+
+from collectivesft.scores.extract import patterns
+
+_WRONG = (
+    r"(?:错误|不正确|不恰当|不准确|不妥当?|不当|有误|不对|不真实|不成立|不合理|不科学|不确切"
+    r"|(?i:incorrect|false|wrong|not\s(?:true|correct|right)))"
+)
+# A question's last words; what is denied twice ("没有错误的是") asks for the right statement.
+_ASKED = re.compile(
+    rf"(?<![没无非避免防止纠正])(?<!没有)(?<!避免)(?<!纠正){_WRONG}|除外|除了|(?:以下|下列)[^,。]{{0,12}}除|\b(?i:except)\b"
+)
+_LAST_WORDS = 60
+# The answer says itself that the wrong statement is asked for.
+_TOLD = re.compile(
+    r"否定(?:题|式|问)|反向题|选非题|(?:题目|题干|本题|问题)?(?:要求|问|让)(?:的是|我们|选择?|找出?|选出)[^。,;\n]{0,12}(?:错误|不正确)的?"
+)
+
+_LETTERS = r"[A-Z](?:(?:\s?(?:以及|[,、;和与及/+])\s?|\sand\s)?[A-Z]){0,8}"
+_CALLED_WRONG = re.compile(
+    rf"(?<![{patterns.LATIN}])({_LETTERS})(?![{patterns.LATIN}])\s?(?:选?项|[两三四五]个?选?项)?"
+    r"(?:中)?(?:的)?(?:说法|叙述|描述|表述|陈述|内容)?"
+    r"(?:[是为都均才则明显显然也皆]{0,4}"
+    rf"(?:{_WRONG}|错(?![构])|除外|不属于|不符合(?!题)|并非如此)"
+    r"|\s?\(?[×✗✘❌]|\s(?:is|are)\s(?:both\s|all\s)?(?:the\s)?(?:wrong|incorrect|false|not)"
+    r"|\s?[:.、]\s?(?:该项|此项|本项)?(?:的?说法)?(?:错误?|不正确|不对|有误|[×✗✘❌]))"
+)
+_WRONG_IS = re.compile(
+    rf"(?:{_WRONG}|不属于|不包括|不符合)的?(?:说法|选项|一?项|叙述|描述|表述|陈述|\sstatement|\soption|\sone)?"
+    rf"(?:的?答案)?\s?(?:应该|应)?(?:就?是|为|:|有|选|\sis){{1,2}}[\s:(【]{{0,3}}(?:选项)?({_LETTERS})"
+    rf"(?![{patterns.LATIN}{patterns.TERM}])"
+)
+_LINE = re.compile(r"^[ \t>#\-•·\d.]{0,6}[(【]?([A-Z])[)】]?[.、:\s]([^\n]{1,120})$", re.M)
+_LINE_WRONG = re.compile(
+    rf"{_WRONG}(?=[\s。,;.)!:]|的?(?:说法|选项)?[\s。,;.)!]|$)|[×✗✘❌]|[(:]\s?错(?=[)。,\s]|$)"
+)
+_LINE_RIGHT = re.compile(
+    r"(?<!不)正确(?=[\s。,;.)!:]|$)|[√✓✔]|[(:]\s?对(?=[)。,\s]|$)|\b(?i:correct|true)\b"
+)
+
+
+def asks_for_wrong(question: str, text: str = "") -> bool:
+    """Tell if a question, or its answer by its own words, is about the wrong statement."""
+    asked = question.rstrip(" \t\n()（）_。：:？?")[-_LAST_WORDS:]
+    return _ASKED.search(asked) is not None or _TOLD.search(text) is not None
+
+
+def stated_wrong(text: str, letters: frozenset[str]) -> str:
+    """Return the letters of the last "错误的是C"."""
+    found = _WRONG_IS.findall(text)
+    return "".join(c for c in found[-1] if c in letters) if found else ""
+
+
+def drop_stated_wrong(text: str) -> str:
+    """Return the text without "错误的是C": C is denied where the right statement is asked for."""
+    return _WRONG_IS.sub("", text)
+
+
+def chosen(text: str, letters: frozenset[str], right: set[str], multiple: bool) -> tuple[str, bool]:
+    """Return the letters that an answer calls wrong, and if it gives a verdict at all.
+
+    Args:
+        right: letters that the answer calls right. Where it calls all but one right and none
+            wrong, the one that is left is chosen.
+    """
+    wrong = {c for run in _CALLED_WRONG.findall(text) for c in run if c in letters}
+    for letter, said in _LINE.findall(text):
+        if letter in letters and _LINE_WRONG.search(said):
+            wrong.add(letter)
+        elif letter in letters and _LINE_RIGHT.search(said):
+            right = right | {letter}
+    wrong -= right if wrong - right else set()
+    if not wrong and len(letters - right) == 1:
+        wrong = set(letters - right)
+    decided = multiple or len(wrong) == 1
+    return "".join(sorted(wrong)) if decided else "", bool(wrong or right)
