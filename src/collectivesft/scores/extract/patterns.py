@@ -17,6 +17,8 @@ DENIED = (
 _AFTER = rf"(?![{LATIN}{TERM}])(?!{DENIED})"
 _SEPARATOR = r"[ \t]{0,3}(?:以及|,?\s?and\b|[,、;和与及或&/+])?[ \t]{0,3}"
 _LETTERS = rf"[A-Z](?:(?:{_SEPARATOR}|[)\]】]{_SEPARATOR}[(\[【])[A-Z])*"
+# Bounded, where a search begins at each letter of a long list again.
+_FEW_LETTERS = _LETTERS.removesuffix("*") + "{0,40}"
 _DOTTED = r"[A-Z](?:\.[A-Z])+(?=[.。\s]|$)"
 _RUN = rf"(?:{_DOTTED}|{_LETTERS}{_AFTER})"
 _FILLER = r"[\s:【\[(<《{]{0,9}"
@@ -61,7 +63,7 @@ RESTATED = re.compile(r"A\s?[.、:][^\n]{1,80}?[\s;,。]B\s?[.、:][^\n]{1,80}?[
 LAST_LINE = re.compile(rf"\n[ \t>#【\[(]{{0,9}}({_DOTTED}|{_LETTERS})[ \t.。!)\]】]{{0,3}}\Z")
 # "B正确", "A、C两项的说法都是正确的", "D is correct".
 VERDICT = re.compile(
-    rf"""(?<![{LATIN}/])((?>{_LETTERS}))(?![{LATIN}])
+    rf"""(?<![{LATIN}/])((?>{_FEW_LETTERS}))(?![{LATIN}])
     \s?(?:选?项|[两三四五六]个?选?项)?(?:的?(?:说法|叙述|描述|表述))?
     (?:[是为都均才最也皆]{{0,3}}(?:应该|应|完全)?
         (?:正确|符合题意|合适|恰当|妥当|成立|对(?=[\s,。、;.!)的]|[A-Z][对错]|$))
