@@ -6,6 +6,9 @@ CONFIG ?= config/demo.yaml
 RUN := workflow/bin/run
 SIZE ?= 100000
 
+# Without compiled files each of the hundreds of processes of a run compiles this package again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo real publish-demo verify readme release raw-lock test test-all lint format lock containers check bundle bench clean
 
 help: ## show this list
@@ -38,8 +41,11 @@ RAW := results/paper/1_raw
 raw-lock: $(VENV) ## record size and sha256 of the first real downloads (RAW=results/<run>/1_raw, ARGS="--accept datasets/<name>")
 	@.venv/bin/python -m collectivesft raw lock --root $(RAW) --lock config/raw.lock.yaml $(ARGS)
 
-test: $(VENV) ## all fast tests, offline
-	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist worksteal -m "not slow and not apptainer and not slurm and not gpu and not browser"
+# FILE names files or tests; SEED=1 shuffles the tests by that number.
+FAST := -m "not slow and not apptainer and not slurm and not gpu and not browser"
+MANY := -n auto --maxprocesses 4 --dist worksteal
+test: $(VENV) ## all fast tests, offline (FILE="tests/one.py tests/two.py": only these)
+	@.venv/bin/python -m pytest $(if $(SEED),-p randomly --randomly-seed=$(SEED)) $(FAST) $(or $(FILE),$(MANY))
 
 test-all: $(VENV) ## every test that this machine can run
 	@.venv/bin/python -m pytest

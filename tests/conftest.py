@@ -18,6 +18,9 @@ settings.register_profile(
 )
 settings.load_profile("same")
 
+# Tests run in one process for each core: threads of torch would only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 pytest_plugins = ["tests.helpers.fixtures"]
 
 ROOT = Path(__file__).parents[1]
@@ -36,8 +39,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse names that hold the address of an object."""
+    """Refuse names that hold the address of an object; keep users of one long run together."""
     for item in items:
+        if "tiny" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("tiny"))
         if re.search(r"\bat 0x[0-9a-f]{6,}", item.nodeid):
             raise pytest.UsageError(f"{item.nodeid}: an address in memory; give the case an id")
 

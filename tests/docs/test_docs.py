@@ -71,13 +71,6 @@ def commands(path: Path) -> list[str]:
 ALL = [(path.name, command) for path in DOCS for command in commands(path)]
 
 
-def plan_of(command: str) -> str:
-    for pattern, how, _ in PLANS:
-        if re.search(pattern, command):
-            return how
-    raise AssertionError(f"{command!r}: no line of PLANS says how to try it")
-
-
 def environment() -> dict[str, str]:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     more = {"PATH": path, "COLLECTIVESFT_REAL_DATA": "/nowhere"}
@@ -88,7 +81,7 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess:
     env = environment() | {"PYTHONPATH": str(folder / "src")}
     return subprocess.run(
         ["bash", "-c", command],
-        cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=300,
+        cwd=folder, env=env, capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
 
 
@@ -108,22 +101,33 @@ def copy(tmp_path_factory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("file", "command"), ALL, ids=[f"{f}: {c[:60]}" for f, c in ALL])
-def test_a_command_is_known_and_parsed(file, command):
-    plan_of(command)
+def fault_of_a_command(command: str) -> str:
+    """Parse a command with bash; returns what is wrong with it or nothing."""
+    if plan_of_or_none(command) is None:
+        return "no line of PLANS says how to try it"
     placeholders = re.sub(r"<[^<>]+>", "X", command)
     parsed = subprocess.run(["bash", "-n", "-c", placeholders], capture_output=True, text=True, check=False)  # fmt: skip  # noqa: E501
-    assert parsed.returncode == 0, parsed.stderr
+    return parsed.stderr if parsed.returncode else ""
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_a_reader_has_what_the_commands_need(path):
-    """A bare `collectivesft` is in no one's PATH: the environment that has it comes first."""
+def test_commands_are_known_and_parsed():
+    assert len(ALL) > 50
+    faults = [(file, command, fault_of_a_command(command)) for file, command in ALL]
+    assert not [fault for fault in faults if fault[2]]
+
+
+def bare_commands(path: Path) -> list[str]:
+    """List the lines before the environment is activated that need a program of it."""
     text = re.split(r"source \.venv(?:-workflow)?/bin/activate", path.read_text("utf-8"))[0]
     block = r"^```(?:bash|sh)\n(.*?)^```"
     lines = "\n".join(re.findall(block, text, re.M | re.S)).splitlines()
     bare = r"(?:[A-Z_]+=\S+ )*(?:collectivesft|snakemake|pytest|python)\b"
-    assert not [line for line in lines if re.match(bare, line)]
+    return [f"{path.name}: {line}" for line in lines if re.match(bare, line)]
+
+
+def test_a_reader_has_what_the_commands_need():
+    """A bare `collectivesft` is in no one's PATH: the environment that has it comes first."""
+    assert not [line for path in DOCS for line in bare_commands(path)]
 
 
 def chosen(how: str) -> list[str]:
@@ -143,31 +147,42 @@ INLINE = sorted(
 )
 
 
-@pytest.mark.parametrize("command", [*chosen("help"), *INLINE])
-def test_stage_verb_and_options_exist(command):
+def fault_of_options(command: str) -> str:
+    """Compare a command with the command line; returns what does not exist or nothing."""
     words = command.split("collectivesft ", 1)[1].partition(" -- ")[0].split()
     group = typer.main.get_group(cli.app)
     if words[0].isupper() or words[0].startswith("-"):  # STAGE VERB, --help
-        return
+        return ""
     stage = group.get_command(None, words[0])
-    assert stage is not None, f"no stage {words[0]!r}"
+    if stage is None:
+        return f"{command}: no stage {words[0]!r}"
     if len(words) == 1 or not re.match(r"[a-z]", words[1]):
-        return
+        return ""
     verb = stage.commands.get(words[1])
-    assert verb is not None, f"no verb {words[1]!r} in stage {words[0]}"
+    if verb is None:
+        return f"{command}: no verb {words[1]!r} in stage {words[0]}"
     known = {"--help"} | {name for p in verb.params for name in (*p.opts, *p.secondary_opts)}
     used = {word.partition("=")[0] for word in words[2:] if word.startswith("--")}
-    assert used <= known, f"no such option: {', '.join(sorted(used - known))}"
+    return "" if used <= known else f"{command}: no option {', '.join(sorted(used - known))}"
 
 
-@pytest.mark.parametrize("command", chosen("make"))
-def test_make_knows_its_target(command):
-    clean = re.sub(r"^(?:[A-Z_]+=\S+ )*make", "make --dry-run", command)
-    done = run(clean, ROOT)
-    assert done.returncode == 0, done.stderr
-    for name in re.findall(r"CONFIG=(\S+)", command):
-        if name != "config/ward.yaml":  # of docs/extend.md
-            assert (ROOT / name).is_file()
+def test_stage_verb_and_options_exist():
+    given = [*chosen("help"), *INLINE]
+    assert len(given) > 10
+    assert not [fault for command in given if (fault := fault_of_options(command))]
+
+
+def test_make_knows_its_targets():
+    assert chosen("make")
+    clean = [re.sub(r"^(?:[A-Z_]+=\S+ )*make", "make --dry-run", it) for it in chosen("make")]
+    done = {command: run(command, ROOT) for command in clean}
+    assert not [(command, it.stderr) for command, it in done.items() if it.returncode]
+
+
+def test_configurations_that_make_is_given_exist():
+    named = {name for command in chosen("make") for name in re.findall(r"CONFIG=(\S+)", command)}
+    named -= {"config/ward.yaml"}  # of docs/extend.md
+    assert not [name for name in named if not (ROOT / name).is_file()]
 
 
 def test_the_two_commands_of_the_readme():
@@ -275,16 +290,23 @@ def test_what_is_only_parsed_has_a_reason_and_the_guides_say_so():
     assert "only parsed" in (ROOT / "docs/README.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
-def test_links_between_files_lead_somewhere(path):
+def broken_links(path: Path) -> list[str]:
+    """List the links of a file to files or headings that do not exist."""
+    broken = []
     text = re.sub(r"^(`{3,}).*?^\1$", "", path.read_text(encoding="utf-8"), flags=re.M | re.S)
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
         if re.match(r"https?:|mailto:", target):
             continue
         name, _, anchor = target.partition("#")
         there = (path.parent / name).resolve() if name else path
-        assert there.exists(), target
-        if anchor and there.suffix == ".md":
+        if not there.exists():
+            broken.append(f"{path.name}: {target}")
+        elif anchor and there.suffix == ".md":
             heads = re.findall(r"^#+ (.+)$", there.read_text(encoding="utf-8"), re.M)
             slugs = {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
-            assert anchor in slugs, target
+            broken += [f"{path.name}: {target}"] if anchor not in slugs else []
+    return broken
+
+
+def test_links_between_files_lead_somewhere():
+    assert not [link for path in DOCS for link in broken_links(path)]

@@ -182,13 +182,13 @@ class TestToken:
 
     def test_command_line_prints_nothing_when_all_is_well(self, hub, start, release):
         process = start(*release.options)
-        assert process.communicate(timeout=60) == ("", "")
+        assert process.communicate(timeout=500) == ("", "")
         assert process.returncode == 0
         assert hub.files("v1") == release.content
 
     def test_command_line_prints_one_line_and_no_token(self, start, release):
         process = start(*release.options, token="hf_wrongtoken")
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=500)
         assert process.returncode == 1
         assert "hf_wrong" not in errors
         assert [line[:7] for line in errors.splitlines()] == ["error: "]
@@ -294,7 +294,7 @@ PLACES = {"upload": ("PUT", "/lfs/"), "commit": ("POST", COMMIT), "tag": ("POST"
 def test_killed_and_run_again_it_succeeds(hub, release, start, method, path):
     fault = hub.fault(method, path, stall=True)
     process = start(*release.options)
-    assert fault.reached.wait(60), process.communicate(timeout=1)
+    assert fault.reached.wait(500), process.communicate(timeout=1)
     os.kill(process.pid, signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not release.receipt.exists()

@@ -64,7 +64,7 @@ def test_no_command_shows_the_token(hub, published, data, start, tmp_path):
             assert fault.reached.wait(120), name
             assert TOKEN.encode() not in Path(f"/proc/{process.pid}/cmdline").read_bytes()
             fault.release.set()
-        output, errors = process.communicate(timeout=240)
+        output, errors = process.communicate(timeout=500)
         assert process.returncode == 0, f"{name}: {errors}"
         assert fault is None or "curl" in errors or "Request" in errors, name  # it did talk
         searched_for_token(tmp_path, output, errors)
@@ -74,7 +74,7 @@ def test_no_error_shows_the_token(hub, published, data, start, tmp_path):
     found = commands(published, data, tmp_path)
     for name in ("verify", "push-data", "ask"):
         process = start(*found[name], token=WRONG, env=TALKS)
-        output, errors = process.communicate(timeout=240)
+        output, errors = process.communicate(timeout=500)
         assert process.returncode == 1, name
         assert [line for line in errors.splitlines() if line.startswith("error: ")], name
         assert WRONG not in output + errors

@@ -199,7 +199,7 @@ def test_published_fetched_and_asked_with_a_real_model(release, tmp_path):
         env=os.environ | {"PYTHONPATH": str(ROOT / "src"), "HF_TOKEN": "hf_mine"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -245,7 +245,7 @@ internlm2.to_llama(config, [model], Path("out"))
 print(max(most) - before, model.stat().st_size >> 20)
 """
     process = start(code=code)
-    out, errors = process.communicate(timeout=60)
+    out, errors = process.communicate(timeout=500)
     assert process.returncode == 0, errors
     grown, size = map(int, out.split())
     assert size > 180

@@ -66,9 +66,8 @@ SINGLE = {
 }
 
 
-@pytest.mark.parametrize(("text", "letter"), SINGLE.items())
-def test_corrected_reads_one_answer(text, letter):
-    assert corrected(text, False, OPTIONS) == letter
+def test_corrected_reads_one_answer():
+    assert {text: corrected(text, False, OPTIONS) for text in SINGLE} == SINGLE
 
 
 MULTIPLE = {
@@ -89,9 +88,8 @@ MULTIPLE = {
 }
 
 
-@pytest.mark.parametrize(("text", "letters"), MULTIPLE.items())
-def test_corrected_reads_several_answers_sorted(text, letters):
-    assert corrected(text, True, OPTIONS) == letters
+def test_corrected_reads_several_answers_sorted():
+    assert {text: corrected(text, True, OPTIONS) for text in MULTIPLE} == MULTIPLE
 
 
 NOTHING = [
@@ -103,10 +101,9 @@ NOTHING = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", NOTHING)
 @pytest.mark.parametrize("multiple", [False, True])
-def test_corrected_takes_no_letter_from_a_term(text, multiple):
-    assert corrected(text, multiple, OPTIONS) == ""
+def test_corrected_takes_no_letter_from_a_term(multiple):
+    assert not [text for text in NOTHING if corrected(text, multiple, OPTIONS)]
 
 
 def test_only_letters_that_are_options_count():
@@ -123,13 +120,23 @@ OUTPUTS = [
 ]
 
 
-@pytest.mark.parametrize("row", OUTPUTS, ids=lambda row: ascii(row["text"][:20]))
-def test_outputs_that_models_write_are_read_as_pinned(row):
-    """Written for this test: restated options, retractions, words with letters, tags, refusals."""
+def readings_of(row: dict) -> dict[str, str]:
+    """Read one pinned output with both extractors."""
     text, multiple = row["text"] * row.get("repeat", 1), row.get("multiple", False)
-    assert official(text, multiple) == row["official"]
     options, lead = row.get("options", OPTIONS), row.get("lead", "")
-    assert corrected(text, multiple, options, lead) == row["corrected"]
+    return {
+        "official": official(text, multiple),
+        "corrected": corrected(text, multiple, options, lead),
+    }
+
+
+def test_outputs_that_models_write_are_read_as_pinned():
+    """Written for this test: restated options, retractions, words with letters, tags, refusals."""
+    assert len(OUTPUTS) > 1000
+    offenders = [
+        (row, found) for row in OUTPUTS if not (found := readings_of(row)).items() <= row.items()
+    ]
+    assert not offenders
 
 
 def test_the_pinned_outputs_are_several_hundred_different_ones():

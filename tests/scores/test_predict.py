@@ -279,7 +279,7 @@ def test_a_killed_run_ends_with_the_same_bytes(model, tmp_path, start):
         "scores", "predict", "--model", model, "--name", "tiny", "--items", path, "--out", out,
         "--max-new-tokens", 40, "--batch-size", 2,
     )  # fmt: skip
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 500
     while not journal.exists() or journal.read_bytes().count(b"\n") < 4:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline

@@ -34,7 +34,7 @@ def build(place: Path, config: str) -> subprocess.CompletedProcess:
     more = {"PATH": f"{place}/bin:{os.environ['PATH']}", "IMAGE_BASE": "docker://debian:12"}
     return subprocess.run(
         ["containers/build"], cwd=place, env=os.environ | more | {"CONFIG": config},
-        capture_output=True, text=True, check=False, timeout=60,
+        capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def test_positions_are_read_where_a_model_is_at_hand(clone, snakemake, place):
 
 
 def test_dry_run_of_the_paper_shows_the_whole_plan(clone, snakemake):
-    result = snakemake("-n", timeout=60)
+    result = snakemake("-n", timeout=500)
     assert result.returncode == 0, result.stderr
     whole = result.stdout + result.stderr
     config = yaml.safe_load((clone / "config/config.yaml").read_text(encoding="utf-8"))

@@ -32,33 +32,32 @@ def rules() -> dict[str, str]:
 RULES = rules()
 
 
-@pytest.mark.parametrize("name", RULES)
-@pytest.mark.parametrize(
-    "directive",
-    ["input", "output", "log", "benchmark", "resources", "threads", "conda", "container", "shell"],
-)
-def test_rule_names_everything_it_needs(name, directive):
-    assert re.search(rf"^    {directive}:", RULES[name], re.M), f"{name} has no {directive}"
+DIRECTIVES = (
+    "input", "output", "log", "benchmark", "resources", "threads", "conda", "container", "shell",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_rule_calls_one_command_of_its_own_stage(name):
+def faults_of_a_rule(name: str) -> list[str]:
+    """Check one rule; returns a line for each contract that it breaks."""
     text = RULES[name]
     verb = r"([\w-]+|\{params.command\})"
     commands = re.findall(rf"(?:python -m|\{{params.launch\}}) collectivesft (\w+) {verb}", text)
-    assert len(commands) == 1
-    assert name.split("_")[0] == commands[0][0]
-    assert "2> {log}" in text
-    assert not re.search(r"^    (run|script|notebook|wrapper):", text, re.M)
+    holds = {f"has {it}:": bool(re.search(rf"^    {it}:", text, re.M)) for it in DIRECTIVES} | {
+        "calls one command": len(commands) == 1,
+        "calls a command of its stage": name.split("_")[0] in {stage for stage, _ in commands},
+        "writes messages to its log": "2> {log}" in text,
+        "has a shell command": not re.search(r"^    (run|script|notebook|wrapper):", text, re.M),
+        "lists the code it runs": "code=" in text,
+        "keeps logs with those of its stage": re.search(r"log:\n\s+f\"\{LOGS\}/\d_", text),
+        "has no absolute path": not re.search(r"[\"'\s]/(?!usr/bin/env)\w+/", text),
+        "knows no token": "TOKEN" not in text.upper().replace("TOKENS", "").replace("TOKENIZE", ""),
+    }
+    return [f"{name}: not true that it {contract}" for contract, true in holds.items() if not true]
 
 
-@pytest.mark.parametrize("name", RULES)
-def test_rule_lists_the_code_it_runs_and_keeps_logs_beside_results(name):
-    text = RULES[name]
-    assert "code=" in text
-    assert re.search(r"log:\n\s+f\"\{LOGS\}/\d_", text)
-    assert not re.search(r"[\"'\s]/(?!usr/bin/env)\w+/", text), "an absolute path"
-    assert "TOKEN" not in text.upper().replace("TOKENS", "").replace("TOKENIZE", "")
+def test_rules_keep_their_contracts():
+    assert len(RULES) > 30
+    assert not [fault for name in RULES for fault in faults_of_a_rule(name)]
 
 
 def test_every_stage_has_a_rule_file_a_package_and_a_number():
@@ -72,8 +71,8 @@ def test_files_of_rules_define_no_functions():
         assert not re.search(r"^\s*(def|class) ", path.read_text(encoding="utf-8"), re.M), path
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_package_knows_nothing_of_the_workflow(path):
+def faults_of_a_module(path: Path) -> list[str]:
+    """Check one module of the package; returns a line for each contract that it breaks."""
     text = path.read_text(encoding="utf-8")
     imported = set()
     for node in ast.walk(ast.parse(text)):
@@ -81,11 +80,19 @@ def test_package_knows_nothing_of_the_workflow(path):
             imported |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add((node.module or "").split(".")[0])
-    assert "snakemake" not in imported
-    assert "pickle" not in imported
-    assert not re.search(r"[\"'/]results/", text)
-    assert "config.yaml" not in text
-    assert not re.search(r"(?<![\w.])(eval|exec)\(", text)
+    breaks = {
+        "imports snakemake": "snakemake" in imported,
+        "imports pickle": "pickle" in imported,
+        "names a path of results": re.search(r"[\"'/]results/", text),
+        "names config.yaml": "config.yaml" in text,
+        "evaluates text": re.search(r"(?<![\w.])(eval|exec)\(", text),
+    }
+    return [f"{path.relative_to(ROOT)}: {fault}" for fault, true in breaks.items() if true]
+
+
+def test_package_knows_nothing_of_the_workflow():
+    assert len(SOURCES) > 100
+    assert not [fault for path in SOURCES for fault in faults_of_a_module(path)]
 
 
 def test_stages_load_without_torch_until_they_need_it():
@@ -152,24 +159,32 @@ PAPER_SETS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PAPER_SETS)
-def test_dataset_has_reader_source_demo_files_and_golden_file(name):
+def faults_of_a_dataset(name: str) -> list[str]:
+    """Check one dataset of the paper; returns a line for each part that it lacks."""
     module = datasets.get(name)
-    assert module.SOURCE.name == name
-    assert module.SOURCE.licence
-    assert module.PROMPT
-    assert module.SOURCE.homepage.startswith("http")
-    for raw in module.SOURCE.files:
-        assert (DEMO / "datasets" / name / raw.path).is_file(), raw.path
-    assert (ROOT / f"tests/datasets/golden/{name}.jsonl").is_file()
+    files = [DEMO / "datasets" / name / raw.path for raw in module.SOURCE.files]
+    has = {
+        "a source of its name": module.SOURCE.name == name,
+        "a licence": module.SOURCE.licence,
+        "a prompt": module.PROMPT,
+        "a homepage": module.SOURCE.homepage.startswith("http"),
+        "a golden file": (ROOT / f"tests/datasets/golden/{name}.jsonl").is_file(),
+    } | {f"the demo file {path.name}": path.is_file() for path in files}
+    return [f"{name} lacks {part}" for part, there in has.items() if not there]
 
 
-@pytest.mark.parametrize("name", benchmarks.names())
-def test_benchmark_has_a_source_with_a_licence(name):
-    source = benchmarks.get(name).SOURCE
-    assert source.name == name
-    assert source.licence
-    assert source.files
+def test_dataset_has_reader_source_demo_files_and_golden_file():
+    assert not [fault for name in PAPER_SETS for fault in faults_of_a_dataset(name)]
+
+
+def test_benchmark_has_a_source_with_a_licence():
+    sources = {name: benchmarks.get(name).SOURCE for name in benchmarks.names()}
+    assert sources
+    assert not [
+        name
+        for name, source in sources.items()
+        if source.name != name or not source.licence or not source.files
+    ]
 
 
 def test_citation_keys_stand_in_the_bibliography():

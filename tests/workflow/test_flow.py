@@ -148,7 +148,7 @@ def kill_when(place: Path, mark: Path) -> None:
         process = subprocess.Popen(
             command(), cwd=place, env=environment(), stdout=log, stderr=log, start_new_session=True
         )
-        deadline = time.monotonic() + 240
+        deadline = time.monotonic() + 500
         while not mark.exists() and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)
         assert mark.exists(), (place / "killed.log").read_text("utf-8")[-2000:]

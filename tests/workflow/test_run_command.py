@@ -16,7 +16,7 @@ def command(place: Path, *words: str, **changes: str) -> subprocess.CompletedPro
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         words, cwd=place, env=os.environ | {"PATH": path} | changes,
-        capture_output=True, text=True, check=False, timeout=200,
+        capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
 
 

@@ -255,7 +255,7 @@ def run(place: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         ["workflow/bin/run", *arguments],
         cwd=place, env=os.environ | {"PATH": path, "PLACE": str(place)},
-        capture_output=True, text=True, check=False, timeout=100,
+        capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ def run(place: Path) -> subprocess.CompletedProcess:
     environment = os.environ | {"PATH": f"{place}/bin:{os.environ['PATH']}", "PLACE": str(place)}
     return subprocess.run(
         ["workflow/bin/slurm", "config/tiny.yaml", "--jobs", "3"],
-        cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60,
+        cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def publish(clone: Path, token: str) -> tuple[subprocess.CompletedProcess, str]:
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     done = subprocess.run(
         [str(part) for part in command], cwd=clone, env=env, capture_output=True, text=True,
-        timeout=300, check=False,
+        timeout=500, check=False,
     )  # fmt: skip
     return done, kept.read_text()
 
