@@ -17,7 +17,7 @@ COLLECT = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cac
 def names(*arguments: object, **environment: str) -> list[str]:
     """Collect in a process that has this environment; returns the names in their order."""
     command = [*COLLECT, *map(str, arguments)]
-    env = os.environ | {"PYTHONPATH": str(ROOT / "tests/unit")} | environment
+    env = os.environ | {"PYTHONPATH": str(ROOT)} | environment
     env = {key: value for key, value in env.items() if not key.startswith("PYTEST_")}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
@@ -28,7 +28,7 @@ def differences(folder: Path, *arguments: object) -> list[str]:
     """Names that two machines with other clocks, hash seeds and folders do not share."""
     here = names(*arguments, PYTHONHASHSEED="1")
     there = names(
-        "-p", "other_machine", *arguments,
+        "-p", "tests.helpers.other_machine", *arguments,
         PYTHONHASHSEED="2", TZ="Asia/Shanghai", HOME=str(folder), TMPDIR=str(folder),
     )  # fmt: skip
     assert here and len(here) == len(there)
