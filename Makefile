@@ -9,7 +9,7 @@ SIZE ?= 100000
 # Without compiled files each of the hundreds of processes of a run compiles this package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo real publish-demo verify readme release raw-lock test test-all lint format lock containers check bundle bench clean
+.PHONY: help demo real publish-demo verify readme docs release raw-lock test test-all lint format lock containers check bundle bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -33,6 +33,9 @@ verify: $(VENV) ## compare a run with its manifest, a published one (PUBLISHED=o
 
 readme: $(VENV) ## put the tables and the figure of the last runs into README.md
 	@.venv/bin/python workflow/lib/readme_tables.py
+
+docs: $(VENV) ## write the schema and the documents that repeat the configuration's classes
+	@PYTHONPATH=src .venv/bin/python workflow/config_docs.py
 
 release: $(VENV) ## write VERSION everywhere, with release notes; then workflow/bin/release --archive
 	@.venv/bin/python workflow/bin/release $(VERSION)

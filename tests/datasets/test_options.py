@@ -1,5 +1,4 @@
-"""The readers' options: golden output of each choice, truthful counts, and the same names in the
-configuration's schema."""
+"""The readers' options: golden output of each choice, and truthful counts."""
 
 import json
 import os
@@ -141,20 +140,3 @@ OPTIONS = (Option("answers", ("first", "all"), "help"),)
 def test_wrong_option_is_one_line(options, text: str, problem: str):
     with pytest.raises(UserError, match=f"--option {text}: {problem}"):
         chosen("cmedqa2", options, [text])
-
-
-def test_schema_knows_the_same_options():
-    """Reading the configuration finds a wrong value before anything is fetched."""
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text("utf-8"))
-    found = {
-        name: {
-            option: tuple(rule.get("enum") or schema["$defs"][rule["$ref"].split("/")[-1]]["enum"])
-            for option, rule in block["properties"].items()
-        }
-        for name, block in schema["properties"]["readers"]["properties"].items()
-    }
-    assert found == {
-        name: {option.name: option.choices for option in datasets.get(name).OPTIONS}
-        for name in WITH_OPTIONS
-    }
-    assert schema["properties"]["readers"]["additionalProperties"] is False

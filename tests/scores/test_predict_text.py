@@ -13,7 +13,7 @@ from collectivesft.scores.predict import Protocol, predict
 from collectivesft.scores.prompt.prompts import few_shot, lead_of
 from tests.helpers.scores_inputs import tiny_model, write_items
 
-QUICK = Protocol(max_new_tokens=6, batch_size=2, stop="settled")
+QUICK = Protocol(max_new_tokens=6, batch_size=2, stop="early")
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,8 @@ def test_the_host_s_python_and_home_stay_outside(tmp_path):
     expected = {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": "2"}
     caches = {"XDG_CONFIG_HOME": "config", "TRITON_CACHE_DIR": "triton", "CUDA_CACHE_PATH": "nv"}
     expected |= {f"APPTAINERENV_{name}": f"{tmp_path}/.cache/{at}" for name, at in caches.items()}
-    assert found == expected | {"APPTAINER_BIND": ""}
+    places = {"APPTAINER_BIND": "", "APPTAINER_PWD": str(tmp_path)}
+    assert found == expected | places
 
 
 @pytest.mark.parametrize(
@@ -132,3 +133,18 @@ def test_definitions_differ_only_in_their_environment():
         return re.sub(r"-c 'import [^']*'\n", "-c 'import ...'\n", text, count=1)
 
     assert {common(name) for name in NAMES} == {common("data")}
+
+
+def test_a_folder_with_commas_and_colons_is_bound_as_one(tmp_path):
+    work, other = tmp_path / "work", tmp_path / "a, b:c 医"
+    work.mkdir()
+    other.mkdir()
+    found = apptainer_env.variables({"APPTAINER_BIND": r"/x\,y,/z"}, work, [str(other)], 1)
+    assert found["APPTAINER_BIND"] == rf"/x\,y,/z,{tmp_path}/a\, b\:c 医"
+
+
+def test_a_working_folder_behind_a_link_is_named_by_its_real_path(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    found = apptainer_env.variables({}, tmp_path / "link", [], 1)
+    assert found["APPTAINER_PWD"] == str(tmp_path / "real")

@@ -19,7 +19,7 @@ def states(clone):
     def find(overlay: str, *ways: str, **changes) -> dict:
         text = (clone / f"config/{overlay}.yaml").read_text("utf-8")
         (clone / "config/mine.yaml").write_text(yaml.safe_dump(yaml.safe_load(text) | changes))
-        config = preflight.load(clone, clone / "config/mine.yaml")
+        config = preflight.configuration.load(clone, clone / "config/mine.yaml")
         return {row.what: row for row in preflight.rows(config, clone, list(ways))}
 
     return find
@@ -266,7 +266,7 @@ def test_gpus_are_counted_whatever_nvidia_smi_says(clone, tmp_path, monkeypatch,
     program.write_text(f"#!/bin/sh\ncat <<'TOLD'\n{told}TOLD\nexit {code}\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    config = preflight.load(clone, clone / "config/config.yaml")
+    config = preflight.configuration.load(clone, clone / "config/config.yaml")
     (row,) = preflight._gpus(config, clone, [])
     assert row.state == "missing" and row.found.startswith(found)
     # With Slurm the GPUs are the nodes': those of this machine say nothing.
@@ -316,5 +316,5 @@ NO_RUNS = ("raw.lock.yaml", "claims.yaml")
 )
 def test_every_run_of_the_repository_is_valid(monkeypatch, path):
     monkeypatch.setenv("COLLECTIVESFT_REAL_DATA", "/folder")
-    config = preflight.load(ROOT, path)
+    config = preflight.configuration.load(ROOT, path)
     assert config["run"] == yaml.safe_load(path.read_text("utf-8"))["run"]

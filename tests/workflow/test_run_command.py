@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 RAW = "results/tiny/1_raw/datasets/cmid/manifest.json"
@@ -48,6 +49,59 @@ def test_a_clone_whose_path_has_a_space_runs_its_own_code(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     (log,) = (place / "logs/tiny/1_raw").rglob("*cmid*.log")
     assert log.read_text("utf-8").startswith("of this clone\n")
+
+
+def test_one_file_is_built_and_that_is_all(clone):
+    done = command(clone, "workflow/bin/run", "config/tiny.yaml", "--cores", "1", RAW)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (clone / RAW).is_file() and "raw_fetch datasets cmid" in done.stdout
+    assert "Finished in " in done.stdout and "report" not in done.stdout
+    again = command(clone, "workflow/bin/run", "config/tiny.yaml", "--cores", "1", RAW)
+    assert again.returncode == 0 and "Nothing to be done" in again.stdout
+
+
+def test_a_results_folder_that_cannot_be_written_is_one_line(clone):
+    (clone / "results").write_text("no folder", encoding="utf-8")
+    done = command(clone, "workflow/bin/run", "config/tiny.yaml", "--cores", "1")
+    assert done.returncode == 1
+    expected = "error: results/tiny: not allowed to write here. Check its permissions.\n"
+    assert done.stderr == expected
+
+
+def test_a_list_of_checksums_that_is_not_there_is_one_line(clone):
+    (clone / "config/mine.yaml").write_text(
+        "run: mine\nraw: {folder: a, checksums: a/SUMS}\n", "utf-8"
+    )
+    done = command(clone, "workflow/bin/run", "config/mine.yaml", "--cores", "1")
+    assert done.stderr == "error: config: checksums: a/SUMS: no such file; correct the path\n"
+
+
+def test_a_bug_in_a_reader_is_shown_with_its_log(clone):
+    (clone / "src").unlink()
+    shutil.copytree(ROOT / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    reader = clone / "src/collectivesft/datasets/cmid.py"
+    text = reader.read_text("utf-8").replace(
+        "def read(", "def read(*_):\n    raise KeyError('answer')\n\n\ndef was_read(", 1
+    )
+    reader.write_text(text, encoding="utf-8")
+    target = "results/tiny/2_curated/cmid/read.parquet"
+    done = command(clone, "workflow/bin/run", "config/tiny.yaml", "--cores", "1", target)
+    assert done.returncode == 1
+    assert (
+        "error: curated_read cmid failed\n  log: logs/tiny/2_curated/cmid/read.log\n" in done.stderr
+    )
+    assert "KeyError: 'answer'" in done.stderr and "Look above" not in done.stderr
+
+
+def test_a_cache_may_have_any_name_but_braces(clone, tmp_path):
+    cache = tmp_path / "my 中文 'q' \"d\",b:c; & (x)"
+    text = yaml.safe_dump({"run": "tiny", "cache": str(cache)}, allow_unicode=True)
+    tiny = (clone / "config/tiny.yaml").read_text("utf-8")
+    target = f"{cache}/raw/models/tiny-random/manifest.json"
+    (clone / "config/mine.yaml").write_text(tiny.replace("run: tiny\n", text), encoding="utf-8")
+    done = command(clone, "workflow/bin/run", "config/mine.yaml", "--cores", "1", target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert Path(target).is_file()
 
 
 @pytest.mark.parametrize(

@@ -4,40 +4,21 @@ import csv
 import json
 import os
 import re
-import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import run_command
 import run_summary
 import yaml
 
 ROOT = Path(__file__).parents[2]
-PLAN = """Building DAG of jobs...
-Job stats:
-job           count
-----------  -------
-raw_fetch         2
-all               1
-total             3
-
-[Wed Nov 25 04:08:11 2026]
-rule raw_fetch:
-    output: results/tiny/1_raw/datasets/cmid/manifest.json
-    benchmark: logs/tiny/1_raw/cmid.benchmark.tsv
-    wildcards: kind=datasets, name=cmid
-[Wed Nov 25 04:08:11 2026]
-localrule raw_fetch:
-    benchmark: logs/tiny/1_raw/cmb.benchmark.tsv
-[Wed Nov 25 04:08:11 2026]
-rule sft_train:
-    benchmark: logs/tiny/3_sft/train.benchmark.tsv
-    threads: 2
-[Wed Nov 25 04:08:11 2026]
-rule all:
-    input: results/tiny/6_paper/paper.pdf
-"""
+PLAN = [
+    {"rule": "raw_fetch", "benchmark": "logs/tiny/1_raw/cmid.benchmark.tsv", "threads": 1},
+    {"rule": "raw_fetch", "benchmark": "logs/tiny/1_raw/cmb.benchmark.tsv", "threads": 1},
+    {"rule": "sft_train", "benchmark": "logs/tiny/3_sft/train.benchmark.tsv", "threads": 2},
+]
 TIMES = "s\th:m:s\n{}\t0:00:00\n"
 
 
@@ -56,8 +37,15 @@ def times(tmp_path, monkeypatch):
     return write
 
 
-def test_a_plan_has_its_jobs_but_for_the_one_that_collects():
-    jobs = run_summary.read_plan(PLAN)
+def planned() -> list[run_summary.Job]:
+    """The jobs of PLAN, as a dry run writes them."""
+    path = Path("plan")
+    path.write_text("".join(json.dumps(row) + "\n" for row in PLAN), encoding="utf-8")
+    return run_command.read_plan(path)
+
+
+def test_a_plan_has_its_jobs_with_the_files_of_their_times(times):
+    jobs = planned()
     assert [(job.rule, job.threads) for job in jobs] == [
         ("raw_fetch", 1), ("raw_fetch", 1), ("sft_train", 2),
     ]  # fmt: skip
@@ -67,7 +55,7 @@ def test_a_plan_has_its_jobs_but_for_the_one_that_collects():
 def test_time_is_the_work_over_the_cores_and_at_least_the_longest_job(times, monkeypatch):
     monkeypatch.setattr(run_summary, "recorded", lambda run: {})
     times(cmid=10, cmb=20, train=100)
-    jobs = run_summary.read_plan(PLAN)
+    jobs = planned()
     assert run_summary.estimate(jobs, "tiny", 1) == (130, "the last run here")
     assert run_summary.estimate(jobs, "tiny", 2)[0] == (10 + 20 + 100 * 2) / 2
     assert run_summary.estimate(jobs, "tiny", 16)[0] == 100
@@ -75,7 +63,7 @@ def test_time_is_the_work_over_the_cores_and_at_least_the_longest_job(times, mon
 
 def test_time_is_of_the_recorded_run_where_none_was_here_and_unknown_else(times, monkeypatch):
     monkeypatch.setattr(run_summary, "recorded", lambda run: {"raw_fetch": 3, "sft_train": 40})
-    jobs = run_summary.read_plan(PLAN)
+    jobs = planned()
     assert run_summary.estimate(jobs, "tiny", 1) == (46, "the recorded run on two cores")
     times(train=50)
     found = run_summary.estimate(jobs, "tiny", 1)
@@ -88,9 +76,9 @@ def test_time_is_of_the_recorded_run_where_none_was_here_and_unknown_else(times,
 def test_a_recorded_run_gives_its_means_back(times, tmp_path, monkeypatch):
     monkeypatch.setattr(run_summary, "RECORDED", tmp_path / "times.csv")
     times(cmid=10, cmb=20, train=100)
-    run_summary.record("tiny", run_summary.read_plan(PLAN))
-    run_summary.record("other", run_summary.read_plan(PLAN)[:1])
-    run_summary.record("tiny", run_summary.read_plan(PLAN))
+    run_summary.record("tiny", planned())
+    run_summary.record("other", planned()[:1])
+    run_summary.record("tiny", planned())
     assert run_summary.recorded("tiny") == {"raw_fetch": 15, "sft_train": 100}
     assert len((tmp_path / "times.csv").read_text("utf-8").splitlines()) == 4
 
@@ -98,8 +86,8 @@ def test_a_recorded_run_gives_its_means_back(times, tmp_path, monkeypatch):
 def test_the_start_names_jobs_time_disk_and_places(times, monkeypatch):
     monkeypatch.setattr(run_summary, "recorded", lambda run: {})
     times(cmid=10, cmb=20, train=100)
-    config = run_summary.preflight.load(ROOT, ROOT / "config/tiny.yaml")
-    first, time, disk, places = run_summary.start_lines(config, run_summary.read_plan(PLAN), 2)
+    config = run_summary.configuration.load(ROOT, ROOT / "config/tiny.yaml")
+    first, time, disk, places = run_summary.start_lines(config, planned(), 2)
     assert first == "Run tiny: 3 jobs (raw 2, sft 1) on 2 cores."
     assert time == "Time: about 2 min, by the last run here."
     assert disk.startswith("Disk: ") and "GB free of about 2 GB needed" in disk
@@ -215,76 +203,20 @@ def test_nothing_was_done_leaves_the_stages_out(ended):
     assert "job time" not in done.stdout and "14.2" in done.stdout
 
 
-ENGINE = """#!/bin/bash
-case " $* " in
-  *" --dry-run "*) cat "$PLACE/plan"; exit "$(cat "$PLACE/code" 2>/dev/null || echo 0)" ;;
-  *) cat "$PLACE/said" >&2; exit 1 ;;
-esac
-"""
-SAID = """Building DAG of jobs...
-Using shell: /usr/bin/bash
-Job stats:
-job    count
-total      3
-
-Select jobs to execute...
-Execute 1 jobs...
-[Wed Nov 25 04:00:25 2026]
-Finished jobid: 15 (Rule: raw_fetch)
-1 of 4 steps (25%) done
-[Wed Nov 25 04:00:26 2026]
-Error in rule sft_train:
-    message: something is wrong
-"""
-
-
-@pytest.fixture
-def place(clone: Path) -> Path:
-    """A clone whose engine only plays what a file holds; it fails where it should run."""
-    (clone / "bin").mkdir()
-    engine = clone / "bin/snakemake"
-    engine.write_text(ENGINE, encoding="utf-8")
-    engine.chmod(engine.stat().st_mode | stat.S_IXUSR)
-    (clone / "plan").write_text(PLAN, encoding="utf-8")
-    (clone / "said").write_text(SAID, encoding="utf-8")
-    return clone
-
-
 def run(place: Path, *arguments: str) -> subprocess.CompletedProcess:
-    path = f"{place}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         ["workflow/bin/run", *arguments],
-        cwd=place, env=os.environ | {"PATH": path, "PLACE": str(place)},
+        cwd=place, env=os.environ | {"PATH": path},
         capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
-
-
-def test_not_on_a_terminal_a_run_is_plain_and_a_line_a_job(place):
-    done = run(place, "config/tiny.yaml", "--cores", "2")
-    assert done.returncode == 1
-    lines = done.stdout.splitlines()
-    assert lines[0] == "Run tiny: 3 jobs (raw 2, sft 1) on 2 cores."
-    assert lines[4:] == [
-        "    1/3  raw_fetch", "Error in rule sft_train:", "    message: something is wrong",
-    ]  # fmt: skip
-    assert "\x1b" not in done.stdout + done.stderr
-
-
-def test_what_a_failed_command_said_comes_last_and_alone(place):
-    log = place / "logs/tiny/3_sft/train.log"
-    log.parent.mkdir(parents=True)
-    log.write_text("loading\nerror: a.csv: row 3: no label. Delete it.\n", encoding="utf-8")
-    os.utime(log, (4_000_000_000,) * 2)
-    done = run(place, "config/tiny.yaml", "--cores", "2")
-    expected = "\nlogs/tiny/3_sft/train.log:\nerror: a.csv: row 3: no label. Delete it.\n"
-    assert done.stderr == expected
 
 
 def test_a_wrong_configuration_is_one_line(clone):
     (clone / "config/wrong.yaml").write_text("run: wrong\nhubb: {}\n", encoding="utf-8")
     done = run(clone, "config/wrong.yaml", "--cores", "1")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == "error: config: unknown key hubb; did you mean 'hub'?\n"
+    assert done.stderr == "error: config/wrong.yaml: hubb: unknown key; did you mean 'hub'?\n"
 
 
 def test_a_configuration_that_is_not_there_is_one_line(clone):

@@ -11,6 +11,7 @@ scratch folder are looked for where they are used.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -58,11 +59,20 @@ def variables(
     kept |= {"APPTAINER_CLEANENV": "1", "APPTAINERENV_OMP_NUM_THREADS": str(threads)}
     # HOME is the working folder: what programs keep there goes where git does not look.
     kept |= {f"APPTAINERENV_{name}": str(work / ".cache" / at) for name, at in CACHES.items()}
-    wanted = [*environ.get("APPTAINER_BIND", "").split(","), *_outside(environ, work, folders)]
+    # The user's own binds are separated by commas that no backslash escapes.
+    wanted = re.split(r"(?<!\\),", environ.get("APPTAINER_BIND", ""))
+    wanted += map(escaped, _outside(environ, work, folders))
+    # Apptainer goes by PWD, which names the link where the working folder is reached through one.
+    kept["APPTAINER_PWD"] = str(work.resolve())
     kept["APPTAINER_BIND"] = ",".join(dict.fromkeys(bind for bind in wanted if bind))
     if GPU.exists():
         kept["APPTAINER_NV"] = "1"
     return kept
+
+
+def escaped(path: str) -> str:
+    """A path for APPTAINER_BIND, which splits at commas and colons."""
+    return path.replace(",", "\\,").replace(":", "\\:")
 
 
 def token_file(environ: Mapping[str, str]) -> Path:

@@ -1,37 +1,180 @@
-"""Checks a run's configuration before anything runs: one problem, one line, with its key.
+"""Check a run's configuration before anything runs: all faults at once, one line each.
 
 Used by workflow/rules/common.smk; knows the folders config/ and src/collectivesft/ of the
 clone, so that a name without a file behind it is found at once.
 """
 
-import difflib
 import json
 import os
+import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jsonschema
-import yaml
-
-if TYPE_CHECKING:  # a caller may need a folder's name alone, without the package on its path
+if TYPE_CHECKING:
     from collectivesft.config.experiment import Experiment, ModelRecipe
 
 
+class Problem(NamedTuple):
+    """One fault: the key's path in the configuration, and what is wrong with it."""
+
+    key: tuple[str, ...]
+    text: str
+
+
 class ConfigurationError(Exception):
-    """What is wrong with the configuration: the key, the value, what would be right."""
+    """Faults of a configuration, one line each: file, key, value, what is allowed."""
+
+    def __init__(self, *lines: str):
+        self.lines = lines
+        super().__init__("\n".join(lines))
+
+    def report(self) -> str:
+        """The lines as a terminal shows them."""
+        return "\n".join(f"error: {line}" for line in self.lines)
 
 
-def read_yaml(path: Path) -> dict:
-    """Parse a YAML file; a missing or broken one is a ConfigurationError that names it."""
+def read_yaml(path: Path) -> Any:
+    """Parse a YAML file.
+
+    Raises:
+        ConfigurationError: missing, not UTF-8, not YAML, or a key twice; it names file and row.
+    """
+    from collectivesft.common import files
+    from collectivesft.common.errors import InputError
+
     try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return files.read_yaml(Path(path))
     except FileNotFoundError:
-        raise ConfigurationError(f"{_short(path)}: no such file") from None
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{_short(path)}: not valid YAML: {error}") from None
+        raise ConfigurationError(
+            f"{path}: no such file. Name a configuration, such as config/demo.yaml."
+        ) from None
+    except IsADirectoryError:
+        raise ConfigurationError(f"{path}: a folder. Name a file in it.") from None
+    except InputError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def load(root: Path, overlay: Path, *more: Path) -> dict:
+    """Read config/config.yaml with the files laid over it, checked, with all defaults.
+
+    Raises:
+        ConfigurationError: every fault of the files.
+    """
+    from snakemake.utils import update_config
+
+    paths = [root / "config/config.yaml", overlay, *more]
+    merged: dict = {}
+    faults = []
+    for path in paths:
+        try:
+            update_config(merged, _mapping(path))
+        except ConfigurationError as error:
+            faults += error.lines
+    if faults:
+        raise ConfigurationError(*dict.fromkeys(faults))
+    return check(merged, root, paths)[0]
+
+
+def _mapping(path: Path) -> dict:
+    """Parse a file that must hold keys and values; an empty file holds none."""
+    content = read_yaml(path)
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"{path}: a {_kind(content)} in place of keys and values. Write `key: value` lines."
+        )
+    return content
+
+
+def _kind(value: object) -> str:
+    return "list" if isinstance(value, list) else "single value"
+
+
+def check(config: Mapping, root: Path, paths: Iterable[Path] = ()) -> tuple[dict, list[str]]:
+    """Check a configuration and every file that it names.
+
+    Args:
+        config: what the files say together.
+        root: the clone.
+        paths: those files, the last one with the last word; a fault names its file.
+
+    Returns:
+        The configuration with all defaults, present names and expanded paths; and notes on names
+        that were replaced.
+
+    Raises:
+        ConfigurationError: every fault.
+    """
+    from pydantic import ValidationError
+
+    from collectivesft.common.validation import faults
+    from collectivesft.config.run import RunConfig
+    from collectivesft.config.section import canonical
+
+    renamed, notes = canonical(config, RunConfig)
+    try:
+        run = RunConfig.model_validate(renamed)
+        found = run.model_dump()
+        # Whether a source names a folder matters, even if it names none: it is downloaded then.
+        found["sources"] = {
+            name: source.model_dump(exclude_unset=True) for name, source in run.sources.items()
+        }
+    except ValidationError as error:
+        problems = [Problem(*fault) for fault in faults(error, RunConfig)]
+    else:
+        problems = [*_expand_paths(found), *_check(found, root)]
+    if problems:
+        places = _places(paths)
+        raise ConfigurationError(*dict.fromkeys(_line(one, places) for one in problems))
+    return found, notes
+
+
+def _places(paths: Iterable[Path]) -> list[tuple[str, dict]]:
+    """Name and content of each file, with present names, the last one first."""
+    from collectivesft.config.run import RunConfig
+    from collectivesft.config.section import canonical
+
+    found = []
+    for path in paths:
+        with suppress(ConfigurationError):
+            found.append((_short(path), canonical(_mapping(path), RunConfig)[0]))
+    return found[::-1]
+
+
+def _short(path: Path) -> str:
+    """A path from the current folder, where it is below it."""
+    absolute, here = Path(path).absolute(), Path.cwd()
+    return str(absolute.relative_to(here) if absolute.is_relative_to(here) else path)
+
+
+def _line(problem: Problem, places: list[tuple[str, dict]]) -> str:
+    """The line of a fault; an experiment's own file is in its key already."""
+    if problem.key and problem.key[0].endswith(".yaml"):
+        return f"{problem.key[0]}: {': '.join([*_dotted(problem.key[1:]), problem.text])}"
+    for length in range(len(problem.key), 0, -1):
+        for name, content in places:
+            if _holds(content, problem.key[:length]):
+                return f"{name}: {'.'.join(problem.key)}: {problem.text}"
+    name = places[0][0] if places else "config"
+    return ": ".join([name, *_dotted(problem.key), problem.text])
+
+
+def _dotted(key: tuple[str, ...]) -> list[str]:
+    return [".".join(key)] if key else []
+
+
+def _holds(content: Any, key: tuple[str, ...]) -> bool:
+    for part in key:
+        if isinstance(content, list):
+            return part.isdigit() and int(part) < len(content)
+        if not isinstance(content, Mapping) or part not in content:
+            return False
+        content = content[part]
+    return True
 
 
 def experiment(root: Path, name: str) -> "Experiment":
@@ -52,122 +195,167 @@ def model(root: Path, name: str) -> "ModelRecipe":
     return _read_as(read_model, root, f"config/models/{name}.yaml")
 
 
-def _short(path: Path) -> str:
-    return "/".join(Path(path).parts[-3:])
-
-
-def check(config: dict, root: Path) -> None:
-    """Check ``config`` and every file that it names.
-
-    Raises:
-        ConfigurationError: the first problem found.
-    """
-    check_schema(config, root, "config", "config")
-    _check_names(config["datasets"], _modules(root, "datasets"), "datasets")
-    _check_names(config["benchmarks"], _modules(root, "benchmarks"), "benchmarks")
-    experiments = _files(root, "experiments")
-    _check_names(config["experiments"], experiments, "experiments")
-    headline = config["headline"]
-    _check_names([headline["experiment"]], config["experiments"], "headline.experiment")
-    _check_names([headline["benchmark"]], config["benchmarks"], "headline.benchmark")
-    _check_names(config["benchmarks"], config["evaluation"], "evaluation")
-    protocols = config["evaluation"][headline["benchmark"]]["protocols"]
-    _check_names([headline["protocol"]], protocols, "headline.protocol")
-    _check_kinds(config)
-    for name, settings in config["evaluation"].items():
-        _check_names(settings["protocols"], config["protocols"], f"evaluation.{name}.protocols")
-    _check_engine(config)
-    _check_gguf(config)
-    bases = {_check_experiment(config, root, name) for name in config["experiments"]}
-    _check_weights(config, root)
-    if both := sorted(bases & set(config["experiments"])):
-        raise ConfigurationError(
-            f"experiments: {both[0]!r} is the name of a base model too; rename it"
-        )
-    known = [f"datasets/{name}" for name in _modules(root, "datasets")]
-    known += [f"benchmarks/{name}" for name in _modules(root, "benchmarks")]
-    _check_names(config["sources"], known, "sources")
-    for key in ["raw", *config["sources"]]:
-        settings = config["raw"] if key == "raw" else config["sources"][key]
-        expand(settings.get("folder"), "raw.folder" if key == "raw" else f"sources.{key}.folder")
-        if key.startswith("benchmarks/") and settings.get("missing", "error") != "error":
-            raise ConfigurationError(f"sources.{key}.missing: a benchmark cannot be left out")
-
-
-def _check_engine(config: dict) -> None:
-    """A server is named, or started, where one is asked; keys are where they are said to be."""
-    engine, judge = config["engine"], config["clinical"]["judge"]
-    given = [key for key in ("url", "serve") if engine[key]]
-    if engine["kind"] == "openai" and len(given) != 1:
-        raise ConfigurationError("engine: kind openai needs one of url and serve")
-    if engine["kind"] == "transformers" and given:
-        raise ConfigurationError(f"engine.{given[0]}: only kind openai asks a server")
-    if judge and not judge["url"]:
-        raise ConfigurationError("clinical.judge.url: an address is needed")
-
-
-def _check_gguf(config: dict) -> None:
-    """An adapter alone is no model that could be converted."""
-    if config["hub"]["gguf"] and config["hub"]["weights"] == "adapter":
-        raise ConfigurationError(
-            "hub.gguf: hub.weights: adapter has no whole model to copy; set hub.gguf to null, or "
-            "hub.weights to merged or both"
-        )
-
-
-def check_converter(config: dict) -> None:
-    """The converter is there where a GGUF copy is asked for, before anything runs.
-
-    Raises:
-        ConfigurationError: names its path and how to get it.
-    """
-    hub = config["hub"]
-    if hub["gguf"] and not Path(hub["gguf_converter"]).is_file():
-        raise ConfigurationError(
-            f"hub.gguf_converter: {hub['gguf_converter']}: no such file; run envs/converter, or "
-            "set hub.gguf to null"
-        )
-
-
-def keys(config: dict) -> list[str]:
-    """Names of the environment variables that hold keys of servers that this run asks."""
-    judge = config["clinical"]["judge"] or {}
-    asked = [config["engine"]] if config["engine"]["kind"] == "openai" else []
-    return sorted({one["key_env"] for one in [*asked, judge] if one.get("key_env")})
-
-
-def _check_experiment(config: dict, root: Path, name: str) -> str:
-    """Check every key of an experiment's file and of its base's; the base model's name."""
-    from collectivesft.config.mixture import read_mixture
-
-    where = f"config/experiments/{name}.yaml"
-    recipe, mixture = experiment(root, name), _read_as(read_mixture, root, where)
-    _check_names([recipe.base], _files(root, "models"), f"{where}: base")
-    _check_cutoff(config, root, where, recipe)
-    _check_names([recipe.curation], config["curation"], f"{where}: curation")
-    if mixture.datasets != "all":
-        _check_names(mixture.datasets, config["datasets"], f"{where}: mixture.datasets")
-    if isinstance(mixture.max_samples, dict):
-        _check_names(mixture.max_samples, config["datasets"], f"{where}: mixture.max_samples")
-    return recipe.base
-
-
 def _read_as(read: Callable[[Path], Any], root: Path, where: str) -> Any:
     from collectivesft.common.errors import InputError
 
     try:
         return read(root / where)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{where}: no such file") from None
     except InputError as error:
-        raise ConfigurationError(f"{where}: {error.problem}") from None
-
-
-def _check_cutoff(config: dict, root: Path, where: str, recipe: "Experiment") -> None:
-    """The base model's file; and examples fit into its positions, as far as these are known."""
-    cutoff, base = recipe.training.cutoff, recipe.base
-    known = next(filter(None, map(_positions, _settings(config, root, base))), cutoff)
-    if cutoff > known:
         raise ConfigurationError(
-            f"{where}: training.cutoff: {cutoff} tokens, {base} takes {known}; lower it"
+            *(f"{where}: {text}" for text in getattr(error, "problems", [error.problem]))
+        ) from None
+
+
+def _check(config: dict, root: Path) -> list[Problem]:
+    """Find what a single key cannot show: names, and keys that contradict each other.
+
+    An experiment that names what a fault has taken away is no fault of its own.
+    """
+    found = list(_check_run(config, root))
+    for name in config["experiments"]:
+        if name in _files(root, "experiments"):
+            found += _check_experiment(config, root, name, names=not found)
+    return found
+
+
+def _check_run(config: dict, root: Path) -> Iterator[Problem]:
+    yield from _unknown(config["datasets"], _modules(root, "datasets"), "datasets")
+    yield from _unknown(config["benchmarks"], _modules(root, "benchmarks"), "benchmarks")
+    yield from _unknown(config["experiments"], _files(root, "experiments"), "experiments")
+    yield from _unknown(config["benchmarks"], config["evaluation"], "evaluation")
+    yield from _check_headline(config)
+    yield from _check_kinds(config, root)
+    for name, settings in config["evaluation"].items():
+        yield from _unknown(
+            settings["protocols"], config["protocols"], "evaluation", name, "protocols"
+        )
+    yield from _check_readers(config, root)
+    yield from _check_sources(config, root)
+    if "full" not in config["curation"]:
+        yield Problem(("curation",), "no `full`, which experiments take by default; add it")
+
+
+def _check_headline(config: dict) -> Iterator[Problem]:
+    headline, evaluation = config["headline"], config["evaluation"]
+    yield from _unknown([headline["experiment"]], config["experiments"], "headline", "experiment")
+    yield from _unknown([headline["benchmark"]], config["benchmarks"], "headline", "benchmark")
+    settings = evaluation.get(headline["benchmark"])
+    if settings is None:
+        return
+    yield from _unknown([headline["protocol"]], settings["protocols"], "headline", "protocol")
+    if settings["kind"] != "choice":
+        yield Problem(("headline", "benchmark"), "only one of kind choice has accuracies")
+
+
+def _check_kinds(config: dict, root: Path) -> Iterator[Problem]:
+    """A kind fits its benchmark; only letters have likelihoods; free text is written."""
+    from collectivesft import benchmarks
+
+    known = [name for name in config["benchmarks"] if name in _modules(root, "benchmarks")]
+    for name in known:
+        kind = config["evaluation"].get(name, {}).get("kind")
+        fit = getattr(benchmarks.get(name), "KINDS", (kind,))
+        if kind not in fit:
+            text = f"{kind!r} does not fit the benchmark; take {' or '.join(fit)}"
+            yield Problem(("evaluation", name, "kind"), text)
+    letters = [name for name, how in config["protocols"].items() if how["method"] != "generate"]
+    for name, settings in config["evaluation"].items():
+        wrong = [one for one in settings["protocols"] if one in letters]
+        if wrong and settings["kind"] in ("text", "upload"):
+            yield Problem(
+                ("evaluation", name, "protocols"),
+                f"{wrong[0]!r} compares letters, which free text has not; take one with method: "
+                "generate",
+            )
+
+
+def _check_readers(config: dict, root: Path) -> Iterator[Problem]:
+    """Options are those of the dataset's reader."""
+    from collectivesft import datasets
+    from collectivesft.common.validation import nearest
+
+    with_options = {
+        name: {option.name: option.choices for option in module.OPTIONS}
+        for name in _modules(root, "datasets")
+        if hasattr(module := datasets.get(name), "OPTIONS")
+    } if config["reader_options"] else {}  # fmt: skip
+    for name, chosen in config["reader_options"].items():
+        key = ("reader_options", name)
+        if name not in with_options:
+            yield Problem(key, f"this dataset has no options; {nearest(name, with_options)}")
+            continue
+        for option, value in chosen.items():
+            choices = with_options[name].get(option)
+            if choices is None:
+                text = f"unknown option; {nearest(option, with_options[name])}"
+                yield Problem((*key, option), text)
+            elif value not in choices:
+                yield Problem((*key, option), f"{value!r}; allowed: {' or '.join(choices)}")
+
+
+def _check_sources(config: dict, root: Path) -> Iterator[Problem]:
+    known = [f"{kind}/{one}" for kind in ("datasets", "benchmarks") for one in _modules(root, kind)]
+    yield from _unknown(config["sources"], known, "sources")
+    for name, settings in config["sources"].items():
+        if name.startswith("benchmarks/") and settings.get("on_unavailable") == "skip":
+            text = "a benchmark cannot be skipped; take it out of benchmarks"
+            yield Problem(("sources", name, "on_unavailable"), text)
+
+
+def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Iterator[Problem]:
+    """Check every key of an experiment's file and of its base's.
+
+    Args:
+        names: also look its names up in the configuration.
+    """
+    from collectivesft.config.mixture import read_mixture
+    from collectivesft.raw.fetch_model import read_source
+
+    where = f"config/experiments/{name}.yaml"
+    try:
+        recipe, mixture = experiment(root, name), _read_as(read_mixture, root, where)
+        yield from _unknown([recipe.base], _files(root, "models"), where, "base")
+        if names:
+            yield from _unknown([recipe.curation], config["curation"], where, "curation")
+            taken = [] if mixture.datasets == "all" else mixture.datasets
+            yield from _unknown(taken, config["datasets"], where, "mixture", "datasets")
+            caps = mixture.max_samples if isinstance(mixture.max_samples, dict) else {}
+            yield from _unknown(caps, config["datasets"], where, "mixture", "max_samples")
+        if recipe.base not in _files(root, "models"):
+            return
+        if recipe.base in config["experiments"]:
+            text = f"{recipe.base!r} is the name of a base model too; rename it"
+            yield Problem(("experiments",), text)
+        _read_as(read_source, root, f"config/models/{recipe.base}.yaml")
+        yield from _check_length(config, root, where, recipe)
+        yield from _check_weights(config, where, name, recipe)
+    except ConfigurationError as error:
+        for line in error.lines:
+            place, _, text = line.partition(": ")
+            yield Problem((place,), text)
+
+
+def _check_length(config: dict, root: Path, where: str, recipe: "Experiment") -> Iterator[Problem]:
+    """Examples fit into the base model's positions, as far as these are known."""
+    longest, base = recipe.training.cutoff, recipe.base
+    known = next(filter(None, map(_positions, _settings(config, root, base))), longest)
+    if longest > known:
+        key = (where, "training", "cutoff")
+        yield Problem(key, f"{longest} tokens, {base} takes {known}; lower it")
+
+
+def _check_weights(config: dict, where: str, name: str, recipe: "Experiment") -> Iterator[Problem]:
+    """An adapter is published only where one is trained."""
+    weights = config["hub"]["weights"]
+    if name != config["headline"]["experiment"] or weights == "merged":
+        return
+    if recipe.training.method == "full":
+        yield Problem(
+            ("hub", "weights"),
+            f"{weights!r} asks for an adapter, and {where} has training.method: full; take "
+            "merged, or train with lora",
         )
 
 
@@ -191,66 +379,68 @@ def _positions(settings: dict) -> int | None:
     return next(filter(None, found), None)
 
 
-def _check_weights(config: dict, root: Path) -> None:
-    """An adapter is published only where one is trained: told now, not after the training."""
-    name, weights = config["headline"]["experiment"], config["hub"]["weights"]
-    if weights != "merged" and experiment(root, name).training.method == "full":
+def check_converter(config: dict) -> None:
+    """The converter is there where a GGUF copy is asked for, before anything runs.
+
+    Raises:
+        ConfigurationError: names its path and how to get it.
+    """
+    hub = config["hub"]
+    if hub["gguf"] and not Path(hub["gguf_converter"]).is_file():
         raise ConfigurationError(
-            f"hub.weights: {weights!r} asks for an adapter, and config/experiments/{name}.yaml has "
-            "training.method: full; take merged, or train with lora"
+            f"config: hub.gguf_converter: {hub['gguf_converter']}: no such file; run "
+            "envs/converter, or set hub.gguf to null"
         )
 
 
-def check_schema(value: dict, root: Path, schema: str, where: str) -> None:
+def check_keys(config: dict, environ: Mapping[str, str]) -> None:
+    """The variables of servers' keys are set, before anything runs.
+
+    Raises:
+        ConfigurationError: names each that is not; no key is shown.
+    """
+    absent = [name for name in keys(config) if not environ.get(name)]
+    if absent:
+        raise ConfigurationError(
+            *(f"config: key_env: {name} is not set; export it with the key" for name in absent)
+        )
+
+
+def keys(config: dict) -> list[str]:
+    """Names of the environment variables that hold keys of servers that this run asks."""
+    judge = config["clinical"]["judge"] or {}
+    asked = [config["engine"]] if config["engine"]["kind"] == "openai" else []
+    return sorted({one["key_env"] for one in [*asked, judge] if one.get("key_env")})
+
+
+def check_schema(value: Any, root: Path, schema: str, where: str) -> None:
     """Check a value against a file of workflow/schemas; the first problem is an error."""
+    import jsonschema
+
+    from collectivesft.common.validation import allowed, shown
+
     rules = read_yaml(root / f"workflow/schemas/{schema}.schema.yaml")
     validator = jsonschema.Draft202012Validator(rules)
-    errors = sorted(validator.iter_errors(value), key=lambda e: (len(e.path), e.message))
+    errors = sorted(validator.iter_errors(value), key=lambda e: (len(e.path), str(e.path)))
     if not errors:
         return
     error = errors[0]
     key = ".".join(str(part) for part in error.absolute_path) or where
     if error.validator == "additionalProperties":
-        known = error.schema.get("properties", {})
-        unknown = sorted(set(error.instance) - set(known))[0]
-        key = unknown if key == where else f"{key}.{unknown}"
-        raise ConfigurationError(f"unknown key {key}{_hint(unknown, known)}")
-    raise ConfigurationError(f"{key}: {error.message}")
+        unknown = sorted(set(error.instance) - set(error.schema.get("properties", {})))[0]
+        raise ConfigurationError(f"{key}.{unknown}: unknown key")
+    if error.validator == "required":
+        raise ConfigurationError(f"{key}: size and sha256 are needed")
+    raise ConfigurationError(f"{key}: {shown(error.instance)}; allowed: {allowed(error.schema)}")
 
 
-def _check_kinds(config: dict) -> None:
-    """A kind fits its benchmark; letters alone have accuracies and likelihoods; text is written."""
-    from collectivesft import benchmarks
+def _unknown(names: Iterable[str], known: Iterable[str], *key: str) -> Iterator[Problem]:
+    from collectivesft.common.validation import nearest
 
-    for name in config["benchmarks"]:
-        kind = config["evaluation"][name]["kind"]
-        fit = getattr(benchmarks.get(name), "KINDS", (kind,))
-        if kind not in fit:
-            raise ConfigurationError(
-                f"evaluation.{name}.kind: {kind!r} does not fit the benchmark; take "
-                f"{' or '.join(fit)}"
-            )
-    if config["evaluation"][config["headline"]["benchmark"]]["kind"] != "choice":
-        raise ConfigurationError("headline.benchmark: only one of kind choice has accuracies")
-    letters = [name for name, how in config["protocols"].items() if how["method"] != "generate"]
-    for name, settings in config["evaluation"].items():
-        wrong = [one for one in settings["protocols"] if one in letters]
-        if wrong and settings["kind"] in ("text", "upload"):
-            raise ConfigurationError(
-                f"evaluation.{name}.protocols: {wrong[0]!r} compares letters, which free text has "
-                "not; take one with method: generate"
-            )
-
-
-def _check_names(names: list[str], known, key: str) -> None:
+    known = list(known)
     for name in names:
         if name not in known:
-            raise ConfigurationError(f"{key}: unknown name {name!r}{_hint(name, known)}")
-
-
-def _hint(name: str, known) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}"
+            yield Problem(key, f"unknown name {name!r}; {nearest(name, known)}")
 
 
 def _modules(root: Path, package: str) -> list[str]:
@@ -262,15 +452,26 @@ def _files(root: Path, folder: str) -> list[str]:
     return sorted(path.stem for path in (root / "config" / folder).glob("*.yaml"))
 
 
-def expand(folder: str | None, key: str) -> str | None:
-    """A folder with its variables' values; one that is not set is an error that names ``key``."""
-    if folder is None:
-        return None
-    expanded = os.path.expandvars(folder)
-    if "$" in expanded:
-        variable = expanded[expanded.index("$") :].split("/")[0]
-        raise ConfigurationError(f"{key}: set the environment variable {variable} to a folder")
-    return expanded
+def _expand_paths(config: dict) -> Iterator[Problem]:
+    """Expand ``~`` and variables in every configured path, once; nothing expands them again."""
+    places = [(config, ("cache",)), (config["hub"], ("hub", "gguf_converter"))]
+    places += [(config["raw"], ("raw", key)) for key in ("folder", "checksums")]
+    for name, source in config["sources"].items():
+        places += [(source, ("sources", name, key)) for key in ("folder", "checksums")]
+    places += [(config["containers"], ("containers", name)) for name in config["containers"]]
+    for block, key in places:
+        given = block.get(key[-1])
+        if given is None:
+            continue
+        named = {one.strip("${}") for one in re.findall(r"\$(?:\w+|\{\w+\})", given)}
+        for variable in sorted(named - set(os.environ)):
+            yield Problem(key, f"set the environment variable ${variable} to a folder")
+        block[key[-1]] = os.path.expandvars(os.path.expanduser(given))
+    if set("{}") & set(config["cache"]):
+        yield Problem(
+            ("cache",), f"{config['cache']!r} has a brace, which Snakemake reads as a wildcard; "
+            "name another folder"
+        )  # fmt: skip
 
 
 def commit(root: Path) -> str:

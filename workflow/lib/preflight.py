@@ -42,27 +42,6 @@ class Row:
     remedy: str = ""
 
 
-def load(root: Path, overlay: Path) -> dict:
-    """The configuration as Snakemake would merge it, checked.
-
-    Raises:
-        configuration.ConfigurationError: a wrong or missing file.
-    """
-
-    def merge(base: dict, over: dict) -> dict:
-        both = {k: merge(base[k], v) for k, v in over.items() if _mappings(base.get(k), v)}
-        return base | over | both
-
-    base = config_check.read_yaml(root / "config/config.yaml")
-    config = merge(base, config_check.read_yaml(overlay) or {})
-    config_check.check(config, root)
-    return config
-
-
-def _mappings(*values) -> bool:
-    return all(isinstance(value, dict) for value in values)
-
-
 def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     """All findings. ``ways`` are how it will run: any of ``WAYS``."""
     yield from _python()
@@ -372,9 +351,9 @@ def main(arguments: list[str]) -> int:
         print(f"error: {unknown[0]}: no way to run. Known are {known}.", file=sys.stderr)
         return 1
     try:
-        found = list(rows(load(root, Path(arguments[0])), root, arguments[1:]))
+        found = list(rows(config_check.load(root, Path(arguments[0])), root, arguments[1:]))
     except config_check.ConfigurationError as error:
-        print(f"error: config: {error}", file=sys.stderr)
+        print(error.report(), file=sys.stderr)
         return 1
     console = Console()
     console = console if console.is_terminal else Console(width=200)

@@ -29,10 +29,10 @@ def images(config: dict) -> dict[str, str]:
 def folders(config: dict, root: Path) -> list[str]:
     """The folders of raw files, base models and the converter that a checked configuration names.
 
-    Variables are expanded where the commands do so: not in a model's path.
+    Variables in them are expanded already, but not in a model's path.
     """
     settings = [config["raw"], *config["sources"].values()]
-    raw = [os.path.expandvars(one["folder"]) for one in settings if one.get("folder")]
+    raw = [one["folder"] for one in settings if one.get("folder")]
     bases = sorted({config_check.experiment(root, one).base for one in config["experiments"]})
     models = [folder for base in bases if (folder := config_check.model_folder(base, root))]
     hub = config["hub"]
@@ -61,12 +61,12 @@ def place(config: dict, kind: str, name: str) -> dict:
     missing = _missing(config, own, kind)
     if "folder" in own:
         return {
-            "folder": config_check.expand(own["folder"], f"sources.{kind}/{name}.folder"),
+            "folder": own["folder"],
             "checksums": own.get("checksums"),
             "files": own.get("files", []),
             "missing": missing,
         }
-    folder = config_check.expand(config["raw"]["folder"], "raw.folder")
+    folder = config["raw"]["folder"]
     return {
         "folder": f"{folder}/{kind}/{name}" if folder else None,
         "checksums": config["raw"]["checksums"],
@@ -77,9 +77,9 @@ def place(config: dict, kind: str, name: str) -> dict:
 
 def _missing(config: dict, own: dict, kind: str) -> str:
     """A set named on its own is left out whatever the reason; others only where they may be."""
-    if "missing" in own:
-        return "leave-out-always" if own["missing"] == "leave_out" else "error"
-    may = kind == "datasets" and config["raw"]["missing"] == "leave_out"
+    if own.get("on_unavailable"):
+        return "leave-out-always" if own["on_unavailable"] == "skip" else "error"
+    may = kind == "datasets" and config["raw"]["on_unavailable"] == "skip"
     return "leave-out" if may else "error"
 
 
@@ -115,6 +115,25 @@ def check_lock(config: dict, root: Path, lock: Path, results: Path) -> None:
                     f"{wanted}; delete {path} to fetch it again, or accept what is there: "
                     f"make raw-lock RAW={path.parents[2]} ARGS='--accept {source}'"
                 )
+
+
+def check_checksums(config: dict, results: Path) -> None:
+    """The lists of checksums that the configuration names are there, before anything runs.
+
+    Where a source was fetched already, as in a bundle, its list may have stayed behind.
+
+    Raises:
+        ConfigurationError: names each list that is not there.
+    """
+    absent = {}
+    for kind in ("datasets", "benchmarks"):
+        for name in config[kind]:
+            listed = place(config, kind, name)["checksums"]
+            fetched = (results / config["run"] / f"1_raw/{kind}/{name}/manifest.json").is_file()
+            if listed and not fetched and not Path(listed).is_file():
+                absent[listed] = f"config: checksums: {listed}: no such file; correct the path"
+    if absent:
+        raise config_check.ConfigurationError(*absent.values())
 
 
 def placed(place: dict, folder: Path) -> list[str]:

@@ -1,16 +1,14 @@
 """What a run tells its user: before it starts, and when it has ended. Called by workflow/bin/run.
 
-    terminal.py start CONFIG PLAN CORES     PLAN: what `snakemake -n` printed
     terminal.py end CONFIG STARTED          STARTED: a file as old as the run
     terminal.py record CONFIG PLAN          keep the run's times for clones that have none yet;
-                                            PLAN of `snakemake -n --forceall`
+                                            PLAN: jobs of a dry run, as our logger writes them
 
 Colours and rules are for terminals; elsewhere it is plain text. NO_COLOR takes the colours away.
 """
 
 import csv
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -42,18 +40,6 @@ class Job:
     rule: str
     times: Path | None
     threads: int
-
-
-def read_plan(text: str) -> list[Job]:
-    """The jobs in what `snakemake -n` printed, but for the one that only collects."""
-    found = []
-    for block in re.split(r"^\s*(?:local)?(?:rule|checkpoint) (?=\w+:$)", text, flags=re.M)[1:]:
-        rule = block.partition(":")[0]
-        keys = dict(re.findall(r"^\s+(benchmark|threads): (.+)$", block, re.M))
-        if rule != "all":
-            times = Path(keys["benchmark"]) if "benchmark" in keys else None
-            found.append(Job(rule, times, int(keys.get("threads", 1))))
-    return found
 
 
 def seconds(path: Path) -> float:
@@ -101,14 +87,19 @@ def duration(value: float) -> str:
     return f"{value / 60:.0f} min" if value < 5400 else f"{value / 3600:.1f} h"
 
 
-def start_lines(config: dict, jobs: list[Job], cores: int) -> Iterator[str]:
-    """What will run, how long it may take, how much disk it needs, where to look."""
+def start_lines(config: dict, jobs: list[Job], cores: int | None) -> Iterator[str]:
+    """Say how much will run, how long it may take, how much disk it needs, where to look.
+
+    Args:
+        cores: cores that the jobs share; None where they run on other machines.
+    """
     run = config["run"]
     counts = Counter(job.rule.partition("_")[0] for job in jobs)
     parts = ", ".join(f"{stage} {counts[stage]}" for stage in STAGES if counts[stage])
     noun = "job" if len(jobs) == 1 else "jobs"
-    yield f"Run {run}: {len(jobs)} {noun} ({parts}) on {cores} core{'s' * (cores > 1)}."
-    found = estimate(jobs, run, cores)
+    shared = f" on {cores} core{'s' * (cores > 1)}" if cores else ""
+    yield f"Run {run}: {len(jobs)} {noun} ({parts}){shared}."
+    found = estimate(jobs, run, cores) if cores else None
     yield (
         f"Time: about {duration(found[0])}, by {found[1]}."
         if found
@@ -229,17 +220,16 @@ def main(arguments: list[str]) -> int:
     """Run one of the commands of this file."""
     verb, overlay, *rest = arguments
     try:
-        config = preflight.load(ROOT, Path(overlay))
+        config = config_check.load(ROOT, Path(overlay))
     except config_check.ConfigurationError as error:
-        print(f"error: config: {error}", file=sys.stderr)
+        print(error.report(), file=sys.stderr)
         return 1
-    if verb == "start":
-        jobs = read_plan(Path(rest[0]).read_text(encoding="utf-8"))
-        print("\n".join(start_lines(config, jobs, int(rest[1]))), flush=True)
-    elif verb == "end":
+    if verb == "end":
         end(config["run"], config["headline"]["experiment"], Path(rest[0]).stat().st_mtime)
     elif verb == "record":
-        record(config["run"], read_plan(Path(rest[0]).read_text(encoding="utf-8")))
+        from run_command import read_plan
+
+        record(config["run"], [job for job in read_plan(Path(rest[0])) if job.rule != "all"])
     return 0
 
 

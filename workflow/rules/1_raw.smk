@@ -58,4 +58,4 @@ rule raw_fetch_model:
         folder=subpath(output.manifest, parent=True),
     shell:
         "python -m collectivesft raw fetch-model --model {input.model}"
-        " --out {params.folder}/files --manifest {output.manifest} 2> {log}"
+        " --out {params.folder:q}/files --manifest {output.manifest:q} 2> {log}"

@@ -23,8 +23,8 @@ rule sft_base:
         mem_mb=8000,
         runtime=120,
     shell:
-        "python -m collectivesft sft base --model {input.model} --manifest {input.manifest}"
-        " --out {output.folder} 2> {log}"
+        "python -m collectivesft sft base --model {input.model} --manifest {input.manifest:q}"
+        " --out {output.folder:q} 2> {log}"
 
 
 rule sft_tokenize:
@@ -53,8 +53,8 @@ rule sft_tokenize:
         cache=f"{CACHE}/tokens",
     shell:
         "python -m collectivesft sft tokenize --train {input.train} --validation {input.validation}"
-        " --base {input.base} --recipe {input.recipe} --out {output.tokens}"
-        " --threads {threads} --cache {params.cache} 2> {log}"
+        " --base {input.base:q} --recipe {input.recipe} --out {output.tokens}"
+        " --threads {threads} --cache {params.cache:q} 2> {log}"
 
 
 rule sft_train:
@@ -91,8 +91,13 @@ rule sft_train:
         tensorboard=tensorboard,
     # exec: a scheduler's request to stop reaches every process of a job. A shell in between would
     # die of it, and the job would end before the training has saved itself.
+    # The lock on the checkpoints: a job that a scheduler started twice must not train twice into them.
     shell:
-        "exec {params.launch} collectivesft sft train --tokens {input.tokens} --base {input.base}"
+        "mkdir -p {params.checkpoints} && exec 9>>{params.checkpoints}/.lock;"
+        " flock --nonblock --conflict-exit-code 75 9 || [ $? -ne 75 ] || {{ echo"
+        " 'error: {params.checkpoints}: another job trains into it. Wait for it, or cancel it.'"
+        " > {log}; exit 1; }};"
+        " exec {params.launch} collectivesft sft train --tokens {input.tokens} --base {input.base:q}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
         " --out {output.weights} --costs {params.costs} --threads {params.threads}"
         " {params.tensorboard} 2> {log}"
@@ -119,5 +124,5 @@ rule sft_merge:
         mem_mb=8000,
         runtime=120,
     shell:
-        "python -m collectivesft sft merge --base {input.base} --trained {input.weights}"
+        "python -m collectivesft sft merge --base {input.base:q} --trained {input.weights}"
         " --recipe {input.recipe} --out {output.model} 2> {log}"

@@ -29,7 +29,7 @@ rule scores_predict:
         server=engine_server,
         engine=engine_options,
     shell:
-        "python -m collectivesft scores predict --model {input.model} --name {wildcards.model}"
+        "python -m collectivesft scores predict --model {input.model:q} --name {wildcards.model}"
         " --items {input.item_file} --out {output.predictions} {params.options}"
         " --threads {params.threads} {params.server} {params.engine} 2> {log}"
 
@@ -167,7 +167,7 @@ rule scores_answer_cases:
         server=engine_server,
         engine=engine_options,
     shell:
-        "python -m collectivesft scores answer-cases --model {input.model}"
+        "python -m collectivesft scores answer-cases --model {input.model:q}"
         " --name {wildcards.model} --items {input.item_file} --out {output.answers}"
         " --max-new-tokens {params.tokens} {params.limit} --threads {params.threads}"
         " {params.server} {params.engine} 2> {log}"
@@ -200,7 +200,7 @@ rule scores_judge:
         judge=judge_options,
     shell:
         "python -m collectivesft scores judge --answers {input.answers}"
-        " --items {input.item_file} --cache {params.cache} --out {output.grades}"
+        " --items {input.item_file} --cache {params.cache:q} --out {output.grades}"
         " {params.server} {params.judge} 2> {log}"
 
 

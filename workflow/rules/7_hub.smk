@@ -53,7 +53,7 @@ rule hub_gguf:
         kind=config["hub"]["gguf"],
         threads=config["threads"],
     shell:
-        "python -m collectivesft hub gguf --model {input.model} --converter {input.converter}"
+        "python -m collectivesft hub gguf --model {input.model} --converter {input.converter:q}"
         " --type {params.kind} --name {params.name} --threads {params.threads}"
         " --out {output.gguf} --report {output.report} 2> {log}"
 
@@ -123,7 +123,7 @@ rule hub_release:
         " --data-card {input.data_card} --contamination {input.contamination}"
         " --history {input.history} --tokens {input.tokens}/tokens.json --table {input.table}"
         " {params.scores} {params.manifests} {params.answers} {params.gguf}"
-        " --answer {input.answer} --trained {input.trained} --base {input.base}"
+        " --answer {input.answer} --trained {input.trained} --base {input.base:q}"
         " --other {input.train} --other {input.validation} {params.locks} --tag {params.tag}"
         " --weights {params.weights} --settings {params.settings:q} --files {output.files}"
         " --lock {input.lock} --card {output.card} --manifest {output.manifest} 2> {log}"
@@ -216,7 +216,7 @@ rule hub_verify:
         runtime=120,
     params:
         version="{repo_id}@{tag}".format(**config["hub"]),
-        base=f"--base {base_dir_of(HEADLINE)}" if config["hub"]["weights"] == "adapter" else "",
+        base=f"--base {shlex.quote(base_dir_of(HEADLINE))}" if config["hub"]["weights"] == "adapter" else "",
     shell:
         "python -m collectivesft hub verify {params.version} --receipt {input.receipt}"
         " --manifest {input.manifest} --report {output.report} {params.base} 2> {log}"

@@ -55,7 +55,8 @@ def protocol_options(wildcards):
     limit = EVALUATION[wildcards.benchmark]["limit"]
     if limit:
         options |= {"limit": limit, "sample_seed": 42}
-    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in options.items())
+    given = {key: value for key, value in options.items() if value is not None}
+    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in given.items())
 
 
 def engine_options(wildcards):
@@ -63,7 +64,7 @@ def engine_options(wildcards):
     engine = config["engine"]
     if engine["kind"] == "transformers":
         return ""
-    options = server_options(engine, ["send"])
+    options = server_options(engine, ["prompt_format"])
     return options if engine["extensions"] else f"{options} --no-extensions"
 
 
@@ -115,7 +116,7 @@ if IN_IMAGES:
 def launch(wildcards):
     """How training starts: alone, by torchrun as a process for each GPU, by that on each node."""
     if NODES > 1:
-        script = os.path.relpath(Path(workflow.basedir, "workflow/bin/torchrun"))
+        script = os.path.relpath(ROOT / "workflow/bin/torchrun")
         return f"{script} {NODES} {max(1, GPUS)} -m"
     if GPUS > 1:
         return f"python -m collectivesft.sft.distributed.launcher --standalone --nproc-per-node {GPUS} -m"

@@ -7,19 +7,28 @@ import shlex
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(workflow.basedir, name)) for name in ("workflow/lib", "src")]
+ROOT = Path(workflow.basedir)
+sys.path[:0] = [str(ROOT / name) for name in ("workflow/lib", "src")]
 import apptainer_env
 import config_check
 import code_files
 import run_paths
 
 try:
-    config_check.check(config, Path(workflow.basedir))
-    run_paths.check_lock(config, Path(workflow.basedir), Path("config/raw.lock.yaml"), Path("results"))
-    config_check.check_converter(config)
+    # The workflow's own file is the last that Snakemake lists and the first that others lie over.
+    checked, notes = config_check.check(
+        config, ROOT, [*workflow.configfiles[-1:], *workflow.configfiles[:-1]]
+    )
+    run_paths.check_lock(checked, ROOT, Path("config/raw.lock.yaml"), Path("results"))
+    config_check.check_converter(checked)
 except config_check.ConfigurationError as error:
-    # Not a WorkflowError: Snakemake would print three lines where one says it all.
-    sys.exit(f"error: config: {error}")
+    # Not a WorkflowError: Snakemake would print three lines around each of ours.
+    sys.exit(error.report())
+config.clear()
+config.update(checked)
+if workflow.is_main_process:
+    for note in notes:
+        print(f"note: {note}; use the new name", file=sys.stderr)
 
 
 # Every command runs this clone's code, whatever else is installed where it runs.
@@ -29,7 +38,12 @@ shell.prefix(
 )
 
 # For the provenance of a release; the environment, as a parameter would rerun rules at each commit.
-os.environ.update(COLLECTIVESFT_COMMIT=config_check.commit(Path(workflow.basedir)))
+os.environ.update(COLLECTIVESFT_COMMIT=config_check.commit(ROOT))
+
+# Shells and Apptainer go by PWD, which names a link where this folder is reached through one.
+os.environ["PWD"] = os.getcwd()
+# What is not there yet could not be bound into an image.
+Path(config["cache"]).mkdir(parents=True, exist_ok=True)
 
 # Inside an image a command sees the working folder alone, and what this adds.
 os.environ.update(
@@ -39,7 +53,7 @@ os.environ.update(
         [
             workflow.basedir,
             config["cache"],
-            *run_paths.folders(config, Path(workflow.basedir)),
+            *run_paths.folders(config, ROOT),
         ],
         config["threads"],
         config_check.keys(config),
@@ -60,7 +74,7 @@ BENCHMARKS = config["benchmarks"]
 EVALUATION = config["evaluation"]
 EXPERIMENTS = config["experiments"]
 HEADLINE = config["headline"]["experiment"]
-RECIPES = {name: config_check.experiment(Path(workflow.basedir), name) for name in EXPERIMENTS}
+RECIPES = {name: config_check.experiment(ROOT, name) for name in EXPERIMENTS}
 BASES = sorted({recipe.base for recipe in RECIPES.values()})
 MODELS = BASES + EXPERIMENTS
 CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
@@ -97,13 +111,13 @@ wildcard_constraints:
 
 def code(*modules):
     """The package's own files that a rule's command runs: modules and what they import."""
-    root = Path(workflow.basedir, "src/collectivesft")
+    root = ROOT / "src/collectivesft"
     return [os.path.relpath(path) for path in code_files.files(root, list(modules))]
 
 
 def own_file(kind, name, suffix=".py"):
     """The file of a dataset or benchmark, or another one of the package."""
-    return os.path.relpath(Path(workflow.basedir, "src/collectivesft", kind, f"{name}{suffix}"))
+    return os.path.relpath(ROOT / "src/collectivesft" / kind / f"{name}{suffix}")
 
 
 def source_code(wildcards):
@@ -118,7 +132,7 @@ def reader_code(wildcards):
 
 def reader_options(wildcards):
     """Options of `curated read` that a dataset's reader has of its own."""
-    chosen = config["readers"].get(wildcards.dataset, {})
+    chosen = config["reader_options"].get(wildcards.dataset, {})
     return [f"--option {name}={value}" for name, value in sorted(chosen.items())]
 
 
@@ -164,7 +178,7 @@ def source_placed(wildcards):
 
 def model_placed(wildcards):
     """Files of a base model that lie in a folder on this machine: new weights are taken."""
-    return run_paths.placed_model(wildcards.base, Path(workflow.basedir))
+    return run_paths.placed_model(wildcards.base, ROOT)
 
 
 def source_checksums(wildcards):
@@ -205,7 +219,7 @@ def base_dir(wildcards):
 def chat_template(wildcards):
     """The file of a base model's chat template, named or by way of an experiment."""
     base = wildcards.get("base") or RECIPES[wildcards.experiment].base
-    model = config_check.model(Path(workflow.basedir), base)
+    model = config_check.model(ROOT, base)
     return own_file("sft/templates", model.chat_template, ".jinja")
 
 
@@ -307,7 +321,7 @@ def release_gguf(wildcards):
 def memory(wildcards, each):
     """MB for so many bytes (`each`) a parameter of an experiment's model, and some."""
     base = RECIPES[wildcards.experiment].base
-    return 4000 + each * config_check.model(Path(workflow.basedir), base).parameters // 1_000_000
+    return 4000 + each * config_check.model(ROOT, base).parameters // 1_000_000
 
 
 def answer_memory(wildcards):

@@ -35,7 +35,7 @@ EXPERIMENT_TOKENS = [f"{SFT}/{name}/tokens" for name in EXPERIMENTS]
 # Experiments of the paper that this run does not have: the manuscript says so.
 PLANNED = [
     f"config/experiments/{name}.yaml"
-    for name in config_check.read_yaml(Path(workflow.basedir, "config/config.yaml"))["experiments"]
+    for name in config_check.read_yaml(ROOT / "config/config.yaml")["experiments"]
     if name not in EXPERIMENTS
 ]
 ROLES = [*(f"--base {name}" for name in BASES), f"--headline {HEADLINE}"]

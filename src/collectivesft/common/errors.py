@@ -4,6 +4,7 @@ import contextlib
 import errno
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 
@@ -30,6 +31,7 @@ class InputError(UserError):
     def __init__(self, path: Path | str, problem: str, remedy: str, row: int | str | None = None):
         self.path, self.problem, self.remedy, self.row = Path(path), problem, remedy, row
         where = f"{path}" if row is None else f"{path}, row {row}"
+        self.problems = [problem]
         super().__init__(f"{where}: {problem}. {remedy}.")
 
     def __reduce__(self):
@@ -39,12 +41,15 @@ class InputError(UserError):
 
 @contextlib.contextmanager
 def validated(
-    path: Path, *parent: str, between: str = ".", remedy: str = "Correct that key"
+    path: Path, kind: Any, *parent: str, between: str = ".", remedy: str = "Correct that key"
 ) -> Iterator[None]:
-    """Within it, the first thing that pydantic finds wrong in a file's content is an InputError.
+    """Turn everything that pydantic rejects in a file's content into one InputError.
+
+    The error's ``problems`` lists the faults one by one.
 
     Args:
-        parent: the keys of the file under which the content stands.
+        kind: the type that the content is validated as.
+        parent: the keys of the file above the content.
         between: what joins the keys of a place; not a dot where they hold dots themselves.
     """
     from pydantic import ValidationError
@@ -52,9 +57,15 @@ def validated(
     try:
         yield
     except ValidationError as error:
-        first = error.errors()[0]
-        key = between.join(map(str, (*parent, *first["loc"]))) or "the file"
-        raise InputError(path, f"{key}: {first['msg']}", remedy) from error
+        from collectivesft.common.validation import faults
+
+        problems = [
+            f"{between.join((*parent, *fault.key)) or 'the file'}: {fault.problem}"
+            for fault in faults(error, kind)
+        ]
+        raised = InputError(path, "; ".join(problems), remedy)
+        raised.problems = problems
+        raise raised from error
 
 
 def explain_os_error(error: OSError) -> str | None:

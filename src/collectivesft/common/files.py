@@ -202,17 +202,41 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def read_yaml(path: Path) -> Any:
-    """Parse a YAML file (safe loader).
+    """Parse a YAML file; no object but plain values is made from it.
 
     Raises:
-        InputError: not YAML, with the line.
+        InputError: not UTF-8, not YAML, or a key that occurs twice, with the row.
     """
+    text = _read_utf8(path)
     try:
-        return yaml.safe_load(_read_utf8(path))
+        return yaml.load(text, _OnceLoader)  # noqa: S506 (a safe loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         row = mark.line + 1 if mark else None
-        raise InputError(path, f"not valid YAML ({error})", "Correct the file", row=row) from error
+        if isinstance(error, _KeyTwiceError):
+            raise InputError(path, error.problem, "Keep one of the two", row=row) from error
+        column = f" at column {mark.column + 1}" if mark else ""
+        remedy = "Close its quotes and brackets, and indent with blanks, not tabs"
+        raise InputError(path, f"not valid YAML{column}", remedy, row=row) from error
+
+
+class _KeyTwiceError(yaml.MarkedYAMLError):
+    """A key that occurs twice in one block, of which YAML would keep the last."""
+
+
+# The C library parses eight times as fast; every wheel of PyYAML has it, a build may lack it.
+class _OnceLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """The safe loader, which refuses a key that occurs twice."""
+
+    def construct_mapping(self, node, deep=False):
+        """Build a mapping after its keys were compared."""
+        seen = set()
+        for key, _ in node.value:
+            if key.tag != "tag:yaml.org,2002:merge" and isinstance(key, yaml.ScalarNode):
+                if key.value in seen:
+                    raise _KeyTwiceError(None, None, f"the key {key.value} twice", key.start_mark)
+                seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 _GET_AGAIN = "Delete the file and fetch it again, or place a good copy by hand"

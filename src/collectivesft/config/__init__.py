@@ -1,1 +1,1 @@
-"""Validate experiments and mixtures with pydantic."""
+"""Every knob of a run, once: type, default, unit and description."""

@@ -152,7 +152,7 @@ Recipe = TypeVar("Recipe", ModelRecipe, Experiment)
 
 
 def _read(path: Path, kind: type[Recipe]) -> Recipe:
-    with validated(path):
+    with validated(path, kind):
         return kind.model_validate(read_yaml(path))
 
 

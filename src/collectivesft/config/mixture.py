@@ -80,5 +80,5 @@ def read_mixture(path: Path) -> Mixture:
     content = read_yaml(path) or {}
     if not isinstance(content, dict):
         raise InputError(path, "not a table of keys and values", "Write `mixture: {...}`")
-    with validated(path, "mixture"):
+    with validated(path, Mixture, "mixture"):
         return Mixture.model_validate(content.get("mixture") or {})

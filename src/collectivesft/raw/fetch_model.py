@@ -83,7 +83,7 @@ def read_source(path: Path) -> HubModel | PypiModel | FolderModel | RandomModel:
     content = files.read_yaml(path)
     if not isinstance(content, dict) or "source" not in content:
         raise InputError(path, "no key `source`", "Say there where the model comes from")
-    with validated(path, "source"):
+    with validated(path, _SOURCE, "source"):
         return _SOURCE.validate_python(content["source"])
 
 

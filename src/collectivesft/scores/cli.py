@@ -35,8 +35,8 @@ ServedName = Annotated[
 KeyEnv = Annotated[str | None, typer.Option(help="Environment variable with the server's key.")]
 Concurrency = Annotated[int, typer.Option(min=1, help="Requests at once.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Longest silence of the server, seconds.")]
-Send = Annotated[
-    Literal["text", "tokens"], typer.Option(help="What the server gets: the prompt, or its ids.")
+PromptFormat = Annotated[
+    Literal["text", "tokens"], typer.Option(help="Send the server the prompt as text, or its ids.")
 ]
 Extensions = Annotated[
     bool, typer.Option(help="Send fields beyond OpenAI's own, which vLLM and SGLang know.")
@@ -87,9 +87,9 @@ def predict(
         typer.Option(help="Prompt as the benchmark's code makes it, or without its faults."),
     ] = "corrected",
     stop: Annotated[
-        Literal["settled", "end"],
+        Literal["early", "end"],
         typer.Option(help="End answers once nothing more can change their reading, or let them."),
-    ] = "settled",
+    ] = "early",
     max_new_tokens: MaxNewTokens = 512,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions in one batch.")] = 16,
     limit: Limit = None,
@@ -101,7 +101,7 @@ def predict(
     key_env: KeyEnv = None,
     concurrency: Concurrency = 32,
     timeout: Timeout = 600,
-    send: Send = "text",
+    prompt_format: PromptFormat = "text",
     extensions: Extensions = True,
 ) -> None:
     """Let a model answer a benchmark's questions; a killed run goes on where it stopped.
@@ -130,7 +130,9 @@ def predict(
         sample_seed=sample_seed,
         threads=threads,
     )
-    server = Server(url, served_name or name, key_env, concurrency, timeout, send, extensions)
+    server = Server(
+        url, served_name or name, key_env, concurrency, timeout, prompt_format, extensions
+    )
     with connected(model, serve, server) as asked:
         run(model, name, items, out, options, asked)
 
@@ -230,7 +232,7 @@ def answer_cases(
     key_env: KeyEnv = None,
     concurrency: Concurrency = 32,
     timeout: Timeout = 600,
-    send: Send = "text",
+    prompt_format: PromptFormat = "text",
     extensions: Extensions = True,
 ) -> None:
     """Let a model answer clinical cases, turn by turn; a killed run goes on where it stopped.
@@ -242,7 +244,9 @@ def answer_cases(
     from collectivesft.scores.engines.openai_server import Server
     from collectivesft.scores.engines.server_process import connected
 
-    server = Server(url, served_name or name, key_env, concurrency, timeout, send, extensions)
+    server = Server(
+        url, served_name or name, key_env, concurrency, timeout, prompt_format, extensions
+    )
     with connected(model, serve, server) as asked:
         run(
             model,

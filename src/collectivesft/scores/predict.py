@@ -156,7 +156,7 @@ def _answer_batch(
         q = batch[index]
         return is_final(models.text_of(model, new), q.prompt.lead, q.item.options, q.item.multiple)
 
-    ask = done if options.stop == "settled" else None
+    ask = done if options.stop == "early" else None
     ids = [q.ids for q in batch]
     return [
         {

@@ -106,7 +106,7 @@ def read_claims(path: Path) -> list[Claim]:
     Raises:
         InputError: a key or value that does not belong there.
     """
-    with validated(path):
+    with validated(path, _Claims):
         return _Claims.model_validate(read_yaml(path)).claims
 
 

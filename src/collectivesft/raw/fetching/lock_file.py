@@ -53,7 +53,7 @@ class Lock:
         Raises:
             InputError: a key or value that does not belong there.
         """
-        with validated(path, between=", ", remedy="Correct that entry"):
+        with validated(path, _FACTS, between=", ", remedy="Correct that entry"):
             return cls(Path(path), _FACTS.validate_python(files.read_yaml(path) or {}))
 
     def pin(self, source: str, file: RawFile) -> RawFile:

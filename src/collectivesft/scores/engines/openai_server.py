@@ -38,7 +38,7 @@ class Server:
     key_env: str | None = None
     concurrency: int = 32
     timeout_s: float = 600.0
-    send: Literal["text", "tokens"] = "text"
+    prompt_format: Literal["text", "tokens"] = "text"
     extensions: bool = True
 
     def open(self) -> Endpoint:
@@ -88,7 +88,7 @@ def answer_all(
 
 
 def _generated(asking: "Completions", q: Question, options: Protocol) -> dict[str, Any]:
-    whole, early = options.max_new_tokens, options.stop == "settled" and bool(q.item.options)
+    whole, early = options.max_new_tokens, options.stop == "early" and bool(q.item.options)
     for limit in [FIRST, whole] if early and whole > FIRST else [whole]:
         text, stopped = asking.write(q.prompt.text, q.ids, limit)
         done = (
@@ -162,7 +162,7 @@ class Completions:
     def _ask(self, text: str, ids: Sequence[int], more: dict[str, Any]) -> dict[str, Any]:
         body = {
             "model": self.server.model,
-            "prompt": text if self.server.send == "text" else list(ids),
+            "prompt": text if self.server.prompt_format == "text" else list(ids),
             "temperature": 0,
             "top_p": 1,
             "frequency_penalty": 0,
@@ -197,7 +197,7 @@ class Completions:
         if read is not None and read != tokens:
             raise self._error(
                 f"it read {read} tokens of a prompt that has {tokens}: its tokenizer is another, "
-                "or it adds marks or cuts. Serve this model's folder, or set send: tokens"
+                "or it adds marks or cuts. Serve this model's folder, or set prompt_format: tokens"
             )
         return choices[0]
 

@@ -21,7 +21,7 @@ class Protocol:
     shots_seed: int | None = None
     template: Literal["chat", "plain", "cmb"] = "chat"
     preset: Literal["official", "corrected"] = "corrected"
-    stop: Literal["settled", "end"] = "settled"
+    stop: Literal["early", "end"] = "early"
     max_new_tokens: int = 512
     batch_size: int = 16
     limit: int | None = None

@@ -1,0 +1,101 @@
+"""Base class of every block of a configuration file, and the old names that it still takes."""
+
+import typing
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+Path = tuple[str, ...]
+
+
+def _number(value: Any) -> Any:
+    """Parse a number such as ``2e-5``, which YAML 1.1 reads as text."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _plain(value: float) -> float:
+    """Write a whole number as one: 60, not 60.0, in options and in what is compared."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Number = Annotated[float, BeforeValidator(_number), AfterValidator(_plain)]
+
+
+class Section(BaseModel):
+    """A block of keys; unknown keys, infinite numbers and silent conversions are errors.
+
+    Attributes:
+        aliases: other names of a key, each with ours: old names, and those of other tools.
+        old_values: by our key, former values with the present ones.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        regex_engine="python-re",
+    )
+
+    aliases: ClassVar[Mapping[str, str]] = {}
+    old_values: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+
+def canonical(value: Any, kind: type[Section], at: Path = ()) -> tuple[Any, list[str]]:
+    """Rename aliased keys and former values in a block and below it.
+
+    An alias overrides our own name: defaults are written with our names, so an alias is what the
+    user added.
+
+    Args:
+        value: parsed YAML; anything but a mapping is returned as it is.
+        kind: class of the block.
+        at: keys above the block, for the notes.
+
+    Returns:
+        The block with our names, and one note for each name that was replaced.
+    """
+    if not isinstance(value, Mapping):
+        return value, []
+    notes: list[str] = []
+    renamed = {key: item for key, item in value.items() if key not in kind.aliases}
+    for old, item in value.items():
+        if old in kind.aliases:
+            new = kind.aliases[old]
+            renamed[new] = item
+            notes.append(f"{_dotted(at, old)} is read as {_dotted(at, new)}")
+    for key, former in kind.old_values.items():
+        if isinstance(renamed.get(key), str) and renamed[key] in former:
+            present = former[renamed[key]]
+            notes.append(f"{_dotted(at, key)}: {renamed[key]} is read as {present}")
+            renamed[key] = present
+    for name, child, is_map in _children(kind):
+        if name not in renamed:
+            continue
+        below = renamed[name]
+        if not is_map:
+            renamed[name], found = canonical(below, child, (*at, name))
+            notes += found
+        elif isinstance(below, Mapping):
+            pairs = {key: canonical(item, child, (*at, name, key)) for key, item in below.items()}
+            renamed[name] = {key: item for key, (item, _) in pairs.items()}
+            notes += [note for _, found in pairs.values() for note in found]
+    return renamed, notes
+
+
+def _dotted(at: Path, key: str) -> str:
+    return ".".join(map(str, (*at, key)))
+
+
+def _children(kind: type[Section]) -> Iterator[tuple[str, type[Section], bool]]:
+    """Yield the fields that hold a section, or a map of sections (then the flag is true)."""
+    for name, field in kind.model_fields.items():
+        for part in (field.annotation, *typing.get_args(field.annotation)):
+            if isinstance(part, type) and issubclass(part, Section):
+                yield name, part, typing.get_origin(field.annotation) is dict

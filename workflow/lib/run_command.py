@@ -1,0 +1,205 @@
+"""Rebuild what a configuration describes: say what will run, run it, say where it is.
+
+    workflow/bin/run CONFIG [more arguments of snakemake]
+
+The lock on a file tells a run that still works from one that was killed: a killed run leaves
+Snakemake's own lock behind, which is removed here once nothing of that run lives any more.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import config_check
+import run_paths
+import run_summary
+
+ROOT = Path(__file__).resolve().parents[2]
+STATE = Path(".snakemake")
+PLAN, STARTED = STATE / "plan", STATE / "started"
+# Newer than the report: it is made again.
+SHOWN = ("4_scores", "5_figures", "6_paper")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; the exit code."""
+    if not arguments:
+        sys.exit("error: no configuration. Use: workflow/bin/run CONFIG [arguments of snakemake]")
+    overlay, *rest = arguments
+    os.chdir(ROOT)
+    _prepare_environment()
+    try:
+        config = config_check.load(ROOT, Path(overlay))
+        config_check.check_keys(config, os.environ)
+        run_paths.check_checksums(config, Path("results"))
+    except config_check.ConfigurationError as error:
+        sys.exit(error.report())
+    if {"-n", "--dry-run", "--dryrun"} & set(rest):
+        return _snakemake(overlay, *rest)
+    _check_writable(config["run"])
+    lock = _lock()
+    if any(STATE.glob("locks/*")):
+        _snakemake(overlay, "--unlock", "--quiet", "all")
+    return run(config, overlay, rest, lock)
+
+
+def run(config: dict, overlay: str, rest: Sequence[str], lock: int) -> int:
+    """Plan, run and show one run; the exit code."""
+    began = time.monotonic()
+    PLAN.unlink(missing_ok=True)
+    # What would run is asked for first: that takes seconds, and is all where nothing is to be done.
+    planned = _snakemake(overlay, "--dry-run", *rest, COLLECTIVESFT_PLAN=str(PLAN.absolute()))
+    if planned:
+        return planned
+    STARTED.touch()
+    jobs = read_plan()
+    asked = [job for job in jobs if job.rule != "all"]
+    if not asked:
+        print(f"Run {config['run']}: Nothing to be done: all files are there and up to date.")
+    else:
+        print("\n".join(run_summary.start_lines(config, asked, cores(rest))), flush=True)
+        progress = os.environ.get("COLLECTIVESFT_PROGRESS", f"/proc/{os.getpid()}/fd/2")
+        code = _snakemake(overlay, *rest, lock=lock, COLLECTIVESFT_PROGRESS=progress)
+        if code:
+            return code
+    if whole(jobs, rest):
+        _report(config["run"], overlay)
+        run_summary.end(config["run"], config["headline"]["experiment"], STARTED.stat().st_mtime)
+        for line in _left_out(config["run"]):
+            print(line)
+    if asked:
+        print(f"\nFinished in {run_summary.duration(time.monotonic() - began)}.")
+    return 0
+
+
+def read_plan(path: Path = PLAN) -> list[run_summary.Job]:
+    """The jobs that a dry run has written."""
+    if not path.is_file():
+        return []
+    rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    return [
+        run_summary.Job(
+            row["rule"], Path(row["benchmark"]) if row["benchmark"] else None, row["threads"]
+        )
+        for row in rows
+    ]
+
+
+def cores(rest: Sequence[str]) -> int | None:
+    """How many cores the jobs share; None where a profile sends them to other machines."""
+    value = None
+    for position, word in enumerate(rest):
+        if word in ("--profile", "--executor", "-e") or word.startswith(
+            ("--profile=", "--executor=")
+        ):
+            return None
+        if word in ("--cores", "-c", "-j", "--jobs"):
+            value = rest[position + 1 : position + 2]
+            value = value[0] if value else None
+        elif word.startswith("--cores="):
+            value = word.partition("=")[2]
+    if value and value.isdigit():
+        return int(value)
+    return len(os.sched_getaffinity(0))
+
+
+def whole(jobs: Sequence[run_summary.Job], rest: Sequence[str]) -> bool:
+    """Whether the whole run was asked for, not single files or rules."""
+    if jobs:
+        return any(job.rule == "all" for job in jobs)
+    if len(rest) <= 2:  # such as --cores 4
+        return True
+    from snakemake.cli import get_argument_parser
+
+    targets = get_argument_parser().parse_known_args(list(rest))[0].targets
+    return not targets or set(targets) == {"all"}
+
+
+def _prepare_environment() -> None:
+    # A folder behind a link: Apptainer and shells go by PWD, which must name the real one.
+    os.environ["PWD"] = str(ROOT)
+    path = os.pathsep.join([str(ROOT / "src"), str(Path(__file__).parent)])
+    os.environ["PYTHONPATH"] = path
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    # Snakemake keeps a cache in the user's home, which some machines do not let a job write to.
+    home = os.environ.get("HOME") or "/"
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        usable = os.access(cache, os.W_OK)
+    except OSError:
+        usable = False
+    if not usable:
+        os.environ["XDG_CACHE_HOME"] = str(ROOT / STATE / "cache")
+        Path(os.environ["XDG_CACHE_HOME"]).mkdir(parents=True, exist_ok=True)
+
+
+def _check_writable(name: str) -> None:
+    for folder in (STATE, Path("results", name), Path("logs", name)):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            usable = os.access(folder, os.W_OK | os.X_OK)
+        except OSError:
+            usable = False
+        if not usable:
+            sys.exit(f"error: {folder}: not allowed to write here. Check its permissions.")
+
+
+def _lock() -> int:
+    lock = os.open(STATE / "alive", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit("error: a run still works in this folder. Wait for it, or end it first.")
+    return lock
+
+
+def _snakemake(overlay: str, *rest: str, lock: int | None = None, **environ: str) -> int:
+    """Run Snakemake with our logger and wait for it, also after an interrupt."""
+    command = ["snakemake", "--configfile", overlay, "--rerun-incomplete"]
+    command += ["--logger", "collectivesft", *rest]
+    process = subprocess.Popen(
+        command, env=os.environ | environ, pass_fds=() if lock is None else (lock,)
+    )
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:  # the terminal has told Snakemake too, which ends its jobs
+                continue
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _report(name: str, overlay: str) -> None:
+    """Make the HTML report where something that it shows is newer."""
+    report = ROOT / f"results/{name}/report.html"
+    if report.is_file():
+        made = report.stat().st_mtime
+        sources = [ROOT / "workflow/report", *(ROOT / f"results/{name}/{one}" for one in SHOWN)]
+        files = [path for source in sources for path in source.rglob("*")]
+        if all(path.stat().st_mtime <= made for path in files):
+            return
+    done = subprocess.run(
+        ["workflow/bin/make-report", overlay], stdout=subprocess.DEVNULL, check=False
+    )
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def _left_out(name: str) -> list[str]:
+    """What stage raw said of datasets that it skipped."""
+    logs = sorted(Path(f"logs/{name}/1_raw").rglob("*.log"))
+    lines = [line for path in logs for line in path.read_text("utf-8", "replace").splitlines()]
+    return [line for line in lines if line.startswith("warning: ") and " left out of " in line]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,197 @@
+"""Snakemake's events as a person reads them: a line for each finished job, the cause of a failure.
+
+Snakemake finds this package by its name on ``PYTHONPATH``: ``snakemake --logger collectivesft``.
+Its events are an interface; the words of its messages are not, and are only passed on.
+
+Variables:
+    COLLECTIVESFT_PLAN: a file into which a dry run writes its jobs, a JSON object a line.
+"""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.common import LogEvent
+
+LAST_LINES = 12  # of a log without an `error:` line
+# Their own words come first; the words of Snakemake follow, shortened.
+CAUSES = {
+    "MissingInputException": "a file is missing that no rule makes",
+    "MissingRuleException": "no rule makes what was asked for",
+    "LockException": "another run works in this folder, or was killed here",
+    "IncompleteFilesException": "files of a killed run are incomplete; add --rerun-incomplete",
+    "WildcardError": "a path has braces, which Snakemake reads as wildcards; rename it",
+    "PermissionError": "not allowed to write here; check the permissions of the folder",
+    "ProtectedOutputException": "a result is write-protected",
+}
+
+
+@dataclass
+class Job:
+    """A job that was announced."""
+
+    rule: str
+    wildcards: dict[str, str] = field(default_factory=dict)
+    logs: list[str] = field(default_factory=list)
+    started: float = 0.0
+
+    def __str__(self) -> str:
+        """Its rule, and the values that tell it from other jobs of the rule."""
+        return " ".join([self.rule, *map(str, self.wildcards.values())])
+
+
+class LogHandler(LogHandlerBase):
+    """Writes to standard output what happens, to standard error what failed."""
+
+    def __post_init__(self) -> None:
+        """Start with no jobs."""
+        super().__post_init__()
+        self.jobs: dict[int, Job] = {}
+        self.done = 0
+        self.total = 0
+        self.failed: dict[str, list[str]] = {}
+        self.plan = os.environ.get("COLLECTIVESFT_PLAN")
+
+    @property
+    def writes_to_stream(self) -> bool:
+        """It takes the place of Snakemake's own messages."""
+        return True
+
+    @property
+    def writes_to_file(self) -> bool:
+        """A plan is no log."""
+        return False
+
+    @property
+    def has_filter(self) -> bool:
+        """Every event is seen here."""
+        return True
+
+    @property
+    def has_formatter(self) -> bool:
+        """The lines are written here."""
+        return True
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        """No picture is drawn."""
+        return False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Handle one event; a fault of this handler must not stop a run."""
+        try:
+            self._handle(record, vars(record))
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Repeat the failures at the end, where they are seen, each with its log."""
+        for name, lines in self.failed.items():
+            _say("\n".join([f"\nerror: {name} failed", *lines]), sys.stderr)
+        self.failed = {}
+        super().close()
+
+    def _handle(self, record: logging.LogRecord, event: dict[str, Any]) -> None:
+        match event.get("event"):
+            case LogEvent.JOB_INFO:
+                self._announced(event)
+            case LogEvent.JOB_FINISHED:
+                self._finished(event["job_id"])
+            case LogEvent.RUN_INFO:
+                stats = event.get("stats") or {}
+                self.total = int(stats.get("total", self.total)) - int(stats.get("all", 0))
+            case LogEvent.JOB_ERROR:
+                self._failed(event)
+            case LogEvent.GROUP_ERROR:
+                self._failed_group(event)
+            case LogEvent.ERROR:
+                _say(
+                    "\n".join(explained(event.get("exception", ""), str(event["msg"]))), sys.stderr
+                )
+            case None if record.levelno >= logging.WARNING and event["msg"]:
+                _say(str(event["msg"]), sys.stderr)
+
+    def _announced(self, event: dict[str, Any]) -> None:
+        known = self.jobs.get(event["jobid"])
+        job = Job(
+            event["rule_name"], dict(event["wildcards"] or {}), list(event["log"]), time.monotonic()
+        )
+        self.jobs[event["jobid"]] = job
+        if self.common_settings.dryrun:
+            self._planned(event, job)
+        elif known:
+            _say(f"       again: {job}")
+
+    def _planned(self, event: dict[str, Any], job: Job) -> None:
+        if self.plan:
+            row = {
+                "rule": job.rule,
+                "benchmark": event["benchmark"],
+                "threads": event["threads"],
+            }
+            with open(self.plan, "a", encoding="utf-8") as handle:
+                handle.write(json.dumps(row) + "\n")
+        else:
+            _say(f"{job}\n    {event['reason']}")
+
+    def _finished(self, number: int) -> None:
+        self.done += 1
+        job = self.jobs.get(number)
+        if job is None or job.rule == "all":
+            return
+        took = f"{time.monotonic() - job.started:.0f} s"
+        _say(f"{self.done:>5}/{max(self.total, self.done)}  {job}  {took}")
+
+    def _failed(self, event: dict[str, Any]) -> None:
+        job = self.jobs.get(event["jobid"], Job(event["rule_name"]))
+        words = [str(event["rule_msg"])] if event["rule_msg"] else []
+        words += [f"{key}: {value}" for key, value in event["aux"].items()]
+        details = [f"  {line}" for text in words for line in text.splitlines() if line.strip()]
+        logs = [str(path).removesuffix(" (send to storage)") for path in event["log"]]
+        for path in logs:
+            details += shown_log(Path(path))
+        self.failed[str(job)] = details or ["  it left no log"]
+        _say(f"       failed: {job}", sys.stderr)
+
+    def _failed_group(self, event: dict[str, Any]) -> None:
+        details = [line for path in event["aux_logs"] for line in shown_log(Path(path))]
+        if event["msg"] and details:
+            self.failed[f"group {event['groupid']}"] = details
+
+
+def shown_log(path: Path) -> Iterator[str]:
+    """Yield a log's path and what it says: its ``error:`` lines, else its last lines."""
+    yield f"  log: {path}"
+    try:
+        lines = path.read_bytes().decode("utf-8", "replace").split("\n")
+    except OSError:
+        yield "    (not written: the job ended before its command started)"
+        return
+    # Progress bars rewrite one line: its last state is enough.
+    lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines if line.strip()]
+    told = [line for line in lines if line.startswith("error: ")]
+    yield from (f"    {line}" for line in told or lines[-LAST_LINES:])
+
+
+def explained(kind: str, message: str) -> list[str]:
+    """Shorten Snakemake's report of an exception to its cause and at most six lines."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    if kind == "WorkflowError" and lines and lines[0] == "WorkflowError:":
+        lines = lines[1:]
+    if kind in ("SystemExit", "CliException"):
+        return lines
+    cause = CAUSES.get(kind)
+    first = f"error: {cause}" if cause else f"error: {lines[0] if lines else kind}"
+    rest = lines[1:] if cause or lines else []
+    return [first, *(f"  {line}" for line in rest[:6])]
+
+
+def _say(text: str, stream=None) -> None:
+    print(text, file=stream or sys.stdout, flush=True)
