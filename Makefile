@@ -35,7 +35,7 @@ readme: $(VENV) ## put the tables and the figure of the last runs into README.md
 	@.venv/bin/python workflow/lib/readme_tables.py
 
 docs: $(VENV) ## write the schema and the documents that repeat the configuration's classes
-	@PYTHONPATH=src .venv/bin/python workflow/config_docs.py
+	@PYTHONPATH=src .venv/bin/python workflow/lib/config_docs.py
 
 release: $(VENV) ## write VERSION everywhere, with release notes; then workflow/bin/release --archive
 	@.venv/bin/python workflow/bin/release $(VERSION)

@@ -274,7 +274,7 @@ def test_a_snippet_is_what_the_configuration_or_python_takes(
 
     overlay = tmp_path / "snippet.yaml"
     overlay.write_text(f"run: snippet\n{content}", encoding="utf-8")
-    found = preflight.configuration.load(ROOT, overlay)
+    found = preflight.config_check.load(ROOT, overlay)
     assert yaml.safe_load(content).keys() <= found.keys()
 
 

@@ -94,10 +94,10 @@ def test_the_code_in_it_knows_its_commit(repository, tmp_path):
     assert bundle(repository, BUNDLE_IMAGES="no").returncode == 0
     assert not list(tmp_path.glob("bundle/containers/*.sif"))
     git(tmp_path, "init", "--quiet")
-    code = "import configuration, pathlib; print(configuration.commit(pathlib.Path('.')))"
+    code = "import config_check, pathlib; print(config_check.commit(pathlib.Path('.')))"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        cwd=tmp_path / "bundle", env=os.environ | {"PYTHONPATH": "workflow"},
+        cwd=tmp_path / "bundle", env=os.environ | {"PYTHONPATH": "workflow/lib"},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == git(repository, "rev-parse", "HEAD")
@@ -114,7 +114,7 @@ WRONG = {
         {"hub": {"gguf": "q8_0", "gguf_converter": "/opt/llama.cpp/convert_hf_to_gguf.py"}},
         "error: hub.gguf_converter lies outside of this clone (/opt/llama.cpp). Take envs/conv",
     ),
-    "typo": ({"hubb": {}}, "error: config: unknown key hubb"),
+    "typo": ({"hubb": {}}, ": hubb: unknown key; did you mean"),
 }
 
 

@@ -110,6 +110,6 @@ def test_lock_that_contradicts_a_download_is_found_before_anything_runs(clone, m
     refused = make(MANIFEST)
     assert refused.returncode != 0
     said = refused.stderr.splitlines()[-1]
-    assert said.startswith("error: config: config/raw.lock.yaml: datasets/nlpec: NLPEC_public_data")
+    assert said.startswith("error: config/raw.lock.yaml: datasets/nlpec: NLPEC_public_data")
     assert entry["sha256"] in said and "0" * 64 in said
     assert said.endswith("make raw-lock RAW=results/tiny/1_raw ARGS='--accept datasets/nlpec'")

@@ -19,7 +19,7 @@ def states(clone):
     def find(overlay: str, *ways: str, **changes) -> dict:
         text = (clone / f"config/{overlay}.yaml").read_text("utf-8")
         (clone / "config/mine.yaml").write_text(yaml.safe_dump(yaml.safe_load(text) | changes))
-        config = preflight.configuration.load(clone, clone / "config/mine.yaml")
+        config = preflight.config_check.load(clone, clone / "config/mine.yaml")
         return {row.what: row for row in preflight.rows(config, clone, list(ways))}
 
     return find
@@ -98,7 +98,7 @@ def test_missing_images_and_published_ones(states, clone, monkeypatch):
     assert asked == ["example.org"]
 
     for image in named.values():
-        path = preflight.apptainer.pulled(image, clone)
+        path = preflight.apptainer_env.pulled(image, clone)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (clone / "containers/data.sif").unlink()
@@ -266,7 +266,7 @@ def test_gpus_are_counted_whatever_nvidia_smi_says(clone, tmp_path, monkeypatch,
     program.write_text(f"#!/bin/sh\ncat <<'TOLD'\n{told}TOLD\nexit {code}\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    config = preflight.configuration.load(clone, clone / "config/config.yaml")
+    config = preflight.config_check.load(clone, clone / "config/config.yaml")
     (row,) = preflight._gpus(config, clone, [])
     assert row.state == "missing" and row.found.startswith(found)
     # With Slurm the GPUs are the nodes': those of this machine say nothing.
@@ -303,7 +303,7 @@ def test_exit_code_and_one_line_for_a_wrong_configuration(clone):
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr == "error: config: unknown key hubb; did you mean 'hub'?\n"
+    assert done.stderr == "error: wrong.yaml: hubb: unknown key; did you mean 'hub'?\n"
 
 
 NO_RUNS = ("raw.lock.yaml", "claims.yaml")
@@ -316,5 +316,5 @@ NO_RUNS = ("raw.lock.yaml", "claims.yaml")
 )
 def test_every_run_of_the_repository_is_valid(monkeypatch, path):
     monkeypatch.setenv("COLLECTIVESFT_REAL_DATA", "/folder")
-    config = preflight.configuration.load(ROOT, path)
+    config = preflight.config_check.load(ROOT, path)
     assert config["run"] == yaml.safe_load(path.read_text("utf-8"))["run"]

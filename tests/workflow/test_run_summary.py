@@ -86,7 +86,7 @@ def test_a_recorded_run_gives_its_means_back(times, tmp_path, monkeypatch):
 def test_the_start_names_jobs_time_disk_and_places(times, monkeypatch):
     monkeypatch.setattr(run_summary, "recorded", lambda run: {})
     times(cmid=10, cmb=20, train=100)
-    config = run_summary.configuration.load(ROOT, ROOT / "config/tiny.yaml")
+    config = run_summary.config_check.load(ROOT, ROOT / "config/tiny.yaml")
     first, time, disk, places = run_summary.start_lines(config, planned(), 2)
     assert first == "Run tiny: 3 jobs (raw 2, sft 1) on 2 cores."
     assert time == "Time: about 2 min, by the last run here."

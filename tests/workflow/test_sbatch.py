@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SBATCH = Path(__file__).parents[2] / "workflow/slurm-commands/sbatch"
+SBATCH = Path(__file__).parents[2] / "workflow/lib/slurm-commands/sbatch"
 FAKES = {
     "sbatch": """
 echo "$*" >>calls

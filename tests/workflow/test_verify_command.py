@@ -48,7 +48,7 @@ def test_every_path_of_the_release_is_looked_at(verify, clone, snakemake, overla
     for path in (*rule["raw"], *rule["scores"], *rule["answers"]):
         (clone / path).parent.mkdir(parents=True, exist_ok=True)
         (clone / path).write_text("{}")
-    config = verify.configuration.load(clone, clone / f"config/{overlay}.yaml")
+    config = verify.config_check.load(clone, clone / f"config/{overlay}.yaml")
     found = verify.options(config, clone)
     for name in ("manifest", "card", "files", "model", "ledger", "base"):
         assert found[name] == rule[name], name
@@ -68,7 +68,7 @@ def test_nested_settings_of_an_overlay_are_merged(verify, clone):
     text = (clone / "config/demo.yaml").read_text(encoding="utf-8")
     text = re.sub(r"headline: \{.*\}", "headline: {experiment: demo}", text)
     (clone / "config/mine.yaml").write_text(text.replace("run: demo", "run: mine"))
-    config = verify.configuration.load(clone, clone / "config/mine.yaml")
+    config = verify.config_check.load(clone, clone / "config/mine.yaml")
     assert config["headline"]["benchmark"] == "cmb"
     assert verify.options(config, clone)["manifest"] == ["results/mine/7_hub/demo/manifest.json"]
 
@@ -77,7 +77,7 @@ def test_nested_settings_of_an_overlay_are_merged(verify, clone):
     "overlay, message",
     [
         ("config/tiny.yaml", "error: results/tiny/7_hub/tiny/manifest.json: no such run yet"),
-        ("config/none.yaml", "error: config: "),
+        ("config/none.yaml", "error: "),
     ],
 )
 def test_what_is_not_there_is_one_line(overlay, message, tmp_path, clone, verify, capsys):
@@ -94,5 +94,5 @@ def test_the_command_line_starts(clone):
     assert line.strip() == "@.venv/bin/python workflow/bin/verify $(CONFIG) $(PUBLISHED)"
     command = [sys.executable, clone / "workflow/bin/verify", "config/none.yaml"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1 and done.stderr.startswith("error: config: ")
+    assert done.returncode == 1 and done.stderr.startswith("error: ")
     assert "config/none.yaml: no such file" in done.stderr

@@ -20,7 +20,6 @@ import config_check
 import run_paths
 import run_summary
 
-ROOT = Path(__file__).resolve().parents[2]
 STATE = Path(".snakemake")
 PLAN, STARTED = STATE / "plan", STATE / "started"
 # Newer than the report: it is made again.
@@ -32,10 +31,10 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments:
         sys.exit("error: no configuration. Use: workflow/bin/run CONFIG [arguments of snakemake]")
     overlay, *rest = arguments
-    os.chdir(ROOT)
-    _prepare_environment()
+    root = Path.cwd()  # workflow/bin/run goes to the clone
+    _prepare_environment(root)
     try:
-        config = config_check.load(ROOT, Path(overlay))
+        config = config_check.load(root, Path(overlay))
         config_check.check_keys(config, os.environ)
         run_paths.check_checksums(config, Path("results"))
     except config_check.ConfigurationError as error:
@@ -121,10 +120,10 @@ def whole(jobs: Sequence[run_summary.Job], rest: Sequence[str]) -> bool:
     return not targets or set(targets) == {"all"}
 
 
-def _prepare_environment() -> None:
+def _prepare_environment(root: Path) -> None:
     # A folder behind a link: Apptainer and shells go by PWD, which must name the real one.
-    os.environ["PWD"] = str(ROOT)
-    path = os.pathsep.join([str(ROOT / "src"), str(Path(__file__).parent)])
+    os.environ["PWD"] = str(root)
+    path = os.pathsep.join([str(root / "src"), str(root / "workflow/lib")])
     os.environ["PYTHONPATH"] = path
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     # Snakemake keeps a cache in the user's home, which some machines do not let a job write to.
@@ -136,7 +135,7 @@ def _prepare_environment() -> None:
     except OSError:
         usable = False
     if not usable:
-        os.environ["XDG_CACHE_HOME"] = str(ROOT / STATE / "cache")
+        os.environ["XDG_CACHE_HOME"] = str(root / STATE / "cache")
         Path(os.environ["XDG_CACHE_HOME"]).mkdir(parents=True, exist_ok=True)
 
 
@@ -180,10 +179,10 @@ def _snakemake(overlay: str, *rest: str, lock: int | None = None, **environ: str
 
 def _report(name: str, overlay: str) -> None:
     """Make the HTML report where something that it shows is newer."""
-    report = ROOT / f"results/{name}/report.html"
+    report = Path(f"results/{name}/report.html")
     if report.is_file():
         made = report.stat().st_mtime
-        sources = [ROOT / "workflow/report", *(ROOT / f"results/{name}/{one}" for one in SHOWN)]
+        sources = [Path("workflow/report"), *(Path(f"results/{name}/{one}") for one in SHOWN)]
         files = [path for source in sources for path in source.rglob("*")]
         if all(path.stat().st_mtime <= made for path in files):
             return

@@ -1,6 +1,6 @@
 """Where what a run takes from this machine lies: raw files, base models, the converter, images.
 
-Used by workflow/rules/common.smk with a configuration that configuration.py has checked.
+Used by workflow/rules/common.smk with a configuration that config_check.py has checked.
 """
 
 import json

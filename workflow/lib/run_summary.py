@@ -1,7 +1,7 @@
 """What a run tells its user: before it starts, and when it has ended. Called by workflow/bin/run.
 
-    terminal.py end CONFIG STARTED          STARTED: a file as old as the run
-    terminal.py record CONFIG PLAN          keep the run's times for clones that have none yet;
+    run_summary.py end CONFIG STARTED          STARTED: a file as old as the run
+    run_summary.py record CONFIG PLAN          keep the run's times for clones that have none yet;
                                             PLAN: jobs of a dry run, as our logger writes them
 
 Colours and rules are for terminals; elsewhere it is plain text. NO_COLOR takes the colours away.

@@ -220,7 +220,7 @@ def chat_template(wildcards):
     """The file of a base model's chat template, named or by way of an experiment."""
     base = wildcards.get("base") or RECIPES[wildcards.experiment].base
     model = config_check.model(ROOT, base)
-    return own_file("sft/templates", model.chat_template, ".jinja")
+    return own_file("models/templates", model.chat_template, ".jinja")
 
 
 def model_dir(wildcards):

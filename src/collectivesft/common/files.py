@@ -209,7 +209,7 @@ def read_yaml(path: Path) -> Any:
     """
     text = _read_utf8(path)
     try:
-        return yaml.load(text, _OnceLoader)  # noqa: S506 (a safe loader)
+        return yaml.load(text, _OnceLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         row = mark.line + 1 if mark else None
