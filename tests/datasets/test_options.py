@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 
 import pytest
-import yaml
 
 from collectivesft import datasets
 from collectivesft.common.errors import UserError
@@ -15,7 +14,6 @@ from collectivesft.readers.reader_options import Option, chosen
 from tests.helpers.promises import check, reasons
 from tests.helpers.upstream import PACK, ROWS, jsonl, parquet, raw_folder, zipped
 
-ROOT = Path(__file__).parents[2]
 GOLDEN = Path(__file__).parent / "golden/options"
 WITH_OPTIONS = [name for name in datasets.names() if hasattr(datasets.get(name), "OPTIONS")]
 
