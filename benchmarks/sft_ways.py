@@ -69,7 +69,7 @@ def ours(folder: Path, settings: dict, watch: Watch) -> None:
     parts = [Tokens.load(folder / "tokens", part) for part in ("train", "validation")]
     model = load(folder / "base", training, world)
     assert model.config._attn_implementation == packed_attention.NAME
-    saved = Checkpoints(folder / "checkpoints", "benchmark", world)
+    saved = Checkpoints(folder / "checkpoints", {"training": "benchmark"}, world)
     costs = Costs(folder / "checkpoints/costs.json", "benchmark", world, training)
     run = Trainer(model, training, *parts, saved, world, Request(), costs)
     watch.start()

@@ -2,7 +2,12 @@
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 import tempfile
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -22,8 +27,10 @@ class TestAtomicPath:
     def test_makes_file_and_folders(self, tmp_path):
         with atomic_path(tmp_path / "a/b/c.txt") as partial:
             partial.write_text("x")
-            assert partial == tmp_path / "a/b/.c.txt.partial"
-            assert names(tmp_path / "a/b") == [".c.txt.partial"]
+            assert partial.name == "c.txt"
+            assert partial.parent.parent == tmp_path / "a/b"
+            assert names(tmp_path / "a/b") == [partial.parent.name]
+            assert partial.parent.name.startswith(".c.txt.")
         assert names(tmp_path / "a/b") == ["c.txt"]
 
     @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
@@ -63,12 +70,12 @@ class TestAtomicPath:
         monkeypatch.setattr(os, "replace", replace)
         with atomic_path(tmp_path / "model") as partial:
             for name in written:
-                path = tmp_path / name.replace("model", partial.name, 1)
+                path = partial.parent / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text("x")
         (before,) = renamed
-        assert before >= {name.replace("model", ".model.partial", 1) for name in written}
-        assert ".model.partial" in before
+        folder = partial.parent.relative_to(tmp_path)
+        assert before >= {f"{folder}/{name}" for name in [*written, "model"]}
 
     def test_removes_a_half_written_folder(self, tmp_path):
         with pytest.raises(ValueError), atomic_path(tmp_path / "model") as partial:
@@ -77,18 +84,48 @@ class TestAtomicPath:
             raise ValueError
         assert names(tmp_path) == []
 
-    @pytest.mark.parametrize("kind", ["file", "folder"])
-    def test_begins_without_what_a_killed_job_left(self, tmp_path, kind):
-        left = tmp_path / ".c.txt.partial"
-        if kind == "file":
-            left.write_text("half")
-        else:
-            left.mkdir()
-            (left / "half").write_text("")
+    def test_removes_what_a_killed_job_left(self, tmp_path):
+        kill = """
+        import os, signal, sys
+        from pathlib import Path
+        from collectivesft.common.files import atomic_path
+        with atomic_path(Path(sys.argv[1])) as partial:
+            partial.write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        """
+        command = [sys.executable, "-c", textwrap.dedent(kill), str(tmp_path / "c.txt")]
+        assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+        assert len(names(tmp_path)) == 1
         with atomic_path(tmp_path / "c.txt") as partial:
-            assert not partial.exists()
+            assert names(tmp_path) == [partial.parent.name]
             partial.write_text("whole")
         assert names(tmp_path) == ["c.txt"]
+
+    def test_leaves_what_another_writer_is_writing(self, tmp_path):
+        path = tmp_path / "c.txt"
+        with atomic_path(path) as slow:
+            slow.write_text("slow")
+            with atomic_path(path) as quick:
+                quick.write_text("quick")
+            assert path.read_text() == "quick"
+        assert path.read_text() == "slow"
+        assert names(tmp_path) == ["c.txt"]
+
+    def test_eight_writers_at_once_leave_one_whole_folder(self, tmp_path):
+        target = tmp_path / "model"
+
+        def write(number: int) -> None:
+            for _ in range(20):
+                with atomic_path(target) as partial:
+                    partial.mkdir()
+                    for name in ("config", "weights"):
+                        (partial / name).write_text(str(number))
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(write, range(8)))
+        assert names(tmp_path) == ["model"]
+        assert names(target) == ["config", "weights"]
+        assert (target / "config").read_text() == (target / "weights").read_text()
 
     @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
     def test_a_full_disks_error_names_the_file(self, tmp_path, number):
@@ -244,8 +281,9 @@ class TestUnreadable:
 
 class TestScratchFolder:
     def test_it_is_empty_and_goes_away(self, tmp_path):
-        (tmp_path / ".out.scratch").mkdir()
-        (tmp_path / ".out.scratch/left").write_text("by a killed job")
+        left = tmp_path / ".out.1234.scratch"
+        left.mkdir()
+        (left / "lock").write_text("of a killed job, which the system released")
         with scratch_folder(tmp_path / "out") as folder:
             assert list(folder.iterdir()) == []
             (folder / "a").write_text("x")

@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 
 from collectivesft.common.errors import InputError, UserError
 from collectivesft.raw import fetch
-from collectivesft.raw.fetching import locations, registry
-from collectivesft.raw.fetching import one_file
+from collectivesft.raw.fetching import locations, one_file, registry
 from collectivesft.raw.fetching.manifest import BY_HAND, JOURNAL
 from collectivesft.sources import local_files
 from collectivesft.sources.folder import RawFolder

@@ -62,6 +62,7 @@ def test_facts_say_what_the_model_is(workshop):
         "notes": "",
         "chat_template": "gemma",
         "lora_targets": None,
+        "positions": 2048,
         "parameters": sum(p.numel() for p in network.parameters()),
         "weights": {"model.safetensors": sha256(path / "model.safetensors")},
     }
@@ -150,6 +151,7 @@ def test_tokenizer_without_the_end_of_turn_is_refused(make, raw, tmp_path):
     del tokenizer["model"]["vocab"]["<|im_end|>"]
     settings = json.loads(raw["tokenizer_config__json"])
     settings["extra_special_tokens"].remove("<|im_end|>")
+    del settings["added_tokens_decoder"]
     with pytest.raises(InputError) as caught:
         make(
             tokenizer__json=json.dumps(tokenizer).encode(),

@@ -6,13 +6,14 @@ import subprocess
 
 import pytest
 
-from collectivesft.common.errors import explain_os_error
+from collectivesft.common.errors import UserError, explain_os_error
 from collectivesft.common.files import read_json
 from collectivesft.sft.distributed.world import World
-from collectivesft.sft.loop import checkpoint
-from collectivesft.sft.loop.checkpoint import Checkpoints, load_trainable
+from collectivesft.sft.loop.checkpoint import Checkpoints
 
 ALONE = World(0, 1, "cpu")
+MODULE = Checkpoints.__module__
+MINE = {"training.learning_rate": 0.1, "tokens": "abc"}
 HISTORY = [{"step": 1, "loss": 0.1 + 0.2, "learning_rate": 1e-3 / 3}]
 
 
@@ -42,13 +43,13 @@ def saved(tmp_path):
     model, optimizer = setting()
     for number in range(3):
         step(model, optimizer, number)
-    found = Checkpoints(tmp_path / "checkpoints", "mine", ALONE)
+    found = Checkpoints(tmp_path / "checkpoints", MINE, ALONE)
     found.save(3, model, optimizer, HISTORY)
     return found, model, optimizer
 
 
 def test_where_there_is_none_it_begins_at_the_beginning(tmp_path):
-    assert Checkpoints(tmp_path / "checkpoints", "mine", ALONE).restore(*setting()) == (0, [])
+    assert Checkpoints(tmp_path / "checkpoints", MINE, ALONE).restore(*setting()) == (0, [])
 
 
 def test_restored_training_takes_the_same_steps(saved):
@@ -65,14 +66,18 @@ def test_restored_training_takes_the_same_steps(saved):
 
 
 def test_only_what_is_trained_is_kept(saved):
-    from safetensors.torch import load_file
+    from safetensors import safe_open
 
     found, _, _ = saved
-    folder = found.folder / "step-00000003"
-    assert set(load_file(folder / "weights.safetensors")) == {"1.weight", "1.bias"}
-    names = {f"{i}.{key}" for i in (0, 1) for key in ("step", "exp_avg", "exp_avg_sq")}
-    assert set(load_file(folder / "optimizer.safetensors")) == names
-    assert {path.suffix for path in folder.iterdir()} == {".safetensors", ".json"}  # no pickles
+    names: set[str] = set()
+    for path in (found.folder / "step-00000003").glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            names |= set(file.keys())
+    parts = {f"1.{part}" for part in ("weight", "bias")}
+    state = {f"optimizer.{p}|{k}" for p in parts for k in ("step", "exp_avg", "exp_avg_sq")}
+    assert names == {f"model.{part}" for part in parts} | state
+    kinds = {path.suffix for path in (found.folder / "step-00000003").iterdir()}
+    assert kinds == {".safetensors", ".json"}  # no pickles
 
 
 def test_the_last_two_are_kept(saved):
@@ -86,30 +91,46 @@ def test_the_last_two_are_kept(saved):
     assert found.restore(*setting())[0] == 12
 
 
-def test_those_of_another_training_are_neither_read_nor_counted(saved):
+def test_another_training_that_has_not_finished_is_refused_and_left(saved):
+    found, *_ = saved
+    other = Checkpoints(found.folder, MINE | {"training.learning_rate": 0.2}, ALONE)
+    with pytest.raises(UserError) as caught:
+        other.check()
+    assert "training.learning_rate was 0.1, is now 0.2. Put it back" in str(caught.value)
+    assert "tokens" not in str(caught.value) and "\n" not in str(caught.value)
+    assert f"move {found.folder} away to start from step 0" in str(caught.value)
+    assert found.check() is None
+    assert found.restore(*setting())[0] == 3
+
+
+def test_another_training_that_has_finished_is_set_aside_whole(saved):
     found, model, optimizer = saved
-    found.save(6, model, optimizer, HISTORY)
-    other = Checkpoints(found.folder, "other", ALONE)
+    found.save(6, model, optimizer, HISTORY, finished=True)
+    (found.folder / "history.jsonl").write_text("{}\n")
+    other = Checkpoints(found.folder, MINE | {"tokens": "abd"}, ALONE)
+    assert "tokens was abc, is now abd: training starts from step 0" in other.check()
+    (aside,) = found.folder.iterdir()
+    assert aside.name.startswith("earlier-")
+    assert sorted(each.name for each in aside.iterdir()) == [
+        "history.jsonl",
+        "step-00000003",
+        "step-00000006",
+    ]
     assert other.restore(*setting()) == (0, [])
     other.save(1, model, optimizer, HISTORY)
-    assert [path.name for path in found.folder.iterdir()] == ["step-00000001"]
     assert other.restore(*setting())[0] == 1
+    assert Checkpoints(aside, MINE, ALONE).restore(*setting())[0] == 6
 
 
-@pytest.mark.parametrize("part", ["weights", "optimizer", "state"])
+@pytest.mark.parametrize("part", ["tensors", "state"])
 def test_a_save_that_breaks_leaves_the_last_checkpoint(saved, monkeypatch, part):
     found, model, optimizer = saved
-    calls = []
 
-    def breaks(*_):
-        calls.append(part)
-        if len(calls) == {"weights": 1, "optimizer": 2, "state": 1}[part]:
-            raise KeyboardInterrupt
+    def breaks(*_, **__):
+        raise KeyboardInterrupt
 
-    target = (
-        "safetensors.torch.save_file" if part != "state" else f"{checkpoint.__name__}.dump_json"
-    )
-    monkeypatch.setattr(target, breaks)
+    names = {"tensors": "torch.distributed.checkpoint.save", "state": f"{MODULE}.dump_json"}
+    monkeypatch.setattr(names[part], breaks)
     with pytest.raises(KeyboardInterrupt):
         found.save(6, model, optimizer, HISTORY)
     assert [path.name for path in found.folder.iterdir()] == ["step-00000003"]
@@ -121,15 +142,14 @@ def test_saving_again_replaces_a_checkpoint(saved):
     longer = [*HISTORY, {"step": 2}]
     found.save(3, model, optimizer, longer)
     assert found.restore(*setting()) == (3, longer)
-    assert read_json(found.folder / "step-00000003/state.json")["fingerprint"] == "mine"
+    assert read_json(found.folder / "step-00000003/state.json")["facts"] == MINE
 
 
-@pytest.mark.parametrize("gone", ["state.json", "weights.safetensors", "optimizer.safetensors"])
-def test_one_whose_deletion_was_killed_is_passed_over_and_deleted(saved, gone):
-    """A killed deletion leaves a folder without some of its files, whichever went first."""
+@pytest.mark.parametrize("gone", ["state.json", "*.safetensors"])
+def test_one_that_lacks_a_file_is_passed_over_and_deleted(saved, gone):
     found, model, optimizer = saved
     found.save(6, model, optimizer, HISTORY)
-    (found.folder / "step-00000006" / gone).unlink()
+    next((found.folder / "step-00000006").glob(gone)).unlink()
     assert found.restore(*setting())[0] == 3
     for number in (7, 8):
         found.save(number, model, optimizer, HISTORY)
@@ -143,31 +163,36 @@ def test_deletion_leaves_nothing_that_looks_whole(saved, monkeypatch):
     """The name goes first; the next save clears away what is left of it."""
     found, model, optimizer = saved
 
-    def killed(path, *_, **__):
-        (path / "weights.safetensors").unlink()
+    remove = shutil.rmtree
+
+    def killed(path, *_, **options):
+        if not path.name.endswith(".old"):
+            return remove(path, **options)
+        next(path.glob("*.safetensors")).unlink()
         raise KeyboardInterrupt
 
     found.save(4, model, optimizer, HISTORY)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(checkpoint.shutil, "rmtree", killed)
+        patch.setattr(f"{MODULE}.shutil.rmtree", killed)
         found.save(6, model, optimizer, HISTORY)  # forgets step 3
     assert sorted(path.name for path in found.folder.iterdir()) == [
         ".step-00000003.old",
         "step-00000004",
         "step-00000006",
     ]
-    (found.folder / ".step-00000002.partial").mkdir()
     found.save(7, model, optimizer, HISTORY)
     names = sorted(path.name for path in found.folder.iterdir())
     assert names == ["step-00000006", "step-00000007"]
 
 
-def test_weights_of_another_model_are_refused():
+def test_weights_of_another_model_are_refused(saved):
     import torch
 
-    model, _ = setting()
+    found, *_ = saved
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 3))
+    model[0].requires_grad_(False)
     with pytest.raises(ValueError, match="not those of this model"):
-        load_trainable(model, {"1.weight": torch.zeros(2, 4)})
+        found.restore(model, torch.optim.AdamW(model[1].parameters()))
 
 
 @pytest.fixture

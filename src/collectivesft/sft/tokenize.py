@@ -51,11 +51,21 @@ def tokenize(
             counts[part] = _part(part, path, base, cutoff, folder, threads)
         if not counts["train"]["examples"]:
             raise InputError(train, "no example is left to train on", "Raise training.cutoff")
+        _check_lengths(train, base, counts)
         counts["sha256"] = {path.name: sha256(path) for path in sorted(folder.iterdir())}
         (folder / "tokens.json").write_text(dump_json(counts), encoding="utf-8")
     if kept:
         keep_folder(out, kept)
     return counts
+
+
+def _check_lengths(train: Path, base: Path, counts: dict[str, Any]) -> None:
+    """Refuse examples that are longer than the model's positions."""
+    limit = read_json(base / FACTS).get("positions")
+    longest = max(counts[part]["longest"] for part in PARTS)
+    if limit and longest > limit:
+        problem = f"an example has {longest} tokens, the base model {limit} positions"
+        raise InputError(train, problem, f"Lower training.cutoff to {limit}")
 
 
 def _key(parts: tuple[Path, ...], base: Path, cutoff: int) -> str:
@@ -104,4 +114,4 @@ def _tokenizer(base: Path) -> tuple[Any, str]:
     quiet()
     register()
     template = chat.training_template(read_json(base / FACTS)["chat_template"])
-    return AutoTokenizer.from_pretrained(base), template
+    return AutoTokenizer.from_pretrained(base, trust_remote_code=False), template

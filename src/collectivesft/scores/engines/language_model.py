@@ -21,6 +21,9 @@ CODE = (
     "models/pangu",
 )
 
+# Nothing is downloaded, and no code of a repository is run.
+_SAFE: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+
 
 @dataclass(frozen=True, slots=True)
 class LanguageModel:
@@ -93,11 +96,11 @@ def load(folder: Path, threads: int) -> LanguageModel:
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.utils.deterministic.fill_uninitialized_memory = False  # would cost time
     with _explained(folder):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **_SAFE)
         network, report = AutoModelForCausalLM.from_pretrained(
             folder,
             dtype=torch.bfloat16 if cuda else torch.float32,
-            local_files_only=True,
+            **_SAFE,
             output_loading_info=True,
         )
     if report["missing_keys"]:
@@ -122,8 +125,8 @@ def load_tokenizer(folder: Path) -> LanguageModel:
 
     register()
     with _explained(folder):
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, **_SAFE)
+        config = AutoConfig.from_pretrained(folder, **_SAFE)
     return LanguageModel(None, tokenizer, (), _longest(config, tokenizer))
 
 

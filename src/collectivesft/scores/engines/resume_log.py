@@ -1,13 +1,16 @@
 """Finished work of a long run, kept so that a killed run goes on from it."""
 
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
+from collectivesft.common.errors import UserError
 from collectivesft.common.files import write_jsonl
+from collectivesft.common.temporary import lock_now
 
 
 class ResumeLog:
@@ -25,12 +28,31 @@ class ResumeLog:
         self.out = Path(out)
         self.path = self.out.with_name(f".{self.out.name}.partial.jsonl")
         self.out.parent.mkdir(parents=True, exist_ok=True)
+        self._handle = self._open()
         self.done = self._recover(header)
-        self._handle = open(self.path, "ab")  # noqa: SIM115 (closed by finish and __exit__)
         if self._handle.tell() == 0:
             self.append(header)
         elif self.done:
             sys.stderr.write(f"{self.out.name}: goes on after {len(self.done)} finished parts\n")
+
+    def _open(self) -> IO[bytes]:
+        """Open the journal for this process only.
+
+        Raises:
+            UserError: another process writes the same output.
+        """
+        while True:
+            handle = open(self.path, "ab")  # noqa: SIM115 (closed by finish and __exit__)
+            if not lock_now(handle):
+                handle.close()
+                raise UserError(
+                    f"{self.out}: another process writes it now. "
+                    "Wait until that one ends, or choose another --out."
+                )
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(handle.fileno()), self.path.stat()):
+                    return handle
+            handle.close()  # the other process finished, and removed the file, in between
 
     def _recover(self, header: dict[str, Any]) -> list[dict[str, Any]]:
         data = self.path.read_bytes() if self.path.exists() else b""

@@ -1,8 +1,9 @@
 """Examples packed into one row, and the loss of that row.
 
-Packed examples do not see each other: their boundaries go to ``sft.attention`` with the batch. A
-model that does not take its attention from there builds its mask from the position ids, which
-start again at 0 with each example (``find_packed_sequence_indices`` in transformers).
+Packed examples do not see each other: their boundaries go to ``sft.attention`` with the batch. Of
+the models that do not take their attention from there some build their mask from the position ids,
+which start again at 0 with each example (``find_packed_sequence_indices`` in transformers), and
+some let examples see each other: ``sft.packing_check`` tries each model before its first step.
 """
 
 import contextlib
@@ -73,7 +74,6 @@ def loss_sum(model: Any, batch: Batch, fuse: bool | None = None) -> "torch.Tenso
         fuse: whether the loss is computed inside the output layer (``sft.fused``); None: on a
             GPU, where the model allows it.
     """
-    import torch
 
     inner = getattr(model, "get_base_model", lambda: model)()
     if fuse is None:
@@ -91,8 +91,26 @@ def loss_sum(model: Any, batch: Batch, fuse: bool | None = None) -> "torch.Tenso
         )
     if fuse:
         return output.logits.float()
+    return _cross_entropy(output, batch, "sum")
+
+
+def label_losses(model: Any, batch: Batch) -> "torch.Tensor":
+    """Return the cross-entropy of each label, (labels,), float32."""
+    output = model(
+        input_ids=batch.ids,
+        position_ids=batch.positions,
+        use_cache=False,
+        logits_to_keep=batch.predictors,
+        **boundaries(model, batch),
+    )
+    return _cross_entropy(output, batch, "none")
+
+
+def _cross_entropy(output: Any, batch: Batch, reduction: str) -> "torch.Tensor":
+    import torch
+
     logits = output.logits[0].float()
-    return torch.nn.functional.cross_entropy(logits, batch.labels, reduction="sum")
+    return torch.nn.functional.cross_entropy(logits, batch.labels, reduction=reduction)
 
 
 def boundaries(model: Any, batch: Batch) -> dict[str, Any]:

@@ -20,6 +20,7 @@ WEIGHTS = (
         "models/cpm_ant",
         "sft/kernels/fused_cross_entropy",
         "sft/loop/trainer",
+        "sft/batches/packing_check",
         "models/pangu",
         "sft/distributed/world",
         "sft/batches/packing",

@@ -79,6 +79,16 @@ class World:
 
             dist.barrier()
 
+    def same(self, value: str) -> str:
+        """Return the first process's value in every process."""
+        if self.size == 1:
+            return value
+        import torch.distributed as dist
+
+        values = [value]
+        dist.broadcast_object_list(values, 0)
+        return values[0]
+
     def sum_gradients(self, parameters: list["torch.nn.Parameter"]) -> None:
         """Replace gradients by their sums; sharded ones are summed in the backward pass."""
         if self.size == 1 or self.sharded:
@@ -213,5 +223,5 @@ def deal(passes: list[list[int]], lengths: np.ndarray, size: int) -> list[list[l
 
 
 def local(tensor: Any) -> Any:
-    """This process's part of a tensor that is sharded, or the tensor."""
+    """Return this process's part of a tensor that is sharded, or the tensor."""
     return tensor.to_local() if hasattr(tensor, "to_local") else tensor

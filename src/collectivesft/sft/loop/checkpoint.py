@@ -1,19 +1,25 @@
 """Checkpoints that are whole or absent: weights, optimiser and history in one renamed folder.
 
-Each process writes what it holds: the first one everything, or with sharded weights each its
-part. A training goes on with as many processes as wrote its checkpoint.
+``torch.distributed.checkpoint`` writes and reads the tensors as safetensors files, so a training
+resumes on any number of processes, sharded or not.
 """
 
+import contextlib
+import json
 import shutil
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from collectivesft.common.digests import digest
+from collectivesft.common.errors import UserError
 from collectivesft.common.files import atomic_path, dump_json, read_json
-from collectivesft.sft.distributed.world import World, local
+from collectivesft.sft.distributed.world import World
 
 KEPT = 2
+_MODEL, _OPTIMIZER = "model.", "optimizer."
 
 
 @dataclass
@@ -22,67 +28,89 @@ class Checkpoints:
 
     Attributes:
         folder: holds ``step-NNNNNNNN/``.
-        fingerprint: of what the training is; others' checkpoints are ignored.
+        facts: name to value of all that decides the weights.
         world: the processes that train.
-        software: digest of the code and libraries; those of others are ignored too.
-        outdated: whether ``restore`` passed over one that is of other software alone.
     """
 
     folder: Path
-    fingerprint: str
+    facts: dict[str, Any]
     world: World
-    software: str = ""
-    outdated: bool = False
 
-    def save(self, step: int, model: Any, optimizer: Any, history: list[dict]) -> None:
-        """Write a checkpoint after ``step`` optimiser steps; forget all but the last two.
+    def check(self) -> str | None:
+        """Refuse a folder of another training that has not finished; set a finished one aside.
 
-        Those of other trainings go too: nothing would ever read them, and they are large.
+        Returns:
+            A note on what was set aside, or None.
+
+        Raises:
+            UserError: another training has checkpoints here and has not finished.
+        """
+        last: dict[str, tuple[Path, dict[str, Any]]] = {}
+        for path in self._folders():
+            state = _read_state(path)
+            if state is not None and state.get("facts") != self._facts:
+                last[digest(state.get("facts"))] = path, state
+        for path, state in last.values():
+            if not state.get("finished"):
+                raise UserError(_another_training(path, state, self._facts))
+        self.world.wait()  # every process has read them
+        if last and self.world.first:
+            self._set_aside(sorted(last)[0][:12])
+        self.world.wait()
+        if not last:
+            return None
+        changed = _differences(next(iter(last.values()))[1], self._facts)
+        return f"{changed}: training starts from step 0; the finished one is kept in earlier-*"
+
+    def _set_aside(self, name: str) -> None:
+        """Move all of a finished training to ``earlier-NAME``."""
+        folder = self.folder / f"earlier-{name}"
+        if folder.is_dir():  # the same training finished here before: same results
+            shutil.rmtree(folder)
+        folder.mkdir()
+        for path in sorted(self.folder.iterdir()):
+            if not path.name.startswith((".", "earlier-")):
+                path.rename(folder / path.name)
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        return json.loads(json.dumps(self.facts))
+
+    def save(
+        self, step: int, model: Any, optimizer: Any, history: list[dict], finished: bool = False
+    ) -> None:
+        """Write a checkpoint after ``step`` optimiser steps; delete all but the last two.
+
+        Args:
+            finished: whether this was the last step of the training.
         """
         path = self.folder / f"step-{step:08d}"
         with ExitStack() as stack:
-            partial = path.with_name(f".{path.name}.partial")
+            partial = stack.enter_context(atomic_path(path)) if self.world.first else path
             if self.world.first:
-                partial = stack.enter_context(atomic_path(path))
                 partial.mkdir()
+            partial = Path(self.world.same(str(partial)))
+            _write(partial, model, optimizer, self.world)
             self.world.wait()
-            if self.world.first or self.world.sharded:
-                self._write(partial, model, optimizer)
             if self.world.first:
-                state = {"step": step, "history": history} | self._marks
+                files = {each.name: each.stat().st_size for each in partial.iterdir()}
+                state = {"step": step, "history": history, "facts": self._facts}
+                state |= {"files": files, "finished": finished}
                 (partial / "state.json").write_text(dump_json(state), encoding="utf-8")
-            self.world.wait()
-            if self.world.first and path.is_dir():  # another training's, or not whole
-                self._delete(path)
         if self.world.first:
             self._forget()
-
-    @property
-    def _marks(self) -> dict[str, str]:
-        return {"fingerprint": self.fingerprint, "software": self.software}
-
-    def _write(self, partial: Path, model: Any, optimizer: Any) -> None:
-        from safetensors.torch import save_file
-
-        rank = self.world.rank
-        save_file(_plain(trainable(model)), partial / self._name("weights", rank))
-        save_file(_plain(optimizer_tensors(optimizer)), partial / self._name("optimizer", rank))
-
-    def _name(self, what: str, rank: int) -> str:
-        part = f".{rank}-of-{self.world.size}" if self.world.sharded else ""
-        return f"{what}{part}.safetensors"
+        self.world.wait()
 
     def _forget(self) -> None:
         kept = [path for path in self._folders() if self._state(path)][-KEPT:]
         for path in self._folders():
             if path not in kept:
                 self._delete(path)
-        for pattern in (".step-*.old", ".step-*.partial"):  # left by a kill
-            for path in self.folder.glob(pattern):
-                shutil.rmtree(path)
+        for path in self.folder.glob(".step-*.old"):  # left by a kill
+            shutil.rmtree(path)
 
     def _delete(self, path: Path) -> None:
-        """The name goes first: a kill in between leaves nothing that looks like a checkpoint."""
+        """Rename first: a kill in between leaves nothing that looks like a checkpoint."""
         old = path.with_name(f".{path.name}.old")
         if old.is_dir():
             shutil.rmtree(old)
@@ -92,89 +120,120 @@ class Checkpoints:
         return sorted(self.folder.glob("step-*"))
 
     def _state(self, path: Path) -> dict[str, Any] | None:
-        """Step and history of a checkpoint of this very training; None for another's.
-
-        None too for what is not whole: an older version of this module deleted file by file.
-        """
+        """Step and history of a whole checkpoint of this training; None for any other."""
         state = _read_state(path)
-        if state is None or any(state.get(key) != value for key, value in self._marks.items()):
+        if state is None or state.get("facts") != self._facts:
             return None
-        ranks = range(self.world.size if self.world.sharded else 1)
-        names = (self._name(what, rank) for what in ("weights", "optimizer") for rank in ranks)
-        return state if all((path / name).is_file() for name in names) else None
+        for name, size in state["files"].items():
+            file = path / name
+            if not file.is_file() or file.stat().st_size != size:
+                return None
+        return state
 
     def restore(self, model: Any, optimizer: Any) -> tuple[int, list[dict]]:
-        """Load the last checkpoint of this very training.
+        """Load the last checkpoint of this training.
 
         Returns:
             Steps that are done and their history; ``(0, [])`` where there is none.
         """
-        from safetensors.torch import load_file
-
         for path in reversed(self._folders()):
-            state = self._state(path)
-            if state is None:
-                continue
-            rank = self.world.rank
-            load_trainable(model, load_file(path / self._name("weights", rank)))
-            load_optimizer(optimizer, load_file(path / self._name("optimizer", rank)))
-            return state["step"], state["history"]
-        states = map(_read_state, self._folders())
-        self.outdated = any(s and s["fingerprint"] == self.fingerprint for s in states)
+            if state := self._state(path):
+                _read(path, model, optimizer, self.world)
+                return state["step"], state["history"]
         return 0, []
 
 
 def _read_state(path: Path) -> dict[str, Any] | None:
-    """What a checkpoint says of itself; None where its deletion was killed."""
+    """Read a checkpoint's ``state.json``; None where its deletion was killed."""
     path = path / "state.json"
     return read_json(path) if path.is_file() else None
 
 
-def trainable(model: Any) -> dict[str, Any]:
-    """Name to parameter of all that is trained, in the model's order."""
-    return {name: value for name, value in model.named_parameters() if value.requires_grad}
+def _differences(state: dict[str, Any], now: dict[str, Any]) -> str:
+    """Name every fact that changed, with its old and new value."""
+    before = state.get("facts") or {}
+    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    return ", ".join(f"{name} was {before.get(name)}, is now {now.get(name)}" for name in names)
 
 
-def load_trainable(model: Any, weights: dict[str, Any]) -> None:
-    """Put weights into the model; names and shapes must agree."""
+def _another_training(path: Path, state: dict[str, Any], now: dict[str, Any]) -> str:
+    problem = f"holds step {state['step']} of a training that has not finished and differs"
+    remedy = f"Put it back to resume that training, or move {path.parent} away to start from step 0"
+    return f"{path}: {problem}: {_differences(state, now)}. {remedy}."
+
+
+def _write(folder: Path, model: Any, optimizer: Any, world: World) -> None:
+    """Write what is trained; of a sharded model each process writes its shards."""
+    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
+
+    tensors = {_MODEL + name: value.detach() for name, value in trainable(model).items()}
+    state, names = optimizer.state_dict()["state"], _optimizer_names(model, optimizer)
+    for index, values in state.items():
+        tensors |= {f"{_OPTIMIZER}{names[index]}|{key}": value for key, value in values.items()}
+    with _own_errors():
+        writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
+        dcp.save(tensors, storage_writer=writer, no_dist=world.size == 1)
+
+
+def _read(folder: Path, model: Any, optimizer: Any, world: World) -> None:
+    """Load weights and optimiser state in place; names and shapes must agree."""
     import torch
+    import torch.distributed.checkpoint as dcp
+    from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader
 
+    known = HuggingFaceStorageReader(str(folder)).read_metadata().state_dict_metadata
     parameters = trainable(model)
-    if parameters.keys() != weights.keys():
+    sizes = {_MODEL + name: value.shape for name, value in parameters.items()}
+    if sizes != {k: v.size for k, v in known.items() if k.startswith(_MODEL)}:
         raise ValueError("the checkpoint's weights are not those of this model")
-    with torch.no_grad():
-        for name, parameter in parameters.items():
-            local(parameter).copy_(weights[name])
-
-
-def optimizer_tensors(optimizer: Any) -> dict[str, Any]:
-    """An optimiser's state, one name a tensor: ``INDEX.KEY``."""
-    state = optimizer.state_dict()["state"]
-    return {f"{i}.{key}": value for i, values in state.items() for key, value in values.items()}
-
-
-def load_optimizer(optimizer: Any, tensors: dict[str, Any]) -> None:
-    """Put back what ``optimizer_tensors`` took out."""
-    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    tensors = {_MODEL + name: value.detach() for name, value in parameters.items()}
     state: dict[int, dict[str, Any]] = {}
-    for name, tensor in tensors.items():
-        index, _, key = name.partition(".")
-        alike = tensor if key == "step" else _like(parameters[int(index)], tensor)
-        state.setdefault(int(index), {})[key] = alike
+    places = {name: index for index, name in enumerate(_optimizer_names(model, optimizer))}
+    for full, facts in known.items():
+        if full.startswith(_OPTIMIZER):
+            name, _, key = full.removeprefix(_OPTIMIZER).rpartition("|")
+            tensors[full] = _empty(parameters[name], facts)
+            state.setdefault(places[name], {})[key] = tensors[full]
+    with torch.no_grad(), _own_errors():
+        reader = HuggingFaceStorageReader(str(folder))
+        dcp.load(tensors, storage_reader=reader, no_dist=world.size == 1)
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
 
 
-def _like(parameter: Any, part: Any) -> Any:
-    """A tensor on the parameter's device, sharded as the parameter is."""
-    part = part.to(parameter.device)
-    if not hasattr(parameter, "to_local"):
-        return part
-    from torch.distributed.tensor import DTensor
-
-    mesh, placements = parameter.device_mesh, parameter.placements
-    shape = {"shape": parameter.shape, "stride": parameter.stride()}
-    return DTensor.from_local(part, mesh, placements, run_check=False, **shape)
+def _optimizer_names(model: Any, optimizer: Any) -> list[str]:
+    """The names of an optimiser's parameters, in its order."""
+    names = {id(parameter): name for name, parameter in trainable(model).items()}
+    return [names[id(each)] for group in optimizer.param_groups for each in group["params"]]
 
 
-def _plain(tensors: dict[str, Any]) -> dict[str, Any]:
-    return {name: local(tensor.detach()).contiguous() for name, tensor in tensors.items()}
+def _empty(parameter: Any, facts: Any) -> Any:
+    """A tensor to load optimiser state into: sharded as its parameter is, or a number."""
+    import torch
+
+    if facts.size == parameter.shape:
+        return torch.zeros_like(parameter, dtype=facts.properties.dtype, requires_grad=False)
+    return torch.zeros(facts.size, dtype=facts.properties.dtype)
+
+
+@contextlib.contextmanager
+def _own_errors() -> Iterator[None]:
+    """Raise the error of a process itself, such as a full disk, and drop torch's warning.
+
+    torch warns that nothing is distributed where one process trains.
+    """
+    import warnings
+
+    from torch.distributed.checkpoint.api import CheckpointException
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "torch.distributed is disabled")
+        try:
+            yield
+        except CheckpointException as error:
+            raise next(iter(error.failures.values()))[0] from error
+
+
+def trainable(model: Any) -> dict[str, Any]:
+    """Return name to parameter of all that is trained, in the model's order."""
+    return {name: value for name, value in model.named_parameters() if value.requires_grad}

@@ -18,6 +18,7 @@ from collectivesft.config.experiment import Training
 from collectivesft.models.registry import packable
 from collectivesft.sft.batches.batch import Batch, loss_sum, make_batch
 from collectivesft.sft.batches.packing import Plan, evaluation_batches
+from collectivesft.sft.batches.packing_check import keeps_apart
 from collectivesft.sft.batches.token_files import Tokens
 from collectivesft.sft.distributed.stop_signal import Interrupted, Request
 from collectivesft.sft.distributed.world import World, deal
@@ -30,8 +31,10 @@ _STOPPED = (
     "stopped on request after step {} of {}, all of it saved. Run again, or let the scheduler "
     "requeue the job: it goes on from here"
 )
-_OUTDATED = (
-    "the code or a library changed since the last checkpoint: it is left, training starts anew"
+
+_NOT_PACKED = (
+    "{} lets packed examples see each other: each example gets a forward pass by itself, which is "
+    "slower and the same training"
 )
 
 
@@ -52,11 +55,13 @@ class Trainer:
     request: Request
     costs: Costs
     tensorboard: Path | None = None
+    base: Path | None = None
 
     def __post_init__(self) -> None:
         # peft's wrapper takes whatever it is given: the model inside is asked.
         inner = getattr(self.model, "get_base_model", lambda: self.model)()
-        self.plan = Plan(self.train_tokens.lengths, self.training, not packable(inner))
+        self.packs = packable(inner) and keeps_apart(self.model, self.train_tokens, self.world)
+        self.plan = Plan(self.train_tokens.lengths, self.training, not self.packs)
         self.history = History()
         self.board: Board | None = None
         self.work = Work(inner, self.training)
@@ -83,14 +88,18 @@ class Trainer:
     def _seed(self, number: int, rank: int, size: int) -> int:
         return (self.training.seed * 1_000_003 + number) * size + rank
 
-    def run(self) -> None:
+    def run(self, note: str | None = None) -> None:
         """Take every step that is not done yet.
+
+        Args:
+            note: shown before the first step.
 
         Raises:
             Interrupted: a stop was asked for; the state is saved.
             UserError: the loss is not a number.
         """
         done, rows = self.checkpoints.restore(self.model, self.optimizer)
+        self.first_step = done
         if self.world.first:
             self.history.path = self.checkpoints.folder / NAME
         self.history.begin(rows)
@@ -100,8 +109,10 @@ class Trainer:
             if shown:
                 stack.enter_context(shown)
                 shown.note(f"each step's loss: {self.history.path}")
-                if self.checkpoints.outdated:
-                    shown.note(_OUTDATED)
+                if note:
+                    shown.note(note)
+                if not self.packs:
+                    shown.note(_NOT_PACKED.format(type(self.model).__name__))
                 shown.skip(done, "from the last checkpoint" if done else "")
             if self.tensorboard and self.world.first:
                 self.board = Board(self.tensorboard, done)
@@ -117,7 +128,8 @@ class Trainer:
                         self.board.draw(self.history.rows[-1])
                 stop = any(self.world.sum(self.request.made)) and not last
                 if last or stop or (number + 1) % self.training.save_steps == 0:
-                    self.checkpoints.save(number + 1, self.model, self.optimizer, self.history.rows)
+                    state = self.model, self.optimizer, self.history.rows
+                    self.checkpoints.save(number + 1, *state, finished=last)
                     self.costs.save()
                 if shown:
                     shown.advance(1, status)
@@ -189,6 +201,9 @@ class Trainer:
     def _check(self, number: int, name: str, value: float) -> None:
         if not math.isfinite(value):
             remedy = "Lower training.learning_rate or set training.precision to float32"
+            if number == self.first_step:  # no step was taken in this run
+                remedy = f"No step was taken yet: check the base model {self.base}, or its "
+                remedy += "checkpoint if the training was resumed, or set precision to float32"
             raise UserError(f"step {number + 1}: the {name} is {value}. {remedy}.")
 
     def _labels(self, examples: list[int]) -> int:
@@ -238,7 +253,11 @@ def decay_groups(model: Any, decay: float) -> list[dict[str, Any]]:
 
 
 def learning_rate(training: Training, step: int, steps: int) -> float:
-    """Rate of a step: linear warm-up, then the schedule down to 0 (constant stays)."""
+    """Rate of a step: linear warm-up, then the schedule down to 0 (constant stays).
+
+    transformers' Trainer warms up one step later: its first step has a rate of 0 and changes
+    nothing. Here every step learns; after the warm-up the rates are Trainer's.
+    """
     warmup = math.ceil(training.warmup_ratio * steps)
     if step < warmup:
         return training.learning_rate * (step + 1) / warmup
