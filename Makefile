@@ -9,7 +9,7 @@ SIZE ?= 100000
 # Without compiled files each of the hundreds of processes of a run compiles this package again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo real publish-demo verify readme docs release raw-lock test test-all lint format lock containers check bundle bench clean
+.PHONY: help demo real publish-demo verify readme docs release raw-lock test test-all lint format lock outdated containers check bundle bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -55,7 +55,7 @@ test-all: $(VENV) ## every test that this machine can run
 
 # SC2016: programs for awk and bash stand in single quotes, as they should.
 lint: $(VENV) ## ruff, snakefmt, snakemake --lint, shellcheck
-	@.venv/bin/shellcheck --exclude=SC2016 $$(grep -rlIsE '^#!.*bash$$' .ci containers envs tests/slurm workflow)
+	@.venv/bin/shellcheck --exclude=SC2016 $$(grep -rlIsE '^#!.*bash$$' .ci containers envs findings tests/slurm workflow)
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/snakefmt --check Snakefile workflow && .venv/bin/snakemake --lint --configfile config/demo.yaml
 
 format: $(VENV) ## write what the formatters want
@@ -63,6 +63,9 @@ format: $(VENV) ## write what the formatters want
 
 lock: $(VENV) ## resolve envs/*.in into hash-pinned locks (ARGS=--check: only compare)
 	@envs/lock $(ARGS)
+
+outdated: $(VENV) ## list our pins that have a newer version, and try the findings about them (ARGS=--list: only list)
+	@.venv/bin/python workflow/lib/outdated.py $(ARGS)
 
 containers: ## build the Apptainer images that CONFIG needs (default config/demo.yaml)
 	@CONFIG=$(CONFIG) containers/build $(IMAGES)
