@@ -33,7 +33,8 @@ class Place:
         self.root, self.index = root, root / "index"
         (root / "envs").mkdir()
         self.index.mkdir()
-        shutil.copy(ROOT / "envs/converter", root / "envs")
+        for name in ("converter", "sha256"):
+            shutil.copy(ROOT / f"envs/{name}", root / "envs")
         path = self.index / f"{STEM}.tar.gz"
         with tarfile.open(path, "w:gz") as archive:
             for name, text in FILES.items():

@@ -29,6 +29,8 @@ BASE_BYTES = 4
 GGUF_BYTES = {None: 0, "q8_0": 1.07, "f16": 2, "bf16": 2}  # bytes a parameter of the copy
 GB = 10**9
 WAYS = ("apptainer", "slurm")
+# Versions of Python that envs/workflow.lock is for.
+OLDEST, NEWEST = (3, 11), (3, 13)
 PLACED = ("hand_placed", "form", "google_drive")
 
 
@@ -99,8 +101,11 @@ def _converter(config: dict, root: Path) -> Iterator[Row]:
 
 def _python() -> Iterator[Row]:
     version = ".".join(map(str, sys.version_info[:3]))
-    good = sys.version_info[:2] == (3, 11)
-    yield Row("Python", "ok" if good else "missing", version, "" if good else "Use Python 3.11")
+    good = OLDEST <= sys.version_info[:2] <= NEWEST
+    remedy = (
+        "" if good else "Run envs/install workflow .venv-workflow: it takes Python 3.11 to 3.13"
+    )
+    yield Row("Python", "ok" if good else "missing", version, remedy)
     command = shutil.which("snakemake")
     remedy = "envs/install workflow .venv-workflow; source .venv-workflow/bin/activate"
     yield Row(
