@@ -90,7 +90,7 @@ def test_a_run_needs_the_programs_of_posix_only(clone, posix):
 
 def test_a_second_run_in_the_folder_is_refused_while_the_first_lives(clone, posix):
     (clone / ".snakemake").mkdir()
-    hold = "exec 9>.snakemake/alive; python workflow/file_lock.py 9 held; echo held; read -r _"
+    hold = "exec 9>.snakemake/alive; python workflow/lib/file_lock.py 9 held; echo held; read -r _"
     with subprocess.Popen(
         ["bash", "-c", hold], cwd=clone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as first:
@@ -119,8 +119,8 @@ def test_a_lock_that_the_file_system_does_not_know_is_another_error(monkeypatch,
 
 
 def test_a_waiting_lock_says_that_it_waits(tmp_path):
-    hold = "exec 9>alive; python workflow/file_lock.py 9 held && echo held; read -r _"
-    wait = "exec 9>alive; python workflow/file_lock.py --wait 9 waiting; echo taken"
+    hold = "exec 9>alive; python workflow/lib/file_lock.py 9 held && echo held; read -r _"
+    wait = "exec 9>alive; python workflow/lib/file_lock.py --wait 9 waiting; echo taken"
     (tmp_path / "workflow").symlink_to(ROOT / "workflow")
     path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
