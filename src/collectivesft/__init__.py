@@ -7,8 +7,8 @@ with a ``cli`` module that the workflow calls as ``python -m collectivesft STAGE
 
 import os
 
-# torch's threads would spin while they wait for each other: on a busy machine that multiplies the CPU
-# time. This is read once, when torch is imported, and changes no number.
+# Threads of torch would spin while they wait for each other, which multiplies the CPU time on a
+# busy machine. torch reads this once, when it is imported; it changes no number.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"

@@ -88,20 +88,17 @@ def test_a_run_needs_the_programs_of_posix_only(clone, posix):
     assert (clone / RAW).is_file()
 
 
-def test_a_second_run_in_the_folder_is_refused_while_the_first_lives(clone, posix):
+def test_a_lock_of_a_shell_refuses_a_run_in_the_folder(clone, posix):
     (clone / ".snakemake").mkdir()
     hold = "exec 9>.snakemake/alive; python workflow/lib/file_lock.py 9 held; echo held; read -r _"
     with subprocess.Popen(
         ["bash", "-c", hold], cwd=clone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as first:
         assert first.stdout.readline() == "held\n"
-        done = run(clone, posix, "workflow/bin/run", "config/tiny.yaml", "-n", "--", RAW)
+        done = run(clone, posix, "workflow/bin/run", "config/tiny.yaml", "--cores", "1", "--", RAW)
         assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-        assert done.stderr.startswith("error: a run is still going in this folder.")
+        assert done.stderr.startswith("error: a run still works in this folder.")
         first.communicate("\n")
-    assert (
-        run(clone, posix, "workflow/bin/run", "config/tiny.yaml", "-n", "--", RAW).returncode == 0
-    )
 
 
 def test_a_lock_that_the_file_system_does_not_know_is_another_error(monkeypatch, capsys):
@@ -113,9 +110,9 @@ def test_a_lock_that_the_file_system_does_not_know_is_another_error(monkeypatch,
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    assert file_lock.lock(9, "a run is still going", wait=False) == 2
+    assert file_lock.lock(9, "a run still works", wait=False) == 2
     text = capsys.readouterr().err
-    assert "no locks (No locks available)" in text and "still going" not in text
+    assert "no locks (No locks available)" in text and "still works" not in text
 
 
 def test_a_waiting_lock_says_that_it_waits(tmp_path):
@@ -131,6 +128,25 @@ def test_a_waiting_lock_says_that_it_waits(tmp_path):
             assert second.stdout.readline() == "waiting\n"
             first.communicate("\n")
             assert second.communicate()[0] == "taken\n"
+
+
+def test_progress_has_a_place_without_proc(tmp_path, monkeypatch):
+    import run_command
+
+    assert run_command._terminal() == f"/proc/{os.getpid()}/fd/2"
+    monkeypatch.setattr(os, "isatty", lambda _: False)
+    assert run_command._terminal(tmp_path) == ""
+    monkeypatch.setattr(os, "isatty", lambda _: True)
+    monkeypatch.setattr(os, "ttyname", lambda _: "/dev/ttys001")
+    assert run_command._terminal(tmp_path) == "/dev/ttys001"
+
+
+def test_cores_are_counted_where_processes_have_no_affinity(monkeypatch):
+    import run_command
+
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 7)
+    assert run_command.cores([]) == 7
 
 
 def test_the_fingerprint_is_what_sha256sum_says_without_what_holds_times(tmp_path):

@@ -63,7 +63,7 @@ def run(config: dict, overlay: str, rest: Sequence[str], lock: int) -> int:
         print(f"Run {config['run']}: Nothing to be done: all files are there and up to date.")
     else:
         print("\n".join(run_summary.start_lines(config, asked, cores(rest))), flush=True)
-        progress = os.environ.get("COLLECTIVESFT_PROGRESS", f"/proc/{os.getpid()}/fd/2")
+        progress = os.environ.get("COLLECTIVESFT_PROGRESS", _terminal())
         code = _snakemake(overlay, *rest, lock=lock, COLLECTIVESFT_PROGRESS=progress)
         if code:
             return code
@@ -105,7 +105,8 @@ def cores(rest: Sequence[str]) -> int | None:
             value = word.partition("=")[2]
     if value and value.isdigit():
         return int(value)
-    return len(os.sched_getaffinity(0))
+    # macOS has no affinity of processes to cores.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def whole(jobs: Sequence[run_summary.Job], rest: Sequence[str]) -> bool:
@@ -118,6 +119,14 @@ def whole(jobs: Sequence[run_summary.Job], rest: Sequence[str]) -> bool:
 
     targets = get_argument_parser().parse_known_args(list(rest))[0].targets
     return not targets or set(targets) == {"all"}
+
+
+def _terminal(proc: Path = Path("/proc")) -> str:
+    """Return a name of this process's stderr for other processes, empty where it has none."""
+    file = proc / str(os.getpid()) / "fd/2"
+    if file.parent.is_dir():
+        return str(file)
+    return os.ttyname(2) if os.isatty(2) else ""  # macOS has no /proc
 
 
 def _prepare_environment(root: Path) -> None:
