@@ -61,7 +61,7 @@ def training(folder: Path) -> str:
     checks = [row["eval_loss"] for row in history if row.get("eval_loss") is not None]
     lines = [
         f"{counts['examples']:,} examples ({counts['without_loss']:,} more were drawn: their "
-        f"prompt alone fills {tokens['cutoff']:,} tokens), {counts['tokens']:,} tokens, "
+        f"prompt alone fills {tokens['max_length']:,} tokens), {counts['tokens']:,} tokens, "
         f"{loss['steps']} steps; loss {loss['first_loss']:.3f} over the first {loss['few']} steps, "
         f"{loss['last_loss']:.3f} over the last {loss['few']}.",
         f"Validation: {', '.join(f'{value:.3f}' for value in checks)}.",

@@ -39,17 +39,17 @@ TINY = Shape(layers=2, hidden=64, intermediate=128, key_value=32, vocabulary=512
 WARM, TIMED, LENGTH = 2, 5, 4096
 
 
-def lengths(count: int, cutoff: int) -> np.ndarray:
+def lengths(count: int, max_length: int) -> np.ndarray:
     """Tokens of examples as the mixture's lie: log-normal, mean about 360."""
     drawn = np.random.default_rng(0).lognormal(5.68, 0.6, count)
-    return np.clip(drawn, 16, cutoff).astype(np.int64)
+    return np.clip(drawn, 16, max_length).astype(np.int64)
 
 
 def make_tokens(training: Training, vocabulary: int) -> Any:
     """Random tokens; the second half of each example carries loss."""
     from collectivesft.sft.batches.token_files import Tokens
 
-    sizes = lengths((WARM + TIMED) * training.examples_per_step, training.cutoff)
+    sizes = lengths((WARM + TIMED) * training.global_batch_size, training.max_length)
     offsets = np.concatenate([[0], np.cumsum(sizes)])
     ids = np.random.default_rng(1).integers(0, vocabulary, offsets[-1], dtype=np.int32)
     mask = np.concatenate([np.arange(n) >= n // 2 for n in sizes]).astype(np.uint8)
@@ -174,8 +174,8 @@ def one(case: str, way: str, tiny: bool) -> dict[str, Any]:
     kept = {"master_weights": "float32"} if tiny else {}  # bfloat16 is for GPUs
     training = Training(
         **settings | kept,
-        examples_per_step=4 if tiny else 64,
-        tokens_per_batch=16 if way == "ours one by one" else LENGTH,
+        global_batch_size=4 if tiny else 64,
+        max_tokens_per_forward=16 if way == "ours one by one" else LENGTH,
         precision="float32" if tiny else "bfloat16",
         gradient_checkpointing=case.startswith("7B full"),
     )

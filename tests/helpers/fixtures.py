@@ -366,10 +366,10 @@ class Workshop:
             "method": "full",
             "precision": "float32",
             "learning_rate": 1e-3,
-            "examples_per_step": 3,
-            "tokens_per_batch": 256,
+            "global_batch_size": 3,
+            "max_tokens_per_forward": 256,
             "epochs": 2,
-            "cutoff": 256,
+            "max_length": 256,
         }
         return self.yaml({"title": "Quick", "base": "tiny", "training": quick | training})
 
@@ -388,14 +388,14 @@ class Workshop:
         pq.write_table(pa.Table.from_pylist(rows, arrow_schema()), path)
         return path
 
-    def tokens(self, base: Path, cutoff: int = 256) -> Path:
+    def tokens(self, base: Path, max_length: int = 256) -> Path:
         """Tokens of the conversations above; the first two are the validation part too."""
         from collectivesft.sft.tokenize import tokenize
 
-        folder = self.folder / f"{base.name}-{cutoff}.tokens"
+        folder = self.folder / f"{base.name}-{max_length}.tokens"
         if not folder.exists():
             parts = (self.mixture(CONVERSATIONS), self.mixture(CONVERSATIONS[:2]))
-            tokenize(*parts, base, self.recipe(cutoff=cutoff), folder)
+            tokenize(*parts, base, self.recipe(max_length=max_length), folder)
         return folder
 
 

@@ -314,7 +314,7 @@ def test_nothing_says_where_it_was_made(folder, tmp_path):
 
 
 def test_card_counts_what_was_trained_on_and_not_what_was_drawn(folder):
-    made = folder(cutoff=320)
+    made = folder(max_length=320)
     write_json(made.root / "tokens.json", {"train": {"examples": 3, "without_loss": 2}})
     text = made.release().text
     assert "on 3 medical examples from 2 sets (5 drawn, 2 left out because their prompt" in text

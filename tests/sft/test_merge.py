@@ -125,7 +125,7 @@ def test_it_answers_until_the_end_of_turn(workshop, conversations, tmp_path):
     from collectivesft.sft.tokenize import tokenize
 
     recipe = workshop.recipe(
-        epochs=60, learning_rate=5e-3, schedule="constant", warmup_ratio=0, examples_per_step=2
+        epochs=60, learning_rate=5e-3, lr_scheduler="constant", warmup_ratio=0, global_batch_size=2
     )
     parts = (workshop.mixture(pairs), workshop.mixture([]))
     tokenize(*parts, base, recipe, tmp_path / "tokens")

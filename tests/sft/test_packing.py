@@ -12,7 +12,7 @@ LENGTHS = st.lists(st.integers(2, 60), min_size=1, max_size=80).map(np.array)
 
 
 def plan(lengths, **training) -> Plan:
-    return Plan(np.asarray(lengths), Training(**{"examples_per_step": 4, **training}))
+    return Plan(np.asarray(lengths), Training(**{"global_batch_size": 4, **training}))
 
 
 def epoch(made: Plan, number: int) -> list[int]:
@@ -24,7 +24,7 @@ def epoch(made: Plan, number: int) -> list[int]:
 @settings(max_examples=60, deadline=None)
 @given(LENGTHS, st.integers(1, 20), st.integers(16, 64), st.integers(0, 3))
 def test_every_example_once_an_epoch_and_no_pass_over_capacity(lengths, size, capacity, seed):
-    made = plan(lengths, examples_per_step=size, tokens_per_batch=capacity, seed=seed)
+    made = plan(lengths, global_batch_size=size, max_tokens_per_forward=capacity, seed=seed)
     for number in range(2):
         assert sorted(epoch(made, number)) == list(range(len(lengths)))
     for number in range(made.steps_per_epoch):

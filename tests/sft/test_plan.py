@@ -87,7 +87,7 @@ def test_activations_are_those_that_torch_keeps(method):
         models = [adapted(model.to(torch.bfloat16)) for model in models]
     tokens = 384
     two_layers = kept(models[1], tokens) - kept(models[0], tokens)
-    training = Training(method=method, tokens_per_batch=tokens, cutoff=16)
+    training = Training(method=method, max_tokens_per_forward=tokens, max_length=16)
     assumed = module.activations(SHAPE, training)["activations"] / SHAPE.layers * 2
     assert two_layers / assumed == pytest.approx(1, abs=0.2)
 
@@ -183,7 +183,7 @@ def test_what_no_layer_has_is_there_in_full_during_a_pass():
 def test_by_ddp_every_gpu_holds_everything():
     model = read_model(PAPER)
     lora = read_experiment(CONFIG / "experiments/collective-lora.yaml").training
-    whole = Training(method="full", parallel="ddp")
+    whole = Training(method="full", distributed="ddp")
     for training in (lora, whole):
         one, eight = (module.states(model, model.shape, training, gpus) for gpus in (1, 8))
         assert one == eight

@@ -21,9 +21,9 @@ def digests(folder) -> dict[str, str]:
 def make(workshop, tmp_path):
     """Tokenize conversations; returns the folder and the counts."""
 
-    def run(train, validation=(), cutoff=256, name="tokens"):
+    def run(train, validation=(), max_length=256, name="tokens"):
         parts = (workshop.mixture(train), workshop.mixture(validation))
-        recipe = workshop.recipe(cutoff=cutoff)
+        recipe = workshop.recipe(max_length=max_length)
         counts = tokenize(*parts, workshop.base(), recipe, tmp_path / name)
         return tmp_path / name, counts
 
@@ -64,8 +64,8 @@ def test_long_examples_are_cut_at_their_end_and_those_without_an_answer_left_out
     answer = [("user", "一"), ("assistant", "好" * 40)]
     question = [("user", "问" * 60), ("assistant", "答")]
     short = [("user", "a"), ("assistant", "b")]
-    whole, _ = make([answer, question, short], cutoff=512, name="whole")
-    folder, counts = make([answer, question, short], cutoff=64)
+    whole, _ = make([answer, question, short], max_length=512, name="whole")
+    folder, counts = make([answer, question, short], max_length=64)
     assert counts["train"]["truncated"] == 1
     assert counts["train"]["without_loss"] == 1
     assert counts["train"]["examples"] == 2
@@ -77,7 +77,7 @@ def test_long_examples_are_cut_at_their_end_and_those_without_an_answer_left_out
 
 
 def test_every_example_has_a_label_and_none_on_its_first_token(make, conversations):
-    tokens = Tokens.load(make(conversations, cutoff=48)[0], "train")
+    tokens = Tokens.load(make(conversations, max_length=48)[0], "train")
     for start, end in zip(tokens.offsets, tokens.offsets[1:], strict=False):
         assert tokens.mask[start] == 0
         assert tokens.mask[start:end].any()
@@ -97,7 +97,7 @@ def test_an_empty_validation_part_is_allowed(make, conversations):
 
 def test_nothing_to_train_on_is_an_error_that_leaves_nothing(make, tmp_path):
     with pytest.raises(InputError, match="no example is left to train on"):
-        make([[("user", "长" * 50), ("assistant", "短")]], cutoff=16)
+        make([[("user", "长" * 50), ("assistant", "短")]], max_length=16)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -111,7 +111,7 @@ def test_arrays_are_mapped_and_hold_no_pickles(make, conversations):
 def test_texts_longer_than_the_tokenizers_limit_leave_no_warning(make, caplog):
     logging.getLogger("transformers").propagate = True
     try:
-        make([[("user", "长" * 900), ("assistant", "短")]] * 2, cutoff=4096)
+        make([[("user", "长" * 900), ("assistant", "短")]] * 2, max_length=4096)
     finally:
         logging.getLogger("transformers").propagate = False
     assert caplog.messages == []
@@ -133,7 +133,7 @@ def grouped(conversations, tmp_path):
 
 
 def test_processes_do_not_change_the_bytes(workshop, grouped, tmp_path):
-    base, recipe = workshop.base(), workshop.recipe(cutoff=64)
+    base, recipe = workshop.base(), workshop.recipe(max_length=64)
     for threads in (1, 2):
         tokenize(grouped, grouped, base, recipe, tmp_path / str(threads), threads)
     assert digests(tmp_path / "1") == digests(tmp_path / "2")
@@ -152,7 +152,7 @@ def test_tokens_of_the_same_content_are_made_once(workshop, grouped, tmp_path, m
     assert digests(tmp_path / "one") == digests(tmp_path / "two")
     assert len(list(cache.iterdir())) == 1
     with pytest.raises(TypeError):
-        recipe = workshop.recipe(cutoff=100)
+        recipe = workshop.recipe(max_length=100)
         tokenize(grouped, grouped, base, recipe, tmp_path / "three", cache=cache)
 
 

@@ -33,15 +33,15 @@ class TestLearningRate:
         return [learning_rate(made, step, steps) / self.RATE for step in range(steps)]
 
     def test_warm_up_reaches_the_rate_in_equal_parts(self):
-        found = self.rates(20, schedule="constant", warmup_ratio=0.2)
+        found = self.rates(20, lr_scheduler="constant", warmup_ratio=0.2)
         assert found == pytest.approx([0.25, 0.5, 0.75, 1.0] + [1.0] * 16)
 
     def test_linear_falls_to_one_part_of_the_rest(self):
-        found = self.rates(5, schedule="linear", warmup_ratio=0)
+        found = self.rates(5, lr_scheduler="linear", warmup_ratio=0)
         assert found == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2])
 
     def test_cosine_is_half_way_in_the_middle(self):
-        found = self.rates(12, schedule="cosine", warmup_ratio=2 / 12)
+        found = self.rates(12, lr_scheduler="cosine", warmup_ratio=2 / 12)
         assert found[:3] == pytest.approx([0.5, 1.0, 1.0])
         assert found[7] == pytest.approx(0.5)
         assert found[11] == pytest.approx(0.5 * (1 + math.cos(math.pi * 0.9)))
@@ -54,7 +54,7 @@ class TestLearningRate:
     @pytest.mark.parametrize("schedule", ["cosine", "linear", "constant"])
     @pytest.mark.parametrize("steps", [1, 2, 7])
     def test_no_step_is_wasted_on_a_rate_of_zero(self, schedule, steps):
-        assert all(0 < rate <= 1 for rate in self.rates(steps, schedule=schedule))
+        assert all(0 < rate <= 1 for rate in self.rates(steps, lr_scheduler=schedule))
 
 
 def test_history_tells_every_step(job):
@@ -92,8 +92,8 @@ def test_steps_equal_those_of_a_padded_reference(job):
     import torch
     from transformers import AutoModelForCausalLM
 
-    settings = {"epochs": 2, "schedule": "linear", "warmup_ratio": 0.2, "max_grad_norm": 0.5}
-    done = job(tokens_per_batch=128, weight_decay=0.1, **settings).run()
+    settings = {"epochs": 2, "lr_scheduler": "linear", "warmup_ratio": 0.2, "max_grad_norm": 0.5}
+    done = job(max_tokens_per_forward=128, weight_decay=0.1, **settings).run()
     training, tokens = read_experiment(done.recipe).training, Tokens.load(done.tokens, "train")
     plan = Plan(tokens.lengths, training)
     assert any(len(plan.step(number)) > 1 for number in range(plan.steps))
@@ -173,7 +173,7 @@ def test_evaluation_is_the_mean_loss_over_the_validation_part(job):
     import torch
     from transformers import AutoModelForCausalLM
 
-    done = job(tokens_per_batch=64).run()
+    done = job(max_tokens_per_forward=64).run()
     model = AutoModelForCausalLM.from_pretrained(done.folder / "trained", dtype=torch.float32)
     with torch.no_grad():
         wanted = padded_loss(model, Tokens.load(done.tokens, "validation"), [0, 1]).item()
@@ -295,7 +295,7 @@ def test_another_recipe_never_takes_the_place_of_an_unfinished_training(
 
 
 NOT_DECISIVE = {
-    "packing": {"tokens_per_batch": 64},
+    "packing": {"max_tokens_per_forward": 64},
     "saves": {"save_steps": 1},
     "evaluations": {"eval_steps": 1},
     "memory": {"gradient_checkpointing": True},
@@ -388,7 +388,7 @@ def test_too_little_memory_ends_with_what_to_change(job, monkeypatch, at, error)
 
     monkeypatch.setattr(module if at == "loss_sum" else whole, at, full)
     made = job()
-    with pytest.raises(UserError, match=r"memory is too small .*tokens_per_batch") as caught:
+    with pytest.raises(UserError, match=r"memory is too small .*max_tokens_per_forward") as caught:
         made.run()
     assert str(caught.value).startswith(str(made.recipe))
 

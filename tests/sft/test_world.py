@@ -26,10 +26,10 @@ from collectivesft.sft.train import load
 ROOT = Path(__file__).parents[2]
 LORA = {"method": "lora", "lora": {"r": 4, "alpha": 8}}
 SETTINGS = {
-    "ddp": {"parallel": "ddp"},
-    "fsdp": {"parallel": "fsdp", "weight_decay": 0.1},
-    "fsdp, less memory": {"parallel": "fsdp", "gradient_checkpointing": True},
-    "adapters": {"parallel": "ddp"} | LORA,
+    "ddp": {"distributed": "ddp"},
+    "fsdp": {"distributed": "fsdp", "weight_decay": 0.1},
+    "fsdp, less memory": {"distributed": "fsdp", "gradient_checkpointing": True},
+    "adapters": {"distributed": "ddp"} | LORA,
 }
 
 
@@ -63,7 +63,7 @@ def test_long_passes_go_to_different_hands():
 
 
 def test_sharded_adapters_are_refused(workshop):
-    recipe = workshop.recipe(**LORA, parallel="fsdp")
+    recipe = workshop.recipe(**LORA, distributed="fsdp")
     with pytest.raises(InputError, match="adapters are small, use ddp"):
         read_experiment(recipe)
 
@@ -113,7 +113,12 @@ def test_two_processes_train_as_one_does(job, settings):
     import torch
     from safetensors.torch import load_file
 
-    common = settings | {"epochs": 3, "tokens_per_batch": 96, "eval_steps": 2, "save_steps": 2}
+    common = settings | {
+        "epochs": 3,
+        "max_tokens_per_forward": 96,
+        "eval_steps": 2,
+        "save_steps": 2,
+    }
     one, two = job("one", **common).run(), job("two", **common)
     finish(two)
     assert losses(two) == pytest.approx(losses(one), rel=2e-5)
@@ -136,7 +141,7 @@ def test_two_processes_shard_any_architecture(job, kind):
     import torch
     from safetensors.torch import load_file
 
-    common = {"kind": kind, "parallel": "fsdp", "max_steps": 2, "save_steps": 1}
+    common = {"kind": kind, "distributed": "fsdp", "max_steps": 2, "save_steps": 1}
     one, two = job("one", **common).run(), job("two", **common)
     finish(two)
     assert losses(two) == pytest.approx(losses(one), rel=2e-5)
@@ -170,7 +175,7 @@ def test_a_model_whose_layers_nobody_names_is_refused(workshop, monkeypatch):
 
     model = AutoModelForCausalLM.from_pretrained(workshop.base())
     model._no_split_modules = None
-    with pytest.raises(UserError, match=r"LlamaForCausalLM .* Set training\.parallel to ddp"):
+    with pytest.raises(UserError, match=r"LlamaForCausalLM .* Set training\.distributed to ddp"):
         blocks(model)
 
 
@@ -179,7 +184,7 @@ def test_the_first_process_alone_holds_a_model_that_is_to_be_sharded(workshop, m
     """In main memory: one GPU's may be too small for it. The others get their parts from it."""
     seen = []
     monkeypatch.setattr(World, "shard", lambda self, model, half: seen.append(model))
-    training = read_experiment(workshop.recipe(parallel="fsdp")).training
+    training = read_experiment(workshop.recipe(distributed="fsdp")).training
     load(workshop.base("gemma3"), training, World(rank, 2, "cuda:7", "fsdp"))
     tensors = [*seen[0].parameters(), *seen[0].buffers()]
     assert {tensor.device.type for tensor in tensors} == {("cpu", "meta")[rank]}
@@ -232,8 +237,8 @@ def test_two_processes_train_in_bfloat16_alone_as_one_does(job, parallel):
     import torch
     from safetensors.torch import load_file
 
-    half = {"precision": "bfloat16", "master_weights": "bfloat16", "parallel": parallel}
-    common = half | {"epochs": 3, "tokens_per_batch": 96, "save_steps": 2}
+    half = {"precision": "bfloat16", "master_weights": "bfloat16", "distributed": parallel}
+    common = half | {"epochs": 3, "max_tokens_per_forward": 96, "save_steps": 2}
     one, two = job("one", **common).run(), job("two", **common)
     finish(two)
     assert losses(two) == pytest.approx(losses(one), rel=0.1)
@@ -254,7 +259,7 @@ def test_two_nodes_train_as_one_does(job, settings):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    common = settings | {"epochs": 3, "tokens_per_batch": 96, "save_steps": 2}
+    common = settings | {"epochs": 3, "max_tokens_per_forward": 96, "save_steps": 2}
     one, two = job("one", **common).run(), job("two", **common)
     place = ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=7"]
     launch = ["--nnodes=2", "--nproc-per-node=1", *place]

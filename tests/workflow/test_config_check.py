@@ -309,7 +309,10 @@ def test_options_of_readers_are_known_by_their_own_files(wrong):
     [
         ({"base": "no-such-model"}, "base: unknown name 'no-such-model'"),
         ({"base": 7}, "base: 7; allowed: text"),
-        ({"training": {"cutoff": 5000}}, "training.cutoff: 5000 tokens, tiny-random takes 4096"),
+        (
+            {"training": {"max_length": 5000}},
+            "training.max_length: 5000 tokens, tiny-random takes 4096",
+        ),
         ({"mixture": {"datasets": ["cmb", "cmd"]}}, "mixture.datasets: unknown name 'cmd'"),
         ({"mixture": {"max_samples": {"cmd": 9}}}, "mixture.max_samples: unknown name 'cmd'"),
         ({"training": {"metod": "lora"}}, "training.metod: unknown key; did you mean 'method'?"),
@@ -322,7 +325,7 @@ def test_options_of_readers_are_known_by_their_own_files(wrong):
     ids=[
         "base",
         "no name",
-        "cutoff",
+        "max_length",
         "datasets",
         "max_samples",
         "a key",
@@ -399,7 +402,9 @@ def test_positions_are_read_where_a_model_is_at_hand(tmp_path, monkeypatch, plac
     folder.mkdir(parents=True)
     positions = {"text_config": {"max_position_embeddings": 511}}
     (folder / "config.json").write_text(json.dumps(positions), encoding="utf-8")
-    expected = "config/experiments/tiny.yaml: training.cutoff: 512 tokens, tiny-random takes 511"
+    expected = (
+        "config/experiments/tiny.yaml: training.max_length: 512 tokens, tiny-random takes 511"
+    )
     assert lines(root / "config/tiny.yaml", root) == [f"{expected}; lower it"]
 
 

@@ -214,8 +214,8 @@ def test_what_ddp_does_not_share_is_wanted_of_every_gpu(paper):
     """LoRA: 2 bytes a frozen weight and the adapters; full: 16 and the copies of autocast."""
     for nodes in (1, 2):
         assert "8 with 18 GB each" in paper("collective-lora", nodes)["GPUs"].found
-        assert "8 with 139 GB each" in paper("collective", nodes, parallel="ddp")["GPUs"].found
-    assert "8 with 10 GB each" in paper("collective", 2, parallel="fsdp")["GPUs"].found
+        assert "8 with 139 GB each" in paper("collective", nodes, distributed="ddp")["GPUs"].found
+    assert "8 with 10 GB each" in paper("collective", 2, distributed="fsdp")["GPUs"].found
 
 
 def test_a_gpu_too_small_for_frozen_weights_is_found(paper, monkeypatch):

@@ -118,4 +118,6 @@ def test_a_configuration_that_is_no_yaml_is_one_line(clone):
     (clone / "config/mine.yaml").write_text("run: [\n", encoding="utf-8")
     done = command(clone, sys.executable, "workflow/lib/run_name.py", "config/mine.yaml")
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert done.stderr.startswith("error: config/mine.yaml, row ") and "not valid YAML" in done.stderr
+    assert (
+        done.stderr.startswith("error: config/mine.yaml, row ") and "not valid YAML" in done.stderr
+    )

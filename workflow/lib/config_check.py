@@ -127,10 +127,24 @@ def check(config: Mapping, root: Path, paths: Iterable[Path] = ()) -> tuple[dict
         problems = [Problem(*fault) for fault in faults(error, RunConfig)]
     else:
         problems = [*_expand_paths(found), *_check(found, root)]
+        notes += _recipe_notes(found, root)
     if problems:
         places = _places(paths)
         raise ConfigurationError(*dict.fromkeys(_line(one, places) for one in problems))
     return found, notes
+
+
+def _recipe_notes(config: dict, root: Path) -> Iterator[str]:
+    """Former names in the files of the experiments."""
+    from collectivesft.config.experiment import Experiment
+    from collectivesft.config.section import canonical
+
+    for name in config["experiments"]:
+        where = f"config/experiments/{name}.yaml"
+        if (root / where).is_file():
+            with suppress(ConfigurationError):
+                notes = canonical(read_yaml(root / where), Experiment)[1]
+                yield from (f"{where}: {note}" for note in notes)
 
 
 def _places(paths: Iterable[Path]) -> list[tuple[str, dict]]:
@@ -339,10 +353,10 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
 
 def _check_length(config: dict, root: Path, where: str, recipe: "Experiment") -> Iterator[Problem]:
     """Examples fit into the base model's positions, as far as these are known."""
-    longest, base = recipe.training.cutoff, recipe.base
+    longest, base = recipe.training.max_length, recipe.base
     known = next(filter(None, map(_positions, _settings(config, root, base))), longest)
     if longest > known:
-        key = (where, "training", "cutoff")
+        key = (where, "training", "max_length")
         yield Problem(key, f"{longest} tokens, {base} takes {known}; lower it")
 
 

@@ -32,7 +32,8 @@ class InputError(UserError):
         self.path, self.problem, self.remedy, self.row = Path(path), problem, remedy, row
         where = f"{path}" if row is None else f"{path}, row {row}"
         self.problems = [problem]
-        super().__init__(f"{where}: {problem}. {remedy}.")
+        end = "" if problem.endswith("?") else "."
+        super().__init__(f"{where}: {problem}{end} {remedy}.")
 
     def __reduce__(self):
         """How it comes back from another process: by its own arguments."""

@@ -1,22 +1,19 @@
 """What a base model's and an experiment's YAML file may say; an unknown key is an error."""
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from collectivesft.common.errors import validated
 from collectivesft.common.files import read_yaml
+from collectivesft.config.section import Number, Section, canonical
 
 # The file in a base model's folder that says what it is.
 FACTS = "base.json"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", protected_namespaces=())
-
-
-class Shape(_Strict):
+class Shape(Section):
     """Sizes of a model, for the estimate of memory and time.
 
     Attributes:
@@ -33,7 +30,7 @@ class Shape(_Strict):
     vocabulary: int = Field(ge=1)
 
 
-class ModelRecipe(_Strict):
+class ModelRecipe(Section):
     """A base model: config/models/NAME.yaml.
 
     Attributes:
@@ -63,62 +60,78 @@ class ModelRecipe(_Strict):
     architecture: dict[str, Any] | None = None
 
 
-class Lora(_Strict):
+class Lora(Section):
     """Low-rank adaptation (Hu et al. 2022) of all linear layers but the output."""
 
     r: int = Field(16, ge=1)
     alpha: int = Field(32, ge=1)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    dropout: Number = Field(0.0, ge=0, lt=1)
 
 
-class Training(_Strict):
+class Training(Section):
     """How an experiment trains. Defaults are those of the paper's model card.
 
     Attributes:
         method: full (all weights) or lora.
-        examples_per_step: examples of one optimiser step (global batch size).
-        tokens_per_batch: tokens of one forward pass; a step's examples are packed into passes.
+        global_batch_size: examples of one optimiser step (global batch size).
+        max_tokens_per_forward: tokens of one forward pass; a step's examples are packed into
+            passes.
         epochs, max_steps: the end, whichever comes first.
-        cutoff: most tokens of an example; longer ones are cut at their end.
+        max_length: most tokens of an example; longer ones are cut at their end.
         precision: of the forward and backward pass.
         master_weights: how what is trained is kept, and the optimiser's state: float32; or
             bfloat16 (full only), in half the memory, with results rounded at random.
-        parallel: how several processes share a model: ddp, each holds it whole; fsdp, each holds a
-            part of every weight (full only); auto: fsdp for full, ddp for lora.
+        distributed: how several processes share a model: ddp, each holds it whole; fsdp, each
+            holds a part of every weight (full only); auto: fsdp for full, ddp for lora.
         save_steps, eval_steps: optimiser steps between checkpoints and evaluations.
     """
 
+    # Former names, and those of transformers, TRL and LLaMA-Factory that mean the same. A batch per
+    # device is none of them: it would be another global batch on another number of GPUs.
+    aliases: ClassVar = {
+        "examples_per_step": "global_batch_size",
+        "tokens_per_batch": "max_tokens_per_forward",
+        "cutoff": "max_length",
+        "cutoff_len": "max_length",
+        "max_seq_length": "max_length",
+        "schedule": "lr_scheduler",
+        "lr_scheduler_type": "lr_scheduler",
+        "num_train_epochs": "epochs",
+        "parallel": "distributed",
+        "finetuning_type": "method",
+    }
+
     method: Literal["full", "lora"] = "full"
     lora: Lora = Lora()
-    learning_rate: float = Field(2e-5, gt=0)
-    schedule: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup_ratio: float = Field(0.05, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0)
-    max_grad_norm: float = Field(1.0, gt=0)
-    examples_per_step: int = Field(256, ge=1)
-    tokens_per_batch: int = Field(8192, ge=16)
-    epochs: float = Field(3, gt=0)
+    learning_rate: Number = Field(2e-5, gt=0)
+    lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup_ratio: Number = Field(0.05, ge=0, lt=1)
+    weight_decay: Number = Field(0.0, ge=0)
+    max_grad_norm: Number = Field(1.0, gt=0)
+    global_batch_size: int = Field(256, ge=1)
+    max_tokens_per_forward: int = Field(8192, ge=16)
+    epochs: Number = Field(3, gt=0)
     max_steps: int | None = Field(None, ge=1)
-    cutoff: int = Field(1024, ge=16)
+    max_length: int = Field(1024, ge=16)
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     master_weights: Literal["float32", "bfloat16"] = "float32"
     gradient_checkpointing: bool = False
-    parallel: Literal["auto", "ddp", "fsdp"] = "auto"
-    seed: int = 42
+    distributed: Literal["auto", "ddp", "fsdp"] = "auto"
+    seed: int = Field(42, ge=0)
     save_steps: int = Field(500, ge=1)
     eval_steps: int = Field(500, ge=1)
 
     @property
     def strategy(self) -> Literal["ddp", "fsdp"]:
-        """``parallel`` with auto decided."""
-        if self.parallel == "auto":
+        """``distributed`` with auto decided."""
+        if self.distributed == "auto":
             return "fsdp" if self.method == "full" else "ddp"
-        return self.parallel
+        return self.distributed
 
     @model_validator(mode="after")
     def _shardable(self) -> "Training":
-        if self.parallel == "fsdp" and self.method == "lora":
-            raise ValueError("parallel fsdp is for method full; adapters are small, use ddp")
+        if self.distributed == "fsdp" and self.method == "lora":
+            raise ValueError("distributed: fsdp is for method full; adapters are small, use ddp")
         return self
 
     @model_validator(mode="after")
@@ -130,7 +143,7 @@ class Training(_Strict):
         return self
 
 
-class Experiment(_Strict):
+class Experiment(Section):
     """One training run: config/experiments/NAME.yaml.
 
     Attributes:
@@ -152,8 +165,9 @@ Recipe = TypeVar("Recipe", ModelRecipe, Experiment)
 
 
 def _read(path: Path, kind: type[Recipe]) -> Recipe:
+    content, _ = canonical(read_yaml(path), kind)
     with validated(path, kind):
-        return kind.model_validate(read_yaml(path))
+        return kind.model_validate(content)
 
 
 def read_model(path: Path) -> ModelRecipe:

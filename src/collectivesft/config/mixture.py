@@ -41,15 +41,15 @@ class Mixture(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    datasets: list[str] | Literal["all"] = "all"
-    styles: list[Style] | Literal["all"] = "all"
+    datasets: Annotated[list[str], Field(min_length=1)] | Literal["all"] = "all"
+    styles: Annotated[list[Style], Field(min_length=1)] | Literal["all"] = "all"
     fraction: float = Field(1.0, gt=0, le=1)
     max_samples: Cap | dict[str, Cap] | None = None
     temperature: float = Field(1.0, ge=1, allow_inf_nan=False)
     style_shares: dict[Style, Weight] | Literal["even"] | None = None
     prompt: Literal["paper", "cmb"] = "paper"
     validation: float = Field(0.1, ge=0, lt=1)
-    seed: int = 42
+    seed: int = Field(42, ge=0)
 
     @model_validator(mode="after")
     def _shares_of_taken_styles(self) -> Self:

@@ -36,5 +36,5 @@ def blocks(model: Any) -> list[Any]:
     found = [module for module in model.modules() if type(module).__name__ in kinds]
     if not found:
         problem = f"{type(model).__name__} does not name its layers, which fsdp shares out"
-        raise UserError(f"{problem}. Set training.parallel to ddp, or training.method to lora.")
+        raise UserError(f"{problem}. Set training.distributed to ddp, or training.method to lora.")
     return found

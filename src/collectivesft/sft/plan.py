@@ -66,7 +66,7 @@ def estimate(
     Args:
         path: of the model's recipe, for messages.
         examples: of one epoch.
-        mean_tokens: of an example, after the cutoff.
+        mean_tokens: of an example, after truncation to ``max_length``.
         gpu: a name of ``GPUS``.
         gpus: GPUs that share the examples and, by fsdp, weights, gradients and moments.
         mfu: share of the peak that is used, by the operations of ``flops``.
@@ -78,7 +78,7 @@ def estimate(
         raise InputError(path, "no shape, which the estimate needs", "Add `shape`")
     size, peak = GPUS[gpu]
     steps = number_of_steps(training, examples)
-    tokens = steps * training.examples_per_step * min(mean_tokens, training.cutoff)
+    tokens = steps * training.global_batch_size * min(mean_tokens, training.max_length)
     flops = tokens * flops_per_token(model, model.shape, training, mean_tokens)
     memory = states(model, model.shape, training, gpus) | activations(model.shape, training)
     return Estimate(memory, size * USABLE, steps, tokens, flops, flops / (peak * mfu) / 3600)
@@ -86,7 +86,7 @@ def estimate(
 
 def number_of_steps(training: Training, examples: int) -> int:
     """Optimiser steps of the whole training, as ``plan.Plan`` counts them."""
-    wanted = max(1, round(math.ceil(examples / training.examples_per_step) * training.epochs))
+    wanted = max(1, round(math.ceil(examples / training.global_batch_size) * training.epochs))
     return min(wanted, training.max_steps or wanted)
 
 
@@ -125,7 +125,7 @@ def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> d
 
 def activations(shape: Shape, training: Training) -> dict[str, float]:
     """Bytes of what one forward pass leaves for the backward pass, at most."""
-    tokens = max(training.tokens_per_batch, training.cutoff)
+    tokens = max(training.max_tokens_per_forward, training.max_length)
     width = 2 if training.precision == "bfloat16" else 4
     kept = KEPT_WIDTHS * shape.hidden + KEPT_FEEDFORWARD * shape.intermediate
     layer = width * tokens * kept
@@ -153,7 +153,7 @@ def flops_per_token(
     """
     weights = model.parameters - shape.vocabulary * shape.hidden  # looked up, not multiplied
     passes = 3 if training.method == "full" else 2
-    attention = 2 * shape.layers * shape.hidden * min(mean_tokens, training.cutoff)
+    attention = 2 * shape.layers * shape.hidden * min(mean_tokens, training.max_length)
     return passes * 2 * weights + 3 * attention
 
 
@@ -168,8 +168,8 @@ def render(found: Estimate, gpu: str, gpus: int, mfu: float) -> str:
     ]
     if not found.fits:
         lines += [
-            "  to change: more GPUs, training.gradient_checkpointing, fewer tokens_per_batch,",
-            "    training.master_weights: bfloat16, lora",
+            "  to change: more GPUs, training.gradient_checkpointing, fewer",
+            "    training.max_tokens_per_forward, training.master_weights: bfloat16, lora",
         ]
     hours = found.hours / gpus
     speed = found.tokens / (found.hours * 3600)

@@ -36,21 +36,21 @@ def tokenize(
     Raises:
         InputError: no training example is left.
     """
-    cutoff = read_experiment(recipe).training.cutoff
-    kept = cache / _key((train, validation), base, cutoff) if cache else None
+    max_length = read_experiment(recipe).training.max_length
+    kept = cache / _key((train, validation), base, max_length) if cache else None
     if kept and kept.is_dir():
         with atomic_path(out) as folder:
             folder.mkdir()
             for path in kept.iterdir():
                 place(path, folder / path.name)
         return read_json(out / "tokens.json")
-    counts: dict[str, Any] = {"cutoff": cutoff}
+    counts: dict[str, Any] = {"max_length": max_length}
     with atomic_path(out) as folder:
         folder.mkdir()
         for part, path in zip(PARTS, (train, validation), strict=True):
-            counts[part] = _part(part, path, base, cutoff, folder, threads)
+            counts[part] = _part(part, path, base, max_length, folder, threads)
         if not counts["train"]["examples"]:
-            raise InputError(train, "no example is left to train on", "Raise training.cutoff")
+            raise InputError(train, "no example is left to train on", "Raise training.max_length")
         _check_lengths(train, base, counts)
         counts["sha256"] = {path.name: sha256(path) for path in sorted(folder.iterdir())}
         (folder / "tokens.json").write_text(dump_json(counts), encoding="utf-8")
@@ -65,26 +65,26 @@ def _check_lengths(train: Path, base: Path, counts: dict[str, Any]) -> None:
     longest = max(counts[part]["longest"] for part in PARTS)
     if limit and longest > limit:
         problem = f"an example has {longest} tokens, the base model {limit} positions"
-        raise InputError(train, problem, f"Lower training.cutoff to {limit}")
+        raise InputError(train, problem, f"Lower training.max_length to {limit}")
 
 
-def _key(parts: tuple[Path, ...], base: Path, cutoff: int) -> str:
-    """Digest of all that decides the tokens: examples, tokenizer, template, cutoff, the code."""
+def _key(parts: tuple[Path, ...], base: Path, max_length: int) -> str:
+    """Digest of all that decides the tokens: examples, tokenizer, template, max_length, the code."""
     template = chat.training_template(read_json(base / FACTS)["chat_template"])
     made_by = software(*cache_keys.TOKENS)
     examples = [sha256(path) for path in parts]
-    return digest([examples, cache_keys.base_tokens(base), template, cutoff, made_by])
+    return digest([examples, cache_keys.base_tokens(base), template, max_length, made_by])
 
 
 def _part(
-    part: str, path: Path, base: Path, cutoff: int, folder: Path, threads: int
+    part: str, path: Path, base: Path, max_length: int, folder: Path, threads: int
 ) -> dict[str, int]:
     """Tokens of one file of examples; its counts."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         groups = range(file.num_row_groups)
-    work = partial(_chunk, path, base, cutoff)
+    work = partial(_chunk, path, base, max_length)
     with Writer(folder, part) as writer, Reporter(f"tokenize {part}") as reporter:
         for chunk in ordered_map(work, groups, threads):
             writer.add(chunk)
@@ -92,12 +92,12 @@ def _part(
     return writer.counts
 
 
-def _chunk(path: Path, base: Path, cutoff: int, group: int) -> Chunk:
+def _chunk(path: Path, base: Path, max_length: int, group: int) -> Chunk:
     """Tokens of the examples of one row group."""
     import pyarrow.parquet as pq
 
     tokenizer, template = _tokenizer(base)
-    chunk = Chunk(cutoff)
+    chunk = Chunk(max_length)
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(1024, row_groups=[group], columns=["messages"]):
             for messages in batch.column("messages").to_pylist():

@@ -54,7 +54,7 @@ def read_histories(options: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
 def read_trained(options: Iterable[str]) -> dict[str, int]:
     """Name to the number of examples that were trained on, from folders of tokens.
 
-    Fewer than a mixture has: what has nothing to learn from within the cutoff is left out.
+    Fewer than a mixture has: examples without a target within ``max_length`` tokens are left out.
 
     Args:
         options: as of ``read_histories``.

@@ -7,8 +7,8 @@ from collectivesft.hub.card import gguf_section
 
 # Licences that the Hub knows by an id of its own.
 _LICENCE_IDS = {"Apache-2.0": "apache-2.0", "MIT": "mit", "Gemma Terms of Use": "gemma"}
-TRAINING_SHOWN = ("method", "learning_rate", "schedule", "warmup_ratio", "examples_per_step",
-                  "epochs", "cutoff", "precision", "seed")  # fmt: skip
+TRAINING_SHOWN = ("method", "learning_rate", "lr_scheduler", "warmup_ratio", "global_batch_size",
+                  "epochs", "max_length", "precision", "seed")  # fmt: skip
 
 
 def render(
@@ -147,9 +147,12 @@ def _too_long(manifest: dict[str, Any]) -> str:
     left_out = manifest["training"]["tokens"]["without_loss"]
     if not left_out:
         return ""
-    drawn, cutoff = manifest["mixture"]["train"], manifest["experiment"]["training"]["cutoff"]
+    drawn, max_length = (
+        manifest["mixture"]["train"],
+        manifest["experiment"]["training"]["max_length"],
+    )
     return (
-        f" ({drawn:,} drawn, {left_out:,} left out because their prompt alone fills {cutoff:,} "
+        f" ({drawn:,} drawn, {left_out:,} left out because their prompt alone fills {max_length:,} "
         "tokens)"
     )
 

@@ -33,12 +33,12 @@ class Plan:
     @property
     def capacity(self) -> int:
         """Most tokens of a forward pass of several examples."""
-        return 0 if self.alone else self.training.tokens_per_batch
+        return 0 if self.alone else self.training.max_tokens_per_forward
 
     @property
     def steps_per_epoch(self) -> int:
         """Optimiser steps that show every example once; the last one may be smaller."""
-        return -(-len(self.lengths) // self.training.examples_per_step)
+        return -(-len(self.lengths) // self.training.global_batch_size)
 
     @property
     def steps(self) -> int:
@@ -50,7 +50,7 @@ class Plan:
         """The forward passes of step ``number`` (from 0), each a list of example indices."""
         epoch, place = divmod(number, self.steps_per_epoch)
         shuffled = order(self.training.seed, epoch, len(self.lengths))
-        size = self.training.examples_per_step
+        size = self.training.global_batch_size
         chosen = shuffled[place * size : (place + 1) * size].tolist()
         return pack(chosen, self.lengths, self.capacity)
 

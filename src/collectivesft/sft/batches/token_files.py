@@ -11,15 +11,15 @@ KINDS = {"ids": np.int32, "mask": np.uint8}
 
 
 class Chunk:
-    """Some examples, cut at ``cutoff``; those with nothing to learn from are left out.
+    """Some examples, cut at ``max_length`` tokens; those with nothing to learn from are left out.
 
     Attributes:
         lengths: tokens of each example that is kept.
         seen, truncated, without_loss: examples that came, were cut, were left out.
     """
 
-    def __init__(self, cutoff: int):
-        self._cutoff = cutoff
+    def __init__(self, max_length: int):
+        self._cutoff = max_length
         self._ids: list[np.ndarray] = []
         self._masks: list[np.ndarray] = []
         self.lengths: list[int] = []

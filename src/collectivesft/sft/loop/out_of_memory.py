@@ -28,7 +28,7 @@ def enough_memory(recipe: Path, training: Training) -> Iterator[None]:
         full = isinstance(error, (MemoryError, torch.OutOfMemoryError)) or _CPU in str(error)
         if not full:
             raise
-        remedy = "Lower training.tokens_per_batch, or turn on training.gradient_checkpointing"
+        remedy = "Lower training.max_tokens_per_forward, or turn on training.gradient_checkpointing"
         if training.method == "full":
             remedy += "; if the weights alone do not fit, take more GPUs"
             if training.master_weights == "float32":

@@ -266,5 +266,5 @@ def learning_rate(training: Training, step: int, steps: int) -> float:
         "constant": 1.0,
         "linear": 1 - done,
         "cosine": 0.5 * (1 + math.cos(math.pi * done)),
-    }[training.schedule]
+    }[training.lr_scheduler]
     return training.learning_rate * factor
