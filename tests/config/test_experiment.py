@@ -146,3 +146,9 @@ def test_numbers_that_make_no_training_are_refused(tmp_path, written):
     path.write_text(f"title: a\nbase: b\ntraining:\n  {written}\n", encoding="utf-8")
     with pytest.raises(InputError, match=rf"training\.{written.split(':')[0]}: .*; allowed: "):
         read_experiment(path)
+
+
+def test_settings_that_do_not_decide_weights_are_keys_of_a_training():
+    from collectivesft.sft import train
+
+    assert set(Training.model_fields) >= train._NOT_DECISIVE

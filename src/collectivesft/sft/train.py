@@ -97,7 +97,7 @@ def save(model: Any, world: World, out: Path) -> None:
 
 # How a training runs, saves and is measured: none of it decides the weights, but for rounding.
 _NOT_DECISIVE = {
-    "eval_steps", "gradient_checkpointing", "lora", "parallel", "save_steps", "tokens_per_batch",
+    "distributed", "eval_steps", "gradient_checkpointing", "lora", "max_tokens_per_forward", "save_steps",
 }  # fmt: skip
 
 
