@@ -15,7 +15,9 @@ from collectivesft import benchmarks
 from collectivesft.benchmarks import cmb, cmb_clin
 from collectivesft.common.errors import InputError, UserError
 from collectivesft.curated.read import read_benchmark
+from collectivesft.readers import choice
 from collectivesft.schema.item import Item, dump_item, key_digest, load_items
+from collectivesft.scores.extract.grade import grade_prediction
 from collectivesft.scores.measure.answer_key import identify
 from collectivesft.scores.measure.predictions import unscored
 from collectivesft.scores.prompt.prompts import turns
@@ -443,6 +445,71 @@ class TestItemFile:
         path.write_text(f"{dump_item(item)}\n{json.dumps(row)}\n", encoding="utf-8")
         with pytest.raises(InputError, match=r"items\.jsonl, row 2: not a benchmark item"):
             list(load_items(path))
+
+
+# --- one check of every item ---
+
+GOOD = {
+    "id": "1", "benchmark": "cmmlu_medical", "split": "test", "kind": "choice", "category": "甲",
+    "subcategory": "甲", "question": "下列正确的是", "options": {"A": "一", "B": "二", "C": "三"},
+    "answer": "B",
+}  # fmt: skip
+
+
+def wards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *rows: dict) -> Path:
+    """What is read of a benchmark whose file yields these items, as somebody's new one may."""
+    raw = raw_folder(tmp_path, {"a.json": b"[]"})
+    module = benchmarks.get("cmmlu_medical")
+    monkeypatch.setattr(module, "items", lambda raw: (Item(**row) for row in rows))
+    read_benchmark("cmmlu_medical", raw.manifest, tmp_path / "items.jsonl")
+    return tmp_path / "items.jsonl"
+
+
+class TestItemCheck:
+    @pytest.mark.parametrize(
+        ("changes", "problem"),
+        [
+            ({"id": None}, "its id is None"), ({"id": " "}, "its id is ' '"),
+            ({"id": "None"}, "its id is 'None'"), ({"benchmark": "cmb"}, "its benchmark is 'cmb'"),
+            ({"split": "Test"}, "its split 'Test' is none of val, test, unscored"),
+            ({"kind": "mcqa"}, "its kind 'mcqa' is none of"), ({"question": " "}, "no question"),
+            ({"answer": ""}, "it has no answer"), ({"answer": "E"}, "its answer 'E' is not"),
+            ({"answer": "二"}, "its answer '二'"), ({"answer": "A."}, "its answer 'A.'"),
+            ({"answer": "A和C", "multiple": True}, "its answer 'A和C'"),
+            ({"answer": "CA", "multiple": True}, "its answer 'CA' is not sorted"),
+            ({"answer": "AC"}, "several letters, but multiple is False"),
+            ({"options": {"1": "一", "2": "二"}, "answer": "1"}, "its options are named 1, 2"),
+            ({"options": {"A1": "一", "B": "二"}}, "its options are named A1, B"),
+            ({"options": {"B": "二"}}, "it has 1 options"),
+            ({"options": {"A": "", "B": "二"}}, "an option is empty"),
+        ],
+    )  # fmt: skip
+    def test_an_item_that_cannot_be_scored_is_an_error(
+        self, tmp_path, monkeypatch, changes, problem
+    ):
+        with pytest.raises(InputError) as caught:
+            wards(tmp_path, monkeypatch, GOOD, {**GOOD, "id": "2", **changes})
+        assert problem in str(caught.value) and "cmmlu_medical: item 2" in str(caught.value)
+        assert not (tmp_path / "items.jsonl").exists()
+
+    def test_an_unscored_item_may_lack_what_it_lacks(self, tmp_path, monkeypatch):
+        lacking = {**GOOD, "split": "unscored", "answer": "", "options": {}, "question": ""}
+        assert len(list(load_items(wards(tmp_path, monkeypatch, lacking)))) == 1
+
+    def test_a_right_option_with_the_text_of_a_wrong_one_is_reported_apart(
+        self, tmp_path, monkeypatch
+    ):
+        twice = {**GOOD, "id": "2", "options": {"A": "一", "B": "二", "C": "二"}}
+        found = list(load_items(wards(tmp_path, monkeypatch, GOOD, twice)))
+        prediction = dict.fromkeys(("model", "prompt", "likelihood", "error", "lead"), "")
+        prediction |= {"raw": "B", "multiple": False, "options": GOOD["options"]}
+        groups = [grade_prediction(prediction, item)["apart"] for item in found]
+        assert groups == ["", "same_options"]
+
+    def test_a_question_is_asked_as_what_the_item_says_it_is(self):
+        several = Item(**{**GOOD, "answer": "AC", "multiple": True})
+        for item, kind in ((Item(**GOOD), "单项选择题"), (several, "多项选择题")):
+            assert f"的一道{kind}，" in choice.render("病房测验", item, "answer_only", "corrected")
 
 
 # --- any row becomes an item or an error that names file and row ---

@@ -12,6 +12,7 @@ from collectivesft.benchmarks import cmexam, medbench, meds_bench
 from collectivesft.common.errors import InputError
 from collectivesft.curated.contamination.item_index import ItemIndex
 from collectivesft.curated.read import read_benchmark
+from collectivesft.readers import json_rows
 from collectivesft.readers.json_rows import array_rows, member_rows, members
 from collectivesft.schema.example import Example
 from collectivesft.schema.item import Item
@@ -26,7 +27,7 @@ from tests.helpers.benchmark_files import (
     meds_files,
     task,
 )
-from tests.helpers.upstream import raw_folder
+from tests.helpers.upstream import jsonl, raw_folder
 
 PACK = {"cmexam": cmexam_files, "meds_bench": meds_files, "medbench": medbench_files}
 ANYWHERE = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -91,6 +92,40 @@ class TestCmexam:
         written = "\n".join(f"{chr(65 + i)} {text}" for i, text in enumerate(texts))
         assert list(cmexam.parse_options(written).values()) == texts
 
+    @pytest.mark.parametrize(
+        ("text", "options"),
+        [
+            ("B 乙\nC 丙\nD 丁", {"B": "乙", "C": "丙", "D": "丁"}),
+            ("A 甲\nB 乙\nD 丁\nE 戊", {"A": "甲", "B": "乙", "D": "丁", "E": "戊"}),
+            ("A 甲\nC 丙", {"A": "甲", "C": "丙"}),
+            ("甲\nB 乙\nC 丙", {"A": "甲", "B": "乙", "C": "丙"}),
+            ("题干\n续\nB 乙\nC 丙", {"B": "乙", "C": "丙"}),
+            # a line of A's text that begins with a letter by chance
+            ("A 甲\nC 反应蛋白\nB 乙\nC 丙", {"A": "甲 C 反应蛋白", "B": "乙", "C": "丙"}),
+            ("A 甲\nB 乙\nE 选择素\nC 丙\nD 丁",
+             {"A": "甲", "B": "乙 E 选择素", "C": "丙", "D": "丁"}),
+            ("A 甲\nB 乙\nX 线检查", {"A": "甲", "B": "乙 X 线检查"}),
+        ],
+    )  # fmt: skip
+    def test_an_option_whose_letter_upstream_lost(self, text, options):
+        assert cmexam.parse_options(text) == options
+
+    def test_a_file_whose_options_cannot_be_read_is_an_error(self, tmp_path):
+        rows = [[f"题{i}", "A 甲\\nB 乙", "A", "", ""] for i in range(200)]
+        with pytest.raises(InputError, match=r"row 2: 200 of 200 .* \(too few options\)"):
+            items("cmexam", tmp_path, test=rows)
+
+    def test_a_few_unusable_questions_in_a_large_file_are_counted(self, tmp_path):
+        rows = [[f"题{i}", "A 甲\nB 乙", "A" if i > 1 else "nan", "", ""] for i in range(200)]
+        assert unscored(items("cmexam", tmp_path, test=rows)) == {"no answer": 2}
+
+    def test_two_test_files_have_ids_of_their_own(self, tmp_path):
+        files = cmexam_files()
+        test = files.pop("test_with_annotations.csv")
+        raw = raw_folder(tmp_path, {**files, "test_a.csv": test, "test_b.csv": test})
+        found = [item.id for item in cmexam.items(raw)]
+        assert len(set(found)) == len(found) and {"val-2", "test_a-2", "test_b-2"} <= set(found)
+
     def test_row_with_another_number_of_fields(self, tmp_path):
         row = r"test_with_annotations\.csv, row 2: another number of fields"
         with pytest.raises(InputError, match=row):
@@ -124,6 +159,58 @@ class TestMedsBench:
         assert found["task130-test-1"].references == ["Bronchitis."]
         assert found["task130-test-1"].meta["output"] == "The diagnosis result is Bronchitis."
 
+    @pytest.mark.parametrize(
+        ("said", "reference"),
+        [
+            ("The right answer is B: y", "B: y"),
+            ("正しい答えは E: 高カリウム血症 です", "E: 高カリウム血症 です"),
+            ("正确答案是 D: 维生素C", "D: 维生素C"),
+            ("La bonne réponse est C: le foie.", "C: le foie."),
+            ("Правильный ответ: B: нет.", "B: нет."),
+            ("La respuesta correcta es D: el riñón", "D: el riñón"),
+            ("C", "C"),
+        ],
+    )
+    def test_the_letter_is_read_out_of_a_reference_in_any_language(self, tmp_path, said, reference):
+        data = task(["d"], [instance(1, "q?\nA: u\tB: v\tC: w\tD: x\tE: y", said)])
+        found = next(i for i in items("meds_bench", tmp_path, task57=data) if "task57" in i.id)
+        assert (found.references, found.multiple) == ([reference], False)
+        metric = METRICS["letter"]([found.references])
+        assert metric.right(f"答案是{reference[0]}。", found.references)
+        assert not metric.right("答案是A。", found.references)
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            "Les bonnes réponses sont A: le foie, C: la rate",
+            "正しい答えは A, C: 肝 脾 です",
+            "La bonne réponse est A: le foie\tC: la rate",
+        ],
+    )
+    def test_several_letters_of_a_reference_are_all_wanted(self, tmp_path, said):
+        asked = "q?\nOptions: x\nA: le foie\tB: la peau\tC: la rate\tD: C: non"
+        data = task(["d"], [instance(1, asked, said)])
+        found = next(i for i in items("meds_bench", tmp_path, task57=data) if "task57" in i.id)
+        assert found.multiple
+        metric = METRICS["letter"]([found.references])
+        answers = ("The answers are A and C.", "The answer is A.", "ABC")
+        assert [metric.right(answer, found.references) for answer in answers] == [
+            True,
+            False,
+            False,
+        ]
+
+    def test_a_letter_within_an_options_text_is_none_of_the_answers(self, tmp_path):
+        asked, said = "q?\nA: 開腹 (B: 緊急)\tB: 観察", "正しい答えは A: 開腹 (B: 緊急) です"
+        data = task(["d"], [instance(1, asked, said)])
+        found = next(i for i in items("meds_bench", tmp_path, task57=data) if "task57" in i.id)
+        assert (found.references, found.multiple) == (["A: 開腹 (B: 緊急) です"], False)
+
+    def test_a_choice_without_a_letter_is_refused(self, tmp_path):
+        data = task(["d"], [instance(1, "q?\nA: u", "正解は不明")])
+        with pytest.raises(InputError, match="row 1: output '正解は不明' names no option's letter"):
+            items("meds_bench", tmp_path, task57=data)
+
     @pytest.mark.parametrize(("said", "reference"), [(True, "True"), ([False], "False"), (3, "3")])
     def test_outputs_that_are_no_texts_are_written_out(self, tmp_path, said, reference):
         data = task(["True or False?"], [instance(1, "age: 61", said)])
@@ -146,7 +233,7 @@ class TestMedsBench:
         ("data", "problem"),
         [
             (task(["d"], [instance(1, "", "x")]), "row 1: input is empty"),
-            (task(["d"], [instance(1, "q", "a"), instance(2, "q", [])]), "row 2: output is empty"),
+            (task(["d"], [instance(1, "q", "A"), instance(2, "q", [])]), "row 2: output is empty"),
             (task(["d"], [instance(1, {"a": 1}, "x")]), "row 1: input is an object"),
             (task(["d"], [{"input": "q"}]), "row 1: no output; there is input"),
             (task(["d"], ["q"]), "row 1: text where an object with input is expected"),
@@ -174,7 +261,7 @@ class TestMedsBench:
             (b"\n \n", "row 1: an empty file"),
             (b"", "row 1: an empty file"),
             (b'{"input": "q", "out', "row 1: not valid JSON"),
-            (b'{"input": "q", "output": "a"}\n{"input', "row 2: not valid JSON"),
+            (b'{"input": "q", "output": "A"}\n{"input', "row 2: not valid JSON"),
             (b'{"input": "q", "output": NaN}', "row 1: output is empty"),
             (b'{"input": "q", "output": 1e999}', "row 1: output is not a finite number"),
             (b'{"id": 1}', "no Instances in it"),
@@ -189,10 +276,10 @@ class TestMedsBench:
 
     @pytest.mark.parametrize("indent", [None, 1, 4])
     def test_one_object_in_a_file_of_lines_is_read_however_it_is_printed(self, tmp_path, indent):
-        whole = json.loads(task(["d"], [instance(1, "q", "a"), instance(2, "r", "b")]))
+        whole = json.loads(task(["d"], [instance(1, "q", "A"), instance(2, "r", "B")]))
         data = json.dumps(whole, indent=indent).encode()
         found = [i for i in items("meds_bench", tmp_path, task57=data) if "task57" in i.id]
-        assert [item.references for item in found] == [["a"], ["b"]]
+        assert [item.references for item in found] == [["A"], ["B"]]
 
     def test_file_in_an_unknown_folder(self, tmp_path):
         more = {"Poetry/task900_x.json": task(["d"], [instance(1, "q", "a")])}
@@ -216,8 +303,47 @@ class TestMedbench:
         assert medbench.submission(item, "新") == wanted
         assert list(medbench.submission(item, "新")) == ["question", "options", "answer", "other"]
 
-    def test_tasks_are_those_of_the_loader(self, tmp_path):
-        assert len(medbench.TASKS) == 20
+    @pytest.mark.parametrize(
+        "row",
+        [
+            {"question": "甲？", "answer": "", "other": {"id": 97, "source": "MedCOT_V4"}},
+            {"other": {"id": 1}, "question": "乙？\n", "answer": None, "level": 2.50, "tags": []},
+            {"question": "丙？"},
+        ],
+    )
+    def test_a_row_of_any_keys_comes_back_with_its_answer_alone_changed(self, tmp_path, row):
+        raw = raw_folder(tmp_path, {"MedDiag.jsonl": jsonl([row])})
+        (item,) = medbench.items(raw)
+        sent = medbench.submission(item, " 答 ")
+        assert sent == {**row, "answer": " 答 "} and list(sent) == list({**row, "answer": ""})
+        assert (item.subcategory, item.category) == ("MedDiag", "开放式问答")
+
+    @pytest.mark.parametrize(
+        ("name", "task"),
+        [
+            ("MedExam.jsonl", "MedExam"), ("MedExam/MedExam.jsonl", "MedExam"),
+            ("DDx-advanced/DDx-advanced_test.jsonl", "DDx-advanced"),
+            ("MedRxCheck_V4_MSQ.jsonl", "MedRxCheck_MSQ"), ("MedCOT_V4.jsonl", "MedCOT"),
+        ],
+    )  # fmt: skip
+    def test_each_layout_names_its_task(self, tmp_path, name, task):
+        (item,) = medbench.items(raw_folder(tmp_path, {name: jsonl([{"question": "甲？"}])}))
+        assert item.subcategory == task and item.category in medbench.CATEGORIES
+
+    def test_a_question_about_a_picture_is_counted_and_not_asked(self, tmp_path):
+        rows = [{"question": "图中是什么？", "img_path": "images/1.png"}, {"question": "甲？"}]
+        found = list(medbench.items(raw_folder(tmp_path, {"MedVQA.jsonl": jsonl(rows)})))
+        assert [item.split for item in found] == ["unscored", "test"]
+        assert unscored(found) == {"needs_image": 1}
+
+    def test_tasks_are_those_of_the_loader_and_of_v4(self, tmp_path):
+        assert sum(map(len, medbench._GROUPS.values())) == 20
+        text = {
+            task for group, tasks in medbench._V4.items() if group != "智能体" for task in tasks
+        }
+        kept = {"DDx-advanced", "MedHC", "MedHG", "MedMC", "MedSafety", "MedSpeQA", "MedTreat",
+                "SMDoc"}  # fmt: skip
+        assert len(text | kept) == 38 and kept < set(medbench.TASKS)
         groups = {item.subcategory: item.category for item in items("medbench", tmp_path)}
         assert groups == {"DrugCA": "正误判断", "MedHC": "开放式问答", "MedNew": "其他"}
 
@@ -277,6 +403,19 @@ class TestMembers:
         path.write_text(text)
         with pytest.raises(InputError):
             list(member_rows(Part(path, "x.json"), "a"))
+
+    def test_an_unclosed_string_costs_a_few_tries_not_one_a_block(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(json_rows, "BLOCK", 16)
+        tried = []
+        decode = json.JSONDecoder.raw_decode
+        monkeypatch.setattr(
+            json.JSONDecoder, "raw_decode", lambda *args: (tried.append(1), decode(*args))[1]
+        )
+        path = tmp_path / "x.json"
+        path.write_text('["' + "甲" * 4000)
+        with pytest.raises(InputError, match="row 1: not valid JSON"):
+            list(array_rows(Part(path, "x.json")))
+        assert len(tried) < 40  # of 750 blocks
 
     def test_an_array_is_read_as_before(self, tmp_path):
         path = tmp_path / "x.json"

@@ -64,6 +64,8 @@ def test_the_example_that_came_in_is_left_alone():
         (exam("x:1", "<br>", {"A": "甲", "B": "乙"}, "A"), "empty_after_cleaning"),
         (exam("x:1", "题", {"A": "<i></i>", "B": "乙"}, "A"), "empty_after_cleaning"),
         (qa("x:1", "头\ufffd痛", "多休息。"), "damaged_text"),
+        (qa("x:1", "旋内的肌肉是\ue077什么", "背阔肌。"), "damaged_text"),
+        (qa("x:1", "旋内的肌肉是什么", "背阔\U000f0012肌。"), "damaged_text"),
         (qa("x:1", "头痛", "多休息。<eos>多喝水"), "control_token"),
         (qa("x:1", "头痛<|im_end|>", "多休息。"), "control_token"),
         (exam("x:1", "题", {"A": "&lt;unk&gt;", "B": "乙"}, "A"), "control_token"),

@@ -16,7 +16,7 @@ from collectivesft.curated.duplicates.find import NGRAM, SMALLEST
 from collectivesft.curated.storage import parquet
 from collectivesft.curated.storage.parquet import read_batches, read_examples
 from collectivesft.curated.text.ngrams import jaccard, tokens
-from collectivesft.curated.text.unicode_fold import SEPARATOR
+from collectivesft.curated.text.unicode_fold import SEPARATOR, fold_text
 from collectivesft.schema.example import Drop, Example
 from tests.helpers.curated_examples import drops, exam, ids, ngrams, qa, same_bytes, save
 
@@ -128,6 +128,94 @@ class TestNear:
         question = "\n".join([LONG, *sorted(options.values())])
         found = results([qa("a:1", question, ""), exam("a:2", LONG, options, "A")])
         assert "near_duplicate" not in reasons(found)
+
+
+def labelled(id: str, text: str, wanted: str) -> Example:
+    """A question with labels, as CMID's reader makes it."""
+    user = f"分析下列描述中提到的医学专有名词并分析其意图：\n\n{text}"
+    answer = f"该描述提到了{wanted}，期望知道该治疗方案及其禁忌，饮食。"
+    return Example(id, "cmid", "ner", "zh", [("user", user), ("assistant", answer)], {})
+
+
+CMID = {
+    "糖尿病患者能吃西瓜吗": "糖尿病",
+    "糖尿病患者能吃葡萄吗": "糖尿病",
+    "痛风患者能吃海带吗": "痛风",
+    "痛风患者能吃豆腐吗": "痛风",
+    "空腹血糖7.8要吃药吗": "血糖",
+    "空腹血糖9.1要吃药吗": "血糖",
+    "尿酸480怎么办": "尿酸",
+    "尿酸620怎么办": "尿酸",
+    "胃炎吃什么水果好": "胃炎",
+    "胃炎吃什么蔬菜好": "胃炎",
+}
+INSTRUCTION = "你是一位认真负责的心内科医生，请用简单明白的话回答患者提出的下列问题，不要开药。"
+FRAME = "以上内容仅供参考，不能代替面诊，如有不适请及时到正规医院就诊，祝您早日康复。"
+ASKED = [f"{drug}{ask}" for drug in ("阿司匹林", "华法林", "地高辛", "美托洛尔", "硝酸甘油")
+         for ask in ("饭前吃还是饭后吃", "能和酒同服吗", "漏服一次怎么办", "会引起咳嗽吗",
+                     "要吃多久", "孕妇能用吗", "老人减量吗", "多少钱一盒")]  # fmt: skip
+PLACES = {
+    "first": lambda text: [("user", f"{INSTRUCTION}\n{text}")],
+    "last": lambda text: [("user", f"{text}\n{INSTRUCTION}")],
+    "system": lambda text: [("system", INSTRUCTION), ("user", text)],
+}
+
+
+class TestTemplate:
+    def test_ten_labelled_questions_of_one_form_are_ten(self):
+        found = results([labelled(f"cmid:{i}", *pair) for i, pair in enumerate(CMID.items())])
+        assert reasons(found) == ["kept"] * len(CMID)
+
+    def test_a_labelled_question_asked_again_in_nearly_the_same_words_goes(self):
+        asked = "患者男，56岁，糖尿病十年，近一周视物模糊伴双下肢水肿，能不能吃西瓜和葡萄"
+        pairs = [(asked, "糖尿病"), (f"{asked}呢", "糖尿病"), (f"{asked}啊", "水肿")]
+        found = results([labelled(f"cmid:{i}", *pair) for i, pair in enumerate(pairs)])
+        assert reasons(found) == [
+            "kept",
+            "near_duplicate",
+            "kept",
+        ]  # the last is labelled otherwise
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_a_datasets_own_instruction_and_frame_make_no_copies(self, place):
+        rows = [
+            Example(f"lab:{i}", "lab", "qa", "zh", [*PLACES[place](text), ("assistant", FRAME)])
+            for i, text in enumerate(ASKED)
+        ]
+        assert reasons(results(rows)) == ["kept"] * len(ASKED)
+
+    @pytest.mark.parametrize("place", PLACES)
+    def test_a_near_copy_within_a_template_is_still_found(self, place):
+        texts = [*ASKED, LONG, LONG.replace("疼", "痛")]
+        rows = [
+            Example(f"lab:{i}", "lab", "qa", "zh", [*PLACES[place](text), ("assistant", FRAME)])
+            for i, text in enumerate(texts)
+        ]
+        assert reasons(results(rows)) == ["kept"] * (len(ASKED) + 1) + ["near_duplicate"]
+
+    def test_another_datasets_rows_are_compared_without_its_template(self):
+        rows = [
+            Example(f"lab:{i}", "lab", "qa", "zh", [*PLACES["first"](text), ("assistant", FRAME)])
+            for i, text in enumerate(ASKED)
+        ]
+        other = [qa("b:1", LONG, ADVICE), qa("b:2", LONG.replace("疼", "痛"), ADVICE)]
+        assert reasons(results([*rows, *other]))[-2:] == ["kept", "near_duplicate"]
+
+
+class TestScript:
+    def test_a_traditional_copy_of_a_simplified_text_is_an_exact_copy(self):
+        rows = [
+            qa("a:1", "头痛应该怎么办？", "请先测量血压。"),
+            qa("a:2", "頭痛應該怎麼辦？", "請先測量血壓。"),
+        ]
+        assert reasons(results(rows)) == ["kept", "exact_duplicate"]
+
+    def test_the_texts_that_are_kept_stay_traditional(self):
+        found = results([qa("a:1", "頭痛應該怎麼辦？", "請先測量血壓。")])
+        assert found[0].messages[0] == ("user", "頭痛應該怎麼辦？")
+
+    def test_characters_are_folded_one_by_one(self):
+        assert fold_text("程式性細胞死亡") == "程式性细胞死亡"  # not 程序性
 
 
 ALPHABET = (

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from collectivesft.common.errors import InputError
 from collectivesft.config.mixture import Mixture, read_mixture
+from collectivesft.curated.croissant import head
 from collectivesft.curated.mix import mix_file
 from collectivesft.curated.mixture.sampling import apply_style_shares, apply_temperature, sample_key
 from collectivesft.curated.mixture.statistics import (
@@ -479,3 +481,31 @@ class TestRecipe:
         folder = Path(__file__).parents[2] / "config" / "experiments"
         recipes = sorted(folder.glob("*.yaml"))
         assert len(recipes) > 5 and all(read_mixture(path) for path in recipes)
+
+
+def test_nothing_that_came_through_curation_is_named(tmp_path):
+    with pytest.raises(InputError, match="no row of any dataset came through the curation"):
+        mix(tmp_path, "{datasets: [alpha]}", save(tmp_path / "none.parquet", []))
+
+
+@pytest.mark.parametrize("share", [0, 0.2])
+def test_the_folder_of_a_mixture_is_one_that_load_dataset_reads(tmp_path, share):
+    """Whole, streamed and by split; a split without rows is none."""
+    loader = pytest.importorskip("datasets")
+    drawn = mix(tmp_path, f"{{validation: {share}}}")
+    folder = tmp_path / "mixture"
+    folder.mkdir()
+    names = ["train.parquet", "validation.parquet"]
+    for name in names:
+        shutil.copy(tmp_path / name, folder / name)
+    counts = {"train": len(drawn["train"]), "validation": len(drawn["validation"])}
+    about = {"experiment": "x", "languages": {"zh": 1}, **counts}
+    (folder / "README.md").write_text(f"---\n{head(about, names)}---\n", encoding="utf-8")
+    rows = {split: count for split, count in counts.items() if count}
+    where = {"cache_dir": str(tmp_path / "cache")}
+    whole = loader.load_dataset(str(folder), **where)
+    assert {split: len(part) for split, part in whole.items()} == rows
+    stream = loader.load_dataset(str(folder), streaming=True, **where)
+    assert {split: len(list(part)) for split, part in stream.items()} == rows
+    for split, count in rows.items():
+        assert len(loader.load_dataset(str(folder), split=split, **where)) == count

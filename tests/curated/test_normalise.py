@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft.curated.text.normalise import key, normalise
+from collectivesft.curated.text.unicode_fold import fold_text
 
 ENCODING, HTML, CHARACTERS = "encoding_repaired", "html_removed", "characters_normalised"
 SENTENCES = (
@@ -74,7 +75,7 @@ def test_good_text_stays_as_it_is(text):
         ("  甲 \r\n 乙\r丙  ", "甲\n乙\n丙", {CHARACTERS}),
         ("甲\u2028乙\u2029丙\u000b丁", "甲\n乙\n丙\n丁", {CHARACTERS}),
         ("甲\n\n\n\n\n乙", "甲\n\n乙", {CHARACTERS}),
-        ("\ufeff甲\u200b乙\u0007丙\ue004", "甲乙丙", {CHARACTERS}),
+        ("\ufeff甲\u200b乙\u0007丙", "甲乙丙", {CHARACTERS}),
         ("cafe\u0301", "café", {CHARACTERS}),
         ("a\u200b\u0301", "á", {CHARACTERS}),
         ("", "", set()),
@@ -136,7 +137,7 @@ def test_clean_text_is_not_changed_again(text):
 def test_nothing_invisible_and_no_loose_space_is_left(text):
     clean, _ = normalise(text)
     assert clean == clean.strip() and unicodedata.is_normalized("NFC", clean)
-    control = {c for c in clean if unicodedata.category(c) in ("Cc", "Co") and ord(c) < 0xF0000}
+    control = {c for c in clean if unicodedata.category(c) == "Cc"}
     assert control <= {"\n", *map(chr, range(0x80, 0xA0))}
     assert "  " not in clean and "\n\n\n" not in clean and " \n" not in clean
 
@@ -182,5 +183,34 @@ class TestKey:
     @settings(max_examples=200, deadline=None, derandomize=True)
     @given(st.text(min_size=1, max_size=20))
     def test_only_space_has_no_key(self, text):
-        folded = unicodedata.normalize("NFKC", text).casefold()
+        folded = fold_text(text)
         assert bool(key(text)) == bool(folded.strip())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("凝血酶原时间 12\uf0b12 秒", "凝血酶原时间 12±2 秒"),
+        ("置于 2\uf0b0C 至 8\uf0b0C", "置于 2°C 至 8°C"),
+        ("每次 5 \uf06dg，25 \uf07e 50 ml/h", "每次 5 μg，25 ∼ 50 ml/h"),
+        ("IFN-\uf067 与 TNF-\uf061", "IFN-γ 与 TNF-α"),
+        ("体温\uf0b338.5，pH\uf0a37.35，\uf0442.1", "体温≥38.5，pH≤7.35，Δ2.1"),
+        ("鲨烯 \uf0e0 羊毛甾醇", "鲨烯 → 羊毛甾醇"),  # Wingdings, as Word writes -->
+        ("\uf0b7 多饮\n\uf0fc 多尿", "• 多饮\n✓ 多尿"),
+        ("突发口眼\ue81f斜", "突发口眼㖞斜"),  # GBK of 1995
+        ("5\uf020mg", "5 mg"),
+    ],
+)
+def test_signs_of_symbol_fonts_get_their_meaning_and_are_counted(text, expected):
+    assert normalise(text) == (expected, {"symbols_mapped"})
+
+
+@pytest.mark.parametrize("sign", ["\ue1d8", "\ue077", "\uf8ff", "\U000f0001", "\U00100000"])
+def test_a_private_character_without_meaning_is_not_taken_out(sign):
+    assert normalise(f"旋内的肌肉{sign}是") == (f"旋内的肌肉{sign}是", set())
+
+
+def test_every_sign_of_the_font_symbol_has_a_meaning():
+    codes = [*range(0xF020, 0xF07F), *range(0xF0A0, 0xF0FF)]
+    lost = {code for code in codes if normalise(f"甲{chr(code)}乙")[0] == f"甲{chr(code)}乙"}
+    assert lost == {0xF0F0}  # the mark of a company

@@ -9,14 +9,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from collectivesft import datasets
 from collectivesft.common import files
 from collectivesft.common.errors import InputError, explain_os_error
+from collectivesft.common.files import read_json, write_json
 from collectivesft.curated.read import read_dataset
 from collectivesft.curated.storage import parquet as storage
 from collectivesft.curated.storage.parquet import count_rows, read_examples, write_results
@@ -296,3 +299,77 @@ def test_bytes_follow_from_the_rows_and_not_from_the_pieces_that_they_came_in(tm
                 writer.add_table(table.slice(start, size))
         written.add((tmp_path / "pieces.parquet").read_bytes())
     assert len(written) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"language": "cn"}, "its language 'cn' is none of zh, en"),
+        ({"style": "chat"}, "its style 'chat' is none of"),
+        ({"id": "other:1"}, "its id 'other:1' does not begin with cmid:"),
+        ({"id": "cmid:"}, "its id 'cmid:'"),
+        ({"dataset": "cmb"}, "its dataset is 'cmb'"),
+        ({"messages": [("user", "甲")]}, "its turns are user, not user, assistant"),
+        ({"messages": [("user", "甲"), ("assistant", "")]}, "a turn is empty"),
+        ({"messages": []}, "its turns are none"),
+        ({"style": "mcqa"}, "its meta has no question, options, answer"),
+    ],
+)
+def test_an_example_that_no_step_expects_is_an_error(tmp_path, monkeypatch, changes, problem):
+    """A new reader's slip is named at once, with file and row."""
+    fields = {"id": "cmid:1", "dataset": "cmid", "style": "qa", "language": "zh"}
+    fields |= {"messages": [("user", "甲"), ("assistant", "乙")], "meta": {"file": "a", "row": 7}}
+    monkeypatch.setattr(datasets.get("cmid"), "read", lambda raw: [Example(**fields | changes)])
+    write_json(tmp_path / "manifest.json", {"source": "datasets/cmid", "files": []})
+    paths = [tmp_path / name for name in ("kept", "dropped", "ledger")]
+    with pytest.raises(InputError) as caught:
+        read_dataset("cmid", tmp_path / "manifest.json", *paths)
+    assert problem in str(caught.value) and "files/a, row 7" in str(caught.value)
+    assert not any(path.exists() for path in paths)
+
+
+def test_a_file_whose_answers_are_often_no_option_is_an_error(tmp_path, monkeypatch):
+    """Options numbered or ordered otherwise: a tenth of the rows shows it."""
+    rows = [qa(f"cmid:{i}") for i in range(100)]
+    wrong = [Drop(f"cmid:{i}", "bad_answer") for i in range(100, 112)]
+    monkeypatch.setattr(datasets.get("cmid"), "read", lambda raw: [*rows, *wrong])
+    write_json(tmp_path / "manifest.json", {"source": "datasets/cmid", "files": []})
+    with pytest.raises(InputError, match="cmid: the answers of 12 of 112 questions are none of"):
+        read_dataset("cmid", tmp_path / "manifest.json", *(tmp_path / name for name in "abc"))
+
+
+def test_the_ledger_says_which_of_two_forms_was_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.get("medmcqa"), "read", lambda raw: [qa("medmcqa:1")])
+    write_json(tmp_path / "manifest.json", {"source": "datasets/medmcqa", "files": []})
+    paths = [tmp_path / name for name in ("kept", "dropped", "ledger")]
+    monkeypatch.setattr(datasets.get("medmcqa"), "form", lambda raw: "a.json: cop counts from 1")
+    read_dataset("medmcqa", tmp_path / "manifest.json", *paths)
+    assert read_json(paths[2])["forms"] == {"medmcqa": "a.json: cop counts from 1"}
+
+
+def test_a_file_that_polars_or_pandas_wrote_again_is_read(tmp_path: Path):
+    """They write large texts; pandas gives up the order of a struct's fields for none."""
+    rows = [qa("a:1"), exam("a:2", "缺铁性贫血首选", {"A": "铁剂", "B": "输血"}, "A")]
+    first = save(tmp_path / "a.parquet", rows)
+    polars.read_parquet(first).write_parquet(tmp_path / "polars.parquet")
+    table = pq.read_table(first)
+    text = pa.large_string()
+    turn = pa.struct([("role", text), ("content", text)])
+    schema = [(name, text) for name in ("id", "dataset", "style", "language")]
+    large = pa.schema([*schema, ("messages", pa.large_list(turn)), ("meta", text)])
+    pq.write_table(table.cast(large), tmp_path / "large.parquet")
+    index = table.schema.get_field_index("dataset")
+    coded = table.set_column(index, "dataset", table.column("dataset").dictionary_encode())
+    pq.write_table(coded, tmp_path / "coded.parquet")
+    for name in ("polars", "large", "coded"):
+        path = tmp_path / f"{name}.parquet"
+        assert list(read_examples(path)) == rows
+        assert all(batch.schema == arrow_schema() for batch in parquet_.read_batches(path))
+        (part,) = parquet_.read_batches(path, columns=["id", "messages"])
+        assert part.schema.names == ["id", "messages"]
+
+
+def test_another_table_is_still_refused(tmp_path: Path):
+    pq.write_table(pa.table({"id": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="not a table of examples"):
+        list(read_examples(tmp_path / "a.parquet"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from collectivesft import datasets
-from collectivesft.common.errors import UserError
+from collectivesft.common.errors import InputError, UserError
 from collectivesft.curated.read import read_dataset
 from collectivesft.curated.storage.parquet import count_rows
 from collectivesft.readers.reader_options import Option, chosen
@@ -138,3 +138,13 @@ OPTIONS = (Option("answers", ("first", "all"), "help"),)
 def test_wrong_option_is_one_line(options, text: str, problem: str):
     with pytest.raises(UserError, match=f"--option {text}: {problem}"):
         chosen("cmedqa2", options, [text])
+
+
+def test_a_part_that_is_not_wanted_need_not_be_there(tmp_path: Path):
+    line = {"question": "头痛？", "options": {"A": "甲", "B": "乙"}, "answer_idx": "A"}
+    member = "data_clean/questions/Mainland/train.jsonl"
+    raw = raw_folder(tmp_path, {"data_clean.zip": zipped({member: jsonl([line])})})
+    (example,) = datasets.get("medqa").read(raw, us="drop", taiwan="drop")
+    assert example.id == "medqa:Mainland:1"
+    with pytest.raises(InputError, match="no member named data_clean/questions/Taiwan"):
+        list(datasets.get("medqa").read(raw, us="drop"))

@@ -105,3 +105,18 @@ def test_cmb_form_puts_the_explanation_before_the_answer(tmp_path):
 )
 def test_a_line_with_an_empty_field_is_left_out(fields, expected):
     assert prompts.fill("题目\n源自{subject}\n\n{question}", **fields) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "fields", "expected"),
+    [
+        ("{ward}患者问：{question}", {"ward": "", "question": "头痛怎么办？"}, "头痛怎么办？"),
+        ("{ward}患者问：{question}", {"ward": "儿科", "question": "乙"}, "儿科患者问：乙"),
+        ("{age}岁，{sex}，{ask}", {"age": "", "sex": "女", "ask": "甲"}, "女，甲"),
+        ("源自{a}，面向{b}。\n{q}", {"a": "甲", "b": "", "q": "乙"}, "源自甲。\n乙"),
+        ("Topic: {t}\nQuestion: {q}", {"t": "", "q": "x: y"}, "Question: x: y"),
+        ("{sex}患者{ask}", {"sex": "", "ask": "咳嗽"}, "患者咳嗽"),
+    ],
+)
+def test_an_empty_field_takes_no_other_with_it(template, fields, expected):
+    assert prompts.fill(template, **fields) == expected

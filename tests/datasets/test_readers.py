@@ -39,7 +39,7 @@ def test_each_dataset_has_a_fixture_and_a_source():
     for name in NAMES:
         source = datasets.get(name).SOURCE
         assert source.name == name and source.files and source.licence and source.citation
-        assert source.rows
+        assert source.rows or name == "meds_ins"  # nobody states those of its published part
 
 
 def test_unknown_dataset_lists_the_known():
@@ -87,6 +87,7 @@ EXPECTED = {
     "medqa": ["kept", "answer_mismatch"],
     "cmb": ["kept", "kept", "bad_answer"],
     "cmmlu_medical": ["kept", "empty_answer"],
+    "meds_ins": ["kept", "kept", "kept", "empty_question", "empty_answer"],
 }
 
 
@@ -111,7 +112,53 @@ def test_answers_count_from_zero_in_medmcqa_and_from_one_in_nlpec(tmp_path: Path
 
 def test_medmcqa_unpublished_and_impossible_answers(tmp_path: Path):
     assert one("medmcqa", tmp_path / "a", cop=-1).reason == "empty_answer"
-    assert one("medmcqa", tmp_path / "b", cop=4).reason == "bad_answer"
+    assert one("medmcqa", tmp_path / "b", cop=5).reason == "bad_answer"
+
+
+def medmcqa_file(folder: Path, cops: list[int], lines: bool) -> RawFolder:
+    """MedMCQA in the Hub's form or, as lines, in the authors'; ``cops`` of its rows."""
+    rows = [ROWS["medmcqa"][0] | {"id": f"a{i}", "cop": cop} for i, cop in enumerate(cops)]
+    data = {"train.json": jsonl(rows)} if lines else {"a.parquet": parquet(rows)}
+    return raw_folder(folder, data)
+
+
+def test_medmcqas_two_forms_number_the_options_from_zero_and_from_one(tmp_path: Path):
+    hub = medmcqa_file(tmp_path / "hub", [0, 1, 3], lines=False)
+    authors = medmcqa_file(tmp_path / "authors", [1, 2, 4], lines=True)
+    answers = [[e.meta["answer"] for e in read("medmcqa", raw)] for raw in (hub, authors)]
+    assert answers == [["A", "B", "D"]] * 2
+    forms = [datasets.get("medmcqa").form(raw) for raw in (hub, authors)]
+    assert forms == ["a.parquet: cop counts from 0", "train.json: cop counts from 1"]
+
+
+@pytest.mark.parametrize(("cops", "lines", "counted"), [([1, 2, 4], False, 1), ([2, 0], True, 0)])
+def test_a_number_of_the_other_numbering_ends_the_reading(tmp_path, cops, lines, counted):
+    raw = medmcqa_file(tmp_path, cops, lines)
+    with pytest.raises(InputError, match=f"row {len(cops)}: cop is .: it counts from {counted}"):
+        read("medmcqa", raw)
+
+
+def test_nlpecs_answers_that_count_from_zero(tmp_path: Path):
+    rows = [ROWS["nlpec"][0] | {"answer": ["0"]}]
+    with pytest.raises(InputError, match="row 1: answer is 0: it counts from 0, and in NLPEC from"):
+        read("nlpec", raw_folder(tmp_path, PACK["nlpec"](rows)))
+
+
+@pytest.mark.parametrize(
+    ("texts", "gold", "kept"),
+    [
+        (("口服铁剂", "输血", "口服铁剂", "休息"), "A", False),
+        (("口服铁剂", "输血", "口服　铁剂", "休息"), "C", False),
+        (("口服铁剂", "输血", "口服铁剂", "休息"), "B", True),  # the right text stands once
+        (("口服铁剂", "输血", "口服铁剂", "休息"), "AC", True),  # both are right
+        (("Aa", "AA", "aa", "a"), "A", True),
+    ],
+)
+def test_a_question_whose_right_option_has_the_text_of_a_wrong_one(tmp_path, texts, gold, kept):
+    option = dict(zip("ABCD", texts, strict=True))
+    row = ROWS["cmb"][0] | {"option": option, "answer": gold, "explanation": ""}
+    (found,) = read("cmb", raw_folder(tmp_path, PACK["cmb"]([row])))
+    assert reasons([found]) == ["kept" if kept else "same_options"]
 
 
 def test_cmb_leaves_out_a_scraped_mark_of_the_right_option(tmp_path: Path):
@@ -277,6 +324,29 @@ def test_an_unclosed_quote_takes_no_rows_with_it(rows: int, tmp_path: Path):
         read("cmeddialogue", raw_folder(tmp_path, {"a.csv": text.encode()}))
 
 
+GOOD_LINE = "内科,发热,发热怎么办,多喝水\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        # The number of fields agrees, and the text of one would hold the others.
+        ('内科,头痛,"头痛怎么办,多休息\n内科,咳嗽,"咳嗽怎么办,喝水\n', ["malformed_row"] * 2),
+        ('内科,头痛,"头痛怎么办,多休息\n' + GOOD_LINE * 3 + '内科,咳嗽,咳嗽呢",喝水\n',
+         ["malformed_row"] * 5),
+        # Texts of several lines, with commas and quotes.
+        ('内科,头痛,"第一行,甲\n第二行,乙,丙,丁\n第三行",多休息\n', ["kept"]),
+        ('内科,头痛,"他说""疼""\n三天",多休息\n', ["kept"]),
+        ('内科,头痛,头痛怎么办,"多休息,\n\n少熬夜"\n', ["kept"]),
+    ],
+)  # fmt: skip
+def test_rows_that_a_stray_quote_joins_are_told(tmp_path: Path, lines: str, expected: list[str]):
+    text = HEADER + GOOD_LINE + lines + GOOD_LINE
+    found = read("cmeddialogue", raw_folder(tmp_path, {"a.csv": text.encode()}))
+    assert reasons(found) == ["kept", *expected, "kept"]
+    assert len({result.id for result in found}) == len(found)
+
+
 def test_one_odd_row_does_not_end_the_set(tmp_path: Path):
     """Half a character, a line end of another kind, a dialogue that is none: counted drops."""
     text = f"{HEADER}内科,头痛,头痛怎么办,多\r休息\n内科,发热,发热怎么办,多喝水\n"
@@ -290,6 +360,13 @@ def test_one_odd_row_does_not_end_the_set(tmp_path: Path):
     (example,) = read("medicaldialogue", raw_folder(tmp_path / "c", packed))
     assert "头痛\ufffd怎么办" in example.messages[0][1]
     assert fault(example, 1, 1000) == "damaged_text"
+
+
+def test_pubmedqas_unlabelled_files_are_not_taken_for_labelled(tmp_path: Path):
+    row = {"QUESTION": "Is it?", "CONTEXTS": ["It is."], "LONG_ANSWER": "Yes, it is."}
+    data = json.dumps({"7": {**row, "LABELS": []}}).encode()
+    with pytest.raises(InputError, match="row 1: 7 is none of the labelled questions"):
+        read("pubmedqa", raw_folder(tmp_path, {"ori_pqau.json": data}))
 
 
 @pytest.mark.parametrize("name", ["headqa", "cmedqa2", "webmedqa", "medqa"])

@@ -48,6 +48,13 @@ ROWS: dict[str, list[Any]] = {
             "final_decision": "yes",
         },
     ],
+    "meds_ins": [
+        {"id": "x-1", "input": "A man coughs for three weeks.", "output": ["Cough", "cough"]},
+        {"id": "x-2", "input": ["患者发热三天。", "体温39度。"], "output": "发热"},
+        {"id": "x-3", "input": "A statement.", "output": True},
+        {"id": "x-4", "input": "", "output": "x"},
+        {"id": "x-5", "input": "Nothing is said.", "output": []},
+    ],
     "medmcqa": [
         {
             "id": "a1",
@@ -397,6 +404,15 @@ PACK: dict[str, Callable[[list], dict[str, bytes]]] = {
     "medqa": _medqa,
     "cmb": lambda rows: {"CMB-Exam/CMB-train/CMB-train-merge.json": array(rows)},
     "cmmlu_medical": _cmmlu,
+    "meds_ins": lambda rows: {
+        "task25_head_qa_classification.json": json.dumps(
+            {
+                "Source": "made up",
+                "Definition": ["Name the symptom.", "What hurts?"],
+                "Instances": rows,
+            }
+        ).encode()
+    },
 }
 
 

@@ -133,3 +133,21 @@ def test_dry_run_sends_nothing(hub, mixture, tmp_path, capsys):
     push_data(Target("demo/data", "v1", kind="dataset"), tmp_path / "out", dry_run=True)
     assert "demo/data (dataset): not there; would be created private" in capsys.readouterr().out
     assert {line.split()[0] for line in hub.seen} == {"GET"}
+
+
+@pytest.mark.parametrize("held_out", [["pubmedqa:9"], ["nlpec:9"], []], ids=["some", "none", "no"])
+def test_load_dataset_reads_the_folder(tmp_path, held_out):
+    """The first dataset may not be passed on, nor all of the validation part."""
+    loader = pytest.importorskip("datasets")
+    first = [example("nlpec", n) for n in range(9000)]
+    train = write(tmp_path / "train.parquet", first + [example("webmedqa", n) for n in range(9)])
+    rows = [example(*name.split(":")) for name in held_out]
+    build("me/data", train, write(tmp_path / "v.parquet", rows), [], tmp_path / "out")
+    wanted = {"train": 9} | ({"validation": 1} if held_out == ["pubmedqa:9"] else {})
+    where = {"cache_dir": str(tmp_path / "cache")}
+    whole = loader.load_dataset(str(tmp_path / "out"), **where)
+    assert {split: len(part) for split, part in whole.items()} == wanted
+    stream = loader.load_dataset(str(tmp_path / "out"), streaming=True, **where)
+    assert {split: len(list(part)) for split, part in stream.items()} == wanted
+    for split, count in wanted.items():
+        assert len(loader.load_dataset(str(tmp_path / "out"), split=split, **where)) == count

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from collectivesft.readers import choice
 from collectivesft.readers.mcqa import letters
-from collectivesft.readers.row import Row, letter
+from collectivesft.readers.row import Row, beginnings, letter
 from collectivesft.readers.table_rows import csv_rows
 from collectivesft.schema.item import Item
 from collectivesft.schema.prompts import MULTIPLE, SINGLE
@@ -35,7 +36,7 @@ SOURCE = Source(
         "A question without a usable answer (NaN, an option that is not there) is not scored, and "
         "counted.",
         "Like CMB, the prompt says whether several answers are right; here the key tells.",
-        "Unverified: the columns of annotations (Medical Discipline) are from others' code.",
+        "In a few questions upstream lost an option's letter; the letters that are left count.",
     ),
 )
 
@@ -44,6 +45,9 @@ KINDS = ("choice",)
 CATEGORIES: dict[str, str] = {}
 _DISCIPLINE = "Medical Discipline"
 _EXAM = "国家医师资格考试"
+_LAST = "H"  # no question has more options
+# Upstream writes NaN where it has no answer; anything else that is often unusable is another file.
+_MOST = {"no answer": 0.1}
 _OPTION = re.compile(r"([A-ZＡ-Ｚa-z])[\s.．、:：)）]+(.*)", re.S)
 
 
@@ -51,32 +55,62 @@ def items(raw: RawFolder) -> Iterator[Item]:
     """Yield the questions of every CSV file that the manifest lists; ``val...`` are examples.
 
     Raises:
-        InputError: a column is missing, or a row with a wrong number of fields.
+        InputError: a column is missing, a row with a wrong number of fields, or a file whose
+            options or answers cannot be read.
     """
-    for name in raw.names:
-        split = "val" if name.rpartition("/")[2].startswith("val") else "test"
-        for row in csv_rows(Part.of(raw, name), ("Question", "Options", "Answer")):
-            yield _item(row, split)
+    splits = [_split(name) for name in raw.names]
+    keys = dict(zip(raw.names, beginnings("", raw.names), strict=True))
+    for name, split in zip(raw.names, splits, strict=True):
+        part = Part.of(raw, name)
+        key = split if splits.count(split) == 1 else keys[name][1].removeprefix(":")
+        rows = csv_rows(part, ("Question", "Options", "Answer"))
+        pairs = ((row, _item(row, split, key)) for row in rows)
+        yield from choice.few_unscored(pairs, _MOST)
+
+
+def _split(name: str) -> str:
+    return "val" if name.rpartition("/")[2].startswith("val") else "test"
 
 
 def parse_options(text: str) -> dict[str, str]:
-    """Options of one text: a line that begins with the next letter begins an option.
+    """Options of one text: a line that begins with a letter after the last one begins an option.
 
-    Any other line goes on with the option before; what stands before A is left out, as are
-    options without text.
+    Upstream lost the letter of some options, so a later letter may follow; where a line begins
+    with a letter by chance, the longest row of letters counts. Any other line goes on with the
+    option before. What stands before A is left out, as are options without text; where the first
+    letter is B and one line stands before it, that is A.
     """
-    found: list[list[str]] = []
-    for line in text.splitlines():
-        match = _OPTION.match(f"{line.strip()} ")
-        if match and letter(match[1]) == chr(ord("A") + len(found)):
-            found.append([match[2].strip()])
-        elif found and line.strip():
-            found[-1].append(line.strip())
-    texts = {chr(ord("A") + i): " ".join(filter(None, lines)) for i, lines in enumerate(found)}
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    marked = {}
+    for place, line in enumerate(lines):
+        match = _OPTION.match(f"{line} ")
+        if match and letter(match[1]) <= _LAST:
+            marked[place] = (letter(match[1]), match[2].strip())
+    starts = _ascending({place: name for place, (name, _) in marked.items()})
+    found: dict[str, list[str]] = {}
+    if starts and marked[starts[0]][0] == "B" and starts[0] == 1:
+        found["A"] = [lines[0]]
+    for place, end in pairwise([*starts, len(lines)]):
+        name, first = marked[place]
+        found[name] = [first, *lines[place + 1 : end]]
+    texts = {name: " ".join(filter(None, parts)) for name, parts in found.items()}
     return {name: text for name, text in texts.items() if text}
 
 
-def _item(row: Row, split: str) -> Item:
+def _ascending(names: dict[int, str]) -> list[int]:
+    """Places of the longest ascending row of letters; of several the one with the fewest gaps."""
+    best: dict[int, list[int]] = {}
+    for place, name in names.items():
+        before = [best[other] for other in best if names[other] < name]
+        best[place] = [*max(before, key=lambda row: _worth(row, names), default=[]), place]
+    return max(best.values(), key=lambda row: _worth(row, names), default=[])
+
+
+def _worth(row: list[int], names: dict[int, str]) -> tuple[int, int]:
+    return len(row), -ord(names[row[-1]])
+
+
+def _item(row: Row, split: str, key: str) -> Item:
     if row.value is None:
         raise row.error("another number of fields than the header")
     question, options = _cell(row, "Question"), parse_options(_cell(row, "Options"))
@@ -84,7 +118,7 @@ def _item(row: Row, split: str) -> Item:
     fault = _fault(question, options, answer)
     kind = MULTIPLE if len(answer) > 1 else SINGLE
     return Item(
-        id=f"{split}-{row.number}",
+        id=f"{key}-{row.number}",
         benchmark="cmexam",
         split="unscored" if fault else split,
         kind="choice",

@@ -23,8 +23,25 @@ _GROUPS = {
         "DBMHG", "CMeEE", "CMeIE", "CHIP-CDEE", "CHIP-CDN", "CHIP-CTC", "SMDoc", "IMCS-V2-MRG",
     ),
 }  # fmt: skip
-TASKS = {task: group for group, tasks in _GROUPS.items() for task in tasks}
-CATEGORIES = {group: group for group in _GROUPS}
+# The 38 tasks in text of V4 (December 2025), named as public submissions name them; grouped by what
+# is to be answered. Its agent tasks are named so far as such submissions do.
+_V4 = {
+    "选择题": (
+        "MedExam", "MedLitQA", "MedEthics", "MedRxCheck_SCQ", "MedRxCheck_MSQ",
+    ),
+    "开放式问答": (
+        "CMB-Clin-extended", "MedDiag", "MedDiffer", "MedCare", "MedRxPlan", "MedRehab",
+        "MedPsychCare", "MedRxCheck_SQ", "MedOutcome", "MedExplain", "MedAnalysis", "MedPsychQA",
+        "MedPopular", "MedTeach", "MedPrimary", "MedPHM", "MedTerm", "MedSynonym",
+    ),
+    "文书与质控": ("MedChartQC", "MedPathQC", "MedReportQC", "MedRecordGen", "MedSummary"),
+    "结构化输出": ("MedInsureCheck", "MedInsureCalc"),
+    "智能体": ("MedCOT", "MedDecomp", "MedPathPlan"),
+}  # fmt: skip
+TASKS = {
+    task: group for groups in (_V4, _GROUPS) for group, tasks in groups.items() for task in tasks
+}
+CATEGORIES = {group: group for group in _GROUPS | _V4}
 
 SOURCE = Source(
     name="medbench",
@@ -36,12 +53,14 @@ SOURCE = Source(
     files=tuple(RawFile(f"{task}/{task}.jsonl") for task in TASKS),
     notes=(
         "The test inputs come from the platform's page, under an account: place them as "
-        "<task>/<task>.jsonl, or name them under sources (files).",
+        "<task>/<task>.jsonl, or name them under sources (files) as they were downloaded: in 2024 "
+        "<task>/<task>_test.jsonl, in V4 <task>.jsonl.",
         "A row is {question, options, answer, other}; options is null or may be missing, answer "
-        "is null or empty, other names source and number.",
+        "is null or empty, other names source and number. V4's rows have no options.",
+        "Rows with a picture (img_path) are not asked, and counted (needs_image).",
         "The upload is the same rows with answers, one file a task under the name that it came "
-        "with. Unverified: whether the platform takes them today as one zip (OpenCompass issue "
-        "2320 reports a failed upload).",
+        "with. Unverified: V4's groups, and whether the platform takes the files today as one zip "
+        "(OpenCompass issue 2320 reports a failed upload).",
     ),
 )
 
@@ -84,18 +103,22 @@ def _shared(questions: list[str]) -> str:
 
 
 def _item(row: Row, name: str, question: str, shared: str) -> Item:
-    options = row.texts("options") if row.value.get("options") is not None else None
-    other = row.fields("other") if "other" in row.value else {}
-    task = PurePosixPath(name).stem.removesuffix("_test")
+    if row.value.get("options") is not None:
+        row.texts("options")  # a list, or an error
+    if "other" in row.value:
+        row.fields("other")
+    task = PurePosixPath(name).stem.removesuffix("_test").replace("_V4", "")
+    picture = bool(row.value.get("img_path"))
+    unscored = {"unscored": "needs_image"} if picture else {}
     return Item(
         id=f"{task}-{row.number}",
         benchmark="medbench",
-        split="test",
+        split="unscored" if picture else "test",
         kind="text",
         category=TASKS.get(task, "其他"),
         subcategory=task,
         question=question.removeprefix(shared),
-        meta={"instruction": shared, "file": name, "options": options, "other": other},
+        meta={"instruction": shared, "file": name, "row": row.value} | unscored,
     )
 
 
@@ -113,7 +136,5 @@ UPLOAD = "jsonl"
 
 
 def submission(item: Item, text: str) -> dict[str, Any]:
-    """A row of the upload: the row as it came, with the answer."""
-    asked = prompt(item, "answer_only", "corrected")
-    options, other = item.meta["options"], item.meta["other"]
-    return {"question": asked, "options": options, "answer": text, "other": other}
+    """A row of the upload: the row as it came, keys in their order, with the answer."""
+    return {**item.meta["row"], "answer": text}

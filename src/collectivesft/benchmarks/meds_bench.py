@@ -97,6 +97,8 @@ SOURCE = Source(
 
 KINDS = ("text", "upload")
 _SHOWN = "Positive Examples"
+# "The right answer is C: x", "正しい答えは E: x です", "La bonne réponse est A: x, D: y".
+_LETTER = re.compile(r"(?<![A-Za-z])([A-H](?:\s*[,，、]\s*[A-H])*)(?=\s*[:：.)）])")
 _PREFIX = re.compile(r"the (?:diagnosis result|treatment planning|right answer) is\s*:?\s*", re.I)
 
 
@@ -163,6 +165,10 @@ def _item(row: Row, folder: str, shared: dict[str, str], split: str) -> Item:
     asked, wanted = "\n".join(_texts(row, "input")), _texts(row, "output")
     if not asked or not wanted:
         raise row.error(f"{'output' if asked else 'input'} is empty")
+    metric = _METRICS.get(task, metric)
+    references = [_PREFIX.sub("", text).strip() or text for text in wanted]
+    if metric == "letter":
+        references = [_lettered(row, text, asked) for text in wanted]
     return Item(
         id=f"{task}-{split}-{row.number}",
         benchmark="meds_bench",
@@ -171,10 +177,37 @@ def _item(row: Row, folder: str, shared: dict[str, str], split: str) -> Item:
         category=label,
         subcategory=PurePosixPath(shared["file"]).stem,
         question=asked,
-        metric=_METRICS.get(task, metric),
-        references=[_PREFIX.sub("", text).strip() or text for text in wanted],
+        metric=metric,
+        references=references,
+        multiple=any(_several(text) for text in references),
         meta={**shared, "output": wanted[0]},
     )
+
+
+def _lettered(row: Row, said: str, asked: str) -> str:
+    """A reference that begins with its letters: "E: text", or "AC: text" where several are right.
+
+    Raises:
+        InputError: no letter of an option in it.
+    """
+    found = list(_LETTER.finditer(said)) or list(re.finditer("^[A-H]$", said))
+    if not found:
+        raise row.error(f"output {said[:40]!r} names no option's letter")
+    # A letter within an option's text is none of the answer's: "E: 手術 (A: 開腹)".
+    right = [m for m in found if m is found[0] or _is_option(said[m.start() :], asked)]
+    names = "".join(sorted(set(re.findall("[A-H]", "".join(match[0] for match in right)))))
+    return f"{names}: {said}" if len(names) > 1 else names + said[found[0].end() :]
+
+
+def _is_option(said: str, asked: str) -> bool:
+    """Whether a text begins as one of the question's options does."""
+    listed = (re.sub(r"\s", "", line) for line in re.split(r"[\t\n]", asked))
+    plain = re.sub(r"\s", "", said)
+    return any(re.match("[A-H][:：]", line) and plain.startswith(line) for line in listed)
+
+
+def _several(reference: str) -> bool:
+    return re.match("[A-H]{2,}:", reference) is not None
 
 
 def prompt(item: Item, style: str, preset: str) -> str:

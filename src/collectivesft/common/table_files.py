@@ -22,9 +22,10 @@ def write_csv(
     """Write rows atomically as CSV: UTF-8, lines that end in a line feed alone.
 
     Args:
-        columns: keys of every row; those of the first one if None.
+        columns: keys of every row; those of the first one if None. A table of neither has the one
+            column ``no_rows``: a file without a header is no table to pandas and Polars.
     """
-    names = columns or list(rows[0] if rows else ())
+    names = columns or list(rows[0] if rows else ("no_rows",))
     with atomic_path(path) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, names, lineterminator="\n")
         writer.writeheader()

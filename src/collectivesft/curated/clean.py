@@ -26,6 +26,7 @@ from collectivesft.curated.storage.step_ledger import StepLedger
 from collectivesft.curated.text import quality
 from collectivesft.curated.text.cleaning import clean_text
 from collectivesft.curated.text.prefilter import needs_cleaning
+from collectivesft.curated.text.symbols import PRIVATE
 from collectivesft.schema.example import Drop, Example, conversation
 
 # What tokenizers read as a mark of turns or of a text's begin and end, not as words: an answer with
@@ -35,6 +36,9 @@ _CONTROL = re.compile(
     r"<(?:\|[\w▁]+\||｜[\w▁]+｜|bos|eos|pad|unk|mask|sep|cls|eo[dpt]|unused\d+"
     r"|(?:start|end)_of_(?:turn|image))>"
 )
+
+# What an encoding lost, and private-use characters whose meaning is not known (see ``symbols``).
+_DAMAGED = re.compile(f"\ufffd|{PRIVATE.pattern}")
 
 
 def clean_file(
@@ -194,7 +198,7 @@ def fault(example: Example, shortest: int, longest: int) -> str | None:
         texts += [example.meta["question"], *example.meta["options"].values()]
     if not all(texts):
         return "empty_after_cleaning"
-    if any("\ufffd" in text for _, text in example.messages):
+    if any(_DAMAGED.search(text) for text in texts):
         return "damaged_text"
     if any(_CONTROL.search(text) for _, text in example.messages):
         return "control_token"

@@ -208,7 +208,8 @@ def head(mixture: dict[str, Any], files: list[str]) -> str:
     """The YAML head of the Hub's dataset card."""
     total = mixture["train"] + mixture["validation"]
     size = next((name for most, name in _SIZES if total < most), "10M<n<100M")
-    parts = zip(SPLITS, files, strict=True)
+    # `datasets.load_dataset` refuses a folder one of whose splits has no rows.
+    parts = [pair for pair in zip(SPLITS, files, strict=True) if mixture[pair[0]]]
     data = {
         "pretty_name": f"CollectiveSFT, mixture {mixture['experiment']}",
         "language": sorted(mixture["languages"], reverse=True),

@@ -67,6 +67,9 @@ def _quota(examples: Path, recipe: Path, mixture: Mixture) -> Quota:
         found = quota(examples, mixture)
     except ValueError as error:
         raise InputError(recipe, f"mixture.style_shares: {error}", "Leave it out") from error
+    if not found.present:
+        remedy = "The run's ledger.md says why rows were dropped; correct that step's options"
+        raise InputError(examples, "no row of any dataset came through the curation", remedy)
     for key, names in (("datasets", mixture.datasets), ("max_samples", mixture.max_samples)):
         named = names if isinstance(names, (list, dict)) else []
         absent = [name for name in named if name not in found.present]

@@ -1,9 +1,7 @@
 """One file per dataset: where it comes from (``SOURCE``) and how a raw row becomes an example.
 
 To add a dataset, add a file with ``SOURCE``, ``PROMPT`` (the template of the user's turn, see
-``collectivesft.schema.prompts.fill``; several by kind as a dict) and ``read(raw)``; nothing else lists the
-names.
-Files whose name begins with an underscore are shared helpers.
+``schema.prompts.fill``; several by kind as a dict) and ``read(raw)``; nothing else lists the names.
 """
 
 import importlib

@@ -43,13 +43,14 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
 def _example(row: Row, id: str) -> Example | Drop:
     exam_type, exam_class = row.text("exam_type"), row.text("exam_class")
     words = {"exam_type": exam_type, "exam_class": exam_class}
-    words["exam_subject"] = row.optional("exam_subject")
+    words["exam_subject"] = subject = row.optional("exam_subject")
+    prompt = PROMPT if subject else PROMPT.replace("中的{exam_subject}", "")
     question, answer = row.text("question"), row.text("answer")
     options, marks = without_marks(row.options("option"), letters(answer))
     facts = {"category": exam_type, "subcategory": exam_class}
     facts |= {"question_type": row.text("question_type")}
     facts |= {"left_out": marks} if marks else {}
     return mcqa(
-        row, id, "cmb", "zh", PROMPT, question, options, answer,
+        row, id, "cmb", "zh", prompt, question, options, answer,
         exam=f"中国{exam_type}中{exam_class}考试", words=words, **facts,
     )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from collectivesft.common.errors import InputError
+from collectivesft.readers.json_rows import jsonl_rows
 from collectivesft.readers.mcqa import by_position, mcqa
 from collectivesft.readers.row import Ids, Row
 from collectivesft.readers.table_rows import parquet_rows
@@ -22,8 +24,9 @@ SOURCE = Source(
     files=(RawFile(_FILE, (Hub("openlifescienceai/medmcqa", _REVISION, _FILE),)),),
     rows=182_822,
     notes=(
-        "cop, the correct option, counts from 0 on the Hub (from 1 in the authors' JSON); "
-        "-1 where it is not published.",
+        "cop, the correct option, counts from 0 on the Hub, -1 where it is not published.",
+        "The authors' own JSON Lines (train.json) are read too: there cop counts from 1. A number "
+        "that only the other numbering has is an error.",
         "exp and topic_name may be null.",
     ),
 )
@@ -38,21 +41,44 @@ PROMPT = (
 
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
-    """Yield an example per question; the explanation comes before the answer where there is one."""
+    """Yield an example per question; the explanation comes before the answer where there is one.
+
+    Raises:
+        InputError: ``cop`` of a Parquet file counts from 1, or that of JSON Lines from 0.
+    """
     ids = Ids("medmcqa")
     for name in raw.names:
-        for row in parquet_rows(Part.of(raw, name), _COLUMNS, _OPTIONAL):
-            yield _example(row, ids(row.text("id"), row))
+        part, first = Part.of(raw, name), _first(name)
+        rows = jsonl_rows(part) if first else parquet_rows(part, _COLUMNS, _OPTIONAL)
+        for row in rows:
+            yield _example(row, ids(row.text("id"), row), first)
 
 
-def _example(row: Row, id: str) -> Example | Drop:
-    answer, exp = row.get("cop"), row.optional("exp")
+def form(raw: RawFolder) -> str:
+    """Say how the files number the options."""
+    said = [f"{name}: cop counts from {_first(name)}" for name in raw.names]
+    return "; ".join(said)
+
+
+def _first(name: str) -> int:
+    """The number of option A: 1 in the authors' JSON Lines, 0 in the Hub's Parquet."""
+    return int(name.endswith((".json", ".jsonl")))
+
+
+def _example(row: Row, id: str, first: int) -> Example | Drop:
+    answer, exp = row.get("cop") if first == 0 else row.value.get("cop"), row.optional("exp")
     if answer is None or answer == -1:
         return row.drop(id, "empty_answer", row.text("question"), "cop is not published")
-    if answer not in (0, 1, 2, 3):
-        return row.drop(id, "bad_answer", row.text("question"), f"cop is {answer}, not 0 to 3")
+    if answer == (0 if first else 4):
+        counted = f"cop is {answer}: it counts from {1 - first}, and here from {first}"
+        other = "Parquet of the Hub" if first else "JSON Lines of the authors"
+        problem = f"{counted}, so every answer would be wrong by one"
+        raise InputError(row.part.label, problem, f"Place the {other}", row=row.number)
+    if answer not in range(first, first + 4):
+        detail = f"cop is {answer}, not {first} to {first + 3}"
+        return row.drop(id, "bad_answer", row.text("question"), detail)
     subject, topic = row.optional("subject_name"), row.optional("topic_name")
-    question, gold = row.text("question"), "ABCD"[int(answer)]
+    question, gold = row.text("question"), "ABCD"[int(answer) - first]
     options = by_position([row.text(name) for name in ("opa", "opb", "opc", "opd")])
     facts = {"exam": "a medical entrance exam", "category": subject, "topic": topic}
     words = {"subject": subject, "topic": topic}

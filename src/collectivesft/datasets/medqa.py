@@ -62,7 +62,10 @@ def read(
     for name, key in beginnings("medqa", raw.names):
         for region, choice in chosen.items():
             member = f"data_clean/questions/{region}/train.jsonl"
-            for row in jsonl_rows(Part.of(raw, name, member)):
+            part = Part.of(raw, name, member)
+            if choice == "drop" and not part.is_there():
+                continue
+            for row in jsonl_rows(part):
                 id = f"{key}:{region}:{row.number}"
                 if choice == "read":
                     yield _example(row, id, region)

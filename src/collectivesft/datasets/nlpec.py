@@ -35,7 +35,11 @@ PROMPT = (
 
 
 def read(raw: RawFolder) -> Iterator[Example | Drop]:
-    """Yield an example per question."""
+    """Yield an example per question.
+
+    Raises:
+        InputError: answers that count from 0.
+    """
     for name, key in beginnings("nlpec", raw.names):
         for row in jsonl_rows(Part.of(raw, name)):
             yield _example(row, f"{key}:{row.number}")
@@ -44,6 +48,8 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
 def _example(row: Row, id: str) -> Example | Drop:
     question, texts, answers = row.text("questionText"), row.texts("option"), row.texts("answer")
     known = {str(index + 1): chr(ord("A") + index) for index in range(min(len(texts), 26))}
+    if "0" in answers:
+        raise row.error("answer is 0: it counts from 0, and in NLPEC from 1")
     if wrong := [answer for answer in answers if answer not in known]:
         detail = f"{', '.join(wrong)} of {', '.join(known)}"
         return row.drop(id, "bad_answer", question, detail)

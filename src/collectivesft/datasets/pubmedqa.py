@@ -86,6 +86,10 @@ def _labelled_rows(part: Part) -> Iterator[tuple[Row, tuple[Any, ...]]]:
         raise Row(part, 1, None).error("not an object from PubMed id to question")
     for number, (key, value) in enumerate(content.items(), start=1):
         row = Row(part, number, value)
+        # ori_pqaa.json and ori_pqau.json have the same layout without LABELS or decision.
+        if not isinstance(value, dict) or "final_decision" not in value or "LABELS" not in value:
+            what = "the labelled questions: it lacks LABELS or final_decision"
+            raise row.error(f"{key} is none of {what}. Of the others the Hub's Parquet is read")
         question, answer = row.text("QUESTION"), row.text("LONG_ANSWER")
         decision = row.optional("final_decision")
         yield row, (key, question, row.texts("CONTEXTS"), answer, decision)

@@ -15,6 +15,7 @@ from collectivesft.common.files import (
     write_jsonl,
     write_text,
 )
+from collectivesft.curated.storage.parquet import Writer
 from collectivesft.hub.card.redistribution import Terms, terms
 from collectivesft.hub.client import sync
 from collectivesft.hub.client.retries import plain_log
@@ -94,16 +95,18 @@ def _filter(source: Path, out: Path) -> Counter[tuple[str, bool]]:
     counts: Counter[tuple[str, bool]] = Counter()
     reader = pq.ParquetFile(source)
     schema = reader.schema_arrow.remove_metadata()
-    with (
-        atomic_path(out) as partial,
-        pq.ParquetWriter(partial, schema, compression="zstd") as writer,
-    ):
+    # Its row groups are full: `datasets.load_dataset` cannot read an empty first one, and takes
+    # all others in pieces as small as the first.
+    with atomic_path(out) as partial, Writer(partial, schema) as writer:
         for batch in reader.iter_batches(_BATCH):
             names = Counter(batch["dataset"].to_pylist())
             allowed = [name for name in names if _terms(name).allowed]
             counts.update({(name, name in allowed): n for name, n in names.items()})
             kept = batch.filter(pc.is_in(batch["dataset"], pa.array(allowed, pa.string())))
-            writer.write_batch(kept.cast(schema) if kept.schema != schema else kept)
+            if len(kept):
+                writer.add_batch(kept.cast(schema) if kept.schema != schema else kept)
+    if not any(allowed for _, allowed in counts):
+        out.unlink()  # a split without rows is no split
     return counts
 
 
@@ -138,7 +141,10 @@ def _predictions(path: Path, folder: Path) -> dict[str, Any]:
 def _card(repo: str, found: dict[str, Any]) -> str:
     import yaml
 
-    splits = [{"split": split, "path": f"data/{split}.parquet"} for split in SPLITS]
+    published = Counter(
+        s for one in found["datasets"].values() for s in SPLITS if one["published"][s]
+    )
+    splits = [{"split": s, "path": f"data/{s}.parquet"} for s in SPLITS if published[s]]
     head = {
         "license": "other",
         "license_name": "by-source",

@@ -132,7 +132,8 @@ class _Buffer:
     def _grow(self) -> None:
         if self._fault is not None:
             raise undecodable(self._part, self._number, self._fault, "UTF-8")
-        block = self._handle.read(BLOCK)
+        # At least as much again: a value of any size is tried a few times, not once a block.
+        block = self._handle.read(max(BLOCK, len(self._text) - self._at))
         self._ended = not block
         try:
             more = self._decode(block, final=self._ended)

@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from unicodedata import normalize
 
 from collectivesft.readers.row import Row, letter
 from collectivesft.schema.example import Drop, Example
@@ -32,6 +33,19 @@ def without_marks(options: dict[str, str], answer: str) -> tuple[dict[str, str],
     if not marks or not set("ABCDE") <= set(options):
         return options, {}
     return {name: text for name, text in options.items() if name not in marks}, marks
+
+
+def ambiguous(options: dict[str, str], answer: str) -> bool:
+    """Whether a right option has the same text as one that is not: no letter is the right one.
+
+    Width and spaces do not count; case does ("Aa" is not "AA").
+
+    Args:
+        answer: the key's letters.
+    """
+    texts = {name: "".join(normalize("NFKC", text).split()) for name, text in options.items()}
+    right = {texts[name] for name in answer if name in texts}
+    return any(text in right for name, text in texts.items() if name not in answer)
 
 
 def by_position(texts: list[str]) -> dict[str, str]:
@@ -75,6 +89,9 @@ def mcqa(
         return row.drop(id, "bad_options", question, f"named {', '.join(options)}")
     if not set(gold) <= set(options):
         return row.drop(id, "bad_answer", question, f"{gold} of {', '.join(options)}")
+    if ambiguous(options, gold):
+        shown = paper_options(options).replace("\n", " ")
+        return row.drop(id, "same_options", question, f"{gold} of {shown}"[:200])
     user = fill(prompt, question=question, options=paper_options(options), **(words or {}))
     messages = [("user", user), ("assistant", paper_reply(gold, language, explanation))]
     facts = {**row.place(), "answer": gold, "options": options, "question": question}

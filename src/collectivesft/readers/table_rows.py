@@ -16,6 +16,7 @@ BATCH = 1024
 BLOCK = 1 << 20  # bytes of a file that are parsed at once: what a core has near it
 SAMPLE = 1 << 16
 _BOM = b"\xef\xbb\xbf"
+_INNER = r"\n[^\n,]*,"  # a line within a text that has two fields at least
 
 
 def lines(part: Part, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
@@ -65,7 +66,8 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
     """Rows of a CSV file with a header, in any order of columns.
 
     A record with another number of fields than the header, or with a line end of another kind
-    within it, comes as ``None`` in place of the object: unusable, and the caller drops it.
+    within it, comes as ``None`` in place of the object: unusable, and the caller drops it. Lines
+    that a stray quote joined come as ``None`` each.
 
     Raises:
         InputError: a column is missing, wrong encoding, or a quote that is never closed: what
@@ -90,10 +92,32 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
             header = _header(part, record, columns)
         elif record or not fits:
             fits = fits and len(record) == len(header)
-            yield Row(part, start, dict(zip(header, record, strict=True)) if fits else None)
+            if fits and len(counter.lines) > 1 and _joined(counter.lines, len(header)):
+                yield from (Row(part, start + i, None) for i in range(len(counter.lines)))
+            else:
+                yield Row(part, start, dict(zip(header, record, strict=True)) if fits else None)
         start = counter.number + 1
+        counter.lines.clear()
     if header is None:
         raise InputError(part.label, "an empty file", REMEDY)
+
+
+def _joined(lines: list[str], fields: int) -> bool:
+    """Tell lines that a stray quote joined to one record from a text of several lines.
+
+    They are if each has as many fields as the header; or if one has, and the quotes are not where
+    CSV wants them.
+    """
+    counts = [len(record) for record in csv.reader(lines, quoting=csv.QUOTE_NONE)]
+    if all(count == fields for count in counts):
+        return True
+    if fields not in counts[1:]:
+        return False
+    try:
+        list(csv.reader(lines, strict=True))
+    except csv.Error:
+        return True
+    return False
 
 
 def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Table"]:
@@ -107,7 +131,7 @@ def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Tab
         pyarrow.ArrowInvalid: whatever is wrong; ``csv_rows`` says what, and in which row.
     """
     import pyarrow as pa
-    from pyarrow import csv
+    from pyarrow import compute, csv
 
     read = csv.ReadOptions(block_size=BLOCK, use_threads=False)
     parse = csv.ParseOptions(newlines_in_values=True)
@@ -119,7 +143,10 @@ def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Tab
         reader = csv.open_csv(pa.PythonFile(counted, "r"), read, parse, convert)
         yield reader.schema.empty_table().select(columns)
         for batch in reader:
-            yield pa.table([batch.column(name) for name in columns], names=list(columns))
+            found = [batch.column(name) for name in columns]
+            if any(compute.any(compute.match_substring_regex(c, _INNER)).as_py() for c in found):
+                raise pa.ArrowInvalid("lines within a text that may be rows")
+            yield pa.table(found, names=list(columns))
     except KeyError as error:  # no such column
         raise pa.ArrowInvalid(str(error)) from error
     if counted.quotes % 2:  # Arrow takes what follows an unclosed one for its text
@@ -151,10 +178,15 @@ def _unclosed(part: Part, row: int, why: str = "") -> InputError:
 
 
 class _Counter:
-    """Hands on lines and remembers the number of the last: a record may span several."""
+    """Hands on lines and remembers the number of the last: a record may span several.
+
+    Attributes:
+        lines: handed on since its user cleared them.
+    """
 
     def __init__(self, numbered: Iterator[tuple[int, str]]):
         self._numbered, self.number, self.ended = numbered, 0, False
+        self.lines: list[str] = []
 
     def __iter__(self) -> "_Counter":
         return self
@@ -165,6 +197,7 @@ class _Counter:
         except StopIteration:
             self.ended = True
             raise
+        self.lines.append(line)
         return line
 
 

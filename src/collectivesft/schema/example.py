@@ -64,6 +64,55 @@ class Drop:
     detail: str = ""
 
 
+def example_fault(example: Example, dataset: str) -> str:
+    """Say why a reader's example cannot be used by any later step, "" if it can."""
+    if not example.id.startswith(f"{dataset}:") or example.id == f"{dataset}:":
+        return f"its id {example.id!r} does not begin with {dataset}: and a key"
+    if example.dataset != dataset:
+        return f"its dataset is {example.dataset!r}, not {dataset}"
+    if example.style not in STYLES:
+        return f"its style {example.style!r} is none of {', '.join(STYLES)}"
+    if example.language not in LANGUAGES:
+        return f"its language {example.language!r} is none of {', '.join(LANGUAGES)}"
+    return _turns_fault(example.messages) or _exam_fault(example)
+
+
+def _turns_fault(messages: list[tuple[str, str]]) -> str:
+    roles = [role for role, _ in messages]
+    asked = roles[1:] if roles[:1] == ["system"] else roles
+    if not asked or asked != ["user", "assistant"] * (len(asked) // 2):
+        return f"its turns are {', '.join(roles) or 'none'}, not user, assistant, ..."
+    if not all(isinstance(text, str) and text for _, text in messages):
+        return "a turn is empty or no text"
+    return ""
+
+
+def _exam_fault(example: Example) -> str:
+    if example.style != "mcqa":
+        return ""
+    if missing := [
+        name for name in ("question", "options", "answer") if not example.meta.get(name)
+    ]:
+        return f"its meta has no {', '.join(missing)}"
+    return choice_fault(example.meta["options"], example.meta["answer"])
+
+
+def choice_fault(options: dict[str, str], answer: str) -> str:
+    """Say why options or a key cannot be scored against, "" if they can."""
+    names = ", ".join(map(str, options))
+    if len(options) < 2:
+        return f"it has {len(options)} options, at least two are needed"
+    if not all(isinstance(name, str) and len(name) == 1 and "A" <= name <= "Z" for name in options):
+        return f"its options are named {names}, not by the letters A to Z"
+    if not all(isinstance(text, str) and text for text in options.values()):
+        return "an option is empty or no text"
+    if not answer:
+        return "it has no answer"
+    if not isinstance(answer, str) or not set(answer) <= set(options):
+        return f"its answer {answer!r} is not made of the letters {names}"
+    return "" if answer == "".join(sorted(set(answer))) else f"its answer {answer!r} is not sorted"
+
+
 def arrow_schema():
     """Arrow schema of examples: id, dataset, style, language, messages, meta (a JSON string)."""
     import pyarrow as pa

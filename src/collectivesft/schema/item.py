@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_jsonl
+from collectivesft.schema.example import choice_fault
 
 Kind = Literal["choice", "clinical", "text"]
 Split = Literal["val", "test", "unscored"]
@@ -32,8 +33,8 @@ class Item:
         multiple: whether several letters may be right.
         explanation: the authors' explanation, where there is one.
         turns: for a case, ``{"question", "reference"}`` in order.
-        metric: for text, how answers are judged: a name in scores/measure/text_metrics.py; "" where the
-            benchmark keeps its answers.
+        metric: for text, how answers are judged: a name in scores/measure/text_metrics.py; ""
+            where the benchmark keeps its answers.
         references: for text, the outputs that are accepted; none where they are not published.
         meta: facts that the prompt or the report needs (exam_type, exam_class, question_type);
             under ``published`` the fields that stand otherwise in the authors' file, as they do.
@@ -65,6 +66,36 @@ class Item:
         for turn in self.turns:
             yield turn["question"]
             yield turn["reference"]
+
+
+def item_fault(item: Item, benchmark: str, published_key: bool = False) -> str:
+    """Say why an item cannot be asked or scored, "" if it can.
+
+    Args:
+        published_key: the authors' key is taken as it is (a benchmark with ``KEY_DATES``), or kept
+            by them: an answer is not looked at.
+    """
+    if not isinstance(item.id, str) or not item.id.strip() or item.id == "None":
+        return f"its id is {item.id!r}, not a text that names it"
+    if item.benchmark != benchmark:
+        return f"its benchmark is {item.benchmark!r}, not {benchmark}"
+    for name, known in (("split", get_args(Split)), ("kind", get_args(Kind))):
+        if getattr(item, name) not in known:
+            return f"its {name} {getattr(item, name)!r} is none of {', '.join(known)}"
+    if item.split == "unscored":
+        return ""
+    if not isinstance(item.question, str) or not item.question.strip():
+        return "it has no question"
+    if item.kind == "clinical" and not item.turns:
+        return "a case without questions"
+    if item.kind != "choice":
+        return ""
+    gold = next(iter(item.options), "") if published_key else item.answer
+    if fault := choice_fault(item.options, gold):
+        return fault
+    if len(item.answer) > 1 and not item.multiple and not item.meta.get("question_type"):
+        return f"its answer {item.answer} has several letters, but multiple is False"
+    return ""
 
 
 def key_digest(answers: Iterable[tuple[str, str]]) -> str:

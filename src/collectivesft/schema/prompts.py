@@ -8,6 +8,7 @@ The paper's files end an instruction with two line breaks and LLaMA-Factory adds
 question; two are written here, as many as the cleaning leaves.
 """
 
+import re
 from dataclasses import replace
 from functools import cache
 from string import Formatter
@@ -26,19 +27,37 @@ _ASK_ENGLISH = {
     "answer_only": "Give only the letter of the correct option, without analysis or explanation.",
     "cot": "Analyse each option and give the answer at the end.",
 }
+# A clause ends with its mark; one within a field's braces ends nothing.
+_CLAUSE = re.compile(
+    r"(?:\{[^}]*\}|[^{，。：；！？,:;!?])+[，。：；！？,:;!?]?|[，。：；！？,:;!?]"
+)
 _ANSWER = {"zh": "答案是{}。", "en": "The answer is {}."}
 _SO = {"zh": "所以答案是{}。", "en": " So the answer is {}."}
 
 
 def fill(template: str, **fields: str) -> str:
-    """A template with its fields filled in; a line with an empty field is left out.
+    """Fill in a template; a clause whose fields are all empty is left out, and a line of such.
 
-    The paper's code does the same where a fact is not known (MedMCQA's topic, NLPEC's subject).
+    The paper's code leaves out a line where a fact is not known (MedMCQA's topic, NLPEC's
+    subject). An empty field takes no other with it: ``{ward}患者问：{question}`` without a ward
+    is the question.
     """
     if all(fields[name] for name in _names(template)):
         return template.format(**fields).strip("\n")
-    lines = [line for line, asked in _lines(template) if all(fields[name] for name in asked)]
-    return "\n".join(line.format(**fields) for line in lines).strip("\n")
+    filled = (_fill_line(clauses, fields) for clauses in _lines(template))
+    return "\n".join(line for line in filled if line is not None).strip("\n")
+
+
+def _fill_line(clauses: list[tuple[str, list[str]]], fields: dict[str, str]) -> str | None:
+    """One line from its clauses with the names of their fields; None where nothing is known."""
+    known = [(text, asked) for text, asked in clauses if not asked or any(map(fields.get, asked))]
+    if len(known) == len(clauses):
+        return "".join(text for text, _ in clauses).format(**fields)
+    if not any(asked for _, asked in known):
+        return None
+    line = "".join(text for text, _ in known)
+    # The sentence ends as it did: "从甲，向乙。" without the second clause is "从甲。"
+    return (line[:-1] + clauses[-1][0][-1] if line[-1] in "，,；;" else line).format(**fields)
 
 
 @cache
@@ -47,9 +66,12 @@ def _names(template: str) -> tuple[str, ...]:
 
 
 @cache
-def _lines(template: str) -> list[tuple[str, list[str]]]:
-    """Its lines with the names of their fields: a template is filled for each row of a set."""
-    return [(line, names(line)) for line in template.split("\n")]
+def _lines(template: str) -> list[list[tuple[str, list[str]]]]:
+    """Its lines as clauses with the names of their fields; one template is filled for each row."""
+    return [
+        [(clause, names(clause)) for clause in _CLAUSE.findall(line)] or [("", [])]
+        for line in template.split("\n")
+    ]
 
 
 def names(template: str) -> list[str]:

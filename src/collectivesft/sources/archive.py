@@ -48,6 +48,17 @@ class Part:
         """Path for messages."""
         return f"{self.path}/{self.member}" if self.member else str(self.path)
 
+    def is_there(self) -> bool:
+        """Whether the archive has the member; a damaged one is told when it is opened."""
+        if not self.member:
+            return self.path.is_file()
+        try:
+            with zipfile.ZipFile(self.path) as archive:
+                names = archive.namelist()
+        except UNREADABLE:
+            return True
+        return any(name == self.member or name.endswith("/" + self.member) for name in names)
+
     @contextlib.contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open for reading bytes.

@@ -1,4 +1,4 @@
-"""What of an example is compared with others: all that makes it itself, no instruction."""
+"""Texts of an example that are compared: its whole conversation, or an exam question's facts."""
 
 import json
 from collections.abc import Iterator
@@ -33,23 +33,23 @@ class Compared:
 
     Attributes:
         folded: the texts.
-        exams: rows that are exam questions.
+        keyed: rows whose answers are a key: exam questions and labelled texts.
         salts: uint64 by row: what must agree in near copies. Two exam questions are near copies
             only if their right answers agree: one changed word ("correct", "wrong") makes
-            another question of them.
+            another question of them. So are two labelled texts, whose answers all have one form.
     """
 
     folded: FoldedTexts
-    exams: np.ndarray
+    keyed: np.ndarray
     salts: np.ndarray
 
     def tokens(self) -> Flat:
-        """Tokens of question and answer; of an exam question's alone."""
+        """Tokens of question and answer; of a row in ``keyed`` those of the question."""
         flags = self.folded.flags.copy()
         ends = np.flatnonzero(self.folded.codes == ord(SEPARATOR))
         starts = self.folded.starts
-        cuts = ends[np.searchsorted(ends, starts[:-1][self.exams])]
-        for cut, end in zip(cuts.tolist(), starts[1:][self.exams].tolist(), strict=True):
+        cuts = ends[np.searchsorted(ends, starts[:-1][self.keyed])]
+        for cut, end in zip(cuts.tolist(), starts[1:][self.keyed].tolist(), strict=True):
             flags[cut:end] = 0
         return token_values(replace(self.folded, flags=flags))
 
@@ -57,12 +57,14 @@ class Compared:
 def compared_batch(batch: pa.RecordBatch) -> Compared:
     """The compared texts of examples."""
     texts, salts = [], np.zeros(len(batch), dtype=np.uint64)
-    exams = [style == "mcqa" for style in batch.column("style").to_pylist()]
+    styles = batch.column("style").to_pylist()
+    exams = [style == "mcqa" for style in styles]
+    keyed = [style in ("mcqa", "ner") for style in styles]
     for row, (question, answer) in enumerate(_pairs(batch, exams)):
         texts.append(question + SEPARATOR + answer.replace("\n", SEPARATOR))
-        if exams[row]:
+        if keyed[row]:
             salts[row] = xxhash.xxh3_64_intdigest(answer_key(answer).encode()) | 1
-    return Compared(fold(texts), np.flatnonzero(exams), salts)
+    return Compared(fold(texts), np.flatnonzero(keyed), salts)
 
 
 def _pairs(batch: pa.RecordBatch, exams: list[bool]) -> Iterator[tuple[str, str]]:

@@ -15,13 +15,14 @@ import pyarrow as pa
 
 from collectivesft.common.process_pool import ordered_map
 from collectivesft.common.progress import Reporter
-from collectivesft.curated.duplicates.comparison_text import compared_batch
+from collectivesft.curated.duplicates.comparison_text import Compared, compared_batch
 from collectivesft.curated.duplicates.exact import digests, groups
 from collectivesft.curated.duplicates.lsh import LshBuckets, band_keys, band_shape
 from collectivesft.curated.duplicates.near import KeptRows
+from collectivesft.curated.duplicates.template import Template, read_templates, without_template
 from collectivesft.curated.storage.disk_array import DiskArray
 from collectivesft.curated.storage.parquet import read_batches
-from collectivesft.curated.text.ngrams import distinct, ngrams_of
+from collectivesft.curated.text.ngrams import Flat, distinct, ngrams_of
 
 NGRAM = 3
 # Below this many n-grams a similarity says little: such texts are compared exactly only.
@@ -47,30 +48,37 @@ class RowSignatures:
     keys: np.ndarray
 
 
-def read_signs(part: Part, shape: tuple[int, int]) -> list[RowSignatures]:
+def read_signs(part: Part, shape: tuple[int, int], template: Template) -> list[RowSignatures]:
     """Read one row group; with no bands for exact copies only."""
     path, group, _ = part
-    return [_signs(batch, *shape) for batch in read_batches(path, group)]
+    return [_signs(batch, *shape, template) for batch in read_batches(path, group)]
 
 
-def _signs(batch: pa.RecordBatch, bands: int, rows: int) -> RowSignatures:
+def _grams(batch: pa.RecordBatch, texts: Compared, template: Template) -> Flat:
+    """N-grams of each row that do not belong to its dataset's template."""
+    grams = ngrams_of(texts.tokens(), NGRAM)
+    return without_template(grams, batch.column("dataset").to_pylist(), template)
+
+
+def _signs(batch: pa.RecordBatch, bands: int, rows: int, template: Template) -> RowSignatures:
     texts = compared_batch(batch)
     long, keys = np.zeros(len(batch), dtype=bool), np.empty((0, bands), dtype=np.uint64)
     if bands:
-        grams = ngrams_of(texts.tokens(), NGRAM)
+        grams = _grams(batch, texts, template)
         long = grams.sizes >= SMALLEST
         keys = band_keys(grams, texts.salts, bands, rows)[long]
     return RowSignatures(batch.column("id"), digests(texts.folded), long, keys)
 
 
-def read_grams(task: tuple[Part, np.ndarray]) -> list[np.ndarray]:
+def read_grams(task: tuple[Part, np.ndarray], template: Template) -> list[np.ndarray]:
     """Sorted unique n-grams of some rows of a row group, named by their numbers in it."""
     (path, group, _), wanted = task
     found, first = [], 0
     for batch in read_batches(path, group) if len(wanted) else ():
         here = wanted[(wanted >= first) & (wanted < first + len(batch))] - first
         if len(here):
-            grams = ngrams_of(compared_batch(batch.take(pa.array(here))).tokens(), NGRAM)
+            some = batch.take(pa.array(here))
+            grams = _grams(some, compared_batch(some), template)
             found += [distinct(grams[i]) for i in range(len(here))]
         first += len(batch)
     return found
@@ -97,6 +105,7 @@ class DuplicateFinder:
         self._copy = np.zeros(self._rows, dtype=np.int32)
         self._similarity = np.zeros(self._rows, dtype=np.float64)
         shape = band_shape(threshold) if near else (0, 0)
+        self._template = read_templates(parts, NGRAM) if near else {}
         with DiskArray(folder / "bands") as keys, DiskArray(folder / "grams") as grams:
             bands = LshBuckets(keys, shape[0], self._rows)
             exact, long = self._read(shape, bands)
@@ -109,7 +118,8 @@ class DuplicateFinder:
         """Groups of exact copies by row, and which rows can be near copies."""
         ids, found, long = [], [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=bool)]
         with Reporter("dedup: read", self._rows) as reporter:
-            for many in ordered_map(partial(read_signs, shape=shape), self._parts, self._threads):
+            work = partial(read_signs, shape=shape, template=self._template)
+            for many in ordered_map(work, self._parts, self._threads):
                 for signs in many:
                     ids.append(signs.ids)
                     found.append(signs.digests)
@@ -137,9 +147,8 @@ class DuplicateFinder:
         )
         number = 0
         with Reporter("dedup: compare", self._rows) as reporter:
-            for span, many in zip(
-                spans, ordered_map(read_grams, tasks, self._threads), strict=True
-            ):
+            work = partial(read_grams, template=self._template)
+            for span, many in zip(spans, ordered_map(work, tasks, self._threads), strict=True):
                 count = int(np.count_nonzero(long[span]))
                 buckets = bands.buckets(number, number + count)[shares[number : number + count]]
                 pairs = zip(many, buckets, strict=True)

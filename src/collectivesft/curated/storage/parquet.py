@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -191,11 +192,31 @@ def read_batches(
         InputError: not a Parquet file of examples.
     """
     with _readable(path), pq.ParquetFile(path) as file:
-        if not file.schema_arrow.equals(arrow_schema()):
+        same = file.schema_arrow.equals(arrow_schema())
+        if not same and _shape(file.schema_arrow) != _shape(arrow_schema()):
             raise InputError(path, "not a table of examples (other columns)", _REMEDY)
         # One by one: Arrow keeps what it read of all row groups that one call asks for.
         for i in range(file.num_row_groups) if group is None else [group]:
-            yield from file.iter_batches(BATCH, row_groups=[i], columns=columns, use_threads=False)
+            found = file.iter_batches(BATCH, row_groups=[i], columns=columns, use_threads=False)
+            yield from found if same else map(_as_written_here, found)
+
+
+def _shape(kind: Any) -> Any:
+    """A schema or type without what Polars and pandas write otherwise: large and view types,
+    dictionaries, names of list items."""
+    if isinstance(kind, pa.Schema) or pa.types.is_struct(kind):
+        return tuple((field.name, _shape(field.type)) for field in kind)
+    if pa.types.is_dictionary(kind):
+        return _shape(kind.value_type)
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_list_view(kind):
+        return ("list", _shape(kind.value_type))
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    return "text" if any(check(kind) for check in texts) else str(kind)
+
+
+def _as_written_here(batch: pa.RecordBatch) -> pa.RecordBatch:
+    schema = pa.schema([field for field in arrow_schema() if field.name in batch.schema.names])
+    return batch.cast(schema)
 
 
 @contextmanager

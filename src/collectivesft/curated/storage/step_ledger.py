@@ -40,13 +40,15 @@ class Entry:
 class StepLedger:
     """Counts what passes through one step.
 
-    ``left_out`` says which sets are not there, and why; ``options`` how a set was read.
+    ``left_out`` says which datasets are not there, and why; ``options`` how a dataset was read;
+    ``forms`` which of several forms its files have, such as the number that an option counts from.
     """
 
     def __init__(self, step: str, datasets: Iterable[str] = ()):
         self.step, self.entries = step, {name: Entry() for name in datasets}
         self.left_out: dict[str, str] = {}
         self.options: dict[str, dict[str, str]] = {}
+        self.forms: dict[str, str] = {}
 
     def entry(self, dataset: str) -> Entry:
         """The counts of a dataset; made where there is none yet."""
@@ -84,7 +86,7 @@ class StepLedger:
     def write(self, path: Path) -> None:
         """Write the step's ledger as JSON."""
         datasets = {name: entry.as_json() for name, entry in self.entries.items()}
-        facts = {"left_out": self.left_out, "options": self.options}
+        facts = {"left_out": self.left_out, "options": self.options, "forms": self.forms}
         said = {name: fact for name, fact in facts.items() if fact}
         write_json(path, {"step": self.step, "datasets": datasets, **said})
 
@@ -96,7 +98,7 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
         paths: ledgers of the steps, in their order; several of one step add to each other.
         out: JSON ``{"steps", "order": [name], "titles": {name: title}, "datasets": {name:
             {step: counts}}, "totals": {step: counts}, "left_out": {name: reason},
-            "options": {name: {option: value}}}``.
+            "options": {name: {option: value}}}``; and ``"forms": {name: text}`` if any.
 
     Raises:
         InputError: rows in and kept plus dropped differ, or a step does not take what the one
@@ -104,10 +106,12 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     """
     datasets: dict[str, dict[str, Any]] = {}
     facts: dict[str, dict[str, Any]] = {"left_out": {}, "options": {}}
+    forms: dict[str, str] = {}
     for path in paths:
         content = _book(path)
         for what, known_of in facts.items():
             known_of |= content.get(what, {})
+        forms |= content.get("forms", {})
         for name, counts in content["datasets"].items():
             steps = datasets.setdefault(name, {})
             _check(path, name, counts, list(steps.values())[-1] if steps else None)
@@ -122,6 +126,7 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     result = {"steps": steps, "datasets": datasets, "totals": totals}
     # JSON objects here are sorted by key: the order of the sets is kept apart.
     result |= {"order": list(datasets), "titles": titles, **facts}
+    result |= {"forms": forms} if forms else {}
     write_json(out, result)
     write_text(csv_path, _csv(result))
     write_text(markdown, _markdown(result))

@@ -5,12 +5,11 @@ Many texts are one flat array with the places where each begins.
 """
 
 import re
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
 
-from collectivesft.curated.text.unicode_fold import LATIN, SINGLE, FoldedTexts
+from collectivesft.curated.text.unicode_fold import LATIN, SINGLE, FoldedTexts, fold_text
 
 _TOKEN = re.compile(r"[a-z0-9]+|[^\W_]", re.UNICODE)
 # Odd factors keep all 64 bits in play.
@@ -19,8 +18,8 @@ _MIX = np.uint64(0xBF58476D1CE4E5B9)
 
 
 def tokens(text: str) -> list[str]:
-    """Tokens of a text, case, width, spacing and punctuation left out."""
-    return _TOKEN.findall(unicodedata.normalize("NFKC", text).casefold())
+    """Tokens of a text; case, width, script, spacing and punctuation left out."""
+    return _TOKEN.findall(fold_text(text))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,9 @@ import html
 import re
 import unicodedata
 
+from collectivesft.curated.text.symbols import map_symbols
+from collectivesft.curated.text.unicode_fold import fold_text
+
 # What UTF-8 read as Latin-1 or cp1252 is made of; hardly any other Chinese text has it.
 _SUSPECT = re.compile(r"[\u0080-\u00ff]{2}")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
@@ -18,7 +21,7 @@ _BREAK = re.compile(rf"{_OPEN}(?:br|p|div|li|tr|h[1-6]){_CLOSE}", re.I)
 _TAG = re.compile(rf"{_OPEN}(?:{_TAGS}){_CLOSE}", re.I)
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _INVISIBLE = re.compile(
-    r"[\u0000-\u0008\u000e-\u001f\u007f\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff\ue000-\uf8ff]"
+    r"[\u0000-\u0008\u000e-\u001f\u007f\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]"
 )
 _BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
 _LINES = re.compile(r" ?(?:\r\n|[\r\n\u000b\u000c\u0085\u2028\u2029]) ?")
@@ -34,8 +37,9 @@ def normalise(text: str) -> tuple[str, set[str]]:
     """Clean one text, until nothing is left to clean: a tag may have been escaped twice.
 
     Returns:
-        The text, and which of ``encoding_repaired``, ``html_removed``, ``characters_normalised``
-        happened to it.
+        The text, and which of ``symbols_mapped``, ``encoding_repaired``, ``html_removed``,
+        ``characters_normalised`` happened to it. A private-use character without a known meaning
+        stays in the text: the caller drops the row, as for U+FFFD.
     """
     done, before = set(), None
     while text != before:
@@ -75,6 +79,7 @@ def regular_characters(text: str) -> str:
 
 
 _STEPS = (
+    ("symbols_mapped", map_symbols),
     ("encoding_repaired", repair_encoding),
     ("html_removed", remove_html),
     ("characters_normalised", regular_characters),
@@ -86,9 +91,9 @@ _MEANT = re.compile(rf"[^\W_]|[+<>=±×÷≤≥≠%]|(?<=\d)\.(?=\d)|{_MINUS}")
 
 
 def key(text: str) -> str:
-    """What is left of a text when case, width, spacing and punctuation do not count.
+    """What is left of a text when case, width, script, spacing and punctuation do not count.
 
     A text of nothing but punctuation stays as it is.
     """
-    plain = unicodedata.normalize("NFKC", text).casefold().replace("\u2212", "-")
+    plain = fold_text(text).replace("\u2212", "-")
     return "".join(_MEANT.findall(plain)) or plain.strip()

@@ -67,6 +67,7 @@ def _table() -> np.ndarray:
                 table[code] |= _ALTERED
     for character in "&<@\ufffd":
         table[ord(character)] |= _ALTERED
+    table[0xE000:0xF900] |= _ALTERED  # private use: mapped, or a reason to drop the row
     table[0x80:0x100] |= _HIGH
     for characters, kind in _BESIDE.items():
         table[[ord(character) for character in characters]] |= kind

@@ -1,6 +1,6 @@
-"""Many texts as one array of code points, case and width left out, at the speed of numpy.
+"""Many texts as one array of code points; case, width and script left out, at the speed of numpy.
 
-A table of code points says what ``unicodedata.normalize("NFKC", text).casefold()`` makes of each.
+A table of code points says what ``fold_text`` makes of each.
 Where that depends on the neighbours, or gives several letters, Python folds the text first.
 """
 
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+
+from collectivesft.curated.text.script import simplified
 
 # A lone surrogate stands between texts: no text that can be stored has one, nothing composes with
 # it, and it is neither letter nor space.
@@ -38,8 +40,13 @@ class FoldedTexts:
     starts: np.ndarray
 
 
+def fold_text(text: str) -> str:
+    """One text as NFKC and ``casefold`` leave it, in simplified characters."""
+    return unicodedata.normalize("NFKC", text).casefold().translate(simplified())
+
+
 def fold(texts: list[str]) -> FoldedTexts:
-    """Fold texts as NFKC and ``casefold`` do."""
+    """Fold texts as ``fold_text`` does."""
     points, starts = _points(texts)
     entries = _table()[points]
     special = np.flatnonzero(entries & SPECIAL)
@@ -47,7 +54,7 @@ def fold(texts: list[str]) -> FoldedTexts:
         rows = np.unique(np.searchsorted(starts, special, side="right") - 1)
         texts = list(texts)
         for row in rows.tolist():
-            texts[row] = unicodedata.normalize("NFKC", texts[row]).casefold()
+            texts[row] = fold_text(texts[row])
         points, starts = _points(texts)
         entries = _table()[points]
     return FoldedTexts(entries & _POINT, entries & ~_POINT, starts)
@@ -77,7 +84,10 @@ def _table() -> np.ndarray:
         else:
             table[code] |= SPECIAL | _kind(character)
     table[0x2212] = ord("-")  # the minus sign of mathematics
-    return table
+    simple = np.arange(0x110000, dtype=np.uint32)
+    simple[list(simplified())] = list(simplified().values())
+    # What a special one folds to is looked up once more.
+    return np.where(table & SPECIAL, table, (table & ~_POINT) | simple[table & _POINT])
 
 
 @cache

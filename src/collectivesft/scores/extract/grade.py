@@ -14,7 +14,8 @@ def grade_prediction(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
     ``corrected_right`` compares the corrected reading with the key as sets of letters,
     ``official_right`` CMB's own reading with the key as published, letter by letter and in
     order, as CMB's score.py does. ``refused`` says that no letter was read and why: the model
-    declined. ``apart`` flags a question that is reported apart (CMB: politics, no_context).
+    declined. ``apart`` flags a question that is reported apart (CMB: politics, no_context;
+    any benchmark: same_options, where a wrong option has the text of the right one).
     """
     group = getattr(benchmarks.get(item.benchmark), "apart", None)
     official, corrected = extract_both(prediction, item)
@@ -23,7 +24,7 @@ def grade_prediction(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
         "model": prediction["model"],
         "category": item.category,
         "subcategory": item.subcategory,
-        "apart": group(item) if group else "",
+        "apart": (group(item) if group else "") or item.meta.get("apart", ""),
         **{key: prediction[key] for key in ("prompt", "raw", "likelihood", "error")},
         "official": official,
         "corrected": corrected,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from collectivesft.scores.extract import letters
+from collectivesft.scores.extract import letters as letters_
 from collectivesft.scores.measure.lcs import longest_common
 
 # Upstream's own spelling, and the right one.
@@ -66,16 +66,24 @@ class _Accuracy(Metric):
 
 
 class Letter(_Accuracy):
-    """An option's letter, read as the corrected reading of exams reads it.
+    """An option's letter, read as the corrected reading of exams reads it; several where several
+    are right.
 
     Upstream takes the first character, so that "Answer: C" means A.
     """
 
-    def read(self, answer: str) -> str:
-        return letters.corrected(answer, multiple=False, options="ABCDEFG")
+    def read(self, answer: str, multiple: bool = False) -> str:
+        return letters_.corrected(answer, multiple=multiple, options="ABCDEFGH")
+
+    def right(self, answer: str, references: Sequence[str]) -> bool:
+        wanted = {self._wanted(reference) for reference in references}
+        said = self.read(answer, any(len(letters) > 1 for letters in wanted))
+        return bool(said) and said in wanted
 
     def _wanted(self, reference: str) -> str:
-        return reference[:1].upper()
+        """The letters that a reference begins with: "C: text", "AC: text"."""
+        several = re.match("[A-H]+(?=:)", reference)
+        return several[0] if several else reference[:1].upper()
 
 
 class FirstWord(_Accuracy):
