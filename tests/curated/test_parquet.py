@@ -364,8 +364,8 @@ def test_a_file_that_polars_or_pandas_wrote_again_is_read(tmp_path: Path):
     for name in ("polars", "large", "coded"):
         path = tmp_path / f"{name}.parquet"
         assert list(read_examples(path)) == rows
-        assert all(batch.schema == arrow_schema() for batch in parquet_.read_batches(path))
-        (part,) = parquet_.read_batches(path, columns=["id", "messages"])
+        assert all(batch.schema == arrow_schema() for batch in storage.read_batches(path))
+        (part,) = storage.read_batches(path, columns=["id", "messages"])
         assert part.schema.names == ["id", "messages"]
 
 
