@@ -12,6 +12,7 @@ from collectivesft.config.experiment import FACTS, ModelRecipe, read_model
 from collectivesft.models import chat
 from collectivesft.models.convert import internlm2, pangu
 from collectivesft.models.convert.base_check import check_model, check_tokenizer, remove_code
+from collectivesft.models.convert.gguf_reader import parsed_once
 from collectivesft.models.convert.older_formats import add_model_keys, add_tokenizer_keys
 from collectivesft.models.convert.safetensors_shards import Weights, copies, rewrite, shapes
 from collectivesft.models.convert.sentencepiece_tokenizer import convert_tokenizer
@@ -70,7 +71,8 @@ def _weights(recipe: Path, model: ModelRecipe, raw: RawFolder, folder: Path) -> 
             raise InputError(recipe, "no architecture for a random model", "Add `architecture`")
         write_random_model(model.architecture, folder)
     elif gguf := raw.paths(".gguf"):
-        convert_gguf(gguf[0], folder)
+        with parsed_once():
+            convert_gguf(gguf[0], folder)
     elif shards := raw.paths(".safetensors") or _pickled(raw):
         convert_shards(model, raw, shards, folder)
     else:
