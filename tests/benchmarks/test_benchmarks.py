@@ -21,7 +21,13 @@ from collectivesft.scores.extract.grade import grade_prediction
 from collectivesft.scores.measure.answer_key import identify
 from collectivesft.scores.measure.predictions import unscored
 from collectivesft.scores.prompt.prompts import turns
-from tests.helpers.benchmark_files import cmexam_files, medbench_files, meds_files
+from tests.helpers.benchmark_files import (
+    APOLLO,
+    apollo_files,
+    cmexam_files,
+    medbench_files,
+    meds_files,
+)
 from tests.helpers.damage import damaged
 from tests.helpers.promises import real
 from tests.helpers.upstream import array, csv_text, raw_folder
@@ -120,6 +126,7 @@ def cmmlu_files(dev=DEV_CSV, test=TEST_CSV) -> dict[str, bytes]:
 FILES = {
     "cmb": cmb_files,
     "cmb_clin": clin_files,
+    "apollo_zh": apollo_files,
     "cmexam": cmexam_files,
     "cmmlu_medical": cmmlu_files,
     "medbench": medbench_files,
@@ -170,12 +177,17 @@ def test_each_benchmark_has_a_fixture_a_golden_file_and_a_source():
     for name in NAMES:
         source = benchmarks.get(name).SOURCE
         assert source.name == name and source.files and source.licence and source.citation
-        assert source.rows or name in ("medbench", "meds_bench")  # nobody states theirs
+        assert source.rows or name in (
+            "apollo_zh",
+            "medbench",
+            "meds_bench",
+        )  # nobody states theirs
 
 
 def test_unknown_benchmark_lists_the_known():
     with pytest.raises(
-        UserError, match=r"unknown benchmark 'item'.*cmb, cmb_clin, cmexam, cmmlu_medical"
+        UserError,
+        match=r"unknown benchmark 'item'.*apollo_zh, cmb, cmb_clin, cmexam, cmmlu_medical",
     ):
         benchmarks.get("item")
 
@@ -418,6 +430,29 @@ class TestCmmlu:
         assert Counter(item.split for item in found) == {"val": 45, "test": module.SOURCE.rows}
         assert len({item.id for item in found}) == len(found)
         assert {item.category for item in found} == set(module.CATEGORIES)
+
+
+class TestApollo:
+    @pytest.mark.parametrize(
+        ("changes", "problem"),
+        [
+            ({"answer": "(D)"}, "answer is no option"),
+            ({"answer": ""}, "no answer"),
+            ({"source": "usmle"}, "source 'usmle' is none of cmb-single"),
+        ],
+    )
+    def test_a_row_that_cannot_be_scored(self, tmp_path, changes, problem):
+        with pytest.raises(InputError, match=rf"test_zh\.json, row 1: {problem}"):
+            items("apollo_zh", tmp_path, rows=[{**APOLLO[0], **changes}])
+
+    def test_the_real_questions_are_read_whole(self, tmp_path):
+        data = real("apollo", "test_zh.part.json").read_bytes()
+        raw = raw_folder(tmp_path, {"test_zh.part.json": data})
+        read_benchmark("apollo_zh", raw.manifest, tmp_path / "items.jsonl")
+        found = list(load_items(tmp_path / "items.jsonl"))
+        sizes = Counter(item.category for item in found)
+        assert sizes == {"CMB": 1000, "MedQA": 1713, "CMExam": 1000}
+        assert {item.category for item in found if item.multiple} == {"CMExam"}
 
 
 class TestItemFile:

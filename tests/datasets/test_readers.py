@@ -362,6 +362,20 @@ def test_one_odd_row_does_not_end_the_set(tmp_path: Path):
     assert fault(example, 1, 1000) == "damaged_text"
 
 
+def test_headqas_and_medqas_files_are_read_out_of_the_archive_too(tmp_path: Path):
+    packed = PACK["headqa"](ROWS["headqa"])
+    with zipfile.ZipFile(io.BytesIO(next(iter(packed.values())))) as archive:
+        data = archive.read(archive.namelist()[0])
+    whole = read("headqa", raw_folder(tmp_path / "a", packed))
+    found = read("headqa", raw_folder(tmp_path / "b", {"train_HEAD_EN.json": data}))
+    assert [result.id for result in found] == [result.id for result in whole]
+    line = jsonl([{"question": "Pain?", "options": {"A": "x", "B": "y"}, "answer_idx": "A"}])
+    (example,) = read("medqa", raw_folder(tmp_path / "c", {"US_test.jsonl": line}))
+    assert example.id == "medqa:US:1" and example.language == "en"
+    with pytest.raises(InputError, match="does not say which region"):
+        read("medqa", raw_folder(tmp_path / "d", {"test.jsonl": line}))
+
+
 def test_pubmedqas_unlabelled_files_are_not_taken_for_labelled(tmp_path: Path):
     row = {"QUESTION": "Is it?", "CONTEXTS": ["It is."], "LONG_ANSWER": "Yes, it is."}
     data = json.dumps({"7": {**row, "LABELS": []}}).encode()

@@ -26,6 +26,18 @@ def cmexam_files(val=CMEXAM_VAL, test=CMEXAM_TEST) -> dict[str, bytes]:
     }
 
 
+APOLLO = [
+    {"question": "下列属于细菌细胞壁成分的是？", "options": "(A) 肽聚糖.\n(B) 核膜.\n(C) 线粒体.",
+     "answer": "(A)", "source": "medqa-mcmle"},
+    {"question": "成人缺铁时首选的检查是", "options": "(A) 血清铁\n蛋白.\n(B) 血糖.",
+     "answer": "(A)", "source": "cmb-single"},
+]  # fmt: skip
+
+
+def apollo_files(rows=APOLLO) -> dict[str, bytes]:
+    return {"test_zh.json": json.dumps(rows, ensure_ascii=False).encode()}
+
+
 def task(definition, instances: list, **more) -> bytes:
     """A task file of MedS-Bench: the keys of its README, the instances in the middle."""
     head = {"Contributors": [""], "Source": ["made up"], "Definition": definition, **more}

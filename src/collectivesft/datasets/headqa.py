@@ -34,6 +34,7 @@ SOURCE = Source(
         "The Hub repository is a script that today's libraries refuse; its archive is read.",
         "ra, the right answer, is text that matches an answer's aid, counted from 1.",
         "Questions about a picture are dropped (needs_image).",
+        "The archive's train_HEAD_EN.json by itself is read too.",
         "Elsewhere, in another form and not fetched: EleutherAI/headqa on the Hub.",
     ),
 )
@@ -58,7 +59,7 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """Yield an example per question of the training exams."""
     ids = Ids("headqa")
     for name in raw.names:
-        part = Part.of(raw, name, MEMBER)
+        part = Part.of(raw, name, MEMBER if name.endswith(".zip") else "")
         for exam, area, row in _questions(part):
             yield _example(row, ids(f"{exam}:{row.text('qid')}", row), area)
 

@@ -1,7 +1,9 @@
 """MedQA (Jin et al.): licensing exams of the USA, mainland China and Taiwan."""
 
+import re
 from collections.abc import Iterator
 
+from collectivesft.common.errors import InputError
 from collectivesft.readers.json_rows import jsonl_rows
 from collectivesft.readers.mcqa import letters, mcqa
 from collectivesft.readers.reader_options import takes
@@ -29,6 +31,7 @@ SOURCE = Source(
         "medqa out of the configuration's datasets.",
         "The Hub repository is a script that today's libraries refuse; its archive is read, or "
         "else the authors' on Google Drive.",
+        "A file of one region by itself is read too, where its path names the region (US/...).",
         "Elsewhere, unpacked and not fetched: katielink/med_qa on the Hub.",
     ),
 )
@@ -60,17 +63,31 @@ def read(
     """Yield an example per question, region by region; one not wanted drops as other_region."""
     chosen = dict(zip(REGIONS, (us, mainland, taiwan), strict=True))
     for name, key in beginnings("medqa", raw.names):
-        for region, choice in chosen.items():
-            member = f"data_clean/questions/{region}/train.jsonl"
-            part = Part.of(raw, name, member)
-            if choice == "drop" and not part.is_there():
+        for region, part in _parts(raw, name).items():
+            if chosen[region] == "drop" and not part.is_there():
                 continue
             for row in jsonl_rows(part):
                 id = f"{key}:{region}:{row.number}"
-                if choice == "read":
+                if chosen[region] == "read":
                     yield _example(row, id, region)
                 else:
                     yield row.drop(id, "other_region", row.text("question"), region)
+
+
+def _parts(raw: RawFolder, name: str) -> dict[str, Part]:
+    """Each region's questions: members of the archive, or a file by itself that names its region.
+
+    Raises:
+        InputError: a file whose path names no region.
+    """
+    if name.endswith(".zip"):
+        members = {region: f"data_clean/questions/{region}/train.jsonl" for region in REGIONS}
+        return {region: Part.of(raw, name, member) for region, member in members.items()}
+    named = [region for region in REGIONS if region in re.split("[/_.]", name)]
+    if len(named) != 1:
+        remedy = f"Name it after one of {', '.join(REGIONS)}, as US_train.jsonl"
+        raise InputError(raw.path(name), "its name does not say which region it is of", remedy)
+    return {named[0]: Part.of(raw, name)}
 
 
 def _example(row: Row, id: str, region: str) -> Example | Drop:
