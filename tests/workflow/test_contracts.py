@@ -67,7 +67,7 @@ def test_every_stage_has_a_rule_file_a_package_and_a_number():
 
 
 def test_files_of_rules_define_no_functions():
-    for path in [*RULE_FILES, ROOT / "Snakefile"]:
+    for path in [*RULE_FILES, ROOT / "workflow/Snakefile"]:
         assert not re.search(r"^\s*(def|class) ", path.read_text(encoding="utf-8"), re.M), path
 
 

@@ -9,14 +9,14 @@ import yaml
 ROOT = Path(__file__).parents[2]
 RULES = {
     name
-    for path in (ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("[0-9]_*.smk"))
+    for path in (ROOT / "workflow/Snakefile", *(ROOT / "workflow/rules").glob("[0-9]_*.smk"))
     for name in re.findall(r"^rule (\w+):", path.read_text(encoding="utf-8"), re.M)
 }
 PROFILES = {
     name: yaml.safe_load((ROOT / f"workflow/profiles/{name}/config.yaml").read_text("utf-8"))
     for name in ("slurm", "lsf")
 }
-SNAKEFILE = (ROOT / "Snakefile").read_text(encoding="utf-8")
+SNAKEFILE = (ROOT / "workflow/Snakefile").read_text(encoding="utf-8")
 LOCAL = set(re.findall(r"^    (\w+),$", SNAKEFILE.split("localrules:")[1].split("\n\n")[0], re.M))
 
 

@@ -23,7 +23,8 @@ def environments(config: dict) -> list[str]:
 def images(config: dict) -> dict[str, str]:
     """The Apptainer image of each environment: a local file, or what the configuration names."""
     named = config["containers"]
-    return {one: named.get(one) or f"containers/{one}.sif" for one in environments(config)}
+    own = os.path.relpath(Path(__file__).absolute().parents[2] / "containers")
+    return {one: named.get(one) or f"{own}/{one}.sif" for one in environments(config)}
 
 
 def folders(config: dict, root: Path) -> list[str]:

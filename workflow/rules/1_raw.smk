@@ -26,7 +26,7 @@ rule raw_fetch:
         runtime=720,
     params:
         options=source_options,
-        lock="config/raw.lock.yaml",  # not an input: a new entry must not fetch anything again
+        lock=own("config/raw.lock.yaml"),  # not an input: a new entry must not fetch anything again
         folder=subpath(output.manifest, parent=True),
     shell:
         "python -m collectivesft raw fetch --source {wildcards.kind}/{wildcards.name}"
@@ -36,7 +36,7 @@ rule raw_fetch:
 
 rule raw_fetch_model:
     input:
-        model="config/models/{base}.yaml",
+        model=own("config/models/{base}.yaml"),
         placed=model_placed,
         code=code("raw/fetch_model.py"),
     output:

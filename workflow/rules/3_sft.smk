@@ -4,7 +4,7 @@
 
 rule sft_base:
     input:
-        model="config/models/{base}.yaml",
+        model=own("config/models/{base}.yaml"),
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
         template=chat_template,
         code=code("sft/base.py"),

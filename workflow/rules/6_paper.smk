@@ -8,8 +8,8 @@ rule paper_values:
         contamination=HEADLINE_CONTAMINATION,
         tokens=f"{SFT}/{HEADLINE}/tokens",
         history=f"{SFT}/{HEADLINE}/history.jsonl",
-        recipe=f"config/experiments/{HEADLINE}.yaml",
-        model=f"config/models/{RECIPES[HEADLINE].base}.yaml",
+        recipe=own(f"config/experiments/{HEADLINE}.yaml"),
+        model=own(f"config/models/{RECIPES[HEADLINE].base}.yaml"),
         scores=score_files,
         leaderboard=LEADERBOARD,
         clinical_leaderboard=CLINICAL_LEADERBOARD,
@@ -62,9 +62,9 @@ rule paper_build:
     input:
         values=f"{PAPER}/values.json",
         figures=expand(f"{FIGURES}/{{figure}}.svg", figure=FIGURE_NAMES),
-        manuscript="paper/main.typ",
-        library="paper/lib.typ",
-        references="paper/references.bib",
+        manuscript=own("paper/main.typ"),
+        library=own("paper/lib.typ"),
+        references=own("paper/references.bib"),
         code=code("paper/build.py"),
     output:
         pdf=report(

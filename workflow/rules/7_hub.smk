@@ -79,7 +79,7 @@ rule hub_release:
         trained=f"{SFT}/{{experiment}}/trained",
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
-        lock=f"envs/{MODEL_ENV}.lock",
+        lock=own(f"envs/{MODEL_ENV}.lock"),
         locks=LOCKS,
         code=code("hub/release.py", *SOURCE_FILES),
     output:
@@ -133,7 +133,7 @@ rule hub_release:
 rule hub_provenance:
     input:
         manifest=f"{HUB}/{{experiment}}/manifest.json",
-        workflow="Snakefile",
+        workflow=own("workflow/Snakefile"),
         code=code("hub/provenance.py"),
     output:
         measurements=f"{HUB}/{{experiment}}/measurements.json",
@@ -167,7 +167,7 @@ rule hub_publish:
         files=f"{HUB}/{HEADLINE}/files",
         measurements=f"{HUB}/{HEADLINE}/measurements.json",
         crate=f"{HUB}/{HEADLINE}/ro-crate-metadata.json",
-        workflow="Snakefile",
+        workflow=own("workflow/Snakefile"),
         code=code("hub/push.py"),
     output:
         receipt=f"{HUB}/{HEADLINE}/published.json",
@@ -216,7 +216,11 @@ rule hub_verify:
         runtime=120,
     params:
         version="{repo_id}@{tag}".format(**config["hub"]),
-        base=f"--base {shlex.quote(base_dir_of(HEADLINE))}" if config["hub"]["weights"] == "adapter" else "",
+        base=(
+            f"--base {shlex.quote(base_dir_of(HEADLINE))}"
+            if config["hub"]["weights"] == "adapter"
+            else ""
+        ),
     shell:
         "python -m collectivesft hub verify {params.version} --receipt {input.receipt}"
         " --manifest {input.manifest} --report {output.report} {params.base} 2> {log}"

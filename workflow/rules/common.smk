@@ -7,19 +7,38 @@ import shlex
 import sys
 from pathlib import Path
 
-ROOT = Path(workflow.basedir)
+from snakemake.utils import update_config
+
+# The clone, also where another workflow in another folder imports this one as a module.
+ROOT = Path(workflow.current_basedir).parents[1]
 sys.path[:0] = [str(ROOT / name) for name in ("workflow/lib", "src")]
 import apptainer_env
 import config_check
 import code_files
 import run_paths
 
+
+def own(path):
+    """A file of this clone, from the working folder: as it is where that is the clone."""
+    return os.path.relpath(ROOT / path)
+
+
+# The shared cache holds base models of every run, and what a judge was paid for.
+if "--delete-all-output" in sys.argv:
+    sys.exit(
+        "error: --delete-all-output would delete the shared cache of base models too. Delete"
+        f" results/{config.get('run', 'paper')} and logs/{config.get('run', 'paper')} by hand."
+    )
+
 try:
+    # What another workflow passes to this module lies over the workflow's own file, as overlays do.
+    given, defaults = dict(config), config_check.read_yaml(ROOT / "config/config.yaml")
+    update_config(defaults, given)
     # The workflow's own file is the last that Snakemake lists and the first that others lie over.
     checked, notes = config_check.check(
-        config, ROOT, [*workflow.configfiles[-1:], *workflow.configfiles[:-1]]
+        defaults, ROOT, [*workflow.configfiles[-1:], *workflow.configfiles[:-1]]
     )
-    run_paths.check_lock(checked, ROOT, Path("config/raw.lock.yaml"), Path("results"))
+    run_paths.check_lock(checked, ROOT, ROOT / "config/raw.lock.yaml", Path("results"))
     config_check.check_converter(checked)
 except config_check.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines around each of ours.
@@ -33,8 +52,7 @@ if workflow.is_main_process:
 
 # Every command runs this clone's code, whatever else is installed where it runs.
 shell.prefix(
-    f"set -euo pipefail; export PYTHONPATH={shlex.quote(f'{workflow.basedir}/src')}"
-    " PYTHONNOUSERSITE=1; "
+    f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}" " PYTHONNOUSERSITE=1; "
 )
 
 # For the provenance of a release; the environment, as a parameter would rerun rules at each commit.
@@ -51,7 +69,7 @@ os.environ.update(
         os.environ,
         Path.cwd(),
         [
-            workflow.basedir,
+            str(ROOT),
             config["cache"],
             *run_paths.folders(config, ROOT),
         ],
@@ -93,8 +111,8 @@ SUBMISSIONS = UPLOADS + [
     for protocol in (EVALUATION["cmb"]["protocols"] if WHOLE else [])
 ]
 # Published scores, dated; nothing in it was run here.
-LEADERBOARD = "resources/leaderboard/cmb-exam-2024-03-16.csv"
-CLINICAL_LEADERBOARD = "resources/leaderboard/cmb-clin-2024-03-16.csv"
+LEADERBOARD = own("resources/leaderboard/cmb-exam-2024-03-16.csv")
+CLINICAL_LEADERBOARD = own("resources/leaderboard/cmb-clin-2024-03-16.csv")
 
 
 wildcard_constraints:
@@ -117,7 +135,7 @@ def code(*modules):
 
 def own_file(kind, name, suffix=".py"):
     """The file of a dataset or benchmark, or another one of the package."""
-    return os.path.relpath(ROOT / "src/collectivesft" / kind / f"{name}{suffix}")
+    return own(f"src/collectivesft/{kind}/{name}{suffix}")
 
 
 def source_code(wildcards):
@@ -157,7 +175,7 @@ def image(name):
 
 MODEL_ENV = run_paths.model_environment(config)
 IMAGES = run_paths.images(config)
-LOCKS = [f"envs/{name}.lock" for name in IMAGES]
+LOCKS = [own(f"envs/{name}.lock") for name in IMAGES]
 
 
 def source_options(wildcards):
@@ -193,7 +211,7 @@ def source_checksums(wildcards):
 
 def recipe(wildcards):
     """Path of an experiment's recipe."""
-    return f"config/experiments/{wildcards.experiment}.yaml"
+    return own(f"config/experiments/{wildcards.experiment}.yaml")
 
 
 def curation_of(wildcards):
@@ -351,7 +369,7 @@ RAW_MANIFESTS = [
 
 def base_recipe(wildcards):
     """Path of the recipe of an experiment's base model."""
-    return f"config/models/{RECIPES[wildcards.experiment].base}.yaml"
+    return own(f"config/models/{RECIPES[wildcards.experiment].base}.yaml")
 
 
 def ledgers(wildcards):

@@ -30,11 +30,11 @@ def figure_files(entry):
 HEADLINE_MIXTURE = f"{CURATED}/mixtures/{HEADLINE}/mixture.json"
 HEADLINE_LEDGER = f"{CURATED}/mixtures/{HEADLINE}/ledger.json"
 HEADLINE_CONTAMINATION = f"{CURATED}/{RECIPES[HEADLINE].curation}/contamination.json"
-EXPERIMENT_FILES = [f"config/experiments/{name}.yaml" for name in EXPERIMENTS]
+EXPERIMENT_FILES = [own(f"config/experiments/{name}.yaml") for name in EXPERIMENTS]
 EXPERIMENT_TOKENS = [f"{SFT}/{name}/tokens" for name in EXPERIMENTS]
 # Experiments of the paper that this run does not have: the manuscript says so.
 PLANNED = [
-    f"config/experiments/{name}.yaml"
+    own(f"config/experiments/{name}.yaml")
     for name in config_check.read_yaml(ROOT / "config/config.yaml")["experiments"]
     if name not in EXPERIMENTS
 ]
@@ -105,7 +105,7 @@ FIGURE_TABLE = {
         "label": "Accuracy against parameters",
         "files": {
             "scores": headline_scores(None),
-            "base-recipe": [f"config/models/{name}.yaml" for name in BASES],
+            "base-recipe": [own(f"config/models/{name}.yaml") for name in BASES],
             "recipe": EXPERIMENT_FILES,
             "leaderboard": LEADERBOARD,
         },

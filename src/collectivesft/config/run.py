@@ -1,4 +1,4 @@
-"""The configuration of a run: config/config.yaml and the files that are laid over it.
+"""The configuration of a run: the file of the paper, and the files that are laid over it.
 
 The JSON schema, docs/configuration.md and config/README.md are generated from these classes
 (`make docs`). To add a knob, add its field here and use it.

@@ -97,7 +97,8 @@ def save(model: Any, world: World, out: Path) -> None:
 
 # How a training runs, saves and is measured: none of it decides the weights, but for rounding.
 _NOT_DECISIVE = {
-    "distributed", "eval_steps", "gradient_checkpointing", "lora", "max_tokens_per_forward", "save_steps",
+    "distributed", "eval_steps", "gradient_checkpointing", "lora", "max_tokens_per_forward",
+    "save_steps",
 }  # fmt: skip
 
 
