@@ -107,7 +107,7 @@ def test_counts_licences_and_personal_data_are_the_runs():
     assert content["license"] == ["non-commercial research (README); GPL-3.0 (LICENSE)", "MIT"]
     assert content["inLanguage"] == ["en", "zh"]
     assert [source["name"] for source in content["isBasedOn"]] == ["cMedQA2", "PubMedQA"]
-    assert "mobile numbers 4," in content["rai:personalSensitiveInformation"]
+    assert "mobile number: 4," in content["rai:personalSensitiveInformation"]
 
 
 @pytest.mark.parametrize(
@@ -125,6 +125,23 @@ def test_the_hub_understands_the_head(train, size):
         {"split": "train", "path": "a.parquet"},
         {"split": "validation", "path": "b.parquet"},
     ]
+
+
+def test_made_up_rows_are_said_to_be_and_are_based_on_no_set():
+    from collectivesft.common.made_up import SENTENCE
+
+    content = document(ledger(), mixture(), contamination(), FILES, made_up=True)
+    assert content["description"].endswith(SENTENCE)
+    assert content["license"] == ["Apache-2.0"] and "isBasedOn" not in content
+    assert "publishers' own files" not in json.dumps(content)
+    assert "made-up" in yaml.safe_load(head(mixture(), ["a", "b"], made_up=True))["tags"]
+    plain = json.dumps(described())
+    assert SENTENCE not in plain and "publishers' own files" in plain
+
+
+def test_words_of_personal_data_are_spelled_right():
+    text = described()["rai:personalSensitiveInformation"]
+    assert "addresss" not in text and "mobile number: 4" in text
 
 
 def test_written_twice_the_bytes_are_the_same_and_hold_no_date(tmp_path: Path):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectivesft.common.errors import InputError, UserError
+from collectivesft.common.made_up import SENTENCE
 from collectivesft.curated.card import write_card
 from collectivesft.curated.storage.step_ledger import STEPS, StepLedger, combine
 from collectivesft.schema.example import Drop
@@ -231,7 +232,9 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
     assert "held out, from 1 set." in text and "| left out |  |  |" in text
     assert "## Sets left out" in text and "- MedQA: a.zip: it has no address" in text
-    assert "Not looked for" not in text
+    assert "Not looked for" not in text and SENTENCE not in text
+    write_card(*sources, tmp_path / "card.md", made_up=True)
+    assert SENTENCE in (tmp_path / "card.md").read_text(encoding="utf-8")
 
     none = {"items_found": 0, "examples_found": 0, "examples_by_dataset": {}}
     sources[2].write_text(json.dumps(found | none | {"allowed_splits": ["val"]}), encoding="utf-8")

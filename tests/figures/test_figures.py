@@ -40,6 +40,7 @@ from tests.helpers.figure_inputs import (
     an_agreement,
     counts,
     cut_texts,
+    lost_ink,
 )
 
 # matplotlib warns when a glyph is missing or a layout does not fit: both are faults here.
@@ -524,3 +525,20 @@ def test_a_font_of_the_machine_draws_nothing(tmp_path, monkeypatch):
     found = {name: Path(manager.findfont(name)) for name in ("DejaVu Sans", "Noto Sans CJK SC")}
     assert found["Noto Sans CJK SC"].parent == wheel
     assert found["DejaVu Sans"].is_relative_to(bundled)
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_two_renderers_draw_the_same_ink(name, tmp_path):
+    """Text that can be extracted may be invisible: outlines of the wrong kind draw nothing."""
+    module, rows = DRAWINGS[name]
+    module.draw(rows(), tmp_path / "figure.svg")
+    assert lost_ink(tmp_path / "figure.pdf") == []
+
+
+def test_lost_ink_is_found(tmp_path, monkeypatch):
+    """The kind of font that MuPDF does not draw, to see that the test above can fail."""
+    monkeypatch.setitem(style._RC, "pdf.fonttype", 42)
+    figure, axes = style.new(3, 2)
+    axes.text(0.1, 0.5, "医学问答", fontsize=20)
+    style.save(figure, tmp_path / "figure.pdf", [{"a": 1}])
+    assert lost_ink(tmp_path / "figure.pdf")

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 TITLES = {"headqa": "HEAD-QA (English)", "discmed": "DISC-Med-SFT", "cmid": "CMID (意图)"}
 
@@ -195,3 +196,36 @@ def cut_texts(path: Path) -> list[str]:
             found.append(text)
     assert _TEXT.search(svg), "no text at all"
     return found
+
+
+def lost_ink(pdf: Path, cell: int = 24) -> list[str]:
+    """Places of a PDF where one of two independent renderers (PDFium, MuPDF) draws nothing.
+
+    Each page is cut into squares of ``cell`` pixels at 144 dots per inch. A square is lost where
+    one renderer's picture has contrast and the other's has hardly any around there: so white text
+    on a dark bar is found too, and light lines of a grid hide nothing.
+    """
+    import numpy as np
+    import pymupdf
+    import pypdfium2
+
+    lost = []
+    with pymupdf.open(pdf) as mupdf, pypdfium2.PdfDocument(pdf) as pdfium:
+        for number, page in enumerate(mupdf):
+            drawn = page.get_pixmap(dpi=144, alpha=False)
+            one = np.frombuffer(drawn.samples, np.uint8).reshape(drawn.height, drawn.width, -1)
+            two = pdfium[number].render(scale=2).to_numpy()[..., :3]
+            found = [_contrast(pixels.mean(2), cell) for pixels in (one, two)]
+            for mine, other in (found, found[::-1]):
+                for row, column in np.argwhere(mine > 0.12):
+                    near = other[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+                    if near.max() < 0.35 * mine[row, column]:
+                        lost.append(f"page {number + 1}, square {row}, {column}")
+    return lost
+
+
+def _contrast(grey: Any, cell: int) -> Any:
+    """Standard deviation of the grey in each square: array of shape (height // cell, ...)."""
+    height, width = (length // cell for length in grey.shape)
+    whole = grey[: height * cell, : width * cell] / 255
+    return whole.reshape(height, cell, width, cell).std((1, 3))

@@ -84,6 +84,16 @@ def test_card_says_what_is_left_out_and_why(mixture, predictions, tmp_path):
     assert "`predictions/demo.cmb.answer.predictions.jsonl`: 1 rows" in text
 
 
+def test_made_up_rows_are_said_to_be(mixture, tmp_path):
+    from collectivesft.common.made_up import SENTENCE
+
+    for made_up in (True, False):
+        build("me/data", *mixture, (), tmp_path / "out", made_up)
+        text = (tmp_path / "out/README.md").read_text(encoding="utf-8")
+        assert (SENTENCE in text) is made_up
+        assert ("made-up" in yaml.safe_load(text.split("---")[1])["tags"]) is made_up
+
+
 def test_predictions_of_a_benchmark_that_may_not_be_passed_on_stay_here(
     mixture, predictions, tmp_path
 ):
@@ -151,3 +161,44 @@ def test_load_dataset_reads_the_folder(tmp_path, held_out):
     assert {split: len(list(part)) for split, part in stream.items()} == wanted
     for split, count in wanted.items():
         assert len(loader.load_dataset(str(tmp_path / "out"), split=split, **where)) == count
+
+
+def test_a_folder_that_is_none_of_ours_removes_nothing(hub, mixture, tmp_path):
+    folder = tmp_path / "out"
+    build("demo/data", *mixture, (), folder)
+    push_data(Target("demo/data", "v1", kind="dataset"), folder)
+    record = hub.store.load("datasets", "demo/data")
+    (tmp_path / "empty").mkdir()
+    for wrong in (tmp_path / "empty", tmp_path / "nothing", folder / "data"):
+        for dry_run in (False, True):
+            with pytest.raises(UserError, match=r"holds no README\.md"):
+                push_data(Target("demo/data", "v2", kind="dataset"), wrong, dry_run=dry_run)
+    (tmp_path / "empty/README.md").write_text("# text")
+    with pytest.raises(UserError, match="holds no rows"):
+        push_data(Target("demo/data", "v2", kind="dataset"), tmp_path / "empty")
+    assert hub.store.load("datasets", "demo/data") == record
+
+
+def test_hidden_folders_stay_here_and_links_out_are_refused(hub, mixture, tmp_path, capsys):
+    folder = tmp_path / "out"
+    build("demo/data", *mixture, (), folder)
+    (folder / ".git").mkdir()
+    (folder / ".git/config").write_text("[remote]")
+    target = Target("demo/data", "v1", kind="dataset")
+    push_data(target, folder, dry_run=True)
+    assert ".git" not in capsys.readouterr().out
+    (folder / "data/more.parquet").symlink_to(folder / "data/train.parquet")  # within: taken
+    push_data(target, folder, dry_run=True)
+    assert "data/more.parquet" in capsys.readouterr().out
+    (tmp_path / "secret").write_text("mine")
+    (folder / "data/link.parquet").symlink_to(tmp_path / "secret")
+    with pytest.raises(UserError, match=r"link\.parquet: a link out of"):
+        push_data(target, folder, dry_run=True)
+
+
+@pytest.mark.parametrize(("repo", "tag"), [("../..", "v1"), ("demo/data", "v 1")])
+def test_names_that_cannot_be_are_refused_before_the_first_byte(hub, mixture, tmp_path, repo, tag):
+    build("demo/data", *mixture, (), tmp_path / "out")
+    with pytest.raises(UserError, match=r"is no name"):
+        push_data(Target(repo, tag, kind="dataset"), tmp_path / "out")
+    assert hub.seen == []

@@ -180,10 +180,13 @@ class TestToken:
         release.publish()
         assert hub.files("v1") == release.content
 
-    def test_command_line_prints_nothing_when_all_is_well(self, hub, start, release):
+    def test_command_line_says_the_commit_and_the_address(self, hub, start, release):
         process = start(*release.options)
-        assert process.communicate(timeout=500) == ("", "")
-        assert process.returncode == 0
+        output, errors = process.communicate(timeout=500)
+        assert (process.returncode, errors) == (0, "")
+        commit = read_json(release.receipt)["commit"][:12]
+        address = f"{hub.url}/demo/model/tree/v1"
+        assert output == f"published: demo/model@v1 (commit {commit}), {address}\n"
         assert hub.files("v1") == release.content
 
     def test_command_line_prints_one_line_and_no_token(self, start, release):
@@ -279,12 +282,98 @@ def test_offline_mode_is_one_message(hub, release, monkeypatch):
     close_session()
 
 
-@pytest.mark.parametrize("name", ["no-owner/with/slash", "demo/..", "demo/a--b"])
-def test_a_name_that_is_none_is_one_message(hub, release, name):
+NO_REPOS = ("no-owner/with/slash", "demo/..", "demo/a--b", "../..", "demo", "", "demo/model\n",
+            "de mo/model", "demo/.model", f"demo/{'m' * 92}")  # fmt: skip
+NO_TAGS = ("v 1", "-x", "v" * 300, "main", "v1\n", "a..b", "v1.lock", "v1/x", "", "refs", "v1.",
+           "0" * 40)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NO_REPOS, ids=range(len(NO_REPOS)))
+def test_a_repository_that_cannot_be_is_refused_before_the_first_byte(hub, release, name):
     release.repo = name
-    with pytest.raises(UserError, match=r"hub\.repo") as error:
-        release.publish()
-    one_line(error)
+    for dry_run in (False, True):
+        with pytest.raises(UserError, match=r"hub\.repo") as error:
+            release.publish(dry_run)
+        one_line(error)
+    assert hub.seen == []
+
+
+@pytest.mark.parametrize("tag", NO_TAGS, ids=range(len(NO_TAGS)))
+def test_a_tag_that_cannot_be_is_refused_before_the_first_byte(hub, release, tag):
+    release.tag = tag
+    for dry_run in (False, True):
+        with pytest.raises(UserError, match=r"hub\.tag") as error:
+            release.publish(dry_run)
+        assert len(one_line(error)) < 300
+    assert hub.seen == []
+
+
+def test_a_tag_that_is_a_branch_is_refused_before_anything_is_sent(hub, release):
+    release.publish()
+    record = hub.record()
+    record["refs"]["next"] = record["refs"]["main"]
+    hub.store.save("models", release.repo, record)
+    release.tag = "next"
+    with pytest.raises(UserError, match="next is a branch there"):
+        release.change(config__json='{"a": 1}').publish()
+    assert hub.record() == record
+
+
+# Files of an earlier release on another base, or of somebody's: what stays, and what is taken away.
+LEFT = {
+    "tokenizer.model": False,
+    "special_tokens_map.json": False,
+    "chat_template.jinja": False,
+    "generation_config.json": False,
+    "vocab.txt": False,
+    "merges.txt": False,
+    "scores/old.json": False,
+    "measurements.json": False,
+    "ro-crate-metadata.json": False,
+    "LICENSE": True,
+    "LICENSE.md": True,
+    "Gemma_Terms_of_Use.txt": True,
+    "licences/COPYING.txt": True,
+    "NOTICE": True,
+}
+
+
+def test_what_an_earlier_base_left_is_taken_away_and_licences_stay(hub, release, tmp_path):
+    """Each release is accepted by its own `hub verify`, whatever base came before it."""
+    from huggingface_hub import HfApi
+
+    from collectivesft.hub.client import download
+    from collectivesft.hub.client.manifest import listed, read_manifest
+
+    release.publish()
+    for name in LEFT:
+        HfApi().upload_file(path_or_fileobj=b"old", path_in_repo=name, repo_id=release.repo)
+    release.tag = "v2"
+    release.change(config__json='{"base": "another"}').publish()
+    seen = {name: name in hub.files("v2") for name in LEFT}
+    assert seen == LEFT
+    version = download.pin("demo/model@v2")
+    folder = download.download(version, tmp_path / "cache")
+    download.check(version, folder, listed(read_manifest(folder / "manifest.json")), None)
+
+
+def test_the_plan_names_what_would_be_taken_away(hub, release, capsys):
+    from huggingface_hub import HfApi
+
+    release.publish()
+    place = {"path_in_repo": "tokenizer.model", "repo_id": release.repo}
+    HfApi().upload_file(path_or_fileobj=b"old", **place)
+    release.tag = "v2"
+    release.publish(dry_run=True)
+    assert "  - tokenizer.model" in capsys.readouterr().out
+
+
+def test_an_upload_that_the_storage_says_is_over_is_asked_about_again(hub, release):
+    """The client repeats a last request whose answer was lost; the storage knows it no more."""
+    hub.fault("PUT", "/lfs/", status=404)
+    release.publish()
+    assert hub.faults == []
+    assert hub.files("v1") == release.content
 
 
 PLACES = {"upload": ("PUT", "/lfs/"), "commit": ("POST", COMMIT), "tag": ("POST", TAG)}

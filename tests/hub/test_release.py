@@ -91,6 +91,26 @@ class TestCard:
         assert "A demonstration." in made.text
         assert "A demonstration." not in folder("paper").release().text
 
+    def test_made_up_data_is_said_and_claims_no_result(self, folder):
+        """Questions written for this package are no benchmark's, whatever form they have."""
+        from collectivesft.common.made_up import SENTENCE
+
+        made = folder().release(demo=True, made_up=True)
+        assert made.text.count(SENTENCE) == 1
+        assert "on 5 made-up examples in the form of 2 sets" in made.text
+        assert made.card.data.eval_results is None and "model-index" not in made.text
+        assert {"demo", "made-up"} <= set(made.card.data.tags)
+        assert "| mine | cmb, made-up | answer |" in made.text
+        assert made.manifest["made_up"] is True
+        other = folder("other").release(demo=True)  # a demonstration on published data
+        assert SENTENCE not in other.text and other.card.data.eval_results
+
+    def test_the_card_says_where_its_command_comes_from(self, folder):
+        address = "https://example.org/collectivesft"
+        text = folder().release(package_url=address).text
+        assert f"`pip install git+{address}`" in text
+        assert "has no public address yet" in folder("other").release().text
+
     def test_headings_of_the_data_card_stand_below_its_own(self, folder):
         lines = folder().release().card.content.splitlines()
         headings = [line for line in lines if line.startswith("#")]
@@ -222,13 +242,14 @@ class TestNotice:
 
     def test_it_arrives_and_is_compared(self, hub, folder, tmp_path):
         from collectivesft.hub.client import download
+        from collectivesft.hub.client.manifest import listed, read_manifest
 
         made, text = self.made(folder)
         made.publish()
         version = download.pin("me/Model-7B@v1")
         place = download.download(version, tmp_path / "cache")
         assert (place / "NOTICE").read_text(encoding="utf-8") == text
-        assert "NOTICE" in download.listed(place / "manifest.json")
+        assert "NOTICE" in listed(read_manifest(place / "manifest.json"))
 
     def test_every_licence_of_a_base_model_has_been_read_or_is_said_not_to_be(self):
         from collectivesft.hub.card.licence_notice import ASKS

@@ -106,8 +106,8 @@ def test_waits_grow(monkeypatch):
 @pytest.mark.parametrize("ahead, wait", [(60, 60), (86400, LONGEST_WAIT_S)])
 def test_waits_until_the_date_that_the_hub_names(monkeypatch, ahead, wait):
     waits = []
-    monkeypatch.setattr("time.sleep", waits.append)
-    monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: 1_800_000_000))
+    clock = SimpleNamespace(time=lambda: 1_800_000_000, sleep=waits.append)
+    monkeypatch.setattr(retry, "time", clock)
     date = email.utils.formatdate(1_800_000_000 + ahead, usegmt=True)
     assert with_retries(Call(answered(429, **{"retry-after": date})), "x") == 42
     assert waits == [wait]
@@ -124,3 +124,46 @@ def test_signatures_of_upload_addresses_are_not_shown(quick):
         "x: the Hub answered 503 (Server error '503' for url 'https://store/part'). "
         "Run again; what was uploaded is kept."
     )
+
+
+def test_a_long_wait_is_said_before_it_begins(monkeypatch, capsys):
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with_retries(Call(answered(429, **{"retry-after": "300"})), "demo/model: upload")
+    said = "demo/model: upload: attempt 1 of 4 failed (no); trying again in 300 s\n"
+    assert capsys.readouterr().err == said
+
+
+def test_a_full_account_is_not_told_to_log_in(quick):
+    error = answered(403, "You have reached your storage limit")
+    with pytest.raises(UserError, match="Free space in that account") as caught:
+        with_retries(Call(error), "x")
+    assert "log" not in str(caught.value).lower()
+
+
+@pytest.mark.parametrize("token", ["hf_令牌", "hf_a b", "hf_a\nb", "hf_\udc80"])
+def test_a_token_that_no_header_can_hold_is_one_line_without_it(monkeypatch, token):
+    monkeypatch.setattr("huggingface_hub.get_token", lambda: token)
+    call = Call()
+    with pytest.raises(UserError, match="HF_TOKEN: holds a character") as caught:
+        with_retries(call, "x")
+    assert token not in str(caught.value) and "\n" not in str(caught.value)
+    assert call.count == 0
+
+
+def test_signatures_of_addresses_are_not_in_the_clients_log():
+    import logging
+
+    from huggingface_hub.utils.logging import get_logger
+
+    from collectivesft.hub.client.retries import plain_log
+
+    plain_log()
+    plain_log()
+    handlers = get_logger().handlers
+    assert handlers and all(len(handler.filters) == 1 for handler in handlers)
+    text = "thrown while requesting PUT %s"
+    for handler in handlers:
+        values = ("https://store/part?sig=5ec1e7&se=2026",)
+        record = logging.LogRecord("huggingface_hub", logging.WARNING, "", 1, text, values, None)
+        assert handler.filter(record)
+        assert record.getMessage() == "thrown while requesting PUT https://store/part"

@@ -15,7 +15,14 @@ from collectivesft.common.files import write_json
 from collectivesft.paper.build import build
 from collectivesft.paper.values import Files, collect
 from tests.helpers import whole_study
-from tests.helpers.figure_inputs import a_comparison, a_score, an_agreement, bounds, counts
+from tests.helpers.figure_inputs import (
+    a_comparison,
+    a_score,
+    an_agreement,
+    bounds,
+    counts,
+    lost_ink,
+)
 
 ROOT = Path(__file__).parents[2]
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9"/></svg>'
@@ -119,9 +126,9 @@ def inputs(tmp_path: Path) -> Files:
     )
 
 
-def values(inputs: Files, demo: bool = True) -> dict:
+def values(inputs: Files, demo: bool = True, made_up: bool = False) -> dict:
     out = inputs.ledger.with_name("values.json")
-    return collect("small", demo, ("tiny", "cmb", "answer"), inputs, out)
+    return collect("small", demo, ("tiny", "cmb", "answer"), inputs, out, made_up)
 
 
 def changed(path: Path, **changes) -> None:
@@ -157,8 +164,10 @@ def test_headline_without_a_score_names_what_is_missing(inputs):
         values(inputs)
 
 
-def typeset(inputs: Files, folder: Path, demo: bool = True) -> tuple[Path, Path]:
-    values(inputs, demo)
+def typeset(
+    inputs: Files, folder: Path, demo: bool = True, made_up: bool = False
+) -> tuple[Path, Path]:
+    values(inputs, demo, made_up)
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
     for name in FIGURES:
@@ -187,6 +196,15 @@ def test_pdf_shows_the_values_and_the_mark_of_a_demo(inputs, tmp_path, demo):
     assert "2024-03-16; they were not run here" in text and "model’s; the interval" in text
     marks = ["DEMONSTRATION BUILD" in page.extract_text() for page in pypdf.PdfReader(pdf).pages]
     assert all(marks) if demo else not any(marks)
+
+
+def test_pdf_of_made_up_data_says_so(inputs, tmp_path):
+    from collectivesft.common.made_up import SENTENCE
+
+    assert values(inputs)["made_up"] == ""
+    assert values(inputs, made_up=True)["made_up"] == SENTENCE
+    text = words(typeset(inputs, tmp_path, made_up=True)[0])
+    assert SENTENCE in text and "made-up data · run" in text
 
 
 def test_pdf_of_a_better_model_with_experiments_reads_the_other_way(inputs, tmp_path):
@@ -531,3 +549,7 @@ def test_the_base_model_is_linked_and_its_report_cited(whole):
         for a in p.get("/Annots", [])
     ]
     assert "https://huggingface.co/internlm/internlm2_5-7b" in links
+
+
+def test_two_renderers_draw_the_same_ink_on_every_page(whole):
+    assert lost_ink(whole[1]) == []

@@ -231,9 +231,11 @@ rule curated_card:
     resources:
         mem_mb=500,
         runtime=10,
+    params:
+        made_up="--made-up" if config["made_up"] else "--published",
     shell:
         "python -m collectivesft curated card --ledger {input.ledger} --mixture {input.stats}"
-        " --contamination {input.contamination} --out {output.card} 2> {log}"
+        " --contamination {input.contamination} --out {output.card} {params.made_up} 2> {log}"
 
 
 rule curated_croissant:
@@ -260,8 +262,10 @@ rule curated_croissant:
     resources:
         mem_mb=500,
         runtime=20,
+    params:
+        made_up="--made-up" if config["made_up"] else "--published",
     shell:
         "python -m collectivesft curated croissant --ledger {input.ledger} --mixture {input.stats}"
         " --contamination {input.contamination} --card {input.card} --train {input.train}"
         " --validation {input.validation} --out {output.croissant} --hub-card {output.hub_card}"
-        " 2> {log}"
+        " {params.made_up} 2> {log}"

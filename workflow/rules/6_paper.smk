@@ -48,9 +48,11 @@ rule paper_values:
             **config["headline"]
         ),
         demo="--demo" if config["demo"] else "--no-demo",
+        made_up="--made-up" if config["made_up"] else "--published",
         run=config["run"],
     shell:
-        "python -m collectivesft paper values --run {params.run} {params.demo} {params.headline}"
+        "python -m collectivesft paper values --run {params.run} {params.demo} {params.made_up}"
+        " {params.headline}"
         " --ledger {input.ledger} --mixture {input.stats} --contamination {input.contamination}"
         " --tokens {input.tokens}/tokens.json --history {input.history} --recipe {input.recipe}"
         " --model {input.model} {params.scores} --leaderboard {input.leaderboard}"

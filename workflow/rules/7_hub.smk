@@ -113,19 +113,23 @@ rule hub_release:
         repo=config["hub"]["repo_id"],
         tag=config["hub"]["tag"],
         weights=config["hub"]["weights"],
+        package=config["hub"]["package_url"] or "",
         # A function: Snakemake would take the {model} of a server's command for a wildcard of ours.
         settings=lambda wildcards: release_settings(),
         demo="--demo" if config["demo"] else "--no-demo",
+        made_up="--made-up" if config["made_up"] else "--published",
     shell:
         "python -m collectivesft hub release --run {params.run} --repo {params.repo} {params.demo}"
-        " --experiment {wildcards.experiment} --model {input.model} --recipe {input.recipe}"
+        " {params.made_up} --experiment {wildcards.experiment} --model {input.model}"
+        " --recipe {input.recipe}"
         " --base-recipe {input.base_recipe} --ledger {input.ledger} --mixture {input.stats}"
         " --data-card {input.data_card} --contamination {input.contamination}"
         " --history {input.history} --tokens {input.tokens}/tokens.json --table {input.table}"
         " {params.scores} {params.manifests} {params.answers} {params.gguf}"
         " --answer {input.answer} --trained {input.trained} --base {input.base:q}"
         " --other {input.train} --other {input.validation} {params.locks} --tag {params.tag}"
-        " --weights {params.weights} --settings {params.settings:q} --files {output.files}"
+        " --weights {params.weights} --package-url {params.package:q}"
+        " --settings {params.settings:q} --files {output.files}"
         " --lock {input.lock} --card {output.card} --manifest {output.manifest} 2> {log}"
 
 
@@ -249,9 +253,11 @@ rule hub_data:
     params:
         repo=f"{config['hub']['repo_id']}-data",
         predictions=lambda wildcards, input: [f"--predictions {p}" for p in input.predictions],
+        made_up="--made-up" if config["made_up"] else "--published",
     shell:
         "python -m collectivesft hub data --repo {params.repo} --train {input.train}"
-        " --validation {input.validation} {params.predictions} --out {output.folder} 2> {log}"
+        " --validation {input.validation} {params.predictions} {params.made_up} --out {output.folder}"
+        " 2> {log}"
 
 
 rule hub_push_data:

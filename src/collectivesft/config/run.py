@@ -252,6 +252,10 @@ class Hub(Section):
     gguf: Literal["f16", "bf16", "q8_0"] | None = Field(
         None, description="type of a copy for llama.cpp and Ollama; null: no copy"
     )
+    package_url: str | None = Field(
+        None, pattern=r"^https?://[^@ ]+$",
+        description="address of this package's repository, named in the model card",
+    )  # fmt: skip
     gguf_converter: str = Field(
         ".tools/llama.cpp/convert_hf_to_gguf.py", min_length=1,
         description="llama.cpp's convert_hf_to_gguf.py; `envs/converter` gets it",
@@ -277,6 +281,9 @@ class RunConfig(Section):
         description="name of the run: results are in `results/<run>/`, logs in `logs/<run>/`",
     )  # fmt: skip
     demo: bool = Field(False, description="mark paper and model card as a demonstration")
+    made_up: bool = Field(
+        False, description="all data was written for this package: every artefact says so"
+    )
     cache: str = Field(
         ".cache", min_length=1,
         description="folder of downloaded and converted base models, shared by all runs",

@@ -5,20 +5,33 @@ from typing import Any
 
 from collectivesft import datasets
 from collectivesft.common.files import read_json, write_text
+from collectivesft.common.made_up import sentence
 from collectivesft.curated.storage.step_ledger import personal_counts
 
 
-def write_card(ledger: Path, mixture: Path, contamination: Path, out: Path) -> None:
-    """Write the card as Markdown from the run's own counts."""
+def write_card(
+    ledger: Path, mixture: Path, contamination: Path, out: Path, made_up: bool = False
+) -> None:
+    """Write the card as Markdown from the run's own counts.
+
+    Args:
+        made_up: every row was written for this package; the card says so first.
+    """
     content = [read_json(path) for path in (ledger, mixture, contamination)]
-    write_text(out, card(*content))
+    write_text(out, card(*content, made_up))
 
 
-def card(ledger: dict[str, Any], mixture: dict[str, Any], contamination: dict[str, Any]) -> str:
-    """The card's text."""
+def card(
+    ledger: dict[str, Any],
+    mixture: dict[str, Any],
+    contamination: dict[str, Any],
+    made_up: bool = False,
+) -> str:
+    """Return the card's text."""
     used = len(ledger["datasets"]) - len(ledger["left_out"])
     parts = [
         f"# Data of the experiment {mixture['experiment']}",
+        *([f"> **{sentence(made_up)}**"] if made_up else []),
         f"{mixture['train']:,} examples drawn for training and {mixture['validation']:,} held out, "
         f"from {used} set{'' if used == 1 else 's'}.",
         "## Sets",

@@ -11,6 +11,9 @@ Manifest = Annotated[Path, typer.Option(help="Manifest that `raw fetch` wrote.")
 Examples = Annotated[Path, typer.Option(help="Parquet file of examples.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Dropped = Annotated[Path, typer.Option(help="Parquet file for dropped rows with their reasons.")]
+MadeUp = Annotated[
+    bool, typer.Option("--made-up/--published", help="All rows were made up for this package.")
+]
 Threads = Annotated[int, typer.Option(min=1, help="Processes; the files do not depend on it.")]
 Ledger = Annotated[Path, typer.Option(help="JSON file for the counts of this step.")]
 
@@ -168,6 +171,7 @@ def card(
     mixture: Annotated[Path, typer.Option(help="The mixture's description.")],
     contamination: Annotated[Path, typer.Option(help="The report on contamination.")],
     out: Out,
+    made_up: MadeUp = False,
 ) -> None:
     """Write the data card of a mixture.
 
@@ -176,7 +180,7 @@ def card(
     """
     from collectivesft.curated.card import write_card
 
-    write_card(ledger, mixture, contamination, out)
+    write_card(ledger, mixture, contamination, out, made_up)
 
 
 @app.command()
@@ -189,6 +193,7 @@ def croissant(
     validation: Annotated[Path, typer.Option(help="Parquet file of the held-out part.")],
     out: Annotated[Path, typer.Option(help="JSON-LD file to write.")],
     hub_card: Annotated[Path, typer.Option(help="Markdown file with a YAML head to write.")],
+    made_up: MadeUp = False,
 ) -> None:
     """Write the data card for machines: Croissant, and the Hub's dataset card.
 
@@ -199,4 +204,4 @@ def croissant(
     from collectivesft.curated.croissant import write_machine_cards
 
     parts = [train, validation]
-    write_machine_cards(ledger, mixture, contamination, card, parts, out, hub_card)
+    write_machine_cards(ledger, mixture, contamination, card, parts, out, hub_card, made_up)

@@ -11,13 +11,15 @@ import yaml
 
 from collectivesft import __version__, datasets
 from collectivesft.common.files import dump_json, read_json, sha256, write_text
+from collectivesft.common.made_up import sentence
 from collectivesft.curated.storage.step_ledger import personal_counts
 
 SPLITS = ("train", "validation")
 PAPER = "https://arxiv.org/abs/2407.19705"
 _CITATION = "CollectiveSFT, arXiv:2407.19705 (2024); and each set that it is drawn from."
+LICENCE = "Apache-2.0"  # of this package and the rows that were written for it
 _PREPARED = (
-    "Read from the publishers' own files; text normalised; personal data replaced; unusable rows, "
+    "Text normalised; personal data replaced; unusable rows, "
     "exact and near copies left out; compared with every benchmark item; drawn by the recipe."
 )
 _LIMITS = (
@@ -52,7 +54,7 @@ _SIZES = (
 
 def write_machine_cards(
     ledger: Path, mixture: Path, contamination: Path, card: Path, parts: list[Path],
-    croissant: Path, hub: Path,
+    croissant: Path, hub: Path, made_up: bool = False,
 ) -> None:  # fmt: skip
     """Write both cards of a mixture.
 
@@ -61,14 +63,15 @@ def write_machine_cards(
         card: the Markdown card, which the Hub's card repeats below its head.
         parts: Parquet files of the training and the validation part.
         croissant, hub: files to write.
+        made_up: every row was written for this package; both cards say so.
     """
     counts, about, found = (read_json(path) for path in (ledger, mixture, contamination))
     files = [
         {"name": path.name, "size": path.stat().st_size, "sha256": sha256(path)} for path in parts
     ]
-    write_text(croissant, dump_json(document(counts, about, found, files)))
-    text = card.read_text(encoding="utf-8")
-    write_text(hub, f"---\n{head(about, [file['name'] for file in files])}---\n\n{text}")
+    write_text(croissant, dump_json(document(counts, about, found, files, made_up)))
+    text, names = card.read_text(encoding="utf-8"), [path.name for path in parts]
+    write_text(hub, f"---\n{head(about, names, made_up)}---\n\n{text}")
 
 
 def document(
@@ -76,8 +79,9 @@ def document(
     mixture: dict[str, Any],
     contamination: dict[str, Any],
     files: list[dict[str, Any]],
+    made_up: bool = False,
 ) -> dict[str, Any]:
-    """The Croissant description.
+    """Return the Croissant description.
 
     Args:
         files: name, size in bytes and sha256 of the training and the validation part.
@@ -93,20 +97,17 @@ def document(
         "description": (
             f"{mixture['train']:,} medical instructions for training and {mixture['validation']:,} "
             f"for validation from {len(names)} sets: the mixture {mixture['experiment']} of "
-            "CollectiveSFT."
-        ),
+            f"CollectiveSFT. {sentence(made_up)}"
+        ).strip(),
         "url": PAPER,
-        "license": list(dict.fromkeys(source.licence for source in sources)),
+        "license": [LICENCE] if made_up else list(dict.fromkeys(s.licence for s in sources)),
         "version": __version__,
         "citeAs": _CITATION,
         "creator": {"@type": "sc:Organization", "name": "The CollectiveSFT release contributors"},
         "inLanguage": sorted(mixture["languages"]),
         "isLiveDataset": False,
-        "isBasedOn": [
-            {"@type": "sc:Dataset", "name": s.title, "url": s.homepage, "license": s.licence}
-            for s in sources
-        ],
-        "rai:dataPreprocessingProtocol": _PREPARED,
+        **({} if made_up else {"isBasedOn": [_source(source) for source in sources]}),
+        "rai:dataPreprocessingProtocol": f"{_read(made_up)} {_PREPARED}",
         "rai:personalSensitiveInformation": _personal(ledger),
         "rai:dataLimitations": _LIMITS,
         "additionalProperty": _properties(ledger, mixture, contamination),
@@ -132,9 +133,18 @@ def _context() -> dict[str, Any]:
     }
 
 
+def _source(source: Any) -> dict[str, str]:
+    about = {"name": source.title, "url": source.homepage, "license": source.licence}
+    return {"@type": "sc:Dataset"} | about
+
+
+def _read(made_up: bool) -> str:
+    return sentence(made_up) or "Read from the publishers' own files."
+
+
 def _personal(ledger: dict[str, Any]) -> str:
     counts = personal_counts(ledger)
-    found = ", ".join(f"{name.replace('_', ' ')}s {rows}" for name, rows in counts.items())
+    found = ", ".join(f"{name.replace('_', ' ')}: {rows}" for name, rows in counts.items())
     return (
         "Questions of patients. Replaced by placeholders, in rows of all sets before the mixture "
         f"was drawn: {found}. Names of people are not recognised."
@@ -204,8 +214,8 @@ def _field(name: str, description: str, source: dict[str, Any]) -> dict[str, Any
     return about | {"dataType": _TEXT, "source": source}
 
 
-def head(mixture: dict[str, Any], files: list[str]) -> str:
-    """The YAML head of the Hub's dataset card."""
+def head(mixture: dict[str, Any], files: list[str], made_up: bool = False) -> str:
+    """Return the YAML head of the Hub's dataset card."""
     total = mixture["train"] + mixture["validation"]
     size = next((name for most, name in _SIZES if total < most), "10M<n<100M")
     # `datasets.load_dataset` refuses a folder one of whose splits has no rows.
@@ -217,7 +227,7 @@ def head(mixture: dict[str, Any], files: list[str]) -> str:
         "license_name": "licences-of-the-sets",
         "task_categories": ["question-answering", "text-generation"],
         "size_categories": [size],
-        "tags": ["medical", "sft", "croissant"],
+        "tags": ["medical", "sft", "croissant"] + (["made-up"] if made_up else []),
         "configs": [
             {
                 "config_name": "default",

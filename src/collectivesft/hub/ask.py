@@ -2,10 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from collectivesft import __version__
+from collectivesft.common.errors import UserError
 from collectivesft.common.files import read_json, write_json
 from collectivesft.hub.client import download
+from collectivesft.hub.client.manifest import NoRelease, listed, read_manifest
 from collectivesft.hub.client.retries import plain_log
 from collectivesft.hub.evidence import adapter_base as bases
 from collectivesft.hub.evidence import known_answer as answer
@@ -30,6 +33,8 @@ def ask(question: str, name: str = MODEL, new_tokens: int = 512, base: str | Non
         UserError: the model or its base cannot be had, or is not what was published.
     """
     plain_log()
+    if not new_tokens > 0:
+        raise UserError(f"--new-tokens {new_tokens}: must be 1 at least.")
     folder = Path(name)
     if not folder.is_dir():
         folder = _fetched(download.pin(name))
@@ -50,18 +55,27 @@ def _fetched(version: download.Version) -> Path:
     folder = download.download(version, patterns=download.LOADED)
     download.clear_remains(folder)
     mark = _marks(folder) / f"{version.commit}.json"
-    manifest = folder / "manifest.json"
-    if not manifest.is_file():
-        sys.stderr.write("warning: no manifest.json there; its bytes cannot be compared\n")
-    elif not mark.is_file() or read_json(mark) != _wanted(folder):
-        download.check(version, folder, _wanted(folder), None)
-        write_json(mark, _wanted(folder))
+    content = _manifest(folder)
+    if content is None:
+        sys.stderr.write("warning: no manifest.json of a release; its bytes cannot be compared\n")
+    elif not mark.is_file() or read_json(mark) != _wanted(folder, content):
+        download.check(version, folder, _wanted(folder, content), None)
+        write_json(mark, _wanted(folder, content))
     return folder
 
 
-def _wanted(folder: Path) -> dict[str, str]:
-    """What the manifest lists, but for a GGUF copy that nobody has downloaded."""
-    found = download.listed(folder / "manifest.json")
+def _manifest(folder: Path) -> dict[str, Any] | None:
+    """Return the release's manifest; None without one, or with one of another kind."""
+    path = folder / "manifest.json"
+    try:
+        return read_manifest(path) if path.is_file() else None
+    except NoRelease:
+        return None
+
+
+def _wanted(folder: Path, content: dict[str, Any]) -> dict[str, str]:
+    """Return what the manifest lists, but for a GGUF copy that nobody has downloaded."""
+    found = listed(content)
     return {n: h for n, h in found.items() if not n.endswith(".gguf") or (folder / n).is_file()}
 
 
@@ -74,8 +88,8 @@ def _base(folder: Path, given: str) -> Path | None:
     """The folder of an adapter's base, compared with the manifest; None for a whole model."""
     if any(folder.glob("*.safetensors")):
         return None
-    path = folder / "manifest.json"
-    want = bases.wanted(read_json(path)) if path.is_file() else None
+    content = _manifest(folder)
+    want = bases.wanted(content) if content else None
     place = bases.folder(given, want, None)
     if want is None:
         sys.stderr.write("warning: no manifest that lists the base; it cannot be compared\n")

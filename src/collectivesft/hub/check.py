@@ -8,6 +8,7 @@ from typing import Any
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import read_json
 from collectivesft.hub.client import download
+from collectivesft.hub.client.manifest import read_manifest
 from collectivesft.hub.client.temp_folder import scratch
 from collectivesft.hub.evidence import claims, manifest_diff
 from collectivesft.hub.evidence.names import answers_name, score_name
@@ -33,7 +34,7 @@ def check(
     Raises:
         UserError: the published manifest cannot be had.
     """
-    content = read_json(manifest)
+    content = read_manifest(manifest)
     say(f"run {content['run']}, experiment {content['experiment']['name']}")
     own = manifest_diff.recompute(content, places)
     _say_own(own, manifest, manifest_diff.same_code(content), say)
@@ -107,10 +108,10 @@ def _say_claims(
 
 def _published(name: str) -> dict[str, Any]:
     if Path(name).is_file():
-        return read_json(Path(name))
+        return read_manifest(Path(name))
     version = download.pin(name)
     with scratch() as cache:
-        return read_json(download.one(version, "manifest.json", cache))
+        return read_manifest(download.one(version, "manifest.json", cache))
 
 
 def _say_parts(parts: dict[str, list[str]], published: str, say: Callable[[str], Any]) -> None:

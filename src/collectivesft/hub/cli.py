@@ -11,6 +11,9 @@ app = typer.Typer(no_args_is_help=True)
 Private = Annotated[
     bool, typer.Option("--private/--public", help="Who may see a repository that is made now.")
 ]
+MadeUp = Annotated[
+    bool, typer.Option("--made-up/--published", help="All data was made up for this package.")
+]
 Manifest = Annotated[Path, typer.Option(help="Manifest of the release.")]
 
 
@@ -77,6 +80,7 @@ def release(
     card: Annotated[Path, typer.Option(help="README.md to write.")],
     manifest: Annotated[Path, typer.Option(help="Manifest to write.")],
     demo: Annotated[bool, typer.Option(help="Mark the card as a demonstration.")] = False,
+    made_up: MadeUp = False,
     files: Annotated[Path | None, typer.Option(help="Folder to write: scores and more.")] = None,
     answer: Annotated[Path | None, typer.Option(help="Answer that `hub answer` wrote.")] = None,
     trained: Annotated[Path | None, typer.Option(help="Folder that `sft train` wrote.")] = None,
@@ -90,6 +94,7 @@ def release(
     tag: Annotated[str, typer.Option(help="Version on the Hub.")] = "",
     weights: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
     settings: Annotated[str, typer.Option(help="The run's configuration as JSON.")] = "{}",
+    package_url: Annotated[str, typer.Option(help="Where readers get this package.")] = "",
 ) -> None:
     """Write the model card, the manifest of a release, and the files beside them.
 
@@ -113,8 +118,9 @@ def release(
         answers=tuple(answers or ()), gguf=gguf,
     )  # fmt: skip
     write(
-        inputs, run=run, repo=repo, demo=demo, experiment=experiment, card=card, manifest=manifest,
-        files=files, tag=tag, weights=weights, settings=json.loads(settings),
+        inputs, run=run, repo=repo, demo=demo, made_up=made_up, experiment=experiment, card=card,
+        manifest=manifest, files=files, tag=tag, weights=weights, settings=json.loads(settings),
+        package_url=package_url,
     )  # fmt: skip
 
 
@@ -173,6 +179,7 @@ def data(
     validation: Annotated[Path, typer.Option(help="Its held-out part.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     predictions: Annotated[list[Path] | None, typer.Option(help="Predictions, JSON Lines.")] = None,
+    made_up: MadeUp = False,
 ) -> None:
     """Write a dataset repository's folder: the rows whose licence allows to pass them on.
 
@@ -181,7 +188,7 @@ def data(
     """
     from collectivesft.hub.data import build
 
-    build(repo, train, validation, predictions or (), out)
+    build(repo, train, validation, predictions or (), out, made_up)
 
 
 @app.command()

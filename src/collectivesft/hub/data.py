@@ -15,9 +15,11 @@ from collectivesft.common.files import (
     write_jsonl,
     write_text,
 )
+from collectivesft.common.made_up import sentence
 from collectivesft.curated.storage.parquet import Writer
 from collectivesft.hub.card.redistribution import Terms, terms
 from collectivesft.hub.client import sync
+from collectivesft.hub.client.names import check_repo, check_tag
 from collectivesft.hub.client.retries import plain_log
 
 SPLITS = ("train", "validation")
@@ -35,13 +37,15 @@ def push_data(
     from huggingface_hub import HfApi
 
     plain_log()
-    paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    files = {p.relative_to(folder).as_posix(): p for p in paths if not p.name.startswith(".")}
+    check_repo(target.repo)
+    check_tag(target.tag)
+    files = _files(folder)
     if dry_run:
-        sync.check_files(files)
+        sync.check_before(target, files)
         sync.show(sync.plan(HfApi(), target, files).text(target, files))
         return {}
     commit = sync.push(target, files)
+    sync.show(sync.published(target, commit))
     hashes = {name: sha256(path) for name, path in files.items()}
     result = {"repo": target.repo, "commit": commit, "tag": target.tag, "files": hashes}
     if receipt is not None:
@@ -49,8 +53,35 @@ def push_data(
     return result
 
 
+def _files(folder: Path) -> dict[str, Path]:
+    """Return name to path of what a dataset's folder holds, but for hidden files and folders.
+
+    Raises:
+        UserError: not a folder that ``build`` wrote, or a link leads out of it.
+    """
+    if not (folder / "README.md").is_file():
+        raise UserError(f"{folder}: holds no README.md. Name the folder that `hub data` wrote.")
+    root, files = folder.resolve(), {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if any(part.startswith(".") for part in name.parts):
+            continue
+        if not path.resolve().is_relative_to(root):
+            raise UserError(f"{path}: a link out of {folder}. Put the file itself there.")
+        if path.is_file():
+            files[name.as_posix()] = path
+    if not any(name.startswith("data/") for name in files):
+        raise UserError(f"{folder}: holds no rows in data/. Name the folder that `hub data` wrote.")
+    return files
+
+
 def build(
-    repo: str, train: Path, validation: Path, predictions: Sequence[Path], out: Path
+    repo: str,
+    train: Path,
+    validation: Path,
+    predictions: Sequence[Path],
+    out: Path,
+    made_up: bool = False,
 ) -> dict[str, Any]:
     """Write the folder of a dataset repository: Parquet files, predictions, card, counts.
 
@@ -58,6 +89,7 @@ def build(
         train, validation: a mixture's parts.
         predictions: JSON Lines files of ``scores predict``; none of a benchmark that may not be
             passed on is taken.
+        made_up: every row was written for this package; the card says so.
         out: folder to write; ``licences.json`` there says for each set what was done and why.
 
     Raises:
@@ -78,7 +110,7 @@ def build(
             "predictions": {k: v for p in taken.values() for k, v in p.items()},
         }
         write_json(partial / "licences.json", found)
-        write_text(partial / "README.md", _card(repo, found))
+        write_text(partial / "README.md", _card(repo, found, made_up))
     return found
 
 
@@ -138,7 +170,7 @@ def _predictions(path: Path, folder: Path) -> dict[str, Any]:
     return {target: facts}
 
 
-def _card(repo: str, found: dict[str, Any]) -> str:
+def _card(repo: str, found: dict[str, Any], made_up: bool) -> str:
     import yaml
 
     published = Counter(
@@ -151,7 +183,7 @@ def _card(repo: str, found: dict[str, Any]) -> str:
         "license_link": "licences.json",
         "language": ["zh", "en"],
         "task_categories": ["question-answering", "text-generation"],
-        "tags": ["medical", "sft", "chinese"],
+        "tags": ["medical", "sft", "chinese"] + (["made-up"] if made_up else []),
         "configs": [{"config_name": "default", "data_files": splits}],
     }
     rows = [
@@ -167,6 +199,7 @@ def _card(repo: str, found: dict[str, Any]) -> str:
     made = [f"- `{k}`: {v['rows']:,} rows. {v['why']}" for k, v in found["predictions"].items()]
     text = [
         f"# {repo.partition('/')[2]}",
+        *([f"> **{sentence(made_up)}**"] if made_up else []),
         "Training examples of the release package of CollectiveSFT (arXiv 2407.19705): the rows of "
         "its mixture that may be passed on. Each row keeps the licence of the set that it is from. "
         "Not medical advice; nobody has checked the answers.",

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from collectivesft.common.errors import UserError
-from collectivesft.common.files import read_json, sha256, write_json
+from collectivesft.common.files import sha256, write_json
 from collectivesft.hub.card.licence_notice import may_be_public
 from collectivesft.hub.client import sync
+from collectivesft.hub.client.manifest import read_manifest
+from collectivesft.hub.client.names import check_repo, check_tag
 from collectivesft.hub.client.retries import plain_log
 
 _OWNED = ("adapter/", "scores/")
@@ -43,9 +45,11 @@ def publish(
             of a base without a licence would be public.
     """
     plain_log()
+    check_repo(repo)
+    check_tag(tag)
     files = _files(model, beside or manifest.parent / "files", card, manifest)
     files |= {path.name: path for path in extras}
-    if not private and not may_be_public(read_json(manifest)):
+    if not private and not may_be_public(read_manifest(manifest)):
         remedy = "Set hub.private to true, or hub.weights to adapter"
         raise UserError(
             f"{manifest}: the base model states no licence: no right to publish its "
@@ -55,6 +59,7 @@ def publish(
     if dry_run:
         return _show(target, files)
     commit = sync.push(target, files)
+    sync.show(sync.published(target, commit))
     hashes = {name: sha256(path) for name, path in sorted(files.items())}
     result = {"repo": repo, "commit": commit, "tag": tag, "files": hashes}
     if receipt is not None:
@@ -65,7 +70,7 @@ def publish(
 def _show(target: sync.Target, files: dict[str, Path]) -> dict:
     from huggingface_hub import HfApi
 
-    sync.check_files(files)
+    sync.check_before(target, files)
     found = sync.plan(HfApi(), target, files)
     sync.show(found.text(target, files))
     return {"repo": target.repo, "tag": target.tag, "sent": list(found.sent)}
@@ -73,7 +78,7 @@ def _show(target: sync.Target, files: dict[str, Path]) -> dict:
 
 def _files(model: Path, beside: Path, card: Path, manifest: Path) -> dict[str, Path]:
     """Name on the Hub to local path of the listed files, each checked against the manifest."""
-    content = read_json(manifest)
+    content = read_manifest(manifest)
     listed = content["model"]["files"] | content.get("files", {})
     places = {name: model / name for name in content["model"]["files"]}
     places |= {name: beside / name for name in content.get("files", {})}

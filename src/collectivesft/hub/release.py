@@ -59,6 +59,7 @@ def release(
     run: str,
     repo: str,
     demo: bool,
+    made_up: bool = False,
     experiment: str,
     card: Path,
     manifest: Path,
@@ -66,11 +67,13 @@ def release(
     tag: str = "",
     weights: str = "merged",
     settings: dict[str, Any] | None = None,
+    package_url: str = "",
 ) -> None:
     """Write the model card, the manifest, and the files that go beside them.
 
     Args:
         repo: ``owner/name`` that the model will have on the Hub; ``tag`` its version there.
+        made_up: all data and questions were written for this package; the card says so.
         card: README.md to write.
         manifest: JSON to write: every file of the model and every raw file with its sha256, and
             the counts, scores and settings behind the model.
@@ -78,13 +81,15 @@ def release(
             adapter and the GGUF copy where they are wanted.
         weights: merged, adapter or both.
         settings: the run's configuration, without what belongs to one machine.
+        package_url: where readers of the card get this package; "" where it is not published.
 
     Raises:
         UserError: an adapter is wanted and there is none, or the GGUF copy is not what its report
             describes.
     """
     content = manifest_content(run, repo, demo, experiment, inputs)
-    content |= {"tag": tag, "weights": weights, "config": settings or {}}
+    content |= {"tag": tag, "weights": weights, "config": settings or {}, "made_up": made_up}
+    content["package"] |= {"url": package_url} if package_url else {}
     if weights == "adapter":
         listed = content["model"]["files"]
         content["model"]["files"] = {n: f for n, f in listed.items() if not _is_weights(n)}

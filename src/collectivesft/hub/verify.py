@@ -6,6 +6,7 @@ from typing import Any
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import read_json, sha256, write_json
 from collectivesft.hub.client import download
+from collectivesft.hub.client.manifest import listed, read_manifest
 from collectivesft.hub.client.retries import plain_log
 from collectivesft.hub.client.temp_folder import scratch
 from collectivesft.hub.evidence import adapter_base as bases
@@ -61,17 +62,19 @@ def _hashes(
     wanted: dict[str, str] = {}
     if receipt is not None:
         published = read_json(receipt)
+        if not isinstance(published, dict) or not {"commit", "files"} <= set(published):
+            raise UserError(f"{receipt}: is no receipt of `hub push`. Name what it wrote.")
         if published["commit"] != version.commit:
             text = f"names commit {version.commit[:12]}, {published['commit'][:12]} was published"
             raise UserError(f"{version}: {text}. The tag was moved: do not use it.")
         wanted |= published["files"]
     if manifest is not None:
-        wanted |= download.listed(manifest) | {MANIFEST: sha256(manifest)}
+        wanted |= listed(read_manifest(manifest)) | {MANIFEST: sha256(manifest)}
     if wanted:
         download.check(version, folder, wanted, cache)
     if not (folder / MANIFEST).is_file():
         raise UserError(f"{version}: holds no {MANIFEST}. It is no release of this package.")
-    own = download.listed(folder / MANIFEST)
+    own = listed(read_manifest(folder / MANIFEST))
     download.check(version, folder, own, cache)
     return dict(sorted({**own, **wanted, MANIFEST: sha256(folder / MANIFEST)}.items()))
 
@@ -80,14 +83,14 @@ def _base(folder: Path, given: str | None, cache: Path) -> tuple[Path | None, di
     """Folder of the base and, for the report, its files; nothing where none is needed."""
     if given is None or any(folder.glob("*.safetensors")):
         return None, {}
-    want = bases.wanted(read_json(folder / MANIFEST))
+    want = bases.wanted(read_manifest(folder / MANIFEST))
     place = bases.folder(given, want, cache)
     return place, {"base": bases.check(place, want) if want else None}
 
 
 def _ask(version: download.Version, folder: Path, base: Path | None) -> dict[str, Any]:
     """The model's answer beside the recorded one, and what their difference means."""
-    recorded = read_json(folder / MANIFEST).get("answer")
+    recorded = read_manifest(folder / MANIFEST).get("answer")
     if recorded is None:
         return {"question": None, "answer": None, "note": "no answer was recorded"}
     tokenizer, model = answers.load(folder, base)

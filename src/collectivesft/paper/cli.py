@@ -48,6 +48,9 @@ def values(
         Path | None, typer.Option(help="CSV of published grades of CMB-Clin.")
     ] = None,
     demo: Annotated[bool, typer.Option(help="Mark the paper as a demonstration.")] = False,
+    made_up: Annotated[
+        bool, typer.Option("--made-up/--published", help="All data was made up for this package.")
+    ] = False,
 ) -> None:
     """Collect every number of the manuscript from result files.
 
@@ -76,7 +79,7 @@ def values(
         planned=planned or [],
         clinical_leaderboard=clinical_leaderboard,
     )
-    collect(run, demo, (experiment, benchmark, protocol), files, out)
+    collect(run, demo, (experiment, benchmark, protocol), files, out, made_up)
 
 
 @app.command()

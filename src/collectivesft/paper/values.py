@@ -8,6 +8,7 @@ from typing import Any
 
 from collectivesft import __version__, benchmarks, datasets
 from collectivesft.common.files import read_json, read_jsonl, write_json
+from collectivesft.common.made_up import sentence
 from collectivesft.config.experiment import read_experiment, read_model
 from collectivesft.figures.style import inputs
 from collectivesft.paper import results
@@ -67,12 +68,18 @@ class Files:
 
 
 def collect(
-    run: str, demo: bool, headline: results.Headline, files: Files, out: Path
+    run: str,
+    demo: bool,
+    headline: results.Headline,
+    files: Files,
+    out: Path,
+    made_up: bool = False,
 ) -> dict[str, Any]:
     """Write the manuscript's values as JSON.
 
     Args:
         headline: experiment, benchmark and protocol that the abstract is about.
+        made_up: all data and questions were written for this package; the abstract says so.
 
     Raises:
         InputError: a score of the headline is missing.
@@ -82,6 +89,7 @@ def collect(
         "title": TITLE.format(benchmarks.get(headline[1]).SOURCE.title),
         "run": run,
         "demo": demo,
+        "made_up": sentence(made_up),
         "version": __version__,
         "command": f"workflow/bin/run config/{run}.yaml" if demo else FULL,
         "level": LEVEL,

@@ -64,7 +64,8 @@ _RC = {
     "grid.linewidth": 0.6,
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
-    "pdf.fonttype": 42,
+    # Outlines of the Chinese font are CFF: as TrueType (42) MuPDF and Ghostscript draw nothing.
+    "pdf.fonttype": 3,
     "savefig.dpi": 200,
     "svg.fonttype": "path",  # Chinese labels look the same where no Chinese font is installed
     "svg.hashsalt": "collectivesft",

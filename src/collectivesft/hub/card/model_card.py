@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from collectivesft.common.made_up import sentence
 from collectivesft.hub.card import gguf_section
 
 # Licences that the Hub knows by an id of its own.
@@ -54,7 +55,9 @@ def metadata(manifest: dict[str, Any]) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     base, name = manifest["base"], manifest["repo"].partition("/")[2]
-    results = [result for row in _own_scores(manifest) for result in _results(row, EvalResult)]
+    # Made-up questions are no benchmark's: a result under its name would be read as one on it.
+    own = [] if manifest.get("made_up") else _own_scores(manifest)
+    results = [result for row in own for result in _results(row, EvalResult)]
     licence = _LICENCE_IDS.get(base["licence"], "other")
     own_name = re.sub(r"[^a-z0-9.]+", "-", base["licence"].lower()).strip("-.")
     other = {"license_name": own_name} if licence == "other" else {}
@@ -64,7 +67,7 @@ def metadata(manifest: dict[str, Any]) -> str:
         license=licence,
         library_name="transformers",
         pipeline_tag="text-generation",
-        tags=["medical", "sft", "cmb", "chinese"] + (["demo"] if manifest["demo"] else []),
+        tags=["medical", "sft", "cmb", "chinese", *_marks(manifest)],
         base_model=hub_name(base),
         model_name=name,
         eval_results=results or None,
@@ -72,6 +75,11 @@ def metadata(manifest: dict[str, Any]) -> str:
         **link,
     )
     return data.to_yaml()
+
+
+def _marks(manifest: dict[str, Any]) -> list[str]:
+    marks = {"demo": manifest["demo"], "made-up": manifest.get("made_up")}
+    return [name for name, applies in marks.items() if applies]
 
 
 def hub_name(base: dict[str, Any]) -> str | None:
@@ -125,15 +133,19 @@ def _interval(entry: dict[str, Any]) -> dict[str, float] | None:
 
 def _summary(manifest: dict[str, Any]) -> str:
     base, mixture, tokens = manifest["base"], manifest["mixture"], manifest["training"]["tokens"]
+    made_up = manifest.get("made_up", False)
+    kind, origin = ("made-up", "in the form of") if made_up else ("medical", "from")
     text = (
-        f"{base['title']} after supervised fine-tuning on {tokens['examples']:,} medical examples "
-        f"from {len(mixture['datasets'])} sets{_too_long(manifest)}, made by the release "
+        f"{base['title']} after supervised fine-tuning on {tokens['examples']:,} {kind} examples "
+        f"{origin} {len(mixture['datasets'])} sets{_too_long(manifest)}, made by the release "
         f"package of the paper CollectiveSFT (arXiv 2407.19705), run `{manifest['run']}`, "
         f"experiment `{manifest['experiment']['name']}`."
     )
     if manifest["left_out"]:
         names = ", ".join(name.partition("/")[2] for name in manifest["left_out"])
         text += f" It was made without these sets of its configuration: {names} (reasons below)."
+    if made_up:
+        text += f"\n\n> **{sentence(made_up)}**"
     if manifest["demo"]:
         text += (
             "\n\n**A demonstration.** Small data and a small model show that every step of the "
@@ -164,8 +176,9 @@ def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:
     lines = [f"| {' | '.join(heads)} |", "|---|---|---|---:|---:|---:|---:|---:|"]
     for row in table:
         if row["model"] in wanted:
+            benchmark = row["benchmark"] + (", made-up" if manifest.get("made_up") else "")
             macro = f"{row['macro']} ({row['macro_low']} to {row['macro_high']})"
-            cells = [row["model"], row["benchmark"], row["protocol"], row["items"], macro]
+            cells = [row["model"], benchmark, row["protocol"], row["items"], macro]
             cells += [row[key] for key in ("micro", "official_macro", "differ")]
             lines.append(f"| {' | '.join(cells)} |")
     note = (
@@ -180,7 +193,9 @@ def usage(manifest: dict[str, Any]) -> str:
     repo, tag = manifest["repo"], manifest.get("tag") or "main"
     if manifest.get("weights") == "adapter":
         return _adapter_usage(manifest, repo, tag)
-    return f"""```bash
+    return f"""{_package(manifest)}
+
+```bash
 collectivesft hub verify {repo}@{tag}     # every byte against manifest.json, and a known answer
 collectivesft ask "高血压患者日常饮食应注意什么？" --model {repo}@{tag}
 ```
@@ -198,9 +213,22 @@ vllm serve {repo} --revision {tag}     # as a service; not tried by this release
 ```"""
 
 
+def _package(manifest: dict[str, Any]) -> str:
+    """Say where the command `collectivesft` comes from; transformers needs none of it."""
+    package = manifest["package"]
+    text = f"`collectivesft` {package['version']} is the command of the release package"
+    if "url" not in package:
+        return f"{text}, which has no public address yet; transformers needs none of it."
+    return (
+        f"{text}, from {package['url']} (`pip install git+{package['url']}`); transformers needs "
+        "none of it."
+    )
+
+
 def _adapter_usage(manifest: dict[str, Any], repo: str, tag: str) -> str:
     base = hub_name(manifest["base"]) or manifest["base"]["name"]
     return f"""This repository holds a LoRA adapter (`adapter/`) of `{base}`.
+{_package(manifest)}
 
 ```bash
 collectivesft hub verify {repo}@{tag} --base BASE     # BASE: the folder of {base}

@@ -3,15 +3,17 @@
 The client compares sizes only: a damaged body of the right size would pass unnoticed.
 """
 
-import re
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from collectivesft.common.errors import UserError
-from collectivesft.common.files import read_json, sha256
+from collectivesft.common.files import sha256
+from collectivesft.hub.client.names import check_repo, is_inside
 from collectivesft.hub.client.retries import with_retries
 
 # What a release may hold: no code, no pickles.
@@ -19,10 +21,10 @@ PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.m
             "*.gguf", "NOTICE")  # fmt: skip
 # Who loads the model takes no second copy of its weights.
 LOADED = tuple(pattern for pattern in PATTERNS if pattern != "*.gguf")
-# Beside what a manifest lists: itself, what differs from run to run, the workflow that the crate
-# describes, and texts of licences that somebody added. None of it is loaded.
-UNLISTED = ("README.md", "NOTICE", "LICENSE.md", "LICENSE.txt", "manifest.json",
-            "measurements.json", "ro-crate-metadata.json", "Snakefile")  # fmt: skip
+# Files that a manifest cannot list: itself, and what differs from run to run.
+OF_THE_RUN = ("manifest.json", "measurements.json", "ro-crate-metadata.json", "Snakefile")
+# Texts that transformers' tokenizers read. Any other text (a licence, a notice) is not loaded.
+_READ_TEXTS = ("vocab.txt", "merges.txt", "dict.txt")
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,19 @@ def split(name: str) -> tuple[str, str | None]:
     return repo, revision or None
 
 
+def check_address(name: str, repo: str) -> None:
+    """Refuse what is neither a folder here nor the name of a repository.
+
+    Raises:
+        UserError: with both forms.
+    """
+    try:
+        check_repo(repo)
+    except UserError as error:
+        text = "is neither a folder here nor owner/name[@revision] on the Hub. Correct it"
+        raise UserError(f"{name!r}: {text}.") from error
+
+
 def pin(name: str) -> Version:
     """The commit behind ``owner/name[@revision]``; without a revision, of the newest tag.
 
@@ -52,6 +67,7 @@ def pin(name: str) -> Version:
     from huggingface_hub import HfApi
 
     repo, revision = split(name)
+    check_address(name, repo)
     api = HfApi()
     revision = revision or _newest(api, repo)
     call = lambda: api.model_info(repo, revision=revision)  # noqa: E731
@@ -64,31 +80,21 @@ def _newest(api: Any, repo: str) -> str:
     return newest(ref.name for ref in refs.tags) or "main"
 
 
-_VERSION = re.compile(r"v?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?")
-
-
 def newest(tags: Iterable[str]) -> str | None:
-    """The newest version among tags, by semantic versioning's order; None where none is a version.
+    """Return the newest version among tags, in the order of Python's packages (PEP 440).
 
-    v1.10.0 is after v1.9.0, and v1.0.0 after v1.0.0-rc.1. A version that is not yet one
-    (``-rc.1``) is taken only where there is no other.
+    v1.10.0 is after v1.9.0, and v1.0.0 after v1.0.0-rc.1. A pre-release (``-rc.1``) is taken only
+    where there is no finished version; a tag that is no version (``nightly``) never is. None where
+    no tag is a version.
     """
-    found = [(match, tag) for tag in tags if (match := _VERSION.fullmatch(tag))]
-    final = [one for one in found if one[0][2] is None]
-    ordered = max(((_order(match), tag) for match, tag in final or found), default=None)
-    return ordered[1] if ordered else None
+    from packaging.version import InvalidVersion, Version
 
-
-def _order(match: re.Match[str]) -> tuple:
-    """What versions are compared by (semver.org, 11): numbers come before words."""
-    numbers = [int(part) for part in match[1].split(".")]
-    while numbers and numbers[-1] == 0:
-        numbers.pop()  # v1.0 is v1.0.0
-    parts = [
-        (0, int(part), "") if part.isdigit() else (1, 0, part)
-        for part in (match[2] or "").split(".")
-    ]
-    return numbers, match[2] is None, parts
+    found = []
+    for tag in tags:
+        with contextlib.suppress(InvalidVersion):  # nightly, release-2: names of other things
+            found.append((Version(tag), tag))
+    final = [pair for pair in found if not pair[0].is_prerelease]
+    return max(final or found, default=(None, None))[1]
 
 
 def download(
@@ -146,27 +152,35 @@ def one(version: Version, name: str, cache: Path) -> Path:
     return Path(with_retries(call, f"{version}: {name}"))
 
 
-def listed(manifest: Path) -> dict[str, str]:
-    """Name to sha256 of every file that a manifest lists."""
-    content = read_json(manifest)
-    both = content["model"]["files"] | content.get("files", {})
-    return {name: facts["sha256"] for name, facts in both.items()}
+def is_strange(name: str) -> bool:
+    """Return true for a file that a download would take and no manifest vouches for.
+
+    Weights, a chat template and settings of a tokenizer all decide what a model answers. Texts
+    (``*.md``, ``*.txt``, NOTICE), such as a licence that somebody added, decide nothing, but for
+    those that a tokenizer reads.
+    """
+    if name in OF_THE_RUN or not any(fnmatch(name, pattern) for pattern in PATTERNS):
+        return False
+    file = name.rpartition("/")[2]
+    text = file == "NOTICE" or file.endswith((".md", ".txt"))
+    return not text or file in _READ_TEXTS
 
 
 def check(version: Version, folder: Path, hashes: dict[str, str], cache: Path | None) -> None:
     """Compare a download with its manifest; what differs is downloaded once more.
 
     Raises:
-        UserError: files that are missing or differ, or that the manifest does not list: weights, a
-            chat template and settings of the tokenizer all decide what a model answers.
+        UserError: files that are missing or differ, or that the manifest does not list.
     """
+    if outside := [name for name in hashes if not is_inside(name)]:
+        raise UserError(f"{version}: {outside[0][:80]!r}: is no file of a release. Do not use it.")
     if wrong := _wrong(folder, hashes):
         _again(version, wrong, cache)
         wrong = _wrong(folder, hashes)
     if wrong:
         remedy = "Delete the cached copy and download again; if it stays, publish again"
         raise UserError(f"{version}: {', '.join(wrong)} differ from what was published. {remedy}.")
-    if strange := [n for n in names(folder) if n not in hashes and n not in UNLISTED]:
+    if strange := [n for n in names(folder) if n not in hashes and is_strange(n)]:
         remedy = "Do not load them; ask whoever published it"
         raise UserError(f"{version}: {', '.join(strange)}: not in the manifest. {remedy}.")
 

@@ -1,15 +1,16 @@
 """Calls of the Hub's client that are tried again, and end in one message when that is no help."""
 
 import json
+import logging
 import re
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from collectivesft.common.errors import UserError
-from collectivesft.common.retry import asked_wait
+from collectivesft.common.retry import asked_wait, with_tries
 
 Result = TypeVar("Result")
 TRIES = 4
@@ -17,15 +18,54 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 600.0
 _SEE = "For more information check"  # a page about the status in general
 _CARD = "Invalid metadata in README.md"
-_QUERY = re.compile(r"(https?://[^\s?']+)\?[^\s')]*")
+_UPLOAD = "Error while uploading"
+# Answers to an upload that is over already, or whose address was given too long ago: the client
+# repeats the last request of an upload whose answer was lost, and the storage no longer knows it.
+# The next attempt asks first what is there.
+_UPLOAD_IS_OVER = (400, 404, 409, 410)
+_FULL = re.compile(r"storage (?:limit|quota)|quota exceeded|out of storage", re.I)
+_QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s')\"]*")
+_TOLD_FROM_S = 5.0  # shorter waits are not worth a line
 
 
 def plain_log() -> None:
-    """No bars of the client in a log file; on a terminal they stay."""
+    """Keep the client's bars out of a log file, and signatures of addresses out of its messages.
+
+    A presigned address (``...?X-Amz-Signature=``, ``?sig=``) lets whoever reads it read or write
+    the file. On a terminal the bars stay.
+    """
     from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils import logging as client_logging
 
     if not sys.stderr.isatty():
         disable_progress_bars()
+    for handler in client_logging.get_logger().handlers:
+        if not any(isinstance(each, _WithoutQueries) for each in handler.filters):
+            handler.addFilter(_WithoutQueries())
+
+
+class _WithoutQueries(logging.Filter):
+    """Cut the query from each address in a message, and pass the message on."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = _QUERY.sub(r"\1", record.getMessage()), ()
+        return True
+
+
+def check_token() -> None:
+    """Refuse a token that no header can hold, before the client fails at it.
+
+    Raises:
+        UserError: it does not show the token.
+    """
+    from huggingface_hub import get_token
+
+    token = get_token() or ""
+    if not (token.isascii() and token.isprintable()) or " " in token:
+        raise UserError(
+            "HF_TOKEN: holds a character that no access token has (was another text pasted?). "
+            "Set it again, or log in with `hf auth login`."
+        )
 
 
 @dataclass(frozen=True)
@@ -35,12 +75,12 @@ class Problem:
     Attributes:
         text: what and what to do, for a person.
         passing: it may go away by itself.
-        wait: seconds that the Hub asks to wait first.
+        wait: seconds that the Hub asks to wait first; None: it asks for nothing.
     """
 
     text: str
     passing: bool
-    wait: float = 0.0
+    wait: float | None = None
 
 
 def with_retries(call: Callable[[], Result], what: str) -> Result:
@@ -51,17 +91,34 @@ def with_retries(call: Callable[[], Result], what: str) -> Result:
     Raises:
         UserError: the Hub refused, or it failed each time.
     """
-    for attempt in range(1, TRIES + 1):
-        try:
-            return call()
-        except Exception as error:
-            problem = _understand(error)
-            if problem is None:
-                raise
-            if attempt == TRIES or not problem.passing:
-                raise UserError(f"{what}: {problem.text}") from error
-        time.sleep(max(FIRST_WAIT_S * 2 ** (attempt - 1), problem.wait))
-    raise AssertionError("unreachable: the last attempt returns or raises")
+    check_token()
+    try:
+        return with_tries(
+            call,
+            _is_passing,
+            tries=TRIES,
+            first_wait_s=FIRST_WAIT_S,
+            longest_wait_s=LONGEST_WAIT_S,
+            asked=lambda error: getattr(_understand(error), "wait", None),
+            tell=partial(_tell_wait, what),
+        )
+    except Exception as error:
+        problem = _understand(error)
+        if problem is None:
+            raise
+        raise UserError(f"{what}: {problem.text}") from error
+
+
+def _is_passing(error: BaseException) -> bool:
+    problem = _understand(error)
+    return problem is not None and problem.passing
+
+
+def _tell_wait(what: str, error: BaseException, failures: int, wait: float) -> None:
+    """Say a long wait before it begins, so that nobody takes it for a hang."""
+    if wait >= _TOLD_FROM_S:
+        text = f"{what}: attempt {failures} of {TRIES} failed ({_line(error)})"
+        sys.stderr.write(f"{text}; trying again in {wait:.0f} s\n")
 
 
 def _understand(error: BaseException) -> Problem | None:
@@ -71,10 +128,12 @@ def _understand(error: BaseException) -> Problem | None:
 
     # The client wraps some: an upload's in a RuntimeError, a download's in a FileNotFoundError.
     cause: BaseException | None = error
+    uploading = False
     while cause is not None:
+        uploading = uploading or str(cause).startswith(_UPLOAD)
         match cause:
             case HfHubHTTPError():
-                return _answered(cause)
+                return _answered(cause, uploading)
             case OfflineModeIsEnabled():
                 return Problem(f"{_line(cause)}. Unset HF_HUB_OFFLINE.", passing=False)
             case httpx2.TransportError():
@@ -87,9 +146,7 @@ def _understand(error: BaseException) -> Problem | None:
                 text = f"the Hub does not take the card: {_card(cause)}. Correct its YAML head."
                 return Problem(text, passing=False)
             case HFValidationError():
-                return Problem(
-                    f"{_line(cause)}. Correct hub.repo_id in the configuration.", passing=False
-                )
+                return Problem(f"{_line(cause)}. Write owner/name.", passing=False)
         cause = cause.__cause__
     if isinstance(error, OSError) and error.errno is None:
         return Problem(f"{_line(error)}. Run again.", passing=True)
@@ -102,21 +159,24 @@ def _card(error: BaseException) -> str:
     return "; ".join(" ".join(line.split()).rstrip(".") for line in lines if line.strip())
 
 
-def _answered(error) -> Problem:
+def _answered(error: Any, uploading: bool) -> Problem:
     from huggingface_hub.errors import GatedRepoError
 
     status = error.response.status_code
     if isinstance(error, GatedRepoError):
         remedy = "Ask for access on its page, then set HF_TOKEN to a token of that account"
+    elif _FULL.search(str(error)) or status in (413, 507):
+        remedy = "Free space in that account, or ask the Hub for more; what was uploaded is kept"
     elif status in (401, 403):
         remedy = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write there"
     elif status == 404:
-        remedy = "Check its name (hub.repo_id in the configuration), and that the token may see it"
+        remedy = "Check its name and version, and that your token may see it"
     else:
         remedy = "Run again; what was uploaded is kept"
     text = f"the Hub answered {status} ({_line(error)}). {remedy}."
-    wait = min(asked_wait(error.response.headers) or 0.0, LONGEST_WAIT_S)
-    return Problem(text, passing=status >= 500 or status in (412, 429), wait=wait)
+    over = uploading and status in _UPLOAD_IS_OVER
+    passing = (status >= 500 and status != 507) or status in (412, 429) or over
+    return Problem(text, passing, asked_wait(error.response.headers))
 
 
 def _line(error: BaseException) -> str:

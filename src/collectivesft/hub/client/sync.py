@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import git_blob_id, sha256
-from collectivesft.hub.client import card_rules
-from collectivesft.hub.client.retries import with_retries
+from collectivesft.hub.client import card_rules, download
+from collectivesft.hub.client.names import check_repo, check_tag, is_inside
+from collectivesft.hub.client.retries import check_token, with_retries
 
 _WEIGHTS = (".safetensors", ".safetensors.index.json", ".gguf")
 _SEARCHED_BYTES = 64 << 20  # weights are no place for a token
@@ -95,7 +96,7 @@ def push(target: Target, files: dict[str, Path]) -> str:
     """
     from huggingface_hub import HfApi
 
-    check_files(files)
+    check_before(target, files)
     api = HfApi()
     found = plan(api, target, files)
     if found.head is None:
@@ -146,8 +147,17 @@ def _plan(api: Any, target: Target, files: dict[str, Path]) -> Plan:
         raise UserError(
             f"{target.repo}: the tag {target.tag} names other content already. {remedy}."
         )
+    if tagged and found["removed"]:
+        text = f"the tag {target.tag} names {_some(found['removed'])} too, which is not of it"
+        raise UserError(f"{target.repo}: {text}. Choose another hub.tag in the configuration.")
+    if target.tag in (ref.name for ref in refs.branches):
+        raise UserError(f"{target.repo}: {target.tag} is a branch there. Choose another hub.tag.")
     closed = info.private and not target.private
-    return Plan(info.sha, tagged, **(found | {"removed": ()} if tagged else found), closed=closed)
+    return Plan(info.sha, tagged, **found, closed=closed)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _compare(tree: dict[str, Any], target: Target, files: dict[str, Path]) -> dict[str, tuple]:
@@ -162,9 +172,14 @@ def _compare(tree: dict[str, Any], target: Target, files: dict[str, Path]) -> di
 
 
 def _is_stale(name: str, target: Target) -> bool:
-    """Weights that stayed would be loaded in place of new ones that are cut into other shards."""
-    weights = target.kind == "model" and name.endswith(_WEIGHTS)
-    return weights or name.startswith(target.owned or ("\0",))
+    """Return true for a file of an earlier release that must not stay beside the new one.
+
+    Weights would be loaded before new ones that are cut into other shards; a tokenizer, a chat
+    template or settings of another base would change the answers, and a download is refused for
+    them; measurements would be those of another run.
+    """
+    of_model = name.endswith(_WEIGHTS) or download.is_strange(name) or name in download.OF_THE_RUN
+    return (target.kind == "model" and of_model) or name.startswith(target.owned or ("\0",))
 
 
 def _tree(api: Any, target: Target, revision: str) -> dict[str, Any]:
@@ -218,6 +233,9 @@ def _check(api: Any, target: Target, files: dict[str, Path], commit: str) -> Non
             f"{target.repo}: the commit {commit[:12]} lacks {', '.join(wrong)}, or holds them "
             "otherwise. No tag was set. Run again."
         )
+    if found["removed"]:
+        text = f"the commit {commit[:12]} still holds {_some(found['removed'])}"
+        raise UserError(f"{target.repo}: {text}. No tag was set. Run again.")
 
 
 def _tag(api: Any, target: Target, commit: str) -> None:
@@ -237,12 +255,18 @@ def _tag(api: Any, target: Target, commit: str) -> None:
         raise UserError(f"{target.repo}: the tag {target.tag} names other content. {remedy}.")
 
 
-def check_files(files: dict[str, Path]) -> None:
-    """Refuse what should not or could not be sent, before anything is.
+def check_before(target: Target, files: dict[str, Path]) -> None:
+    """Refuse what should not or could not be sent, before the first byte is.
 
     Raises:
-        UserError: a file holds the token, or the card's head is not what the Hub takes.
+        UserError: a name of a repository, tag or file that cannot be; a token that is none; a file
+            holds the token; or the card's head is not what the Hub takes.
     """
+    check_repo(target.repo)
+    check_tag(target.tag)
+    check_token()
+    if wrong := [name for name in files if not is_inside(name)]:
+        raise UserError(f"{wrong[0]!r}: is no name for a file on the Hub. Rename it.")
     no_secrets(files)
     if card := files.get("README.md"):
         found = card_rules.problems(card.read_text(encoding="utf-8"))
@@ -269,3 +293,12 @@ def no_secrets(files: dict[str, Path]) -> None:
 def show(text: str) -> None:
     """Print a plan on standard output."""
     sys.stdout.write(text + "\n")
+
+
+def published(target: Target, commit: str) -> str:
+    """Return one line on what is published: repository, tag, commit and address."""
+    from huggingface_hub import constants
+
+    folder = "datasets/" if target.kind == "dataset" else ""
+    address = f"{constants.ENDPOINT}/{folder}{target.repo}/tree/{target.tag}"
+    return f"published: {target.repo}@{target.tag} (commit {commit[:12]}), {address}"

@@ -25,20 +25,26 @@ def load(folder: Path, base: str | Path | None = None) -> tuple[Any, Any]:
         base: the base model, where the folder holds an adapter alone.
 
     Raises:
-        UserError: the folder holds no weights in safetensors.
+        UserError: the folder holds no model, no weights in safetensors or no chat template, or its
+            files are damaged.
     """
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
     from collectivesft.models.registry import register
 
+    _check_folder(folder, base)
     quiet()
     register()
-    safe = {"trust_remote_code": False}
-    tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
-    if not any(folder.glob("*.safetensors")):
-        model = _adapted(folder, base, safe)
-    else:
-        model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **safe)
+    try:
+        tokenizer, model = _loaded(folder, base)
+    except UserError:
+        raise
+    except Exception as error:  # tokenizers and safetensors have no common class of errors
+        problem = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"{folder}: cannot be loaded ({problem}). A file is damaged or missing: download it "
+            "again, or name the folder of a whole model."
+        ) from error
+    if not tokenizer.chat_template:
+        raise UserError(f"{folder}: no chat template (chat_template.jinja): it cannot be asked.")
     return tokenizer, model.to(_device()).eval()
 
 
@@ -71,10 +77,7 @@ def generate(
     """
     import torch
 
-    messages = [{"role": "user", "content": question}]
-    inputs = tokenizer.apply_chat_template(
-        messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
-    ).to(model.device)
+    inputs = prompt_tokens(tokenizer, question).to(model.device)
     with torch.inference_mode():
         output = model.generate(
             **inputs,
