@@ -84,6 +84,8 @@ def write(given: argparse.Namespace, fault: str) -> None:
     writer.add_head_count_kv(config["num_key_value_heads"])
     writer.add_rope_dimension_count(config["hidden_size"] // config["num_attention_heads"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    if fault != "no tokenizer":
+        write_tokenizer(writer, given.model, fault)
     for name, tensor in sorted(read_weights(given.model / "model.safetensors").items()):
         stem = name.removesuffix(".weight").removeprefix("model.layers.")
         layer, _, rest = stem.partition(".")
@@ -100,6 +102,29 @@ def write(given: argparse.Namespace, fault: str) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def write_tokenizer(writer: gguf.GGUFWriter, model: Path, fault: str) -> None:
+    """Tokens in the order of their ids; of special ones the name and type, unless FAULT says so."""
+    content = json.loads((model / "tokenizer.json").read_text("utf-8"))
+    special = {token["id"]: token["content"] for token in content["added_tokens"]}
+    names = {number: token for token, number in content["model"]["vocab"].items()} | special
+    tokens, types = [], []
+    for number in range(len(names)):
+        token, kind = names[number], gguf.TokenType.NORMAL
+        if number in special:
+            kind = gguf.TokenType.CONTROL
+        if fault == "unnamed marks" and token == "<|im_start|>":
+            token, kind = "[UNUSED_TOKEN_146]", gguf.TokenType.NORMAL
+        if fault == "marks of text" and token == "<|im_end|>":
+            kind = gguf.TokenType.NORMAL
+        tokens.append(token)
+        types.append(kind)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_list(tokens)
+    writer.add_token_types(types)
+    writer.add_token_merges([])
 
 
 if __name__ == "__main__":

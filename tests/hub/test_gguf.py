@@ -88,6 +88,26 @@ def test_the_report_says_what_it_is_and_how_near(convert, tmp_path):
     assert sorted(path.name for path in out.parent.iterdir()) == [out.name, "report.json"]
 
 
+# Case: what the converter does to the file's tokenizer, and what is said.
+TOKENIZERS = {
+    "unnamed marks": "mark '<|im_start|>' (token 5) is '[UNUSED_TOKEN_146]' there",
+    "marks of text": "mark '<|im_end|>' (token 6) has type 1 there, which is not that of a control",
+    "no tokenizer": "holds no tokenizer",
+}
+
+
+@pytest.mark.parametrize(("fault", "said"), TOKENIZERS.items(), ids=list(TOKENIZERS))
+def test_a_copy_that_loses_the_marks_of_the_chat_is_not_made(refused, fault, said):
+    assert said in refused(fault)
+
+
+def test_the_report_says_how_the_files_tokenizer_was_compared(convert):
+    found = convert()["tokenizer"]
+    assert (found["model"], found["pre"]) == ("gpt2", "default")
+    assert found["marks"] == 4  # the text begins and ends, turns begin and end
+    assert found["prompt"] in (True, None)
+
+
 def test_the_prompt_is_told_for_programs_without_a_chat_template(convert):
     report = convert()
     assert report["template"].endswith(

@@ -5,8 +5,8 @@ import shutil
 import pytest
 
 from collectivesft.common.errors import UserError
-from collectivesft.hub import answer as answers
 from collectivesft.hub import ask
+from collectivesft.hub.evidence import known_answer as answers
 from collectivesft.hub.evidence.template_limits import rendering
 from tests.hub.test_verify import tiny_model
 

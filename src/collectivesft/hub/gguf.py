@@ -11,7 +11,7 @@ from typing import Any
 
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import atomic_path, scratch_folder, sha256, write_json
-from collectivesft.hub.evidence import gguf_agreement
+from collectivesft.hub.evidence import gguf_agreement, gguf_tokens
 
 # The converter's name of a type, and the largest mean divergence (nats a token) of its answers from
 # the original's. What rounding does lies far below: see docs/download.md for measured numbers. A
@@ -43,8 +43,8 @@ def make(
         name: of the model; it stands in the file.
         out: GGUF file to write.
         report: JSON to write: the file's size and sha256, the converter's sha256, how its prompt
-            looks, and ``agreement``, which is None where the copy could not be read back (``note``
-            says why).
+            looks, ``tokenizer`` (see ``gguf_tokens.check``), and ``agreement``, which is None where
+            the copy could not be read back (``note`` says why).
         threads: of the CPU; their number is part of the comparison to the last bit.
 
     Raises:
@@ -61,13 +61,16 @@ def make(
         _convert(model, converter, kind, name, partial)
         found, note = gguf_agreement.measure(model, partial, threads)
         _judge(out, kind, found)
+        prompt = gguf_agreement.prompt(model)
+        tokenizer = gguf_tokens.check(model, partial, prompt["stops"])
     content = {"file": out.name, "type": kind, "size": out.stat().st_size, "sha256": sha256(out)}
     content |= {"converter": {"name": converter.name, "sha256": _digest(converter)}}
     content |= {
         "agreement": found,
         "note": note,
         "limit": LIMITS[kind],
-        **gguf_agreement.prompt(model),
+        "tokenizer": tokenizer,
+        **prompt,
     }
     write_json(report, content)
     return content

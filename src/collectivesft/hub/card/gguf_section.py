@@ -18,7 +18,18 @@ def _about(copy: dict[str, Any]) -> str:
         f"`{copy['file']}` ({copy['size'] / 1e6:,.0f} MB) is a copy of the weights as "
         f"{copy['type']} for llama.cpp and Ollama, made by llama.cpp's own converter."
     )
-    return f"{made} {agreement(copy)}"
+    return f"{made} {agreement(copy)} {_tokenizer(copy['tokenizer'])}"
+
+
+def _tokenizer(found: dict[str, Any]) -> str:
+    """Say how the file's own tokenizer was compared with the model's."""
+    marks = (
+        f"Each of the {found['marks']} marks of the chat that a prompt and its answer use is one "
+        f"control token of the file (tokenizer `{found['model']}`, `{found['pre']}`)"
+    )
+    if found["prompt"] is None:
+        return f"{marks}; its other tokens were not compared: transformers does not read them."
+    return f"{marks}, and the file's tokenizer makes the same tokens of the fixed prompt."
 
 
 def agreement(copy: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.common.errors import UserError
-from collectivesft.hub.evidence import known_answer as answer
+from collectivesft.hub.evidence.known_answer import QUESTION
 
 CONTROL, USER_DEFINED = 3, 4  # of gguf's TokenType
 _REMEDY = "Convert the model again with a tokenizer_config.json that lists its added tokens"
@@ -47,7 +47,7 @@ def check(model: Path, copy: Path, stops: list[str]) -> dict[str, Any]:
 
 def _prompt(tokenizer: Any) -> tuple[str, list[int]]:
     """The fixed question by the chat template: as text and as token ids."""
-    messages = [{"role": "user", "content": answer.QUESTION}]
+    messages = [{"role": "user", "content": QUESTION}]
     text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
     return text, tokenizer(text, add_special_tokens=False)["input_ids"]
 
@@ -74,7 +74,7 @@ def _check_mark(copy: Path, found: dict[str, Any], number: int, mark: str) -> No
     else:
         return
     text = f"the chat template's mark {mark!r} (token {number}) {problem}: prompts would be garbled"
-    raise UserError(f"{copy}: {text}. {_REMEDY}.")
+    raise UserError(f"{copy}: {text}. {_REMEDY}, or set hub.gguf to null.")
 
 
 def _same_prompt(copy: Path, text: str, ids: list[int]) -> bool | None:
@@ -92,5 +92,5 @@ def _same_prompt(copy: Path, text: str, ids: list[int]) -> bool | None:
         return None
     if found != ids:
         problem = f"the file's own tokenizer makes {len(found)} tokens of a prompt of {len(ids)}"
-        raise UserError(f"{copy}: {problem}. {_REMEDY}.")
+        raise UserError(f"{copy}: {problem}. {_REMEDY}, or set hub.gguf to null.")
     return True

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.common.errors import UserError
+from collectivesft.hub.evidence.template_limits import rendering
 from collectivesft.models.quiet_transformers import quiet
 
 QUESTION = "高血压患者日常饮食应注意什么？"
@@ -46,6 +47,27 @@ def load(folder: Path, base: str | Path | None = None) -> tuple[Any, Any]:
     if not tokenizer.chat_template:
         raise UserError(f"{folder}: no chat template (chat_template.jinja): it cannot be asked.")
     return tokenizer, model.to(_device()).eval()
+
+
+def _check_folder(folder: Path, base: str | Path | None) -> None:
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder. Name the folder of a model, or owner/name.")
+    adapter = (folder / "adapter").is_dir()
+    if not adapter and not (folder / "config.json").is_file():
+        below = sorted(path.parent.name for path in folder.glob("*/config.json"))
+        hint = f" Did you mean {folder / below[0]}?" if below else ""
+        raise UserError(f"{folder}: holds no config.json, so it is no model's folder.{hint}")
+
+
+def _loaded(folder: Path, base: str | Path | None) -> tuple[Any, Any]:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    safe = {"trust_remote_code": False}
+    if not any(folder.glob("*.safetensors")):
+        model = _adapted(folder, base, safe)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, **safe)
+    return AutoTokenizer.from_pretrained(folder, **safe), model
 
 
 def _adapted(folder: Path, base: str | Path | None, safe: dict[str, bool]) -> Any:
@@ -91,6 +113,19 @@ def generate(
     ids = output.sequences[0, inputs["input_ids"].shape[1] :].tolist()
     margins = [_margin(step[0]) for step in output.logits or ()]
     return ids, margins
+
+
+def prompt_tokens(tokenizer: Any, question: str) -> Any:
+    """Return the question as tokens by the model's own chat template: tensors of shape (1, tokens).
+
+    Raises:
+        UserError: the template has a fault, or takes longer or more memory than ``rendering`` lets.
+    """
+    messages = [{"role": "user", "content": question}]
+    with rendering():
+        return tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
 
 
 def _margin(logits: Any) -> float:
