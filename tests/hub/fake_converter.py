@@ -20,6 +20,7 @@ NAMES = {
     "mlp.up_proj": "ffn_up",
     "mlp.down_proj": "ffn_down",
 }
+NORMAL, CONTROL = 1, 3  # gguf's types of tokens
 WORDS = {
     "fails": "ValueError: this cannot be",
     "architecture": "ERROR:hf-to-gguf:Model FooForCausalLM is not supported",
@@ -104,20 +105,20 @@ def write(given: argparse.Namespace, fault: str) -> None:
     writer.close()
 
 
-def write_tokenizer(writer: gguf.GGUFWriter, model: Path, fault: str) -> None:
+def write_tokenizer(writer, model: Path, fault: str) -> None:
     """Tokens in the order of their ids; of special ones the name and type, unless FAULT says so."""
     content = json.loads((model / "tokenizer.json").read_text("utf-8"))
     special = {token["id"]: token["content"] for token in content["added_tokens"]}
     names = {number: token for token, number in content["model"]["vocab"].items()} | special
     tokens, types = [], []
     for number in range(len(names)):
-        token, kind = names[number], gguf.TokenType.NORMAL
+        token, kind = names[number], NORMAL
         if number in special:
-            kind = gguf.TokenType.CONTROL
+            kind = CONTROL
         if fault == "unnamed marks" and token == "<|im_start|>":
-            token, kind = "[UNUSED_TOKEN_146]", gguf.TokenType.NORMAL
+            token, kind = "[UNUSED_TOKEN_146]", NORMAL
         if fault == "marks of text" and token == "<|im_end|>":
-            kind = gguf.TokenType.NORMAL
+            kind = NORMAL
         tokens.append(token)
         types.append(kind)
     writer.add_tokenizer_model("gpt2")
