@@ -1,7 +1,7 @@
-"""What this machine lacks for a run, before the run starts: a table and an exit code.
+"""Find what this machine lacks for a run before it starts: a table and an exit code.
 
-Called by workflow/bin/check. Each check returns one or more rows; a row that is not ok says what to do.
-Sizes are lower bounds from the recipes alone; no model is opened.
+Called by workflow/bin/check. Each check returns one or more rows; a row that is not ok says what to
+do. Sizes are lower bounds from the recipes alone; no model is opened.
 """
 
 import importlib.util
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import apptainer_env
 import config_check
 import run_paths
+from layout import Layout
 
 if TYPE_CHECKING:
     from collectivesft.config.experiment import Experiment, ModelRecipe, Training
@@ -269,12 +270,13 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
     """Local files that must be there; what needs a hand, a token or the network."""
     from collectivesft.raw.fetching import registry
 
+    at = Layout.of(config)
     hosts: set[str] = set()
     gated: list[str] = []
     names = [("datasets", name) for name in config["datasets"]]
     for kind, name in names + [("benchmarks", name) for name in config["benchmarks"]]:
         source, place = registry.load(f"{kind}/{name}"), run_paths.place(config, kind, name)
-        if (root / f"results/{config['run']}/1_raw/{kind}/{name}/manifest.json").is_file():
+        if (root / at.path("raw manifest", kind=kind, name=name)).is_file():
             continue
         if place["folder"]:
             yield from _local(f"{kind}/{name}", root / place["folder"], place, source)
@@ -308,7 +310,7 @@ def _model_hosts(config: dict, root: Path) -> set[str]:
     """Where base models that are not in the cache yet come from."""
     found = set()
     for _, recipe, model in _recipes(config, root):
-        if not (root / config["cache"] / f"raw/models/{recipe.base}/manifest.json").is_file():
+        if not (root / Layout.of(config).base_manifest(recipe.base)).is_file():
             found.add(_hub_host() if model.source["kind"] == "hub" else "")
     return found
 

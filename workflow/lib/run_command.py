@@ -19,11 +19,12 @@ from pathlib import Path
 import config_check
 import run_paths
 import run_summary
+from layout import Layout
 
 STATE = Path(".snakemake")
 PLAN, STARTED = STATE / "plan", STATE / "started"
 # Newer than the report: it is made again.
-SHOWN = ("4_scores", "5_figures", "6_paper")
+SHOWN = ("scores", "figures", "paper")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -149,7 +150,7 @@ def _prepare_environment(root: Path) -> None:
 
 
 def _check_writable(name: str) -> None:
-    for folder in (STATE, Path("results", name), Path("logs", name)):
+    for folder in (STATE, Path(Layout(name).results), Path(Layout(name).logs)):
         try:
             folder.mkdir(parents=True, exist_ok=True)
             usable = os.access(folder, os.W_OK | os.X_OK)
@@ -188,10 +189,11 @@ def _snakemake(overlay: str, *rest: str, lock: int | None = None, **environ: str
 
 def _report(name: str, overlay: str) -> None:
     """Make the HTML report where something that it shows is newer."""
-    report = Path(f"results/{name}/report.html")
+    at = Layout(name)
+    report = Path(at.report)
     if report.is_file():
         made = report.stat().st_mtime
-        sources = [Path("workflow/report"), *(Path(f"results/{name}/{one}") for one in SHOWN)]
+        sources = [Path("workflow/report"), *(Path(at.stage(one)) for one in SHOWN)]
         files = [path for source in sources for path in source.rglob("*")]
         if all(path.stat().st_mtime <= made for path in files):
             return
@@ -204,7 +206,7 @@ def _report(name: str, overlay: str) -> None:
 
 def _left_out(name: str) -> list[str]:
     """What stage raw said of datasets that it skipped."""
-    logs = sorted(Path(f"logs/{name}/1_raw").rglob("*.log"))
+    logs = sorted(Path(Layout(name).stage_logs("raw")).rglob("*.log"))
     lines = [line for path in logs for line in path.read_text("utf-8", "replace").splitlines()]
     return [line for line in lines if line.startswith("warning: ") and " left out of " in line]
 

@@ -1,4 +1,4 @@
-"""What a run tells its user: before it starts, and when it has ended. Called by workflow/bin/run.
+"""Tell the user of a run what it will do, and what it has done. Called by workflow/bin/run.
 
     run_summary.py end CONFIG STARTED          STARTED: a file as old as the run
     run_summary.py record CONFIG PLAN          keep the run's times for clones that have none yet;
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import config_check
 import preflight
+from layout import STAGES, Layout
 
 ROOT = Path(__file__).parents[2]
-STAGES = ("raw", "curated", "sft", "scores", "figures", "paper", "hub")
 WHAT = {
     "raw": "files with their sha256",
     "curated": "examples, ledger, data card",
@@ -107,7 +107,8 @@ def start_lines(config: dict, jobs: list[Job], cores: int | None) -> Iterator[st
     )
     disk = preflight.disk(config, ROOT)
     yield f"Disk: {disk.found}." + (f" {disk.remedy}." if disk.remedy else "")
-    yield f"Results: results/{run}/, logs: logs/{run}/."
+    at = Layout(run)
+    yield f"Results: {at.results}/, logs: {at.logs}/."
 
 
 def stage_rows(run: str, started: float) -> list[tuple[str, int, float, str]]:
@@ -117,20 +118,22 @@ def stage_rows(run: str, started: float) -> list[tuple[str, int, float, str]]:
         started: modification times from then on are this run's, in seconds since 1970.
     """
     rows = []
-    for number, stage in enumerate(STAGES, start=1):
-        files = sorted(Path(f"logs/{run}/{number}_{stage}").rglob("*.benchmark.tsv"))
+    at = Layout(run)
+    for stage in STAGES:
+        files = sorted(Path(at.stage_logs(stage)).rglob("*.benchmark.tsv"))
         spent = [seconds(path) for path in files if path.stat().st_mtime >= started]
-        rows.append((stage, len(spent), sum(spent), f"results/{run}/{number}_{stage}/"))
+        rows.append((stage, len(spent), sum(spent), f"{at.stage(stage)}/"))
     return rows
 
 
 def places(run: str) -> Iterator[tuple[str, str]]:
     """What people look for first, and where it is."""
-    yield "paper", f"results/{run}/6_paper/paper.pdf"
-    yield "figures", f"results/{run}/5_figures/"
-    yield "ledger", f"results/{run}/2_curated/mixtures/*/ledger.md"
-    yield "model", f"results/{run}/3_sft/*/model/"
-    yield "report", f"results/{run}/report.html"
+    at = Layout(run)
+    yield "paper", at.path("paper")
+    yield "figures", f"{at.stage('figures')}/"
+    yield "ledger", at.path("ledger page", experiment="*")
+    yield "model", f"{at.path('model', experiment='*')}/"
+    yield "report", at.report
 
 
 def ledger_rows(path: Path) -> Iterator[tuple[str, ...]]:
@@ -155,11 +158,11 @@ def end(run: str, headline: str, started: float) -> None:
     """
     from collectivesft.scores.show import show
 
-    ledger = Path(f"results/{run}/2_curated/mixtures/{headline}/ledger.json")
+    ledger = Path(Layout(run).path("ledger", experiment=headline))
     if ledger.is_file():
         _print_table(*ledger_rows(ledger), right=slice(1, None))
     print(flush=True)
-    show(Path(f"results/{run}/4_scores/table.csv"))
+    show(Path(Layout(run).path("table")))
     rows = [row for row in stage_rows(run, started) if row[1]]
     if rows:
         heads = ("stage", "jobs", "job time", "what", "where")

@@ -13,8 +13,9 @@ from snakemake.utils import update_config
 ROOT = Path(workflow.current_basedir).parents[1]
 sys.path[:0] = [str(ROOT / name) for name in ("workflow/lib", "src")]
 import apptainer_env
-import config_check
 import code_files
+import config_check
+import layout
 import run_paths
 
 
@@ -78,14 +79,10 @@ os.environ.update(
     )
 )
 
-RAW, CURATED, SFT, SCORES, FIGURES, PAPER, HUB = (
-    f"results/{config['run']}/{number}_{stage}"
-    for number, stage in enumerate(
-        ("raw", "curated", "sft", "scores", "figures", "paper", "hub"), start=1
-    )
-)
-LOGS = f"logs/{config['run']}"
-CACHE = config["cache"]
+LAYOUT = layout.Layout.of(config)
+RAW, CURATED, SFT, SCORES, FIGURES, PAPER, HUB = map(LAYOUT.stage, layout.STAGES)
+LOGS = LAYOUT.logs
+CACHE = LAYOUT.cache
 
 DATASETS = config["datasets"]
 BENCHMARKS = config["benchmarks"]
@@ -226,7 +223,7 @@ def curated_examples(wildcards):
 
 def base_dir_of(experiment):
     """Folder of the base model of an experiment, by name."""
-    return f"{CACHE}/models/{RECIPES[experiment].base}"
+    return LAYOUT.base(RECIPES[experiment].base)
 
 
 def base_dir(wildcards):
@@ -244,7 +241,7 @@ def chat_template(wildcards):
 def model_dir(wildcards):
     """Folder of a model that is scored: a base model or an experiment's."""
     if wildcards.model in BASES:
-        return f"{CACHE}/models/{wildcards.model}"
+        return LAYOUT.base(wildcards.model)
     return f"{SFT}/{wildcards.model}/model"
 
 
