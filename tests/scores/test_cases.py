@@ -55,11 +55,11 @@ def test_limit_takes_some_cases(model, tmp_path):
     assert len(answer(model, items, tmp_path / "answers.jsonl", limit=2)) == 2
 
 
-def test_a_broken_off_run_goes_on_after_the_last_case(model, tmp_path, monkeypatch):
+def test_a_broken_off_run_resumes_after_the_last_case(model, tmp_path, monkeypatch):
     items = write_items(tmp_path / "items.jsonl", [case(n) for n in range(4)])
     whole = tmp_path / "whole.jsonl"
     answer(model, items, whole)
-    real, asked = module._answer_case, []
+    real, asked = module._converse, []
 
     def break_at_third(*arguments):
         if len(asked) == 2:
@@ -68,14 +68,25 @@ def test_a_broken_off_run_goes_on_after_the_last_case(model, tmp_path, monkeypat
         return real(*arguments)
 
     out = tmp_path / "broken.jsonl"
-    monkeypatch.setattr(module, "_answer_case", break_at_third)
+    monkeypatch.setattr(module, "TOGETHER", 1)
+    monkeypatch.setattr(module, "_converse", break_at_third)
     with pytest.raises(KeyboardInterrupt):
         answer(model, items, out)
     assert not out.exists()
-    monkeypatch.setattr(module, "_answer_case", lambda *a: asked.append(a[2].id) or real(*a))
+    monkeypatch.setattr(module, "_converse", lambda *a: asked.append(a[2].id) or real(*a))
     answer(model, items, out)
     assert asked == ["0", "1", "2", "3"]
     assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.parametrize("together", [1, 2, 3])
+def test_cases_asked_together_are_answered_as_single_ones(model, tmp_path, monkeypatch, together):
+    cases = [case(n, turns=turns) for n, turns in enumerate((1, 3, 2, 12))]
+    items = write_items(tmp_path / "items.jsonl", cases)
+    whole = answer(model, items, tmp_path / "whole.jsonl")
+    monkeypatch.setattr(module, "TOGETHER", together)
+    assert answer(model, items, tmp_path / "answers.jsonl") == whole
+    assert {row["error"] for row in whole} == {None, "prompt_too_long"}
 
 
 def test_an_edit_of_what_asks_cases_starts_a_broken_off_run_anew(model, tmp_path, monkeypatch):
@@ -87,7 +98,7 @@ def test_an_edit_of_what_asks_cases_starts_a_broken_off_run_anew(model, tmp_path
             headers.append(header)
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "Journal", Stopped)
+    monkeypatch.setattr(module, "ResumeLog", Stopped)
     for names in (module.CODE, module.CODE, ("scores/prompt/prompts",)):
         monkeypatch.setattr(module, "CODE", names)
         with pytest.raises(KeyboardInterrupt):

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from collectivesft.scores.prompt.prompts import render
 CODE = (*models.CODE, "scores/answer_cases", "scores/prompt/prompts")
 # What writes an answer to a prompt (text and tokens): the answer, and whether it ended in time.
 Write = Callable[[str, list[int]], tuple[str, bool]]
+# Cases whose answers a loaded model writes at the same time: each token reads all weights once.
+TOGETHER = 8
 
 
 def answer_cases(
@@ -43,7 +45,7 @@ def answer_cases(
     A row holds id, benchmark, model (``name``), turn (from 1), prompt, question, reference,
     answer, stopped (it ended within the limit) and error (null, or prompt_too_long: then nothing
     was asked and the answer is empty). Earlier answers are part of the next prompt. The
-    tokenizer's chat template is used. A killed run goes on after the last finished case.
+    tokenizer's chat template is used. A killed run resumes after the last finished case.
 
     Args:
         server: asks this server, several cases at once, in place of loading the model.
@@ -59,11 +61,11 @@ def answer_cases(
     header = _header(models.digest(folder), name, cases, max_new_tokens, facts)
     model = models.load_tokenizer(folder) if server else models.load(folder, threads)
     total = sum(len(case.turns) for case in cases)
-    with ResumeLog(out, header) as journal, Reporter("answers", total) as reporter:
+    with ResumeLog(out, header) as journal, Reporter(f"answers of {name}", total) as reporter:
         done = {record["id"]: record["rows"] for record in journal.done}
         reporter.advance(sum(map(len, done.values())))
         waiting = [case for case in cases if case.id not in done]
-        answered = _served if server else _alone
+        answered = _served if server else _local
         for id, rows in answered(model, name, waiting, max_new_tokens, server):
             journal.append({"id": id, "rows": rows})
             done[id] = rows
@@ -71,17 +73,33 @@ def answer_cases(
         journal.finish(row for case in cases for row in done[case.id])
 
 
-def _alone(
+def _local(
     model: LanguageModel, name: str, cases: Sequence[Item], limit: int, _: None
 ) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """Id and rows of each case, one after the other."""
+    """Id and rows of each case of a loaded model, some cases at a time."""
+    for start in range(0, len(cases), TOGETHER):
+        yield from _group(model, name, cases[start : start + TOGETHER], limit)
 
-    def write(text: str, ids: list[int]) -> tuple[str, bool]:
-        written = decode.generate(model, decode.Prefix((), None), [ids], limit)[0]
-        return models.text_of(model, written.tokens), written.stopped
 
-    for case in cases:
-        yield case.id, _answer_case(model, name, case, limit, write)
+def _group(
+    model: LanguageModel, name: str, cases: Sequence[Item], limit: int
+) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Ask a turn of every case, then the next of those that have one; yield a case at its end."""
+    open_cases = {case.id: _converse(model, name, case, limit) for case in cases}
+    replies: dict[str, Any] = dict.fromkeys(open_cases)  # None starts a conversation
+    while open_cases:
+        asked = {}
+        for id, conversation in list(open_cases.items()):
+            try:
+                asked[id] = conversation.send(replies[id])[1]
+            except StopIteration as end:
+                del open_cases[id]
+                yield id, end.value
+        if asked:
+            prompts = list(asked.values())
+            written = decode.generate(model, decode.Prefix((), None), prompts, limit)
+            texts = ((models.text_of(model, one.tokens), one.stopped) for one in written)
+            replies = dict(zip(asked, texts, strict=True))
 
 
 def _served(
@@ -121,6 +139,20 @@ def _header(
 def _answer_case(
     model: LanguageModel, name: str, case: Item, max_new_tokens: int, write: Write
 ) -> list[dict[str, Any]]:
+    """Rows of one case, whose answers ``write`` writes."""
+    conversation = _converse(model, name, case, max_new_tokens)
+    reply = None
+    while True:
+        try:
+            reply = write(*conversation.send(reply))
+        except StopIteration as end:
+            return end.value
+
+
+def _converse(
+    model: LanguageModel, name: str, case: Item, max_new_tokens: int
+) -> Generator[tuple[str, list[int]], tuple[str, bool], list[dict[str, Any]]]:
+    """Yield the prompt of each turn (text and tokens), take its answer; return the rows."""
     conversation = benchmarks.get(case.benchmark).messages
     answers: list[str] = []
     rows = []
@@ -128,7 +160,7 @@ def _answer_case(
         prompt = render(model.tokenizer, conversation(case, answers), "chat", "")
         ids = models.encode(model, prompt.text, "chat")
         fits = models.fits(model, len(ids), max_new_tokens)
-        answer, stopped = write(prompt.text, ids) if fits else ("", False)
+        answer, stopped = (yield prompt.text, ids) if fits else ("", False)
         answers.append(answer)
         rows.append(
             {
