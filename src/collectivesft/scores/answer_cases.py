@@ -61,7 +61,8 @@ def answer_cases(
     header = _header(models.digest(folder), name, cases, max_new_tokens, facts)
     model = models.load_tokenizer(folder) if server else models.load(folder, threads)
     total = sum(len(case.turns) for case in cases)
-    with ResumeLog(out, header) as journal, Reporter(f"answers of {name}", total) as reporter:
+    label = f"{name}, {out.name.partition('.answers')[0]}: answers"
+    with ResumeLog(out, header) as journal, Reporter(label, total) as reporter:
         done = {record["id"]: record["rows"] for record in journal.done}
         reporter.advance(sum(map(len, done.values())))
         waiting = [case for case in cases if case.id not in done]

@@ -69,11 +69,12 @@ def predict(
     checksum = models.digest(folder)
     model = models.load_tokenizer(folder) if server else models.load(folder, options.threads)
     questions = prepare(model, asked, all_items, options)
+    label = f"{name}, {out.name.partition('.predictions')[0]}: questions"
     with ResumeLog(out, _header(checksum, name, questions, options, server)) as journal:
         if server:
-            answers = openai_server.answer_all(model, questions, options, server, journal)
+            answers = openai_server.answer_all(model, questions, options, server, journal, label)
         else:
-            answers = _answer_all(model, questions, options, journal)
+            answers = _answer_all(model, questions, options, journal, label)
         engine = "openai" if server else "transformers"
         rows = (_row(name, q, answers.get(q.item.id), options, engine) for q in questions)
         journal.finish(rows)
@@ -120,13 +121,17 @@ def _groups(
 
 
 def _answer_all(
-    model: LanguageModel, questions: Sequence[Question], options: Protocol, journal: ResumeLog
+    model: LanguageModel,
+    questions: Sequence[Question],
+    options: Protocol,
+    journal: ResumeLog,
+    label: str,
 ) -> dict[str, dict[str, Any]]:
     """Answers by id of the question; those of too long prompts are left out."""
     groups = _groups(model, questions, options)
     tokens = letter_tokens(model, questions, options) if options.method == "likelihood" else {}
     answers = {id: answer for record in journal.done for id, answer in record["answers"].items()}
-    with Reporter("questions", sum(map(len, groups))) as reporter:
+    with Reporter(label, sum(map(len, groups))) as reporter:
         for group in groups:
             waiting = [q for q in group if q.item.id not in answers]
             reporter.advance(len(group) - len(waiting))

@@ -56,6 +56,7 @@ def answer_all(
     options: Protocol,
     server: Server,
     journal: ResumeLog,
+    label: str,
 ) -> dict[str, dict[str, Any]]:
     """Answers by id of the question; those of too long prompts are left out.
 
@@ -69,7 +70,7 @@ def answer_all(
     answers = {record["id"]: record["answer"] for record in journal.done}
     waiting = [q for q in fit if q.item.id not in answers]
     letters = letter_tokens(model, asked, options) if options.method == "likelihood" else {}
-    with server.open() as endpoint, Reporter("questions", len(fit)) as reporter:
+    with server.open() as endpoint, Reporter(label, len(fit)) as reporter:
         reporter.advance(len(answers))
         if waiting:
             endpoint.check_serves(server.model)
