@@ -30,7 +30,7 @@ LOCKS = ("dev", "workflow", "data", "model-cpu", "model-cuda", "paper")
 # immutables, which Snakemake needs, has no wheel for Python 3.14.
 NOT_ON_3_14 = ("dev", "workflow")
 # Pure Python, published as source only.
-SOURCES = ("connection-pool",)
+SOURCES = ("connection-pool", "jieba")
 # Locks that were installed and used, and by which command that is seen.
 RUN = {
     ("Linux x86_64", "3.11"): "`.ci/run`: dev, data, model-cpu, paper",
