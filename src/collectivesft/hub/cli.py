@@ -265,6 +265,23 @@ def check(
         raise typer.Exit(1)
 
 
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="Manifest, folder of a run, or owner/name@tag.")],
+    second: Annotated[str, typer.Argument(help="The same, of the other.")],
+) -> None:
+    """Say why two runs or releases differ: first stage, configuration key, file.
+
+    Ends with 1 where something differs.
+
+    Example: collectivesft hub compare results/demo me/model@v1
+    """
+    from collectivesft.hub.compare import compare as run
+
+    if not run(first, second, typer.echo):
+        raise typer.Exit(1)
+
+
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def loopback(
     context: typer.Context,
