@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 FILES = ("src/collectivesft/__init__.py", "CITATION.cff", ".zenodo.json", "config/config.yaml",
-         "CHANGELOG.md")  # fmt: skip
+         "CHANGELOG.md", "citation.bib")  # fmt: skip
 
 
 @pytest.fixture
@@ -55,6 +55,20 @@ def test_zenodo_says_what_the_citation_says(release):
     assert (ROOT / ".zenodo.json").read_text(encoding="utf-8") == release.zenodo(ROOT)
 
 
+def test_bibtex_names_what_the_citation_names(release):
+    """Organisations in two braces, so that no tool cuts them into a person's names."""
+    cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    text = (ROOT / "citation.bib").read_text(encoding="utf-8")
+    paper = cff["references"][0]
+    people = " and ".join(f"{a['family-names']}, {a['given-names']}" for a in paper["authors"])
+    assert f"author        = {{{people}}}" in text
+    assert f"author  = {{{{{cff['authors'][0]['name']}}}}}" in text
+    assert f"version = {{{cff['version']}}}" in text
+    plain = text.replace("{", "").replace("}", "")
+    assert cff["title"] in plain and paper["title"] in plain
+    assert text.count("{") == text.count("}")
+
+
 def test_version_stands_in_one_place_and_the_rest_repeats_it(release):
     version = release.current(ROOT)
     cff = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
@@ -68,7 +82,8 @@ def test_a_version_is_written_everywhere(release, clone, capsys):
     assert release.current(clone) == "9.8.7"
     cff = yaml.safe_load((clone / "CITATION.cff").read_text(encoding="utf-8"))
     assert (cff["version"], str(cff["date-released"])) == ("9.8.7", "2030-01-02")
-    assert json.loads((clone / ".zenodo.json").read_text(encoding="utf-8"))["version"] == "9.8.7"
+    assert "version" not in json.loads((clone / ".zenodo.json").read_text(encoding="utf-8"))
+    assert "  version = {9.8.7}," in (clone / "citation.bib").read_text(encoding="utf-8")
     assert "  tag: v9.8.7\n" in (clone / "config/config.yaml").read_text(encoding="utf-8")
     assert "## 9.8.7 (2030-01-02)" in (clone / "CHANGELOG.md").read_text(encoding="utf-8")
     assert (clone / "dist/release-notes.md").read_text(encoding="utf-8") == "- Something new.\n"
