@@ -1,4 +1,4 @@
-"""Check that the locks install on every platform and Python, by a dry run of uv each.
+"""Check that the locks can be installed on every platform and Python, by a dry run of uv each.
 
     platforms.py check       ask the package index whether each file that a lock pins is there
     platforms.py table       print the table of docs/platforms.md
