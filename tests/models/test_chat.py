@@ -12,7 +12,7 @@ from collectivesft.models.convert.random_model import SPECIAL, byte_tokenizer
 
 TEMPLATES = sorted(
     path.name.removesuffix(".jinja")
-    for path in resources.files("collectivesft.sft").joinpath("templates").iterdir()
+    for path in resources.files("collectivesft.models").joinpath("templates").iterdir()
 )
 
 

@@ -20,7 +20,7 @@ from collectivesft.scores.prompt.prompts import few_shot, render, turns
 
 ROOT = Path(__file__).parents[2]
 PROTOCOLS = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))["protocols"]
-OFFICIAL = [name for name, options in PROTOCOLS.items() if options["preset"] == "official"]
+OFFICIAL = [name for name, options in PROTOCOLS.items() if options.get("preset") == "official"]
 
 
 def item(id: str = "1", split: str = "test", multiple: bool = False, **changes) -> Item:
