@@ -56,6 +56,15 @@ def test_a_finding_that_fails_no_longer_holds(tmp_path: Path) -> None:
     assert outdated.try_finding(script, {}) == (False, "changed: gone")
 
 
+def test_names_restrict_the_pins_and_an_unknown_one_is_one_message() -> None:
+    pinned = {"polars": "2.1.0", "roc-validator": "0.13.0"}
+
+    assert outdated.chosen(pinned, []) == pinned
+    assert outdated.chosen(pinned, ["ROC_validator"]) == {"roc-validator": "0.13.0"}
+    with pytest.raises(SystemExit, match=r"error: pollars: envs/.*Pinned: polars"):
+        outdated.chosen(pinned, ["pollars"])
+
+
 def test_an_index_that_does_not_answer_is_one_message() -> None:
     with pytest.raises(SystemExit, match=r"error: false: no message\. Look at the network"):
         outdated._output("false")

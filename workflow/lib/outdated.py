@@ -4,7 +4,7 @@
 Called by ``make outdated``. It prints one line for each pinned package that has a newer version.
 Each finding (findings/NAME.sh) that names such a package then runs as a copy with the newer
 version in it, so that an upgrade begins with the behaviour that it changes. ``--list`` runs no
-finding.
+finding; names of packages restrict all of it to them (a new torch is a download of gigabytes).
 The exit status is 1 where a finding no longer holds.
 """
 
@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +49,15 @@ def project_pins(root: Path) -> dict[str, str]:
     for path in sorted((root / "envs").glob("*.in")):
         found |= pins(path.read_text(encoding="utf-8"))
     return found
+
+
+def chosen(pinned: dict[str, str], names: Sequence[str]) -> dict[str, str]:
+    """Restrict the pins to these packages; to all where none is named. An unknown name ends it."""
+    wanted = [canonical(name) for name in names] or list(pinned)
+    for name in wanted:
+        if name not in pinned:
+            sys.exit(f"error: {name}: envs/*.in pin no such package. Pinned: {', '.join(pinned)}.")
+    return {name: pinned[name] for name in wanted}
 
 
 def findings_about(root: Path, names: Iterable[str]) -> list[Path]:
@@ -137,9 +146,10 @@ def try_finding(path: Path, newer: dict[str, str]) -> tuple[bool, str]:
 def main() -> int:
     """Print the updates, then each finding about them with how it fares on the newer versions."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="pinned packages to look at (default: all)")
     parser.add_argument("--list", action="store_true", help="run no finding")
     options = parser.parse_args()
-    pinned = project_pins(ROOT)
+    pinned = chosen(project_pins(ROOT), options.names)
     found = updates(pinned, look_up(pinned, ROOT / ".venv/bin"))
     print(f"{len(found)} of {len(pinned)} pinned packages have a newer version")
     for update in found:
