@@ -5,12 +5,16 @@ do. Sizes are lower bounds from the recipes alone; no model is opened.
 """
 
 import importlib.util
+import itertools
+import json
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,6 +36,8 @@ GB = 10**9
 WAYS = ("apptainer", "slurm")
 # Versions of Python that envs/workflow.lock is for.
 OLDEST, NEWEST = (3, 11), (3, 13)
+ROWS_READ = 3  # of each source at hand
+READ_AT_MOST = 200 * 10**6  # bytes of a source: a large one takes longer than a check may
 PLACED = ("hand_placed", "form", "google_drive")
 
 
@@ -275,8 +281,15 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
     gated: list[str] = []
     names = [("datasets", name) for name in config["datasets"]]
     for kind, name in names + [("benchmarks", name) for name in config["benchmarks"]]:
-        source, place = registry.load(f"{kind}/{name}"), run_paths.place(config, kind, name)
-        if (root / at.path("raw manifest", kind=kind, name=name)).is_file():
+        try:
+            source = registry.load(f"{kind}/{name}")
+        except Exception as error:  # a lab's own file may raise anything
+            yield _broken(kind, name, error)
+            continue
+        place = run_paths.place(config, kind, name)
+        manifest = root / at.path("raw manifest", kind=kind, name=name)
+        yield from readable(kind, name, manifest, place)
+        if manifest.is_file():
             continue
         if place["folder"]:
             yield from _local(f"{kind}/{name}", root / place["folder"], place, source)
@@ -296,6 +309,67 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
         yield _token(gated)
     for host in sorted(hosts - {""}):
         yield _reach(host)
+
+
+def readable(kind: str, name: str, manifest: Path, place: dict) -> Iterator[Row]:
+    """Read three rows of a source whose files are at hand; nothing where they are not.
+
+    Args:
+        manifest: of the files as stage raw fetched them, if it did.
+        place: where its files are otherwise, by ``run_paths.place``.
+    """
+    from collectivesft.common.errors import UserError
+    from collectivesft.sources.folder import RawFolder
+
+    with tempfile.TemporaryDirectory() as scratch:
+        if not manifest.is_file():
+            if not place["folder"] or not Path(place["folder"]).is_dir():
+                return
+            manifest = _linked(Path(scratch), Path(place["folder"]), place["files"])
+        size = sum(path.stat().st_size for path in manifest.parent.rglob("*") if path.is_file())
+        if size > READ_AT_MOST:
+            return
+        try:
+            list(itertools.islice(_reader(kind, name)(RawFolder.load(manifest)), ROWS_READ))
+        except ModuleNotFoundError as error:
+            yield Row(f"{kind}/{name}", "note", f"not read: no {error.name} here")
+        except UserError as error:
+            yield Row(f"{kind}/{name}", "missing", str(error), "Correct the file, or its reader")
+        except Exception as error:  # a lab's own reader may raise anything
+            yield _broken(kind, name, error)
+
+
+def _reader(kind: str, name: str):
+    from collectivesft import benchmarks, datasets
+
+    return datasets.get(name).read if kind == "datasets" else benchmarks.get(name).items
+
+
+def _linked(scratch: Path, folder: Path, names: list[str]) -> Path:
+    """A manifest in ``scratch`` of the files of a folder, which are linked, not copied."""
+    entries = []
+    found = [folder / name for name in names] or sorted(folder.rglob("*"))
+    for path in found:
+        if path.is_file() and path.name[0] != ".":
+            link = scratch / "files" / path.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(path.absolute())
+            entry = {"path": str(path.relative_to(folder)), "size": path.stat().st_size}
+            entries.append(entry | {"sha256": "", "origin": str(path)})
+    manifest = scratch / "manifest.json"
+    manifest.write_text(json.dumps({"source": "check", "files": entries}), encoding="utf-8")
+    return manifest
+
+
+def _broken(kind: str, name: str, error: Exception) -> Row:
+    """A row for an exception of a dataset's or benchmark's own file, with its place in it."""
+    lines = traceback.extract_tb(error.__traceback__)
+    own = [line for line in lines if f"/{kind}/{name}.py" in line.filename]
+    at = f"line {own[-1].lineno}: " if own else ""
+    if isinstance(error, SyntaxError) and error.lineno:
+        at = f"line {error.lineno}: "
+    words = f"src/collectivesft/{kind}/{name}.py, {at}{type(error).__name__}: {error}"
+    return Row(f"{kind}/{name}", "missing", words, "Correct that file")
 
 
 def _local(name: str, folder: Path, place: dict, source) -> Iterator[Row]:

@@ -1,0 +1,44 @@
+"""`make check` reads three rows of every source whose files are at hand."""
+
+from pathlib import Path
+
+import preflight
+import pytest
+
+from collectivesft import datasets
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "resources/demo/raw/datasets"
+
+
+def place(folder: Path | None) -> dict:
+    """Where a source's files are."""
+    return {"folder": folder and str(folder), "checksums": None, "files": [], "missing": "error"}
+
+
+@pytest.mark.parametrize("name", ["cmid", "cmedqa2", "headqa"])
+def test_a_reader_that_reads_gives_no_row(name, tmp_path):
+    found = preflight.readable("datasets", name, tmp_path / "manifest.json", place(DEMO / name))
+    assert list(found) == []
+
+
+def test_files_that_are_not_here_are_not_read(tmp_path):
+    for folder in (None, tmp_path / "none"):
+        found = preflight.readable("datasets", "cmid", tmp_path / "manifest.json", place(folder))
+        assert list(found) == []
+
+
+def test_a_bug_in_a_reader_is_named_with_its_line(tmp_path, monkeypatch):
+    def read(raw):
+        yield {}["answer"]
+
+    monkeypatch.setattr(datasets.get("cmid"), "read", read)
+    (row,) = preflight.readable("datasets", "cmid", tmp_path / "m.json", place(DEMO / "cmid"))
+    assert row.state == "missing" and row.found.endswith("KeyError: 'answer'")
+    assert row.found.startswith("src/collectivesft/datasets/cmid.py, ")
+
+
+def test_files_of_another_format_are_named(tmp_path):
+    (tmp_path / "a.txt").write_text("nothing", encoding="utf-8")
+    (row,) = preflight.readable("datasets", "cmid", tmp_path / "m.json", place(tmp_path))
+    assert row.state == "missing" and row.remedy == "Correct the file, or its reader"
