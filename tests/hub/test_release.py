@@ -22,6 +22,30 @@ def folder(tmp_path):
     return lambda name="run", **options: Folder(tmp_path / name, **options)
 
 
+class TestEvalResults:
+    def made(self, folder, tmp_path, **options) -> dict[str, list]:
+        made = folder(str(len(options))).release(files=tmp_path / "files", **options)
+        names = [n for n in made.manifest["files"] if n.startswith(".eval_results/")]
+        return {n: yaml.safe_load((tmp_path / "files" / n).read_text("utf-8")) for n in names}
+
+    def test_they_hold_plain_numbers_of_the_score_files(self, folder, tmp_path):
+        from collectivesft import benchmarks
+
+        found = self.made(folder, tmp_path)
+        assert list(found) == [".eval_results/collectivesft-cmb.yaml"]
+        answer, likelihood = found[".eval_results/collectivesft-cmb.yaml"]
+        source = benchmarks.get("cmb").SOURCE.files[0].locations[0]
+        assert answer["dataset"] == {
+            "id": source.repo, "task_id": "cmb", "revision": source.revision
+        }  # fmt: skip
+        assert (answer["value"], likelihood["value"]) == (72.35, 66.67)
+        assert "protocol answer, 8 items, 95 % interval 0.00 to 100.00" in answer["notes"]
+
+    @pytest.mark.parametrize("option", ["demo", "made_up"])
+    def test_a_demonstration_has_none(self, folder, tmp_path, option):
+        assert self.made(folder, tmp_path, **{option: True}) == {}
+
+
 class TestCard:
     def test_head_is_understood_by_the_hubs_own_reader(self, folder):
         data = folder().release().card.data
@@ -159,7 +183,9 @@ class TestFiles:
         made.release(files=made.root / "files")
         names = {f"scores/{row['model']}.{name}" for name, row in made.scores.items()}
         listed = made.manifest["files"]
-        assert set(listed) == names | {"scores/table.csv", "README.md", "NOTICE"}
+        assert set(listed) == names | {
+            "scores/table.csv", "README.md", "NOTICE", ".eval_results/collectivesft-cmb.yaml"
+        }  # fmt: skip
         for name in names:
             assert sha256(made.root / "files" / name) == listed[name]["sha256"]
 

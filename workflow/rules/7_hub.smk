@@ -81,7 +81,7 @@ rule hub_release:
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
         lock=own(f"envs/{MODEL_ENV}.lock"),
         locks=LOCKS,
-        code=code("hub/release.py", *SOURCE_FILES),
+        code=code("hub/release.py", *SOURCE_FILES, *BENCHMARK_FILES),
     output:
         card=f"{HUB}/{{experiment}}/README.md",
         manifest=report(

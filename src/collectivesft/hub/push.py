@@ -5,13 +5,14 @@ from pathlib import Path
 
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import sha256, write_json
+from collectivesft.hub.card import eval_results
 from collectivesft.hub.card.licence_notice import may_be_public
 from collectivesft.hub.client import sync
 from collectivesft.hub.client.manifest import read_manifest
 from collectivesft.hub.client.names import check_repo, check_tag
 from collectivesft.hub.client.retries import plain_log
 
-_OWNED = ("adapter/", "scores/")
+_OWNED = ("adapter/", "scores/", eval_results.OWNED)
 
 
 def publish(

@@ -19,6 +19,7 @@ from collectivesft.common.files import (
     write_text,
 )
 from collectivesft.config.experiment import read_experiment, read_model
+from collectivesft.hub.card import eval_results
 from collectivesft.hub.card.licence_notice import notice
 from collectivesft.hub.card.model_card import hub_name, render
 from collectivesft.hub.evidence.code_digest import code_digest
@@ -98,6 +99,8 @@ def release(
         with atomic_path(files) as partial:
             partial.mkdir()
             _beside(partial, inputs, weights, content["base"])
+            for name, text in eval_results.files(content).items():
+                write_text(partial / name, text)
             copy = content["gguf"]["file"] if "gguf" in content else None
             text = notice(content["base"], experiment, weights, repo, copy)
             write_text(partial / NOTICE, text)

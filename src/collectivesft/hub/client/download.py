@@ -18,7 +18,7 @@ from collectivesft.hub.client.retries import with_retries
 
 # What a release may hold: no code, no pickles.
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.model",
-            "*.gguf", "NOTICE")  # fmt: skip
+            "*.gguf", "*.yaml", "NOTICE")  # fmt: skip
 # Who loads the model takes no second copy of its weights.
 LOADED = tuple(pattern for pattern in PATTERNS if pattern != "*.gguf")
 # Files that a manifest cannot list: itself, and what differs from run to run.
@@ -156,13 +156,13 @@ def is_strange(name: str) -> bool:
     """Return true for a file that a download would take and no manifest vouches for.
 
     Weights, a chat template and settings of a tokenizer all decide what a model answers. Texts
-    (``*.md``, ``*.txt``, NOTICE), such as a licence that somebody added, decide nothing, but for
-    those that a tokenizer reads.
+    (``*.md``, ``*.txt``, ``*.yaml``, NOTICE), such as a licence that somebody added, decide
+    nothing, but for those that a tokenizer reads.
     """
     if name in OF_THE_RUN or not any(fnmatch(name, pattern) for pattern in PATTERNS):
         return False
     file = name.rpartition("/")[2]
-    text = file == "NOTICE" or file.endswith((".md", ".txt"))
+    text = file == "NOTICE" or file.endswith((".md", ".txt", ".yaml"))
     return not text or file in _READ_TEXTS
 
 
