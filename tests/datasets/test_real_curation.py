@@ -173,3 +173,27 @@ def asked(text: str) -> Example:
 def test_items_are_as_many_as_their_authors_say(items: list[Path]):
     loaded: list[Item] = [item for path in items for item in load_items(path)]
     assert len({(item.benchmark, item.id) for item in loaded}) == len(loaded) == 45 + 1815 + 74
+
+
+READ = {
+    # dataset: file, rows, why rows are dropped at reading, rows with mapped signs
+    "headqa": ("headqa/train_HEAD_EN.json", 2657, {"needs_image": 68, "same_options": 2}, 24),
+    "medmcqa": ("medmcqa/dev.first3000.json", 3000, {"same_options": 4}, 0),
+    "medqa": ("medqa/US_test.jsonl", 1273, {}, 0),
+    "discmed": ("discmed/test_examples.jsonl", 163, {}, 0),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_real_files_are_read_and_cleaned_with_every_loss_named(tmp_path: Path, name: str):
+    """The dropped rows were read by a person: pictures, and right options that stand twice."""
+    file, rows, dropped, mapped = READ[name]
+    manifest = tmp_path / "raw/manifest.json"
+    fetch_source(f"datasets/{name}", manifest, folder=real(), names=[file])
+    read = [tmp_path / f"read.{kind}" for kind in ("parquet", "dropped", "json")]
+    clean = [tmp_path / f"clean.{kind}" for kind in ("parquet", "dropped", "json")]
+    read_dataset(name, manifest, *read)
+    clean_file(read[0], 2, 6000, *clean)
+    first, second = (json.loads(paths[2].read_bytes())["datasets"][name] for paths in (read, clean))
+    assert (first["rows_in"], first["dropped"]) == (rows, dropped)
+    assert (second["dropped"], second["changed"].get("symbols_mapped", 0)) == ({}, mapped)
