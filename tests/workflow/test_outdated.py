@@ -73,7 +73,7 @@ def test_an_index_that_does_not_answer_is_one_message() -> None:
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "findings").glob("*.sh")), ids=lambda path: path.stem
 )
-def test_each_finding_pins_its_packages_and_stands_in_the_table(path: Path) -> None:
+def test_each_finding_pins_its_packages_and_is_in_the_table(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     table = (ROOT / "findings/README.md").read_text(encoding="utf-8")
     code = "\n".join(line for line in text.splitlines() if not line.startswith("#"))

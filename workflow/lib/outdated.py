@@ -68,7 +68,7 @@ def findings_about(root: Path, names: Iterable[str]) -> list[Path]:
 
 
 def updates(pinned: dict[str, str], newest: dict[str, str]) -> list[Update]:
-    """List the packages with another newest version; a local part (``+cpu``) does not count."""
+    """List the packages whose newest version differs; a local part (``+cpu``) does not count."""
     return [
         Update(name, version, newest[name])
         for name, version in sorted(pinned.items())
