@@ -54,9 +54,9 @@ test-all: $(VENV) ## every test that this machine can run
 	@.venv/bin/python -m pytest
 
 # SC2016: programs for awk and bash stand in single quotes, as they should.
-lint: $(VENV) ## ruff, snakefmt, snakemake --lint, shellcheck
+lint: $(VENV) ## ruff, snakefmt, snakemake --lint, shellcheck, habits of prose
 	@.venv/bin/shellcheck --exclude=SC2016 $$(grep -rlIsE '^#!.*bash$$' .ci containers envs findings tests/slurm workflow)
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/snakefmt --check Snakefile workflow && .venv/bin/snakemake --lint --configfile config/demo.yaml
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/snakefmt --check Snakefile workflow && .venv/bin/snakemake --lint --configfile config/demo.yaml && .venv/bin/python workflow/lib/prose.py src workflow docs README.md config findings CONTRIBUTING.md
 
 format: $(VENV) ## write what the formatters want
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . && .venv/bin/snakefmt Snakefile workflow

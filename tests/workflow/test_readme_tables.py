@@ -1,4 +1,4 @@
-"""`make readme` puts the last runs' tables and figures into README.md; what stands there fits."""
+"""Fill README.md and docs/reproduce.md with the last runs' tables: their columns are today's."""
 
 from pathlib import Path
 
@@ -7,7 +7,8 @@ import readme_tables
 from collectivesft.scores import table
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "docs/reproduce.md"]
+README = "".join(page.read_text(encoding="utf-8") for page in PAGES)
 TEXT = """before
 <!-- table: results/a/table.md -->
 old
@@ -33,7 +34,7 @@ def test_marks_are_filled_where_their_run_is_there(tmp_path):
     assert readme_tables.filled(filled, tmp_path) == filled
 
 
-def test_the_readme_has_the_columns_and_figures_of_today():
+def test_pages_have_the_columns_and_figures_of_today():
     marks = list(readme_tables.MARK.finditer(README))
     assert len(marks) == README.count("<!-- table") + README.count("<!-- figure")
     for mark in marks:

@@ -1,0 +1,87 @@
+"""Count the habits of prose that docs/style.md rules out, per 1,000 words.
+
+Use: python workflow/lib/prose.py [--files] PATH...
+Docstrings and comments of Python files and the text of Markdown files count; code blocks do not.
+"""
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+# A habit, its pattern and its limit. Limits fall with each sweep; the goal is 0.3 for each.
+HABITS = {
+    "a clause with what": (
+        r"\b[Ww]hat (?:is|was|of|an?|the|it|they|one|each|this|that|every|has|have|can|may|must|will"
+        r"|would|did|does|decides|stands|comes?|makes?|goes|lies)\b",
+        5.5,
+    ),
+    "a text begins with a question word": (
+        r"(?m)^(?:What|Which|Whether|How|Where|Why|When)\b",
+        3.8,
+    ),
+    "others or another as pronoun": (r"\b(?:others|another)\b", 2.5),
+    "stands for is": (r"\b[Ss]tands?\b", 1.3),
+    "alone for only": (r"\balone\b", 1.3),
+    "beside, in place of, anew": (r"\bbeside\b|\bin place of\b|\banew\b", 1.5),
+    "goes on for resumes": (r"\b(?:go|goes|going|went) on\b", 0.8),
+    "of its own": (r"\bof (?:its|their|his|our) own\b", 0.5),
+    "is told or said": (r"\b(?:is|are|be|was) (?:told|said)\b", 0.4),
+}
+
+
+def prose(path: Path) -> Iterator[str]:
+    """Yield the texts of one file."""
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".md":
+        yield re.sub(r"^(`{3,}).*?^\1", "", source, flags=re.M | re.S)
+        return
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield ast.get_docstring(node) or ""
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string.lstrip("# ")
+
+
+def files(paths: list[Path]) -> list[Path]:
+    """Return the Python and Markdown files below some paths, without tests, results and the style."""
+    found = {one for path in paths for one in ([path] if path.is_file() else path.rglob("*"))}
+    skipped = {"CHANGELOG.md", "style.md", "prose.py"}
+    return sorted(
+        path
+        for path in found
+        if path.suffix in (".py", ".md") and path.name not in skipped and "tests" not in path.parts
+    )
+
+
+def rates(paths: list[Path]) -> dict[str, tuple[float, list[tuple[int, Path]]]]:
+    """Return each habit's count per 1,000 words and the files with most of them."""
+    texts = {path: list(prose(path)) for path in files(paths)}
+    words = sum(len(text.split()) for each in texts.values() for text in each)
+    result = {}
+    for habit, (pattern, _) in HABITS.items():
+        counts = [(sum(len(re.findall(pattern, t)) for t in texts[p]), p) for p in texts]
+        total = sum(count for count, _ in counts)
+        result[habit] = (1000 * total / max(words, 1), sorted(counts, reverse=True)[:5])
+    return result
+
+
+def main(arguments: list[str]) -> int:
+    """Print the rates; return 1 where one is above its limit."""
+    paths = [Path(name) for name in arguments if name != "--files"]
+    above = 0
+    for habit, (rate, most) in rates(paths).items():
+        limit = HABITS[habit][1]
+        above += rate > limit
+        print(f"{rate:6.2f} of at most {limit:.2f} per 1,000 words: {habit}")
+        if "--files" in arguments or rate > limit:
+            print("".join(f"{count:10}  {path}\n" for count, path in most if count), end="")
+    return 1 if above else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
