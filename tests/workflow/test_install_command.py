@@ -135,6 +135,15 @@ def test_a_named_python_replaces_the_one_that_is_there(machine):
     assert "Setting up" not in machine.install("data", PYTHON="python3.12").stdout
 
 
+def test_a_change_of_the_package_makes_only_the_environment_with_the_package_again(machine):
+    machine.python("python3.11", 11)
+    for lock, again in (("data", False), ("dev", True)):
+        machine.install(lock)
+        with open(machine.envs.parent / "pyproject.toml", "a", encoding="utf-8") as file:
+            file.write("# changed\n")
+        assert ("Setting up" in machine.install(lock).stdout) == again
+
+
 def test_uv_fetches_a_python_where_none_is_there(machine, tmp_path):
     kept = tmp_path / "kept"
     machine.python("stored", 11)
