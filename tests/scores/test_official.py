@@ -13,14 +13,16 @@ import yaml
 
 from collectivesft.benchmarks import cmb
 from collectivesft.common.errors import UserError
+from collectivesft.config.run import Protocol
 from collectivesft.schema.item import Item
 from collectivesft.scores.extract.grade import grade_prediction
 from collectivesft.scores.extract.letters import corrected, official, vote
 from collectivesft.scores.prompt.prompts import few_shot, render, turns
 
 ROOT = Path(__file__).parents[2]
-PROTOCOLS = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))["protocols"]
-OFFICIAL = [name for name, options in PROTOCOLS.items() if options.get("preset") == "official"]
+WRITTEN = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))["protocols"]
+PROTOCOLS = {name: Protocol.model_validate(given).model_dump() for name, given in WRITTEN.items()}
+OFFICIAL = [name for name, options in PROTOCOLS.items() if options["preset"] == "official"]
 
 
 def item(id: str = "1", split: str = "test", multiple: bool = False, **changes) -> Item:

@@ -76,16 +76,18 @@ def without_engine(path: Path) -> list[dict]:
 
 
 @pytest.mark.parametrize("template", ["chat", "plain", "cmb"])
-@pytest.mark.parametrize("send", ["text", "tokens"])
+@pytest.mark.parametrize("prompt_format", ["text", "tokens"])
 def test_rows_are_those_of_transformers_but_for_the_engine(
-    folder, items, server, tmp_path, template, send
+    folder, items, server, tmp_path, template, prompt_format
 ):
     options = replace(QUICK, template=template, shots=1)
     predict(folder, "tiny", items, tmp_path / "own.jsonl", options)
-    found = ask(folder, items, tmp_path / "s.jsonl", options, url=server.url, send=send)
+    found = ask(
+        folder, items, tmp_path / "s.jsonl", options, url=server.url, prompt_format=prompt_format
+    )
     assert without_engine(tmp_path / "s.jsonl") == without_engine(tmp_path / "own.jsonl")
     assert {row["engine"] for row in found} == {"openai"}
-    if send == "text":
+    if prompt_format == "text":
         assert sorted(body["prompt"] for body in server.seen) == sorted(r["prompt"] for r in found)
     body = server.seen[0]
     assert (body["temperature"], body["repetition_penalty"], body["max_tokens"]) == (0, 1, 6)
@@ -104,7 +106,7 @@ def test_likelihoods_are_those_of_transformers_by_either_way(
     own = rows(tmp_path / "own.jsonl")
     found = ask(
         folder, items, tmp_path / "served.jsonl", options, url=server.url, extensions=extensions,
-        send="text" if extensions else "tokens",
+        prompt_format="text" if extensions else "tokens",
     )  # fmt: skip
     for one, other in zip(found, own, strict=True):
         assert one["likelihood"] == pytest.approx(other["likelihood"], abs=2e-5)
@@ -127,7 +129,7 @@ def test_a_server_without_log_probabilities_is_refused(folder, items, server, tm
 def test_a_server_that_reads_other_tokens_is_refused(folder, items, server, tmp_path):
     server.extra_tokens = 1
     with pytest.raises(
-        UserError, match=r"it read \d+ tokens of a prompt that has \d+.* set send: tokens"
+        UserError, match=r"it read \d+ tokens of a prompt that has \d+.* set \w+: tokens"
     ):
         ask(folder, items, tmp_path / "out.jsonl", url=server.url)
 

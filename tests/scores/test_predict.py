@@ -91,7 +91,7 @@ def test_an_answer_that_is_settled_ends_and_says_so(model, items, tmp_path, monk
     from collectivesft.scores import predict as module
 
     asked = []
-    monkeypatch.setattr(module, "settled", lambda *found: asked.append(found) or found[3])
+    monkeypatch.setattr(module, "is_final", lambda *found: asked.append(found) or found[3])
     options = replace(QUICK, template="plain", max_new_tokens=20)
     predict(model, "tiny", items, tmp_path / "some.jsonl", options)
     predict(model, "tiny", items, tmp_path / "all.jsonl", replace(options, stop="end"))
