@@ -87,7 +87,7 @@ def test_what_the_walk_through_names_is_there():
     kinds = re.findall(r"^- \*\*(\w+)\*\*:", TEXT, re.M)
     assert set(kinds) - {"upload"} == set(item.Kind.__args__)
     schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text("utf-8"))
-    evaluation = schema["properties"]["evaluation"]["additionalProperties"]["properties"]
+    evaluation = schema["$defs"]["Evaluation"]["properties"]
     assert set(kinds) == set(evaluation["kind"]["enum"])
     assert set(yaml.safe_load(block("yaml"))["evaluation"]["triage"]) == set(evaluation)
 
