@@ -382,3 +382,11 @@ class TestFile:
             same_bytes(lambda folder: self.run(sources, folder), tmp_path / "one", tmp_path / "two")
             == 4
         )
+
+
+def test_an_item_in_simplified_script_is_found_in_a_traditional_example():
+    """MedQA's Taiwan part is traditional; the benchmarks are simplified."""
+    asked = "患者男，五十八岁，突发胸骨后压榨样疼痛两小时，伴大汗，首选的检查项目是什么"
+    told = "患者男，五十八歲，突發胸骨後壓榨樣疼痛兩小時，伴大汗，首選的檢查項目是什麼"
+    index = ItemIndex([item("1", asked)])
+    assert index.matches(qa("a:1", told, "心電圖。")) == [("cmb:1", 1.0)]
