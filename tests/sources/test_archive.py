@@ -89,6 +89,16 @@ class TestPart:
             Part.of(raw, "b.zip")
 
 
+def test_a_member_that_unpacks_to_far_more_than_a_text_is_refused(tmp_path, monkeypatch):
+    """It would end in no memory, without a word on the file."""
+    monkeypatch.setattr(archive, "LARGE", 1 << 16)
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped(("train.json", b"[" + b" " * (1 << 18))))
+    assert "unpacks to 262,145 bytes" in str(problem(path))
+    path.write_bytes(zipped(("train.json", os.urandom(1 << 18))))
+    assert len(read(path)) == 1 << 18
+
+
 class TestMemberNotToBeFound:
     def test_missing(self, put):
         path = put(zipped(("a.txt", b""), ("b/c.txt", b"")))

@@ -17,6 +17,7 @@ from collectivesft.sources.folder import RawFolder
 from collectivesft.sources.verify import DAMAGED, GET_AGAIN, UNREADABLE
 
 BUFFER = 1 << 20
+LARGE, RATIO = 1 << 28, 200  # texts are stored in a third to a tenth of their size
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Part:
             with self._explaining(UNREADABLE):
                 archive = stack.enter_context(zipfile.ZipFile(self.path))
                 member = find_member(self.path, archive, self.member)
+                _bounded(self, member)
                 handle = stack.enter_context(archive.open(member))
             # Fewer kinds of error from here on: the reader's own pass as they are.
             with self._explaining(DAMAGED):
@@ -90,6 +92,19 @@ class Part:
                 raise
             problem = f"the zip archive is cut short or damaged ({error})"
             raise InputError(self.label, problem, GET_AGAIN) from error
+
+
+def _bounded(part: Part, member: zipfile.ZipInfo) -> None:
+    """Refuse a member that unpacks to far more than any text does.
+
+    Raises:
+        InputError: more than ``LARGE`` bytes, and ``RATIO`` times what is stored.
+    """
+    if member.file_size > LARGE and member.file_size > RATIO * member.compress_size:
+        problem = (
+            f"unpacks to {member.file_size:,} bytes from {member.compress_size:,}: no text does"
+        )
+        raise InputError(part.label, problem, GET_AGAIN)
 
 
 def find_member(path: Path, archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
