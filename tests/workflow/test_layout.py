@@ -12,7 +12,7 @@ FOLDERS = {stage.upper(): stage for stage in STAGES}
 def outputs() -> set[tuple[str, str]]:
     """Stage and path of every output that a rule names, wildcards as they are."""
     text = "".join(path.read_text("utf-8") for path in (ROOT / "workflow/rules").glob("[0-9]*.smk"))
-    found = re.findall(r'f"\{(%s)\}/([^"]+)"' % "|".join(FOLDERS), text)
+    found = re.findall(rf'f"\{{({"|".join(FOLDERS)})\}}/([^"]+)"', text)
     return {
         (FOLDERS[stage], re.sub(r"\{(\w+)\}", r"{\1}", below.replace("{{", "{").replace("}}", "}")))
         for stage, below in found

@@ -1,4 +1,4 @@
-"""A training on several nodes: what it asks of Slurm, and how workflow/bin/torchrun starts it there."""
+"""A training on several nodes: its request to Slurm, and how workflow/bin/torchrun starts it."""
 
 import os
 import re
@@ -93,8 +93,8 @@ def test_every_node_meets_at_the_first(tmp_path):
     srun, python = called(tmp_path)
     assert "--nodes=2 --ntasks=2 --ntasks-per-node=1 --cpu-bind=none --kill-on-bad-exit=1" in srun
     assert python == (
-        "python -m collectivesft.sft.distributed.launcher --nnodes=2 --nproc-per-node=4 --node-rank=1"
-        " --master-addr=10.0.0.1 --master-port=20017 -m collectivesft a, b"
+        "python -m collectivesft.sft.distributed.launcher --nnodes=2 --nproc-per-node=4"
+        " --node-rank=1 --master-addr=10.0.0.1 --master-port=20017 -m collectivesft a, b"
     )
     assert done.stderr == "node n2 is 2 of 2, with 4 process(es); they meet at 10.0.0.1:20017\n"
 

@@ -1,4 +1,4 @@
-"""workflow/bin/run where something is odd: the plan fails, the path has a space, the home is closed."""
+"""workflow/bin/run where something is odd: a plan fails, paths have blanks, the home is closed."""
 
 import os
 import shutil

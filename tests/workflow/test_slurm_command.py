@@ -4,6 +4,7 @@ import fcntl
 import os
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,8 @@ def place(clone: Path) -> Path:
 
 
 def run(place: Path) -> subprocess.CompletedProcess:
-    environment = os.environ | {"PATH": f"{place}/bin:{os.environ['PATH']}", "PLACE": str(place)}
+    path = f"{place}/bin:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = os.environ | {"PATH": path, "PLACE": str(place)}
     return subprocess.run(
         ["workflow/bin/slurm", "config/tiny.yaml", "--jobs", "3"],
         cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=500,

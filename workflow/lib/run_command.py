@@ -135,7 +135,6 @@ def _prepare_environment(root: Path) -> None:
     os.environ["PWD"] = str(root)
     path = os.pathsep.join([str(root / "src"), str(root / "workflow/lib")])
     os.environ["PYTHONPATH"] = path
-    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     # Snakemake keeps a cache in the user's home, which some machines do not let a job write to.
     home = os.environ.get("HOME") or "/"
     cache = Path(os.environ.get("XDG_CACHE_HOME") or f"{home}/.cache")
