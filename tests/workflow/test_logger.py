@@ -106,3 +106,17 @@ def test_progress_bars_in_a_log_are_shown_by_their_last_state(tmp_path):
     path = Path(tmp_path / "a.log")
     path.write_bytes(b"0 %\r50 %\r99 %\nKilled\n")
     assert list(plugin.shown_log(path))[1:] == ["    99 %", "    Killed"]
+
+
+def test_a_failed_command_is_not_repeated_as_an_exception(handler, capsys):
+    handler.emit(job(1, "sft_train", experiment="mine"))
+    repeated = event(LogEvent.ERROR, logging.ERROR, "CalledProcessError", exception="RuleException")
+    handler.emit(repeated)
+    handler.emit(failure(1, "sft_train"))
+    last = "At least one job did not complete successfully."
+    handler.emit(event(LogEvent.ERROR, logging.ERROR, last, exception="WorkflowError"))
+    handler.emit(event(None, logging.ERROR, "Exiting because a job execution failed. Look above"))
+    handler.close()
+    assert capsys.readouterr().err.splitlines() == [
+        "       failed: sft_train mine", "", "error: sft_train mine failed", "  it left no log",
+    ]  # fmt: skip

@@ -112,11 +112,17 @@ class LogHandler(LogHandlerBase):
             case LogEvent.GROUP_ERROR:
                 self._failed_group(event)
             case LogEvent.ERROR:
-                _say(
-                    "\n".join(explained(event.get("exception", ""), str(event["msg"]))), sys.stderr
-                )
+                self._exception(event.get("exception", ""), str(event["msg"]))
             case None if record.levelno >= logging.WARNING and event["msg"]:
-                _say(str(event["msg"]), sys.stderr)
+                # The failures follow below, not above; hiding this line hides no cause.
+                if not str(event["msg"]).startswith("Exiting because a job execution failed"):
+                    _say(str(event["msg"]), sys.stderr)
+
+    def _exception(self, kind: str, message: str) -> None:
+        """Report an exception, unless it only repeats that a job's command failed."""
+        if kind == "RuleException" or (self.failed and kind == "WorkflowError"):
+            return
+        _say("\n".join(explained(kind, message)), sys.stderr)
 
     def _announced(self, event: dict[str, Any]) -> None:
         known = self.jobs.get(event["jobid"])
