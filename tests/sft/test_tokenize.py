@@ -21,9 +21,9 @@ def digests(folder) -> dict[str, str]:
 def make(workshop, tmp_path):
     """Tokenize conversations; returns the folder and the counts."""
 
-    def run(train, validation=(), max_length=256, name="tokens"):
+    def run(train, validation=(), max_length=256, name="tokens", truncation="end"):
         parts = (workshop.mixture(train), workshop.mixture(validation))
-        recipe = workshop.recipe(max_length=max_length)
+        recipe = workshop.recipe(max_length=max_length, truncation=truncation)
         counts = tokenize(*parts, workshop.base(), recipe, tmp_path / name)
         return tmp_path / name, counts
 
@@ -54,8 +54,7 @@ def test_counts_say_what_the_arrays_hold(make, conversations):
             "tokens": len(tokens.ids),
             "loss_tokens": int(tokens.mask.sum()),
             "longest": int(tokens.lengths.max()),
-            "truncated": 0,
-            "without_loss": 0,
+            **dict.fromkeys(("truncated", "questions_cut", "answers_cut", "without_loss"), 0),
         }
     assert counts["sha256"] == {k: v for k, v in digests(folder).items() if k != "tokens.json"}
 
@@ -68,12 +67,33 @@ def test_long_examples_are_cut_at_their_end_and_those_without_an_answer_left_out
     folder, counts = make([answer, question, short], max_length=64)
     assert counts["train"]["truncated"] == 1
     assert counts["train"]["without_loss"] == 1
+    assert counts["train"]["questions_cut"] == 2  # of the answer's example, its last line end
+    assert counts["train"]["answers_cut"] == 2
     assert counts["train"]["examples"] == 2
     tokens, full = Tokens.load(folder, "train"), Tokens.load(whole, "train")
     assert tokens.lengths.tolist() == [64, full.lengths[2]]
     assert tokens.ids[:64].tolist() == full.ids[:64].tolist()
     assert tokens.ids[64:].tolist() == full.ids[full.offsets[2] :].tolist()
     assert tokens.mask[63] == 1  # cut inside the answer
+
+
+def test_questions_are_cut_before_answers(make):
+    """The answer and its end mark stay; the question loses its last tokens and its end mark."""
+    question = [("user", "问" * 60), ("assistant", "答")]
+    whole, _ = make([question], max_length=512, name="whole")
+    folder, counts = make([question], max_length=64, truncation="question_first")
+    tokens, full = Tokens.load(folder, "train"), Tokens.load(whole, "train")
+    answer = full.ids[full.mask == 1].tolist()
+    assert tokens.ids[tokens.mask == 1].tolist() == answer
+    assert tokens.ids[: 64 - len(answer)].tolist() == full.ids[: 64 - len(answer)].tolist()
+    train = counts["train"]
+    assert (train["examples"], train["questions_cut"], train["answers_cut"]) == (1, 1, 0)
+    assert train["without_loss"] == 0
+
+
+def test_examples_of_more_tokens_than_the_model_has_positions_are_refused(make):
+    with pytest.raises(InputError, match=r"an example has \d+ tokens, the base model 2048 pos"):
+        make([[("user", "长" * 900), ("assistant", "短")]], max_length=4096)
 
 
 def test_every_example_has_a_label_and_none_on_its_first_token(make, conversations):
@@ -111,7 +131,9 @@ def test_arrays_are_mapped_and_hold_no_pickles(make, conversations):
 def test_texts_longer_than_the_tokenizers_limit_leave_no_warning(make, caplog):
     logging.getLogger("transformers").propagate = True
     try:
-        make([[("user", "长" * 900), ("assistant", "短")]] * 2, max_length=4096)
+        make([[("user", "长" * 900), ("assistant", "短")]] * 2, max_length=2048)
+    except InputError as error:  # nothing is left of them: only the tokenizer matters here
+        assert "no example is left" in str(error)
     finally:
         logging.getLogger("transformers").propagate = False
     assert caplog.messages == []

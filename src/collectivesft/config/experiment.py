@@ -77,7 +77,9 @@ class Training(Section):
         max_tokens_per_forward: tokens of one forward pass; a step's examples are packed into
             passes.
         epochs, max_steps: the end, whichever comes first.
-        max_length: most tokens of an example; longer ones are cut at their end.
+        max_length: most tokens of an example.
+        truncation: part of a longer example that is cut: question_first, as LLaMA-Factory does;
+            or end, its last tokens, so that a long question loses its answer.
         precision: of the forward and backward pass.
         master_weights: how what is trained is kept, and the optimiser's state: float32; or
             bfloat16 (full only), in half the memory, with results rounded at random.
@@ -113,6 +115,7 @@ class Training(Section):
     epochs: Number = Field(3, gt=0)
     max_steps: int | None = Field(None, ge=1)
     max_length: int = Field(1024, ge=16)
+    truncation: Literal["question_first", "end"] = "question_first"
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     master_weights: Literal["float32", "bfloat16"] = "float32"
     gradient_checkpointing: bool = False

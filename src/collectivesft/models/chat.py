@@ -25,17 +25,32 @@ END_OF_TURN = {"gemma": "<end_of_turn>", "gemma_base": "<eos>", "chatml": "<|im_
 def encode(
     tokenizer: Any, messages: list[tuple[str, str]], template: str
 ) -> tuple[list[int], list[int]]:
-    """Tokens of a conversation and a mask: 1 on what the assistant wrote, its end of turn included.
+    """Tokenize one conversation; see ``encode_all``."""
+    return encode_all(tokenizer, [messages], template)[0]
+
+
+def encode_all(
+    tokenizer: Any, conversations: list[list[tuple[str, str]]], template: str
+) -> list[tuple[list[int], list[int]]]:
+    """Tokenize conversations in one call, which takes less than half the time of one call each.
 
     Args:
         tokenizer: a fast tokenizer of transformers.
-        messages: ``(role, content)`` pairs.
+        conversations: of ``(role, content)`` pairs.
         template: text of a training template.
+
+    Returns:
+        Token ids and a mask of each: 1 on answers of the assistant, end of turn included.
     """
+    if not conversations:
+        return []
     encoded = tokenizer.apply_chat_template(
-        [{"role": role, "content": content} for role, content in messages],
+        [
+            [{"role": role, "content": content} for role, content in messages]
+            for messages in conversations
+        ],
         chat_template=template,
         return_dict=True,
         return_assistant_tokens_mask=True,
     )
-    return encoded["input_ids"], encoded["assistant_masks"]
+    return list(zip(encoded["input_ids"], encoded["assistant_masks"], strict=True))

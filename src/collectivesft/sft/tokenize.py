@@ -36,19 +36,20 @@ def tokenize(
     Raises:
         InputError: no training example is left.
     """
-    max_length = read_experiment(recipe).training.max_length
-    kept = cache / _key((train, validation), base, max_length) if cache else None
+    training = read_experiment(recipe).training
+    cut = training.max_length, training.truncation
+    kept = cache / _key((train, validation), base, cut) if cache else None
     if kept and kept.is_dir():
         with atomic_path(out) as folder:
             folder.mkdir()
             for path in kept.iterdir():
                 place(path, folder / path.name)
         return read_json(out / "tokens.json")
-    counts: dict[str, Any] = {"max_length": max_length}
+    counts: dict[str, Any] = {"max_length": training.max_length, "truncation": training.truncation}
     with atomic_path(out) as folder:
         folder.mkdir()
         for part, path in zip(PARTS, (train, validation), strict=True):
-            counts[part] = _part(part, path, base, max_length, folder, threads)
+            counts[part] = _part(part, path, base, cut, folder, threads)
         if not counts["train"]["examples"]:
             raise InputError(train, "no example is left to train on", "Raise training.max_length")
         _check_lengths(train, base, counts)
@@ -68,23 +69,23 @@ def _check_lengths(train: Path, base: Path, counts: dict[str, Any]) -> None:
         raise InputError(train, problem, f"Lower training.max_length to {limit}")
 
 
-def _key(parts: tuple[Path, ...], base: Path, max_length: int) -> str:
-    """Hash all that decides the tokens: examples, tokenizer, template, length, the code."""
+def _key(parts: tuple[Path, ...], base: Path, cut: tuple[int, str]) -> str:
+    """Digest of all that decides the tokens: examples, tokenizer, template, max_length, the code."""
     template = chat.training_template(read_json(base / FACTS)["chat_template"])
     made_by = software(*cache_keys.TOKENS)
     examples = [sha256(path) for path in parts]
-    return digest([examples, cache_keys.base_tokens(base), template, max_length, made_by])
+    return digest([examples, cache_keys.base_tokens(base), template, cut, made_by])
 
 
 def _part(
-    part: str, path: Path, base: Path, max_length: int, folder: Path, threads: int
+    part: str, path: Path, base: Path, cut: tuple[int, str], folder: Path, threads: int
 ) -> dict[str, int]:
     """Tokens of one file of examples; its counts."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
         groups = range(file.num_row_groups)
-    work = partial(_chunk, path, base, max_length)
+    work = partial(_chunk, path, base, cut)
     with Writer(folder, part) as writer, Reporter(f"tokenize {part}") as reporter:
         for chunk in ordered_map(work, groups, threads):
             writer.add(chunk)
@@ -92,17 +93,20 @@ def _part(
     return writer.counts
 
 
-def _chunk(path: Path, base: Path, max_length: int, group: int) -> Chunk:
+def _chunk(path: Path, base: Path, cut: tuple[int, str], group: int) -> Chunk:
     """Tokens of the examples of one row group."""
     import pyarrow.parquet as pq
 
     tokenizer, template = _tokenizer(base)
-    chunk = Chunk(max_length)
+    chunk = Chunk(*cut)
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(1024, row_groups=[group], columns=["messages"]):
-            for messages in batch.column("messages").to_pylist():
-                turns = [(message["role"], message["content"]) for message in messages]
-                chunk.add(*chat.encode(tokenizer, turns, template))
+            rows = [
+                [(message["role"], message["content"]) for message in messages]
+                for messages in batch.column("messages").to_pylist()
+            ]
+            for ids, mask in chat.encode_all(tokenizer, rows, template):
+                chunk.add(ids, mask)
     return chunk
 
 

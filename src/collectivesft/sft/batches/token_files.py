@@ -7,36 +7,52 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from collectivesft.sft.batches.truncate import truncate
+
+COUNTED = ("truncated", "questions_cut", "answers_cut", "without_loss")
 KINDS = {"ids": np.int32, "mask": np.uint8}
 
 
 class Chunk:
-    """Some examples, cut at ``max_length`` tokens; those with nothing to learn from are left out.
+    """Some examples, cut to ``max_length`` tokens; those with nothing to learn from are left out.
+
+    Args:
+        max_length: most tokens of an example.
+        truncation: ``end`` or ``question_first``, see ``sft.batches.truncate``.
 
     Attributes:
         lengths: tokens of each example that is kept.
         seen, truncated, without_loss: examples that came, were cut, were left out.
+        questions_cut, answers_cut: examples whose questions, or answers, lost tokens; one may be
+            both, and the ones that were left out count too.
     """
 
-    def __init__(self, max_length: int):
-        self._cutoff = max_length
+    def __init__(self, max_length: int, truncation: str = "end"):
+        self._cutoff, self._truncation = max_length, truncation
         self._ids: list[np.ndarray] = []
         self._masks: list[np.ndarray] = []
         self.lengths: list[int] = []
         self.seen = self.truncated = self.without_loss = 0
+        self.questions_cut = self.answers_cut = 0
 
     def add(self, ids: list[int], mask: list[int]) -> None:
-        """Take an example's tokens and what of them carries loss."""
+        """Take an example's tokens and a mask, 1 where a token carries loss."""
         self.seen += 1
-        kept = np.array(mask[: self._cutoff], dtype=np.uint8)
-        kept[:1] = 0  # nothing predicts the first token
-        if not kept.any():
+        every, labels = np.array(ids, dtype=np.int32), np.array(mask, dtype=np.uint8)
+        if long := len(every) > self._cutoff:
+            keep = truncate(labels, self._cutoff, self._truncation)
+            answers = int(labels.sum() - labels[keep].sum())
+            self.answers_cut += answers > 0
+            self.questions_cut += len(labels) - int(keep.sum()) > answers
+            every, labels = every[keep], labels[keep]
+        labels[:1] = 0  # nothing predicts the first token
+        if not labels.any():
             self.without_loss += 1
             return
-        self.truncated += len(ids) > self._cutoff
-        self._ids.append(np.array(ids[: self._cutoff], dtype=np.int32))
-        self._masks.append(kept)
-        self.lengths.append(len(kept))
+        self.truncated += long
+        self._ids.append(every)
+        self._masks.append(labels)
+        self.lengths.append(len(labels))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All tokens and all masks, one after the other."""
@@ -56,7 +72,8 @@ class Writer:
         self._folder, self._part = folder, part
         self._files: dict[str, BinaryIO] = {}
         self._lengths: list[np.ndarray] = []
-        self._truncated = self._without_loss = self._labels = 0
+        self._sums = dict.fromkeys(COUNTED, 0)
+        self._labels = 0
 
     def __enter__(self) -> "Writer":
         for name, kind in KINDS.items():
@@ -71,8 +88,8 @@ class Writer:
             self._files[name].write(array.data)
         self._lengths.append(np.array(chunk.lengths, np.int64))
         self._labels += int(arrays["mask"].sum())
-        self._truncated += chunk.truncated
-        self._without_loss += chunk.without_loss
+        for name in COUNTED:
+            self._sums[name] += getattr(chunk, name)
 
     def __exit__(self, *exception: object) -> None:
         lengths = np.concatenate([np.empty(0, np.int64), *self._lengths])
@@ -91,9 +108,7 @@ class Writer:
             "tokens": int(offsets[-1]),
             "loss_tokens": self._labels,
             "longest": int(lengths.max(initial=0)),
-            "truncated": self._truncated,
-            "without_loss": self._without_loss,
-        }
+        } | self._sums
 
 
 def _header(file: BinaryIO, kind: type, length: int) -> None:
