@@ -19,6 +19,7 @@ NOT_WEIGHTS = {
     "config/experiment",
     "sft/batches/cache_keys",
     "sft/batches/token_files",
+    "sft/batches/truncate",
     "sft/distributed/gpu_specs",
     "sft/distributed/stop_signal",
     "sft/loop/cost_tracker",

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from collectivesft.models.registry import blocks, register
 from collectivesft.sft.distributed.stop_signal import REQUEUE
 from collectivesft.sft.distributed.world import World, deal
 from collectivesft.sft.train import load
+from tests.helpers.training_job import steps_taken
 
 ROOT = Path(__file__).parents[2]
 LORA = {"method": "lora", "lora": {"r": 4, "alpha": 8}}
@@ -129,6 +131,26 @@ def test_two_processes_train_as_one_does(job, settings):
     for key, value in mine.items():
         assert value.dtype == theirs[key].dtype
         torch.testing.assert_close(value, theirs[key], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("settings", [SETTINGS["fsdp"], SETTINGS["adapters"]], ids=["fsdp", "lora"])
+@pytest.mark.parametrize("order", [(2, 1), (1, 2)], ids=["two to one", "one to two"])
+def test_a_training_resumes_on_another_number_of_processes(job, settings, order, monkeypatch):
+    common = settings | {"epochs": 2, "tokens_per_batch": 96, "save_steps": 2, "eval_steps": 2}
+    whole, made = job("whole", **common).run(), job("made", **common)
+    finish(made, order[0]) if order[0] > 1 else made.run()
+    before = made.history
+    for name in ("checkpoints/step-00000006", "trained"):
+        shutil.rmtree(made.folder / name)
+    (made.folder / "history.jsonl").unlink()
+    taken = steps_taken(monkeypatch)
+    finish(made, order[1]) if order[1] > 1 else made.run()
+    if order[1] == 1:
+        assert taken == [4, 5]
+    assert made.checkpoints == ["step-00000004", "step-00000006"]
+    assert made.history[:4] == before[:4]  # the first four steps were not taken again
+    assert losses(made) == pytest.approx(losses(whole), rel=2e-5)
 
 
 KINDS = ["gemma3", "gpt2", "cpmant", "pangu_alpha"]

@@ -10,7 +10,10 @@ from collectivesft.common.files import read_json, sha256
 from collectivesft.config.experiment import FACTS
 
 # Modules, and libraries.
-TOKENS = ("models/chat", "sft/batches/token_files", "sft/batches/truncate", "sft/tokenize"), ("tokenizers", "transformers")
+TOKENS = (
+    ("models/chat", "sft/batches/token_files", "sft/batches/truncate", "sft/tokenize"),
+    ("tokenizers", "transformers"),
+)
 WEIGHTS = (
     (
         "models/registry",

@@ -46,6 +46,7 @@ def keeps_apart(model: Any, tokens: Tokens, world: World) -> bool:
         alone = _losses(model, tried, None, world)
         packed = _losses(model, tried, neighbour, world)
         other = _losses(model, tried, (neighbour + 1) % max(2, neighbour.max()), world)
+    world.reshard(model)
     model.train()
     half = any(each.dtype != torch.float32 for each in model.parameters())
     close = (packed - alone).abs().max() <= TOLERANCE["bfloat16" if half else "float32"]

@@ -121,6 +121,20 @@ class World:
             self._hand_out(module)
             fully_shard(module, mesh=mesh, mp_policy=policy)
 
+    def reshard(self, model: Any) -> None:
+        """Have a sharded model give its parts back after forward passes without a backward pass.
+
+        torch keeps the outermost weights whole until the backward pass; until then the model's
+        parameters are not those that the optimiser holds.
+        """
+        if not self.sharded:
+            return
+        from torch.distributed.fsdp import FSDPModule
+
+        for module in model.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()
+
     def _hand_out(self, module: Any) -> None:
         """Give a module the first process's weights and buffers, on the device of each process."""
         import torch

@@ -226,6 +226,7 @@ class Trainer:
                 batch = make_batch(self.validation, group, self.world.device)
                 total += self._loss(batch).item()
                 labels += len(batch.labels)
+        self.world.reshard(self.model)
         self.model.train()
         total, labels = self.world.sum(total, labels)
         return total / labels
