@@ -137,7 +137,12 @@ def test_two_processes_train_as_one_does(job, settings):
 @pytest.mark.parametrize("settings", [SETTINGS["fsdp"], SETTINGS["adapters"]], ids=["fsdp", "lora"])
 @pytest.mark.parametrize("order", [(2, 1), (1, 2)], ids=["two to one", "one to two"])
 def test_a_training_resumes_on_another_number_of_processes(job, settings, order, monkeypatch):
-    common = settings | {"epochs": 2, "tokens_per_batch": 96, "save_steps": 2, "eval_steps": 2}
+    common = settings | {
+        "epochs": 2,
+        "max_tokens_per_forward": 96,
+        "save_steps": 2,
+        "eval_steps": 2,
+    }
     whole, made = job("whole", **common).run(), job("made", **common)
     finish(made, order[0]) if order[0] > 1 else made.run()
     before = made.history

@@ -70,7 +70,7 @@ def _check_lengths(train: Path, base: Path, counts: dict[str, Any]) -> None:
 
 
 def _key(parts: tuple[Path, ...], base: Path, cut: tuple[int, str]) -> str:
-    """Digest of all that decides the tokens: examples, tokenizer, template, max_length, the code."""
+    """Hash all that decides the tokens: examples, tokenizer, template, length, the code."""
     template = chat.training_template(read_json(base / FACTS)["chat_template"])
     made_by = software(*cache_keys.TOKENS)
     examples = [sha256(path) for path in parts]

@@ -1,4 +1,4 @@
-"""torchrun for a training: ``python -m collectivesft.sft.distributed.launcher`` with torchrun's options.
+"""Run torchrun: ``python -m collectivesft.sft.distributed.launcher``, with torchrun's options.
 
 A training that is asked to stop saves itself first. torchrun by itself would kill it after half a
 minute, would die of SIGUSR1, and would end with code 1 whatever its processes end with.
