@@ -1,4 +1,4 @@
-"""Hold the rooms of the package: imports run down only, and no module name occurs twice by chance."""
+"""Hold the rooms: imports run down only, and no module name occurs twice by chance."""
 
 import ast
 from collections import Counter

@@ -54,7 +54,7 @@ class ModelRecipe(Section):
     notes: str = ""
     source: dict[str, Any]
     chat_template: Literal["gemma", "gemma_base", "chatml"]
-    special_tokens: dict[str, int] = {}
+    special_tokens: dict[str, int] = Field(default_factory=dict)
     lora_targets: list[str] | None = Field(None, min_length=1)
     shape: Shape | None = None
     architecture: dict[str, Any] | None = None
@@ -160,7 +160,7 @@ class Experiment(Section):
     base: str
     description: str = ""
     curation: str = "full"
-    mixture: dict[str, Any] = {}
+    mixture: dict[str, Any] = Field(default_factory=dict)
     training: Training = Training()
 
 
