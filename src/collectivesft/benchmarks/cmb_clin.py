@@ -20,7 +20,7 @@ SOURCE = Source(
     citation="wang2024cmb",
     files=(RawFile(FILE, (Hub("FreedomIntelligence/CMB", _REVISION, FILE),)),),
     rows=74,
-    notes=("An early copy of the file names the reference `answer` in place of `solution`.",),
+    notes=("An early copy of the file names the reference `answer`, not `solution`.",),
 )
 
 KINDS = ("clinical",)

@@ -32,7 +32,7 @@ SOURCE = Source(
         "On Google Drive only, as one item 1-v4c8bcTspgBINKticTF7A9OMum0CB_y that may ask for a "
         "sign-in: download it in a browser and place the five training files by hand.",
         "Questions about a picture are dropped (needs_image).",
-        "The copy on the Hub, shuyuej/MLEC-QA-Benchmark, is said to hold the test part only.",
+        "The copy on the Hub, shuyuej/MLEC-QA-Benchmark, reportedly holds the test part only.",
     ),
 )
 
