@@ -34,6 +34,10 @@ class CompletionsServer:
         strict: fields beyond OpenAI's own are refused.
         slow: seconds that every other request, and the others, wait.
         reply: makes the reply of a chat from its body.
+        like: the server whose answers this one's are like: "" (vLLM), "llama-cpp-python" (lists
+            without BOS, no ids), "llama.cpp" (ids, no echo).
+        listed: the answer to a request for the list of models, if not its own.
+        adds_bos: a BOS before each text that was sent.
     """
 
     def __init__(self, folder=None, name: str = "tiny", says: str = ""):
@@ -45,6 +49,8 @@ class CompletionsServer:
         self.alternatives: int | None = None
         self.echoes, self.strict, self.extra_tokens = True, False, 0
         self.reply: Callable[[dict], str] = lambda body: ""
+        self.like, self.adds_bos = "", False
+        self.listed: Response | None = None
         self.most = self.now = 0
         self._lock = threading.Lock()
         self.model = None
@@ -82,7 +88,7 @@ class CompletionsServer:
             time.sleep(0.01)
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse({"data": [{"id": self.name}]})
+        return self.listed or JSONResponse({"data": [{"id": self.name}]})
 
     async def completions(self, request: Request) -> Response:
         return await self._answer(request, self._complete)
@@ -131,6 +137,10 @@ class CompletionsServer:
             if isinstance(prompt, str)
             else prompt
         )
+        if self.adds_bos and isinstance(prompt, str):
+            special = False
+            ids = self.model.tokenizer(prompt, add_special_tokens=False)["input_ids"]
+            ids = [self.model.tokenizer.bos_token_id, *ids]
         assert body["temperature"] == 0
         nothing = decode.Prefix((), None)
         written = decode.generate(self.model, nothing, [ids], body["max_tokens"])[0]
@@ -150,16 +160,30 @@ class CompletionsServer:
         with torch.inference_mode():
             logits = self.model.network(torch.tensor([ids])).logits[0].float()
         rows = torch.log_softmax(logits, dim=-1)
-        best = rows[-1].topk(self.alternatives or body["logprobs"])
-        named = body.get("return_tokens_as_token_ids")
+        best = rows[-1].topk(self.alternatives or min(body["logprobs"], rows.shape[1]))
+        named = body.get("return_tokens_as_token_ids") and not self.like
         top = {
             f"token_id:{token}" if named else self.model.tokenizer.decode([token]): value
             for value, token in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         }
+        if self.like == "llama.cpp":
+            pairs = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            likely = [{"id": t, "token": self._name(t, False), "logprob": v} for v, t in pairs]
+            return {"content": [{**likely[0], "top_logprobs": likely}]}
         if not (body.get("echo") and self.echoes):
             return {"top_logprobs": [top], "token_logprobs": [best.values[0].item()]}
         said = [None, *(rows[i, token].item() for i, token in enumerate(ids[1:]))]
-        return {"top_logprobs": [None] * len(ids) + [top], "token_logprobs": [*said, 0.0]}
+        names = [self._name(token, named) for token in [*ids, int(best.indices[0])]]
+        values, tops = [*said, best.values[0].item()], [None] * len(ids) + [top]
+        begin = int(self.like == "llama-cpp-python")  # leaves out BOS, which usage counts
+        return {
+            "tokens": names[begin:],
+            "top_logprobs": tops[begin:],
+            "token_logprobs": values[begin:],
+        }
+
+    def _name(self, token: int, named: bool) -> str:
+        return f"token_id:{token}" if named else self.model.tokenizer.decode([token])
 
 
 def main() -> None:

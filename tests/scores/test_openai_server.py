@@ -121,7 +121,7 @@ def test_a_server_without_log_probabilities_is_refused(folder, items, server, tm
     with pytest.raises(UserError, match=r"gives no log probabilities\. Use a protocol with method"):
         ask(folder, items, tmp_path / "out.jsonl", options, url=server.url)
     server.alternatives, server.echoes = 1, False
-    with pytest.raises(UserError, match=r"scores no prompts \(echo\)"):
+    with pytest.raises(UserError, match=r"does not repeat the prompt.*\(echo\)"):
         ask(folder, items, tmp_path / "out.jsonl", options, url=server.url)
     assert not (tmp_path / "out.jsonl").exists()
 
@@ -176,13 +176,8 @@ def test_waits_as_long_as_the_server_asks(server, monkeypatch, asked, seconds):
     ("fault", "message"),
     [
         (JSONResponse({"error": {"message": "no model tiny"}}, 404), "HTTP 404 no model tiny$"),
-        (
-            JSONResponse({"message": "prompt too long"}, 400),
-            "HTTP 400 prompt too long. If it knows OpenAI's own fields only, set extensions: false",
-        ),
         (PlainTextResponse("<html>Sign in</html>"), "the answer is no JSON object"),
         (JSONResponse([1]), "the answer is no JSON object"),
-        (JSONResponse({"choices": []}), "an answer without a text"),
         (Response(status_code=307, headers={"Location": "http://other"}), "HTTP 307"),
     ],
 )
@@ -290,7 +285,7 @@ def test_answers_that_are_settled_are_not_asked_for_whole(
     folder, items, server, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(openai_server, "FIRST", 4)
-    monkeypatch.setattr(openai_server, "settled", lambda text, *_: len(text) % 2 == 0)
+    monkeypatch.setattr(openai_server, "is_final", lambda text, *_: len(text) % 2 == 0)
     found = ask(folder, items, tmp_path / "some.jsonl", url=server.url)
     asked = [body["max_tokens"] for body in server.seen]
     assert asked.count(4) == 10

@@ -83,7 +83,7 @@ def test_how_answers_went_stands_below(tmp_path):
     markdown = written(tmp_path, went)[1]
     assert (
         "| demo_1 | cmb | answer | politics 50.0 (35.0 to 65.0) of 40 | 2024-02-21 | 1.50 | 3.00 "
-        "| 2.00 | 7 | 0.125 | 2 | 1 | 0 | 9 | 3 |"
+        "| 2.00 | 7 | 0.125 | 2 | 1 | 0 | 0 | 9 | 3 | - | - |"
     ) in markdown
     none = scores(tmp_path / "b.json", **counts, **more | {"letter_bias": None, "apart": []})
     assert "| demo_1 | cmb | answer | - | 2024-02-21 |" in written(tmp_path, none)[1]

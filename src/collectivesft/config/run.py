@@ -194,8 +194,10 @@ class Engine(Server):
         description="command that each job starts as its server, such as "
         "`vllm serve {model} --served-model-name {name} --port {port}`",
     )
-    prompt_format: Literal["text", "tokens"] = Field(
-        "text", description="send prompts as text, or as tokens to servers that add special tokens"
+    prompt_format: Literal["text", "tokens", "text_without_bos"] = Field(
+        "text",
+        description="send prompts as text, as tokens to servers that add special tokens, or as "
+        "text without the BOS that a chat template writes to servers that add one",
     )
     extensions: bool = Field(
         True, description="send request fields beyond OpenAI's, which vLLM and SGLang know"

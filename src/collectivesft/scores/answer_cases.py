@@ -14,6 +14,8 @@ from collectivesft.common.progress import Reporter
 from collectivesft.schema.item import Item, load_items
 from collectivesft.scores.engines import decode
 from collectivesft.scores.engines import language_model as models
+from collectivesft.scores.engines.failures import UNANSWERED, Failures
+from collectivesft.scores.engines.http_client import Unanswered
 from collectivesft.scores.engines.language_model import LanguageModel
 from collectivesft.scores.engines.openai_server import Completions, Server
 from collectivesft.scores.engines.resume_log import ResumeLog
@@ -43,9 +45,10 @@ def answer_cases(
     """Write one row for each question of each case, in the order of the file.
 
     A row holds id, benchmark, model (``name``), turn (from 1), prompt, question, reference,
-    answer, stopped (it ended within the limit) and error (null, or prompt_too_long: then nothing
-    was asked and the answer is empty). Earlier answers are part of the next prompt. The
-    tokenizer's chat template is used. A killed run resumes after the last finished case.
+    answer, stopped (it ended within the limit) and error (null; prompt_too_long: then nothing
+    was asked; unanswered and a reason: the server gave none; the answer is empty then). Earlier
+    answers are part of the next prompt. The tokenizer's chat template is used. A killed run
+    resumes after the last finished case.
 
     Args:
         server: asks this server, several cases at once, in place of loading the model.
@@ -68,7 +71,8 @@ def answer_cases(
         waiting = [case for case in cases if case.id not in done]
         answered = _served if server else _local
         for id, rows in answered(model, name, waiting, max_new_tokens, server):
-            journal.append({"id": id, "rows": rows})
+            if not any(map(_unanswered, rows)):
+                journal.append({"id": id, "rows": rows})
             done[id] = rows
             reporter.advance(len(rows))
         journal.finish(row for case in cases for row in done[case.id])
@@ -119,8 +123,19 @@ def _served(
         def answer(number: int) -> list[dict[str, Any]]:
             return _answer_case(model, name, cases[number], limit, write)
 
+        failures = Failures(len(cases))
         for number, rows in endpoint.together(answer, range(len(cases)), server.concurrency):
+            reasons = [row["error"] for row in rows if _unanswered(row)]
+            if len(reasons) == len(rows):
+                failures.add(Unanswered(reasons[0]))
+            else:
+                failures.answered += 1
             yield cases[number].id, rows
+
+
+def _unanswered(row: dict[str, Any]) -> bool:
+    """Tell if the server gave no answer to a turn."""
+    return (row["error"] or "").startswith(UNANSWERED)
 
 
 def _header(
@@ -142,18 +157,24 @@ def _answer_case(
 ) -> list[dict[str, Any]]:
     """Rows of one case, whose answers ``write`` writes."""
     conversation = _converse(model, name, case, max_new_tokens)
-    reply = None
-    while True:
-        try:
-            reply = write(*conversation.send(reply))
-        except StopIteration as end:
-            return end.value
+    try:
+        asked = next(conversation)
+        while True:
+            try:
+                reply = write(*asked)
+            except Unanswered as refused:
+                asked = conversation.throw(refused)
+            else:
+                asked = conversation.send(reply)
+    except StopIteration as end:
+        return end.value
 
 
 def _converse(
     model: LanguageModel, name: str, case: Item, max_new_tokens: int
 ) -> Generator[tuple[str, list[int]], tuple[str, bool], list[dict[str, Any]]]:
-    """Yield the prompt of each turn (text and tokens), take its answer; return the rows."""
+    """Yield the prompt of each turn (text and tokens), take its answer, or ``Unanswered`` thrown;
+    return the rows."""
     conversation = benchmarks.get(case.benchmark).messages
     answers: list[str] = []
     rows = []
@@ -161,7 +182,13 @@ def _converse(
         prompt = render(model.tokenizer, conversation(case, answers), "chat", "")
         ids = models.encode(model, prompt.text, "chat")
         fits = models.fits(model, len(ids), max_new_tokens)
-        answer, stopped = (yield prompt.text, ids) if fits else ("", False)
+        error = None if fits else "prompt_too_long"
+        answer, stopped = "", False
+        try:
+            if fits:
+                answer, stopped = yield prompt.text, ids
+        except Unanswered as refused:
+            error = f"{UNANSWERED}: {refused}"
         answers.append(answer)
         rows.append(
             {
@@ -174,7 +201,7 @@ def _converse(
                 "reference": turn["reference"],
                 "answer": answer,
                 "stopped": stopped,
-                "error": None if fits else "prompt_too_long",
+                "error": error,
             }
         )
     return rows

@@ -36,7 +36,8 @@ KeyEnv = Annotated[str | None, typer.Option(help="Environment variable with the 
 Concurrency = Annotated[int, typer.Option(min=1, help="Requests at once.")]
 Timeout = Annotated[float, typer.Option(min=1, help="Longest silence of the server, seconds.")]
 PromptFormat = Annotated[
-    Literal["text", "tokens"], typer.Option(help="Send the server the prompt as text, or its ids.")
+    Literal["text", "tokens", "text_without_bos"],
+    typer.Option(help="Send the server the prompt as text, its ids, or the text without its BOS."),
 ]
 Extensions = Annotated[
     bool, typer.Option(help="Send fields beyond OpenAI's own, which vLLM and SGLang know.")

@@ -14,7 +14,9 @@ from collectivesft.schema.item import Item, load_items
 from collectivesft.scores.cases.case_answers import read_answers
 from collectivesft.scores.cases.reply_cache import ReplyCache
 from collectivesft.scores.cases.rubric import ASPECTS, LOWEST, grades, messages
-from collectivesft.scores.engines.http_client import Endpoint, EndpointError
+from collectivesft.scores.engines import replies as forms
+from collectivesft.scores.engines.failures import UNANSWERED, Failures
+from collectivesft.scores.engines.http_client import Endpoint, EndpointError, Unanswered
 
 MAX_TOKENS = 256
 # Fields of a request that say how long a reply may be.
@@ -51,7 +53,7 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
     asked again, since at temperature 0 it would say the same), input_tokens, output_tokens (null
     where the server counts none), cost (of this answer, whenever it was paid) and error (null;
     empty: an answer without a character is not sent and gets the lowest grades; cut short: the
-    reply reached the limit before its grades).
+    reply reached the limit before its grades; unanswered and a reason: no reply came, no grades).
 
     Replies are kept in ``cache`` by the sha256 of all that was sent but the limit, so a killed run,
     another run on the same answers, another limit or way of reading grades asks nothing again.
@@ -63,7 +65,8 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
     Returns:
         asked (replies that were got now), retried (tries again for them, since the server was
         busy, broken or silent), kept (replies from the cache), unparsed (replies without grades),
-        cut (those of them that were cut short).
+        cut (those of them that were cut short), unanswered (no reply came: a refused request, a
+        content filter, an empty message; asked again when run again).
 
     Raises:
         InputError: answers that do not belong to these cases.
@@ -75,13 +78,16 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
     with ReplyCache(cache) as replies:
         waiting = {_digest(body): body for body in bodies if body}
         new = [key for key in waiting if key not in replies]
-        retried, cut = _ask(by, [(key, waiting[key]) for key in new], replies)
-        judged = [_row(by, row, body, replies, cut) for row, body in zip(rows, bodies, strict=True)]
+        retried, failed = _ask(by, [(key, waiting[key]) for key in new], replies)
+        judged = [
+            _row(by, row, body, replies, failed) for row, body in zip(rows, bodies, strict=True)
+        ]
     write_jsonl(out, judged)
     unparsed = sum(row["grades"] is None for row in judged)
     counts = {"asked": len(new), "retried": retried, "kept": len(waiting) - len(new)}
     short = sum(row["error"] == CUT for row in judged)
-    return counts | {"unparsed": unparsed, "cut": short}
+    lost = sum((row["error"] or "").startswith(UNANSWERED) for row in judged)
+    return counts | {"unparsed": unparsed, "cut": short, "unanswered": lost}
 
 
 def _body(
@@ -92,7 +98,7 @@ def _body(
     if case is None or not 1 <= turn <= len(case.turns):
         remedy = "Name the items that were answered"
         raise InputError(answers, f"turn {turn} of {row['id']} is no question of these", remedy)
-    if not row["answer"].strip():
+    if not row["answer"].strip():  # also where the model's server gave no answer
         return None
     said = {other["turn"]: other["answer"] for other in rows if other["id"] == row["id"]}
     earlier = [said.get(number, "") for number in range(1, turn)]
@@ -115,30 +121,44 @@ def _digest(body: dict[str, Any]) -> str:
 
 def _ask(
     by: Judge, new: Sequence[tuple[str, dict[str, Any]]], replies: ReplyCache
-) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Ask for what the cache does not hold.
+) -> tuple[int, dict[str, tuple[dict[str, Any], str]]]:
+    """Ask for the replies that the cache does not hold.
 
     Returns:
-        How many tries again that took; by their keys the replies that were cut short.
+        The number of retries; by their keys the replies that were cut short or never came, with
+        the reason. These are not kept.
     """
-    cut: dict[str, dict[str, Any]] = {}
+    failed: dict[str, tuple[dict[str, Any], str]] = {}
     if not new:
-        return 0, cut
+        return 0, failed
     with (
         Endpoint(by.url, by.key_env, by.timeout_s, by.concurrency) as endpoint,
         Reporter("grades", len(new)) as reporter,
     ):
 
         def grade(place: int) -> tuple[dict[str, Any], bool]:
-            return _reply(by, _post(endpoint, new[place][1]))
+            return _reply(_post(endpoint, new[place][1]))
 
-        for place, (found, ended) in endpoint.together(grade, range(len(new)), by.concurrency):
-            if ended or grades(found["reply"]):
-                replies.add(new[place][0], found)
+        failures = Failures(len(new))
+        asked = endpoint.together(failures.caught(grade), range(len(new)), by.concurrency)
+        for place, result in asked:
+            key = new[place][0]
+            if isinstance(result, Unanswered):
+                failures.add(result)
+                failed[key] = _NO_REPLY, f"{UNANSWERED}: {result}"
             else:
-                cut[new[place][0]] = found
+                failures.answered += 1
+                found, ended = result
+                if ended or grades(found["reply"]):
+                    replies.add(key, found)
+                else:
+                    failed[key] = found, CUT
             reporter.advance()
-        return endpoint.retries, cut
+        return endpoint.retries, failed
+
+
+_LOWEST_GRADES = dict.fromkeys(ASPECTS, LOWEST)
+_NO_REPLY = {"reply": "", "input_tokens": None, "output_tokens": None}
 
 
 def _post(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
@@ -148,28 +168,23 @@ def _post(endpoint: Endpoint, body: dict[str, Any]) -> dict[str, Any]:
         if error.status not in (400, 422):
             raise
         hint = "If it refuses a field, replace it by body, or leave it out: {field: null}"
-        raise EndpointError(f"{error}. {hint}.", error.status) from error
+        raise type(error)(f"{error}. {hint}.", error.status) from error
 
 
-def _reply(by: Judge, answer: dict[str, Any]) -> tuple[dict[str, Any], bool]:
-    """A judge's words and their tokens; whether it ended them itself.
+def _reply(answer: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+    """Return a judge's words with their tokens, and true unless they were cut at the limit.
 
     Raises:
-        EndpointError: not a chat's answer.
+        Unanswered: not a chat's answer, or one that was filtered, refused or broken off.
     """
-    try:
-        choice = answer["choices"][0]
-        text = choice["message"]["content"] or ""
-    except (KeyError, IndexError, TypeError) as error:
-        problem = f"{by.url}: an answer without a message. Name a server with /chat/completions."
-        raise EndpointError(problem) from error
+    text, reason = forms.chat(answer)
     usage = answer.get("usage") or {}
     found = {
         "reply": text,
         "input_tokens": usage.get("prompt_tokens"),
         "output_tokens": usage.get("completion_tokens"),
     }
-    return found, choice.get("finish_reason") != "length"
+    return found, reason != "length"
 
 
 def _row(
@@ -177,13 +192,17 @@ def _row(
     row: dict[str, Any],
     body: dict[str, Any] | None,
     replies: ReplyCache,
-    cut: Mapping[str, dict[str, Any]],
+    failed: Mapping[str, tuple[dict[str, Any], str]],
 ) -> dict[str, Any]:
     key = _digest(body) if body else None
+    graded = None
     if key is None:
-        found, error = {"reply": "", "input_tokens": 0, "output_tokens": 0}, "empty"
+        found = {"reply": "", "input_tokens": 0, "output_tokens": 0}
+        never = (row.get("error") or "").startswith(UNANSWERED)
+        error, graded = (row["error"], None) if never else ("empty", _LOWEST_GRADES)
     else:
-        found, error = (cut[key], CUT) if key in cut else (replies[key], None)
+        found, error = failed[key] if key in failed else (replies[key], None)
+        graded = grades(found["reply"])
     spent = (found["input_tokens"] or 0) * by.input_price
     spent += (found["output_tokens"] or 0) * by.output_price
     return {
@@ -192,7 +211,7 @@ def _row(
         "model": row["model"],
         "judge": by.model,
         **found,
-        "grades": grades(found["reply"]) if key else dict.fromkeys(ASPECTS, LOWEST),
+        "grades": graded,
         "cost": round(spent / MILLION, 8),
         "error": error,
     }

@@ -15,6 +15,7 @@ from collectivesft.scores.measure.bootstrap import DIGITS, Summary, summarise
 from collectivesft.scores.measure.diagnostics import count
 from collectivesft.scores.measure.pairs import READINGS, against
 from collectivesft.scores.measure.predictions import AGAIN, load, match, unscored
+from collectivesft.scores.measure.shares import FEW, floors, wilson
 from collectivesft.scores.measure.submitted import submitted
 
 _NEEDED = {
@@ -38,8 +39,10 @@ def score(
     own; ``submitted`` the figures of the paper's own evaluation (see examer.py); ``differ`` is
     the number of items that are right by one of the two readings only. ``apart`` holds
     groups that a benchmark reports by themselves (CMB: politics, and questions without their
-    context), ``without_apart`` the averages without them, null where there are none. A question
-    that was too long to ask counts as wrong. ``key`` says which answer key was used.
+    context), ``without_apart`` the averages without them, null where there are none; ``floors`` the
+    averages that need no knowledge: one letter always, the best letter of each sub-category.
+    A question that was too long to ask, or that a server did not answer, counts as wrong. ``key``
+    says which answer key was used.
 
     Args:
         answers: JSON Lines to write, one row an item in the items' order: what was asked and
@@ -71,6 +74,7 @@ def score(
         "micro": summary.micro,
         **_by_group(summary, official, rows[0]["benchmark"]),
         "official": {"macro": official.macro["value"], "micro": official.micro["value"]},
+        "floors": floors(judged),
         "submitted": submitted(judged),
         "differ": sum(row["corrected_right"] != row["official_right"] for row in judged),
         **_apart(judged),
@@ -118,13 +122,20 @@ def _apart(judged: Sequence[dict]) -> dict[str, Any]:
     rest = groups.pop("", [])
     apart = [
         {"group": group, "items": len(rows)}
-        | summarise([("", "")] * len(rows), _right(rows, "corrected")).micro
+        | _share(_right(rows, "corrected"))
         | {"official": round(sum(_right(rows, "official")) / len(rows), DIGITS)}
         for group, rows in sorted(groups.items())
     ]
     summary = summarise(_groups(rest), _right(rest, "corrected")) if apart and rest else None
     others = summary and {"items": len(rest), "macro": summary.macro, "micro": summary.micro}
     return {"apart": apart, "without_apart": others}
+
+
+def _share(right: Sequence[bool]) -> dict[str, float]:
+    """A share with its interval: Wilson's of few items or where all or none are right."""
+    if len(right) < FEW or sum(right) in (0, len(right)):
+        return wilson(sum(right), len(right))
+    return summarise([("", "")] * len(right), right).micro
 
 
 def _by_group(

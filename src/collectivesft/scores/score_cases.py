@@ -10,6 +10,7 @@ from collectivesft.scores.cases.case_answers import read_answers
 from collectivesft.scores.cases.rubric import ASPECTS
 from collectivesft.scores.measure.bleu_rouge import bleu, rouge_l
 from collectivesft.scores.measure.bootstrap import DIGITS
+from collectivesft.scores.measure.diagnostics import TOO_LONG, UNANSWERED
 
 _AGAIN = "Delete the grades and run `collectivesft scores judge` again"
 
@@ -20,7 +21,8 @@ def score_cases(answers: Path, model: str, out: Path, grades: Path | None = None
     ``bleu`` is corpus-level BLEU-4, ``rouge`` the mean F1 of ROUGE-L, both fractions with six
     digits. ``empty`` counts answers without a character although asked, ``endless`` those that did
     not end within the limit, ``too_long`` questions that were not asked, since case and earlier
-    answers leave no room (their answer is empty text). Overlap is no judgement of quality.
+    answers leave no room (their answer is empty text), ``unanswered`` those that the server gave no
+    answer to. Overlap is no judgement of quality.
     ``judged`` holds a judge's grades, null without them: the judge's name, the mean of each aspect
     over the answers whose grades could be read (null where none could) and ``average``, the mean
     of the four; ``graded`` and ``unparsed`` count answers, ``cost`` is in the currency of the
@@ -46,7 +48,8 @@ def score_cases(answers: Path, model: str, out: Path, grades: Path | None = None
         "rouge": round(sum(rouges) / len(rouges), 6),
         "empty": sum(row["error"] is None and not row["answer"].strip() for row in rows),
         "endless": sum(row["error"] is None and not row["stopped"] for row in rows),
-        "too_long": sum(row["error"] is not None for row in rows),
+        "too_long": sum(row["error"] == TOO_LONG for row in rows),
+        "unanswered": sum((row["error"] or "").startswith(UNANSWERED) for row in rows),
         "judged": _judged(grades, rows) if grades else None,
     }
     write_json(out, scores)

@@ -6,6 +6,8 @@ option, log, file or message.
 
 import json
 import os
+import re
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +24,14 @@ LONGEST_WAIT_S = 120.0
 CONNECT_S = 20.0
 # Timeout, conflict, too early, too many requests: all may pass, as server errors do.
 _PASSING = (408, 409, 425, 429)
+# A request that is wrong as it is, which some servers answer with 500 (llama-cpp-python,
+# transformers serve).
+_INVALID = re.compile(
+    r"validation error|invalid_request|Input should be|'type': '\w+_type'|extra_forbidden"
+    r"|context (?:window|length|size)|exceeds? the (?:available )?context|maximum context",
+    re.I,
+)
+_UNANSWERED = (400, 413, 422)
 _QUOTED = 200  # characters of a server's own words in a message
 
 Task = TypeVar("Task")
@@ -40,11 +50,16 @@ class EndpointError(UserError):
         super().__init__(message)
 
 
+class Unanswered(EndpointError):
+    """One request that the server does not answer, although it may answer others: a content
+    filter, a prompt that is too long for it, an error in place of an answer."""
+
+
 class _Passing(Exception):
     """A failure that may pass: worth another try after ``wait_s`` seconds (None: back off)."""
 
-    def __init__(self, reason: str, wait_s: float | None = None):
-        self.reason, self.wait_s = reason, wait_s
+    def __init__(self, reason: str, wait_s: float | None = None, error_in_answer: bool = False):
+        self.reason, self.wait_s, self.error_in_answer = reason, wait_s, error_in_answer
         super().__init__(reason)
 
 
@@ -113,7 +128,10 @@ class Endpoint:
                 return self._understand(path, send())
             except (httpx2.TransportError, _Passing) as error:
                 if attempt == ATTEMPTS or self._closed.is_set():
-                    raise EndpointError(self._gave_up(error)) from error
+                    # A server that answers, with an error for this request each time.
+                    given_up = getattr(error, "error_in_answer", False)
+                    kind = Unanswered if given_up else EndpointError
+                    raise kind(self._gave_up(error)) from error
                 with self._counting:
                     self.retries += 1
                 named = getattr(error, "wait_s", None)
@@ -140,15 +158,17 @@ class Endpoint:
             _Passing: it may be one next time.
         """
         status = response.status_code
+        words = self._words(response) if status != 200 else ""
+        if status in _UNANSWERED or (status >= 500 and _INVALID.search(words)):
+            raise Unanswered(f"{self.url}{path}: HTTP {status} {words}".strip(), status)
         if status in _PASSING or status >= 500:
-            reason = f"HTTP {status} {self._words(response)}".strip()
-            raise _Passing(reason, asked_wait(response.headers))
+            raise _Passing(f"HTTP {status} {words}".strip(), asked_wait(response.headers))
         if status in (401, 403):
             held = f"the key in {self.key_env}" if self.key_env else "a request without a key"
             remedy = "Set the variable to a valid key" if self.key_env else "Name a variable for it"
             raise EndpointError(f"{self.url}: HTTP {status}, it refuses {held}. {remedy}.", status)
         if status != 200:
-            words = self._words(response) or response.reason_phrase
+            words = words or response.reason_phrase
             raise EndpointError(f"{self.url}{path}: HTTP {status} {words}", status)
         try:
             found = response.json()
@@ -160,6 +180,11 @@ class Endpoint:
                 "ends in /v1.",
                 status,
             )
+        if found.get("error") and not found.get("choices") and not found.get("data"):
+            words = self._words(response)
+            if _INVALID.search(words):
+                raise Unanswered(f"{self.url}{path}: HTTP 200 with an error: {words}", 400)
+            raise _Passing(f"HTTP 200 with an error: {words}", error_in_answer=True)
         return found
 
     def _words(self, response: Any) -> str:
@@ -180,24 +205,39 @@ class Endpoint:
     def check_serves(self, name: str) -> None:
         """See that the server has a model, before anything is asked of it.
 
-        A server without a list of models (404) is believed.
+        A server without a usable list of models (404, an error, an empty list) is believed, with
+        a warning where it should have one: the answers decide.
 
         Raises:
-            EndpointError: it serves others only.
+            EndpointError: it serves other models only.
         """
+        import httpx2
+
         try:
-            found = self.get("/models").get("data")
+            found = self._understand("/models", self._client.get(self.url + "/models"))
+        except _Passing as error:
+            self._warn_of_models(self._hidden(error.reason))
+            return
         except EndpointError as error:
-            if error.status in (404, 405):
-                return
-            raise
-        known = [row.get("id") for row in found or [] if isinstance(row, dict)]
-        if name not in known:
-            served = ", ".join(map(str, known[:5])) or "none"
+            if error.status in (401, 403) or error.status == 200:
+                raise
+            if error.status not in (404, 405):
+                self._warn_of_models(f"HTTP {error.status}")
+            return
+        except httpx2.TransportError as error:
+            raise EndpointError(self._gave_up(error)) from error
+        rows = found.get("data")
+        known = [row.get("id") for row in rows or [] if isinstance(row, dict)]
+        if not known:
+            self._warn_of_models("it lists none")
+        elif name not in known:
             raise EndpointError(
-                f"{self.url}: it does not serve a model {name!r} (it has: {served}). "
-                "Correct the served name."
+                f"{self.url}: it does not serve a model {name!r} (it has: "
+                f"{', '.join(map(str, known[:5]))}). Correct the served name."
             )
+
+    def _warn_of_models(self, reason: str) -> None:
+        sys.stderr.write(f"warning: {self.url}: no list of models ({reason})\n")
 
     def together(
         self, work: Callable[[Task], Result], tasks: Iterable[Task], concurrency: int

@@ -13,7 +13,9 @@ from typing import Any, Literal
 from collectivesft.common.errors import UserError
 from collectivesft.common.progress import Reporter
 from collectivesft.scores.engines import language_model as models
-from collectivesft.scores.engines.http_client import Endpoint, EndpointError
+from collectivesft.scores.engines import replies
+from collectivesft.scores.engines.failures import UNANSWERED, Failures
+from collectivesft.scores.engines.http_client import Endpoint, EndpointError, Unanswered
 from collectivesft.scores.engines.language_model import LanguageModel
 from collectivesft.scores.engines.questions import Protocol, Question, letter_tokens, room
 from collectivesft.scores.engines.resume_log import ResumeLog
@@ -38,7 +40,7 @@ class Server:
     key_env: str | None = None
     concurrency: int = 32
     timeout_s: float = 600.0
-    prompt_format: Literal["text", "tokens"] = "text"
+    prompt_format: Literal["text", "tokens", "text_without_bos"] = "text"
     extensions: bool = True
 
     def open(self) -> Endpoint:
@@ -81,11 +83,23 @@ def answer_all(
                 return _likelihood(asking, q, letters)
             return _generated(asking, q, options)
 
-        for q, found in endpoint.together(answer, waiting, server.concurrency):
-            journal.append({"id": q.item.id, "answer": found})
+        failures = Failures(len(waiting))
+        for q, found in endpoint.together(failures.caught(answer), waiting, server.concurrency):
+            if isinstance(found, Unanswered):
+                failures.add(found)
+                found = unanswered(found)
+            else:
+                failures.answered += 1
+                journal.append({"id": q.item.id, "answer": found})
             answers[q.item.id] = found
             reporter.advance()
     return answers
+
+
+def unanswered(error: Unanswered) -> dict[str, Any]:
+    """Return the fields of an answer that never came."""
+    nothing = {"raw": "", "stopped": False, "settled": False, "likelihood": None}
+    return {**nothing, "error": f"{UNANSWERED}: {error}"}
 
 
 def _generated(asking: "Completions", q: Question, options: Protocol) -> dict[str, Any]:
@@ -120,30 +134,37 @@ class Completions:
     def write(self, text: str, ids: Sequence[int], max_new_tokens: int) -> tuple[str, bool]:
         """The greedy answer, and whether the model ended it itself."""
         choice = self._ask(text, ids, {"max_tokens": max_new_tokens})
-        return choice["text"], choice.get("finish_reason") == "stop"
+        return replies.joined(choice["text"]), choice.get("finish_reason") == "stop"
 
     def log_probabilities(
         self, text: str, ids: Sequence[int], wanted: dict[str, int]
     ) -> dict[str, float]:
-        """Natural log probabilities of next tokens, six digits, by what ``wanted`` calls them.
+        """Return natural log probabilities of next tokens, six digits, by their letters.
 
-        They are read from the likeliest next tokens; one that is not among these is scored as the
-        end of a prompt (``echo``).
+        They are read from the likeliest next tokens. A letter that is not among them is asked for
+        with more alternatives where the server names ids itself (llama.cpp's server), else scored
+        as the end of a prompt (``echo``).
+
+        Args:
+            wanted: token ids by letter.
 
         Raises:
             EndpointError: the server gives no log probabilities, or scores no prompts.
         """
-        count = _ALTERNATIVES[self.server.extensions]
-        choice = self._ask(text, ids, {"max_tokens": 1, "logprobs": count})
-        given = (choice.get("logprobs") or {}).get("top_logprobs")
-        if not given or not isinstance(given[0], dict):
-            raise self._error(
-                "it gives no log probabilities. Use a protocol with method: generate, or a server "
-                "that has them"
-            )
+        tokens = [(token, letter) for letter, token in wanted.items()]
+        for count in (_ALTERNATIVES[self.server.extensions], 2000, len(self.model.tokenizer)):
+            choice = self._ask(text, ids, {"max_tokens": 1, "logprobs": count})
+            given = replies.next_tokens(choice)
+            if not given:
+                raise self._error(
+                    "it gives no log probabilities. Use a protocol with method: generate, or a "
+                    "server that has them"
+                )
+            values = replies.several(given, tokens)
+            if None not in values or not (choice["logprobs"] or {}).get("content"):
+                break
         found = {}
-        for letter, token in wanted.items():
-            value = given[0].get(f"token_id:{token}", given[0].get(letter))
+        for (token, letter), value in zip(tokens, values, strict=True):
             if value is None:
                 value = self._scored(text + letter, [*ids, token], letter)
             found[letter] = round(float(value), 6)
@@ -152,18 +173,20 @@ class Completions:
     def _scored(self, text: str, ids: Sequence[int], letter: str) -> float:
         """The log probability of a prompt's last token, by letting the server repeat the prompt."""
         choice = self._ask(text, ids, {"max_tokens": 1, "logprobs": 1, "echo": True})
-        given = (choice.get("logprobs") or {}).get("token_logprobs") or []
-        if len(given) < len(ids) or given[len(ids) - 1] is None:
+        before = (ids[-2], self.model.tokenizer.decode([ids[-2]]))
+        value = replies.echoed(choice, len(ids), (ids[-1], letter), before)
+        if value is None:
             raise self._error(
-                f"{letter} is not among the likeliest next tokens that it gives, and it scores no "
-                "prompts (echo). Use a protocol with method: generate, or a server that does"
+                f"{letter} is not among the likeliest next tokens that it gives, and it does not "
+                "repeat the prompt's tokens with their scores (echo). Use a protocol with method: "
+                "generate, or a server that scores prompts"
             )
-        return given[len(ids) - 1]
+        return value
 
     def _ask(self, text: str, ids: Sequence[int], more: dict[str, Any]) -> dict[str, Any]:
         body = {
             "model": self.server.model,
-            "prompt": text if self.server.prompt_format == "text" else list(ids),
+            "prompt": list(ids) if self.server.prompt_format == "tokens" else self._sent(text),
             "temperature": 0,
             "top_p": 1,
             "frequency_penalty": 0,
@@ -181,26 +204,33 @@ class Completions:
             }
         return self._choice(self._post(body), len(ids))
 
+    def _sent(self, text: str) -> str:
+        """The text, without the BOS that a chat template wrote where the server adds its own."""
+        bos = self.model.tokenizer.bos_token
+        if self.server.prompt_format == "text_without_bos" and self.template == "chat" and bos:
+            return text.removeprefix(bos)
+        return text
+
     def _post(self, body: dict[str, Any]) -> dict[str, Any]:
         try:
             return self.endpoint.post("/completions", body)
         except EndpointError as error:
             if error.status in (400, 422) and self.server.extensions:
                 hint = "If it knows OpenAI's own fields only, set extensions: false"
-                raise EndpointError(f"{error}. {hint}.", error.status) from error
+                raise type(error)(f"{error}. {hint}.", error.status) from error
             raise
 
     def _choice(self, answer: dict[str, Any], tokens: int) -> dict[str, Any]:
-        choices = answer.get("choices")
-        if not choices or not isinstance(choices[0], dict) or choices[0].get("text") is None:
-            raise self._error("an answer without a text. Name a server with /completions")
+        choice = replies.first_choice(answer)
+        replies.completion(answer)  # raises where there is no text
         read = (answer.get("usage") or {}).get("prompt_tokens")
         if read is not None and read != tokens:
             raise self._error(
                 f"it read {read} tokens of a prompt that has {tokens}: its tokenizer is another, "
-                "or it adds marks or cuts. Serve this model's folder, or set prompt_format: tokens"
+                "or it adds marks or cuts. Serve this model's folder, set prompt_format: tokens, "
+                "or text_without_bos for a server that adds a BOS"
             )
-        return choices[0]
+        return choice
 
     def _error(self, problem: str) -> UserError:
         return EndpointError(f"{self.server.url}: {problem}.")

@@ -6,6 +6,10 @@ from typing import Any
 
 from collectivesft.scores.measure.bootstrap import DIGITS
 
+# The errors of predictions; an answer that never came has its reason after the word.
+TOO_LONG = "prompt_too_long"
+UNANSWERED = "unanswered"
+
 
 def count(rows: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Counts of items, of first letters of answers and of the key, and the bias between them.
@@ -38,15 +42,17 @@ def ends(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
     """How answers of either kind ended.
 
     stopped: within the limit. endless: neither so nor settled. empty: nothing written although
-    asked. too_long: not asked, since not even the question alone fits. fewer_shots: asked with
-    fewer solved examples than the protocol's, so that the question fits.
+    asked. too_long: not asked, since not even the question alone fits. unanswered: the server gave
+    no answer (refused the request, filtered it or broke it off), which counts as wrong.
+    fewer_shots: asked with fewer solved examples than the protocol's, so that the question fits.
     """
     asked = [row for row in rows if row["error"] is None]
     return {
         "stopped": sum(row["stopped"] for row in rows),
         "endless": sum(not (row["stopped"] or row.get("settled")) for row in asked),
         "empty": sum(row["method"] == "generate" and not row["raw"].strip() for row in asked),
-        "too_long": len(rows) - len(asked),
+        "too_long": sum(row["error"] == TOO_LONG for row in rows),
+        "unanswered": sum((row["error"] or "").startswith(UNANSWERED) for row in rows),
         "fewer_shots": sum(row["shots_dropped"] > 0 for row in rows),
     }
 
