@@ -71,7 +71,7 @@ def answers(tmp_path) -> Path:
 
 def test_grades_are_read_and_counted(server, items, answers, tmp_path):
     assert ask(server, items, answers, tmp_path) == {
-        "asked": 4, "retried": 0, "kept": 0, "unparsed": 0, "cut": 0,
+        "asked": 4, "retried": 0, "kept": 0, "unparsed": 0, "cut": 0, "unanswered": 0,
     }  # fmt: skip
     found = rows(tmp_path / "grades.jsonl")
     assert [(row["id"], row["turn"]) for row in found] == [
@@ -101,7 +101,7 @@ def test_nothing_is_asked_twice(server, items, answers, tmp_path):
     ask(server, items, answers, tmp_path)
     whole = (tmp_path / "grades.jsonl").read_bytes()
     assert ask(server, items, answers, tmp_path) == {
-        "asked": 0, "retried": 0, "kept": 4, "unparsed": 0, "cut": 0,
+        "asked": 0, "retried": 0, "kept": 4, "unparsed": 0, "cut": 0, "unanswered": 0,
     }  # fmt: skip
     assert len(server.seen) == 4
     assert (tmp_path / "grades.jsonl").read_bytes() == whole
@@ -115,7 +115,7 @@ def test_replies_without_grades_are_counted_and_not_asked_again(server, items, a
     server.reply = lambda body: next(replies)
     assert ask(server, items, answers, tmp_path)["unparsed"] == 3
     assert ask(server, items, answers, tmp_path) == {
-        "asked": 0, "retried": 0, "kept": 4, "unparsed": 3, "cut": 0,
+        "asked": 0, "retried": 0, "kept": 4, "unparsed": 3, "cut": 0, "unanswered": 0,
     }  # fmt: skip
     scores = score_cases(answers, "m", tmp_path / "s.json", tmp_path / "grades.jsonl")
     assert scores["judged"] == {
@@ -146,7 +146,7 @@ def test_replies_that_were_cut_short_are_told_and_not_kept(server, items, answer
     cut = iter([None, json.dumps(GOOD), "<think>Let me see", "Fluency: 4 because"])
     server._reply = lambda body: cut_short(next(cut))
     assert ask(server, items, answers, tmp_path) == {
-        "asked": 4, "retried": 0, "kept": 0, "unparsed": 3, "cut": 3,
+        "asked": 4, "retried": 0, "kept": 0, "unparsed": 3, "cut": 3, "unanswered": 0,
     }  # fmt: skip
     found = rows(tmp_path / "grades.jsonl")
     assert sorted(str(row["error"]) for row in found) == ["None", *["cut short"] * 3]
@@ -155,7 +155,7 @@ def test_replies_that_were_cut_short_are_told_and_not_kept(server, items, answer
     del server._reply
     # The limit is raised: what had been said whole is not paid for again.
     assert ask(server, items, answers, tmp_path, max_tokens=2048) == {
-        "asked": 3, "retried": 0, "kept": 1, "unparsed": 0, "cut": 0,
+        "asked": 3, "retried": 0, "kept": 1, "unparsed": 0, "cut": 0, "unanswered": 0,
     }  # fmt: skip
     assert [body["max_tokens"] for body in server.seen] == [256] * 4 + [2048] * 3
 
