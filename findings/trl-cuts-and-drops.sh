@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# TRL's SFTTrainer cuts each row at 1,024 tokens unless max_length is set, so that a long answer
-# loses its end mark, and drops the rows that then have no label, with no word about either.
+# TRL's SFTTrainer cuts each row at 1,024 tokens unless max_length is set, so that a long answer loses
+# its end mark, and drops the rows that then have no label; a progress bar's name is the only sign.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
