@@ -146,6 +146,8 @@ def test_the_folder_holds_the_keys_of_older_programs(make, workshop):
     folder = make()
     settings = read_json(folder / "tokenizer_config.json")
     assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
+    assert "<|im_end|>" in settings["additional_special_tokens"]
+    assert "extra_special_tokens" not in settings
     tokenizer = AutoTokenizer.from_pretrained(folder)
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
     assert settings["added_tokens_decoder"][str(end)]["content"] == "<|im_end|>"

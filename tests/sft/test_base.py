@@ -150,7 +150,7 @@ def test_tokenizer_without_the_end_of_turn_is_refused(make, raw, tmp_path):
     ]
     del tokenizer["model"]["vocab"]["<|im_end|>"]
     settings = json.loads(raw["tokenizer_config__json"])
-    settings["extra_special_tokens"].remove("<|im_end|>")
+    settings["additional_special_tokens"].remove("<|im_end|>")
     del settings["added_tokens_decoder"]
     with pytest.raises(InputError) as caught:
         make(

@@ -44,6 +44,8 @@ def add_tokenizer_keys(folder: Path) -> None:
     config = read_json(path)
     if config.get("tokenizer_class") == _NEW_CLASS:
         config["tokenizer_class"] = _OLD_CLASS
+    if isinstance(config.get("extra_special_tokens"), list):  # transformers 4 takes no list there
+        config["additional_special_tokens"] = config.pop("extra_special_tokens")
     added = read_json(own).get("added_tokens") or []
     config.setdefault(
         "added_tokens_decoder",
