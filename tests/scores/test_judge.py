@@ -111,7 +111,7 @@ def test_nothing_is_asked_twice(server, items, answers, tmp_path):
 
 
 def test_replies_without_grades_are_counted_and_not_asked_again(server, items, answers, tmp_path):
-    replies = iter(["I cannot.", "", json.dumps(GOOD | {"fluency": 6}), json.dumps(GOOD)])
+    replies = iter(["I cannot.", "Sorry.", json.dumps(GOOD | {"fluency": 6}), json.dumps(GOOD)])
     server.reply = lambda body: next(replies)
     assert ask(server, items, answers, tmp_path)["unparsed"] == 3
     assert ask(server, items, answers, tmp_path) == {
