@@ -193,7 +193,7 @@ def test_scores_of_cases(tmp_path):
     del scores["rouge"]
     assert scores == {
         "model": "m", "benchmark": "cmb_clin", "kind": "clinical", "cases": 2, "answers": 3,
-        "empty": 1, "endless": 0, "too_long": 0, "judged": None,
+        "empty": 1, "endless": 0, "too_long": 0, "unanswered": 0, "judged": None,
     }  # fmt: skip
 
 

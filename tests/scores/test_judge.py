@@ -180,7 +180,7 @@ def test_the_command_says_what_was_cut_short_and_the_remedy(
 
 def test_a_field_that_a_server_refuses_is_replaced_or_left_out(server, items, answers, tmp_path):
     words = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
-    server.faults.append(JSONResponse({"error": {"message": words}}, 400))
+    server.faults += [JSONResponse({"error": {"message": words}}, 400)] * 4
     with pytest.raises(UserError, match=r"HTTP 400 Unsupported parameter: 'max_tokens'.* body"):
         ask(server, items, answers, tmp_path)
     fields = {"max_tokens": None, "max_completion_tokens": 900, "temperature": None}

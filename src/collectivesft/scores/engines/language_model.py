@@ -16,6 +16,7 @@ CODE = (
     "scores/engines/decode",
     "scores/engines/language_model",
     "scores/engines/openai_server",
+    "scores/engines/replies",
     "models/registry",
     "models/cpm_ant",
     "models/pangu",
