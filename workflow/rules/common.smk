@@ -60,7 +60,7 @@ shell.prefix(
 os.environ.update(COLLECTIVESFT_COMMIT=config_check.commit(ROOT))
 
 # Shells and Apptainer go by PWD, which names a link where this folder is reached through one.
-os.environ["PWD"] = os.getcwd()
+os.environ.update(PWD=os.getcwd())
 # What is not there yet could not be bound into an image.
 Path(config["cache"]).mkdir(parents=True, exist_ok=True)
 
