@@ -19,6 +19,7 @@ NAME = "Model-7B-Q8_0.gguf"
 REPO = "me/Model-7B"
 AGREEMENT = {"question": "问？", "tokens": 18, "same": 17, "logprob_difference": 0.11,
              "divergence": 0.0013}  # fmt: skip
+TOKENIZER = {"model": "llama", "pre": "default", "marks": 2, "prompt": True}
 
 
 def copy_of(folder: Path, name: str = NAME, content: bytes = b"GGUF weights", **more) -> Path:
@@ -28,7 +29,8 @@ def copy_of(folder: Path, name: str = NAME, content: bytes = b"GGUF weights", **
     path.write_bytes(content)
     facts = {"size": path.stat().st_size, "sha256": sha256(path)}
     about = {"note": "", "template": "问：{{ .Prompt }}\n", "stops": ["<eos>"], "limit": 0.05}
-    report = {"file": name, "type": "q8_0", "agreement": AGREEMENT, **facts, **about, **more}
+    about |= {"agreement": AGREEMENT, "tokenizer": TOKENIZER}
+    report = {"file": name, "type": "q8_0", **facts, **about, **more}
     write_json(path.with_suffix(".json"), report)
     return path.with_suffix(".json")
 
@@ -72,6 +74,8 @@ def test_the_card_says_how_to_run_it_and_how_near_it_is(released):
     assert f"`{NAME}` (0 MB) is a copy of the weights as q8_0" in text
     assert "the same for 17 of 18" in text and "differs by 0.11 nats" in text
     assert "by 0.0013 nats on average" in text and "Its scores were not measured." in text
+    assert "Each of the 2 marks of the chat" in text and "(tokenizer `llama`, `default`)" in text
+    assert "the file's tokenizer makes the same tokens of the fixed prompt." in text
     assert f"hf download {REPO} {NAME} --revision v1 --local-dir ." in text
     assert f'llama-cli -m {NAME} --jinja --temp 0 --single-turn -p "' in text
     modelfile = f'FROM ./{NAME}\nTEMPLATE """问：{{{{ .Prompt }}}}\n"""\n'
@@ -84,6 +88,12 @@ def test_a_copy_that_was_not_compared_is_said_to_be_so(released):
     text = released(agreement=None, note="not verified: transformers does not read it back").text
     assert "were not compared with the model's own (not verified: transformers" in text
     assert "nats" not in text
+
+
+def test_a_tokenizer_that_was_not_read_is_said_to_be_so(released):
+    text = released(tokenizer=TOKENIZER | {"prompt": None}).text
+    assert "its other tokens were not compared: transformers does not read them." in text
+    assert "makes the same tokens" not in text
 
 
 def test_the_notice_names_it(released):
