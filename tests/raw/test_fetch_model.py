@@ -65,15 +65,15 @@ class TestConfig:
             ({"kind": "nothing"}, "source"),
             ({"repo": "a/b"}, "source"),
             ("hub", "source"),
-            ({"kind": "random", "seed": 1}, "source.random.seed"),
-            ({"kind": "folder"}, "source.folder.path"),
+            ({"kind": "random", "seed": 1}, "source.seed"),
+            ({"kind": "folder"}, "source.path"),
             (
                 {"kind": "hub", "repo": "a/b", "revision": "main", "patterns": ["*"]},
-                "source.hub.revision",
+                "source.revision",
             ),
             (
                 {"kind": "hub", "repo": "a/b", "revision": REVISION, "patterns": []},
-                "source.hub.patterns",
+                "source.patterns",
             ),
             (
                 {
@@ -83,7 +83,7 @@ class TestConfig:
                     "sha256": "0" * 64,
                     "wheels": [{"requirement": "a==1", "sha256": "0", "member": "m"}],
                 },
-                "source.pypi.wheels.0.sha256",
+                "source.wheels.0.sha256",
             ),
         ],
     )
