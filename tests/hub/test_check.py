@@ -148,7 +148,8 @@ def test_a_run_is_as_its_manifest_says(run):
     counts = {"model": 2, "raw": 1, "results": 16, "locks": 1, "base": 1}
     for part, count in counts.items():
         assert f"  {PARTS[part]}: {count} as listed\n" in text
-    assert f"  {FILES}: 7 as listed\n" in text
+    assert f"  {FILES}: 8 as listed\n" in text
+    assert ".eval_results/collectivesft-cmb.yaml" in run.made.manifest["files"]
     assert "DIFFER" not in text and "GONE" not in text and "  code" not in text
     assert "published manifest: not compared; none was named" in text
     assert "claims: 1 hold, 0 do not, 0 not run" in text
