@@ -248,7 +248,7 @@ def test_what_a_run_publishes_beside_its_manifest_is_compared_and_no_stranger(
     rules = (ROOT / "workflow/rules/7_hub.smk").read_text(encoding="utf-8")
     rule = rules.partition("rule hub_publish:")[2].partition("\nrule ")[0]
     keys = re.findall(r"--extra \{input\.(\w+)\}", rule)
-    paths = dict(re.findall(r'^ +(\w+)=f?"([^"]+)",$', rule, re.MULTILINE))
+    paths = dict(re.findall(r'^ +(\w+)=(?:f|own\()?"([^"]+)"\)?,$', rule, re.MULTILINE))
     names = [Path(paths[key]).name for key in keys]
     assert "Snakefile" in names and len(names) >= 3
     for name in names:
@@ -316,6 +316,7 @@ def test_a_folder_without_safetensors_is_not_loaded(tmp_path):
     from collectivesft.models.convert.random_model import byte_tokenizer
 
     byte_tokenizer().save_pretrained(tmp_path)
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     (tmp_path / "pytorch_model.bin").write_bytes(b"a pickle")
     with pytest.raises(UserError, match="no weights in safetensors"):
         known_answer.load(tmp_path)
