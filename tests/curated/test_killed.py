@@ -1,6 +1,7 @@
 """``kill -9`` of stage curated's commands, then again: the same bytes, and nothing left over."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ sys.argv[1:] = sys.argv[5:]
 from collectivesft.cli import main
 main()
 """
-SPILL = ("collectivesft.curated.storage.disk_array", "Spill", "write")
+SPILL = ("collectivesft.curated.storage.disk_array", "DiskArray", "write")
 KEEP = ("collectivesft.curated.storage.parquet", "Results", "keep")
 RENAME = ("os", "", "replace")
 
@@ -37,10 +38,11 @@ RENAME = ("os", "", "replace")
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     """Rows with copies, near copies and a benchmark's item."""
-    texts = [
-        f"第{n}位患者：{'咳嗽发热三天伴胸闷气短乏力' * (n % 3 + 1)}编号{n * 7919}"
-        for n in range(90)
-    ]
+    generator, signs = random.Random(0), [chr(0x4E00 + n) for n in range(1500)]
+    texts = []
+    for _ in range(45):  # each text and a near copy of it: no two pairs have a template in common
+        text = "".join(generator.choices(signs, k=80))
+        texts += [text, f"{text[:40]}头{text[41:]}"]
     rows = [qa(f"a:{n}", text, f"建议休息{n}天后复查") for n, text in enumerate(texts)]
     rows += [qa(f"b:{n}", texts[n], f"建议休息{n}天后复查") for n in range(0, 90, 9)]
     (tmp_path / "items").write_text(dump_item(item("1", texts[5])) + "\n", encoding="utf-8")

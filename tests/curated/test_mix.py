@@ -461,7 +461,7 @@ class TestRecipe:
             ),
             ("{max_samples: {alhpa: 3}}", "mixture.max_samples: no examples of alhpa"),
             ("{datasets: [gamma], styles: [ner]}", "this mixture leaves nothing to train on"),
-            ("{datasets: []}", "this mixture leaves nothing to train on"),
+            ("{datasets: []}", "mixture.datasets: []; allowed: a list (text, at least one)"),
         ],
     )
     def test_a_mixture_of_nothing_leaves_no_file(self, tmp_path, mixture, problem):

@@ -219,13 +219,14 @@ def test_memory_is_bounded_by_one_file_that_is_written(start, tmp_path):
     code = """
 import json, torch, safetensors.torch
 from pathlib import Path
-from collectivesft.sft import internlm2, shards
+from collectivesft.models.convert import internlm2, safetensors_shards
+from collectivesft.models.convert.internlm2_layout import read_layout
 
 sizes = dict(hidden_size=512, intermediate_size=2048, num_hidden_layers=12, vocab_size=4096,
              num_attention_heads=8, num_key_value_heads=2, bias=False)
 config, model = Path("config.json"), Path("model.safetensors")
 config.write_text(json.dumps(sizes))
-tensors = internlm2.read_layout(config, sizes, False).internlm2()
+tensors = read_layout(config, sizes, False).internlm2()
 write = safetensors.torch.save_file
 write({name: torch.zeros(shape) for name, shape in tensors.items()}, model)
 Path("out").mkdir()
@@ -239,7 +240,7 @@ def save(*args, **more):
     most.append(held())
 
 safetensors.torch.save_file = save
-shards.rewrite.__defaults__ = (16 << 20,)
+safetensors_shards.rewrite.__defaults__ = (16 << 20,)
 most, before = [], held()
 internlm2.to_llama(config, [model], Path("out"))
 print(max(most) - before, model.stat().st_size >> 20)
@@ -256,7 +257,8 @@ def test_a_killed_conversion_leaves_nothing_that_looks_finished(llama, start, tm
     config = configuration()
     folder = llama(config, random_weights(config))
     code = (
-        "import sys, time; from pathlib import Path; from collectivesft.sft import internlm2\n"
+        "import sys, time; from pathlib import Path\n"
+        "from collectivesft.models.convert import internlm2\n"
         "internlm2.write_json = lambda *_: (print('weights', flush=True), time.sleep(60))\n"
         "internlm2.from_llama(Path(sys.argv[1]), Path(sys.argv[2]))\n"
     )

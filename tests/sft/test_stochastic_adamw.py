@@ -109,7 +109,7 @@ def test_weights_and_moments_are_bfloat16_and_losses_close_to_those_of_float32(j
     [
         (HALF | {"method": "lora"}, "is for method full; adapters are small"),
         (HALF | {"precision": "float32"}, "needs precision bfloat16"),
-        (HALF | {"master_weights": "float16"}, "'float32' or 'bfloat16'"),
+        (HALF | {"master_weights": "float16"}, "'float16'; allowed: float32 or bfloat16"),
     ],
 )
 def test_what_cannot_be_is_refused(workshop, changes, problem):
