@@ -360,8 +360,10 @@ def test_a_gradient_that_is_no_number_never_reaches_the_weights(job, monkeypatch
     module_loss = module.loss_sum
     monkeypatch.setattr(module, "loss_sum", poisoned)
     made = job(max_steps=1)
-    with pytest.raises(UserError, match=r"step 1: the gradient is nan\. Lower"):
+    with pytest.raises(UserError, match=r"step 1: the gradient is nan\. No step") as caught:
         made.run()
+    assert str(made.base) in str(caught.value)
+    assert "training.precision" in str(caught.value)
     assert (made.curve, made.checkpoints, made.written) == ([], [], ["checkpoints"])
 
 

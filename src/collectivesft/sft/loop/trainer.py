@@ -201,9 +201,11 @@ class Trainer:
     def _check(self, number: int, name: str, value: float) -> None:
         if not math.isfinite(value):
             remedy = "Lower training.learning_rate or set training.precision to float32"
-            if number == self.first_step:  # no step was taken in this run
+            # The validation loss is measured after the step, the others before it.
+            if number == self.first_step and name != "validation loss":
                 remedy = f"No step was taken yet: check the base model {self.base}, or its "
-                remedy += "checkpoint if the training was resumed, or set precision to float32"
+                remedy += "checkpoint if the training was resumed, or set training.precision to "
+                remedy += "float32"
             raise UserError(f"step {number + 1}: the {name} is {value}. {remedy}.")
 
     def _labels(self, examples: list[int]) -> int:
