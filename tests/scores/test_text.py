@@ -378,10 +378,19 @@ QUESTIONS = [
     {"instruction": "任务\n", "file": "DrugCA/DrugCA_test.jsonl", "options": ["A", "B"]},
     {"instruction": "", "file": "MedHC.jsonl", "options": None},
 ]
-KEPT = [
-    item(n, m["file"], "", benchmark="medbench", references=[], meta={**m, "other": {"id": n}})
-    for n, m in enumerate(QUESTIONS)
-]
+
+
+def kept(number: int, instruction: str, file: str, options: list[str] | None) -> Item:
+    """A question of MedBench, with the row that it was read from."""
+    row = {
+        "question": f"{instruction}q{number}", "options": options, "answer": None,
+        "other": {"id": number},
+    }  # fmt: skip
+    meta = {"instruction": instruction, "file": file, "row": row}
+    return item(number, file, "", benchmark="medbench", references=[], meta=meta)
+
+
+KEPT = [kept(number, **question) for number, question in enumerate(QUESTIONS)]
 
 
 class TestUpload:
@@ -436,8 +445,8 @@ class TestUpload:
             run.upload()
 
     def test_two_files_of_one_name(self, tmp_path):
-        same = {**QUESTIONS[2], "file": "x/MedHC.jsonl", "other": {}}
-        twice = [*KEPT, replace(KEPT[0], id="x", meta=same)]
+        same = replace(kept(3, **QUESTIONS[2] | {"file": "x/MedHC.jsonl"}), id="x")
+        twice = [*KEPT, same]
         with pytest.raises(InputError, match="would be one file"):
             Run(tmp_path, twice, ["a"] * 4).upload()
 
