@@ -433,7 +433,7 @@ def test_inputs_name_the_file_at_fault(tmp_path):
         inputs.read_histories([str(history), f"demo={history}"])
     with pytest.raises(InputError, match=r"clinical.*scores compare"):
         inputs.read_comparisons([clinical])
-    with pytest.raises(InputError, match=r"clinical: title: Field required"):
+    with pytest.raises(InputError, match=r"clinical: title: missing; allowed: text"):
         inputs.read_recipes([clinical])
     ledger = tmp_path / "ledger.json"
     ledger.write_text(json.dumps({"titles": TITLES, "left_out": {}}), encoding="utf-8")
