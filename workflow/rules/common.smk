@@ -39,7 +39,8 @@ try:
     checked, notes = config_check.check(
         defaults, ROOT, [*workflow.configfiles[-1:], *workflow.configfiles[:-1]]
     )
-    run_paths.check_lock(checked, ROOT, ROOT / "config/raw.lock.yaml", Path("results"))
+    lock = Path(os.path.relpath(ROOT / "config/raw.lock.yaml"))
+    run_paths.check_lock(checked, ROOT, lock, Path("results"))
     config_check.check_converter(checked)
 except config_check.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines around each of ours.
