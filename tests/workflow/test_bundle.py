@@ -114,7 +114,7 @@ WRONG = {
         {"hub": {"gguf": "q8_0", "gguf_converter": "/opt/llama.cpp/convert_hf_to_gguf.py"}},
         "error: hub.gguf_converter lies outside of this clone (/opt/llama.cpp). Take envs/conv",
     ),
-    "typo": ({"hubb": {}}, ": hubb: unknown key; did you mean"),
+    "typo": ({"hubb": {}}, "error: config/tiny.yaml: hubb: unknown key; did you mean 'hub'?"),
 }
 
 

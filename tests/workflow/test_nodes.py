@@ -28,7 +28,8 @@ STANDINS = {
         (
             1,
             "gpu=4",
-            r"exec python -m collectivesft\.sft\.launcher --standalone --nproc-per-node 4 -m",
+            r"exec python -m collectivesft\.sft\.distributed\.launcher --standalone"
+            r" --nproc-per-node 4 -m",
         ),
         (
             2,

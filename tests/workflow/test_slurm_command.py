@@ -91,6 +91,6 @@ def test_jobs_of_a_living_run_are_left_alone(place):
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = run(place)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: a run is still going in this folder")
+    assert done.stderr.startswith("error: a run still works in this folder")
     assert not (place / "called").exists()
     assert not (place / "cancelled").exists()
