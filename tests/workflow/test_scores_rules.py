@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src/collectivesft"
 RULES = (ROOT / "workflow/rules/4_scores.smk").read_text(encoding="utf-8")
 # All of this stage that may decide what a model answers. What reads, counts or shows answers is not
 # here, so that an edit of it asks no model again.
 ASKING = {
-    "answer_cases", "decode", "endpoint", "journal", "model", "predict", "prompts", "questions",
-    "sampling", "served", "settled",
+    "answer_cases", "decode", "early_stop", "failures", "http_client", "item_sample",
+    "language_model", "openai_server", "predict", "prompts", "questions", "replies", "resume_log",
 }  # fmt: skip
 
 
@@ -24,26 +25,26 @@ def code_of(rule: str) -> set[str]:
     """The stage's own modules that a rule lists as code=: the one it names, and its imports."""
     text = RULES.split(f"rule {rule}:")[1].split("\nrule ")[0]
     module = re.search(r'code=.*"(scores/\w+\.py)"', text).group(1)
-    files = code_files.files(ROOT / "src/collectivesft", [module])
-    return {path.stem for path in files if path.parent.name == "scores"}
+    files = code_files.files(PACKAGE, [module])
+    return {path.stem for path in files if "scores" in path.relative_to(PACKAGE).parts[:-1]}
 
 
 @pytest.mark.parametrize("rule", ["scores_predict", "scores_answer_cases"])
 def test_an_edit_of_reading_or_scoring_asks_no_model_again(rule):
     found = code_of(rule)
-    assert {"model", "prompts", "journal"} <= found <= ASKING
+    assert {"language_model", "prompts", "resume_log"} <= found <= ASKING
 
 
 def test_an_edit_of_reading_or_scoring_scores_again():
-    assert {"extraction", "reading", "score", "statistics"} <= code_of("scores_score")
-    assert {"score_cases", "overlap"} <= code_of("scores_score_cases")
+    assert {"letters", "grade", "score", "bootstrap"} <= code_of("scores_score")
+    assert {"score_cases", "bleu_rouge"} <= code_of("scores_score_cases")
 
 
 @pytest.mark.parametrize(
     "rule", ["scores_score", "scores_score_cases", "scores_submit", "scores_judge"]
 )
 def test_scoring_runs_no_model(rule):
-    assert not code_of(rule) & {"model", "predict", "answer_cases", "journal"}
+    assert not code_of(rule) & {"language_model", "predict", "answer_cases", "resume_log"}
 
 
 def test_answers_of_cases_and_judged_answers_have_rules_of_their_own(snakemake):
@@ -208,7 +209,8 @@ def test_a_release_says_who_answered_and_graded_but_not_where(clone, snakemake, 
     files = ("--configfile", "config/tiny.yaml", "mine.yaml")
     told = snakemake("-np", "results/tiny/7_hub/tiny/manifest.json", *files).stdout
     found = json.loads(re.search(r"--settings '(.*?)' --files", told).group(1))
-    assert found["engine"] == {"kind": "openai", "send": "text", "extensions": True}
-    prices = {"input_price": 2.5, "output_price": 10}
-    assert found["clinical"]["judge"] == {"model": "gpt", **prices}
+    assert found["engine"] == {"kind": "openai", "prompt_format": "text", "extensions": True}
+    asked = {"input_price": 2.5, "output_price": 10, "max_tokens": None, "body": None}
+    assert found["clinical"]["judge"] == {"model": "gpt", **asked}
+    assert "sk-" not in json.dumps(found)
     assert found["clinical"]["max_new_tokens"] == 8

@@ -129,7 +129,7 @@ def check_results(clone: Path, call) -> None:
 def test_scoring_of_free_text_runs_no_model_and_is_done_again_after_an_edit():
     assert {"score_text", "text_metrics", "text_statistics"} <= code_of("scores_score_text")
     for rule in ("scores_score_text", "scores_upload"):
-        assert not code_of(rule) & {"model", "predict", "answer_cases", "journal"}
+        assert not code_of(rule) & {"language_model", "predict", "answer_cases", "resume_log"}
 
 
 @pytest.mark.parametrize(
