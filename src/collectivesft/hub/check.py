@@ -11,7 +11,7 @@ from collectivesft.hub.client import download
 from collectivesft.hub.client.manifest import read_manifest
 from collectivesft.hub.client.temp_folder import scratch
 from collectivesft.hub.evidence import claims, manifest_diff
-from collectivesft.hub.evidence.names import answers_name, score_name
+from collectivesft.hub.evidence.score_names import answers_name, score_name
 
 _SHOWN = 5  # keys that are named of each part
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from collectivesft import __version__
+from collectivesft import __version__, benchmarks
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import (
     atomic_path,
@@ -23,7 +23,7 @@ from collectivesft.hub.card import eval_results
 from collectivesft.hub.card.licence_notice import notice
 from collectivesft.hub.card.model_card import hub_name, render
 from collectivesft.hub.evidence.code_digest import code_digest
-from collectivesft.hub.evidence.names import answers_name, score_name
+from collectivesft.hub.evidence.score_names import answers_name, score_name
 
 NOTICE = "NOTICE"
 
@@ -99,7 +99,8 @@ def release(
         with atomic_path(files) as partial:
             partial.mkdir()
             _beside(partial, inputs, weights, content["base"])
-            for name, text in eval_results.files(content).items():
+            results = eval_results.files(content, lambda name: benchmarks.get(name).SOURCE)
+            for name, text in results.items():
                 write_text(partial / name, text)
             copy = content["gguf"]["file"] if "gguf" in content else None
             text = notice(content["base"], experiment, weights, repo, copy)

@@ -4,20 +4,24 @@ The Hub reads them for the model's page, and for the leaderboard of a dataset wh
 registered it as a benchmark (huggingface.co/docs/hub/eval-results).
 """
 
+from collections.abc import Callable
 from typing import Any
+
+from collectivesft.sources.spec import Hub, Source
 
 FOLDER = ".eval_results"
 # Of our own files; results that somebody else added keep their names.
 OWNED = f"{FOLDER}/collectivesft-"
 
 
-def files(manifest: dict[str, Any]) -> dict[str, str]:
+def files(manifest: dict[str, Any], source: Callable[[str], Source]) -> dict[str, str]:
     """Return name to YAML text for each benchmark that lies on the Hub.
 
     A demonstration's results, on few or made-up questions, are no results on a benchmark: none.
 
     Args:
         manifest: of the release; its ``scores`` are shares between 0 and 1.
+        source: returns where a benchmark's files come from, by the benchmark's name.
     """
     import yaml
     from huggingface_hub import eval_result_entries_to_yaml
@@ -27,7 +31,7 @@ def files(manifest: dict[str, Any]) -> dict[str, str]:
     found: dict[str, list[Any]] = {}
     for row in manifest["scores"]:
         own = (row["model"], row["kind"]) == (manifest["experiment"]["name"], "choice")
-        if own and (place := _place(row["benchmark"])):
+        if own and (place := _place(source(row["benchmark"]))):
             found.setdefault(row["benchmark"], []).append(_entry(row, *place))
     return {
         f"{OWNED}{name}.yaml": yaml.safe_dump(
@@ -37,12 +41,9 @@ def files(manifest: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _place(benchmark: str) -> tuple[str, str] | None:
-    """The benchmark's dataset on the Hub and its commit; None where it is not from there."""
-    from collectivesft import benchmarks
-    from collectivesft.sources.spec import Hub
-
-    places = (place for file in benchmarks.get(benchmark).SOURCE.files for place in file.locations)
+def _place(source: Source) -> tuple[str, str] | None:
+    """Return the source's dataset on the Hub and its commit; None where it is not from there."""
+    places = (place for file in source.files for place in file.locations)
     return next(((p.repo, p.revision) for p in places if isinstance(p, Hub)), None)
 
 
