@@ -387,7 +387,6 @@ NOT_ANSWERS = {
     "schema/item",
     "common/digests",
     "common/retry",
-    "common/validation",
     "schema/example",
     "scores/engines/failures",
     "scores/engines/http_client",

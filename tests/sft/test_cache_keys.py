@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 NOT_WEIGHTS = {
     "common/digests",
     "config/experiment",
+    "config/section",
     "sft/batches/cache_keys",
     "sft/batches/token_files",
     "sft/batches/truncate",

@@ -145,9 +145,7 @@ def test_bfloat16_alone_takes_half(job):
     kept_here = [module.activations(model.shape, each)["activations"] for each in (wide, half)]
     assert kept_here[1] < kept_here[0]
     tiny = job("tiny", max_steps=1, precision="bfloat16", master_weights="bfloat16").run()
-    files = [
-        tiny.folder / f"checkpoints/step-00000001/{n}.safetensors" for n in ("weights", "optimizer")
-    ]
+    files = list((tiny.folder / "checkpoints/step-00000001").glob("*.safetensors"))
     weights = sum(p.numel() for p in loaded(tiny.folder / "trained").parameters())
     assert sum(path.stat().st_size for path in files) / weights == pytest.approx(6, rel=0.2)
 

@@ -15,6 +15,7 @@ PLUMBING = {
     "common/errors.py",
     "common/files.py",
     "common/progress.py",
+    "common/validation.py",
     "models/quiet_transformers.py",
     "common/temporary.py",
 }
