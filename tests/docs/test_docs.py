@@ -281,6 +281,20 @@ def test_a_snippet_is_what_the_configuration_or_python_takes(
     assert yaml.safe_load(content).keys() <= found.keys()
 
 
+def test_another_workflow_takes_this_one_as_a_module(tmp_path):
+    """Snakemake reads the guide's snippet and lists the rules under the module's name."""
+    (content,) = [
+        body for _, language, body in fences(ROOT / "docs/snakemake.md") if language == "snakemake"
+    ]
+    assert "/path/to/collectivesft/" in content
+    content = content.replace("/path/to/collectivesft/", f"{ROOT}/")
+    (tmp_path / "Snakefile").write_text(content, encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text("collectivesft: {run: mine}\n", encoding="utf-8")
+    done = run("snakemake --list-rules --configfile mine.yaml", tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert {"collectivesft_all", "collectivesft_sft_train"} <= set(done.stdout.split())
+
+
 def block_runs_elsewhere(content: str) -> bool:
     """Whether the test of the walk-through takes this language's blocks from the guide."""
     text = (ROOT / "tests/datasets/test_extend.py").read_text("utf-8")
