@@ -113,7 +113,8 @@ rule hub_release:
         repo=config["hub"]["repo_id"],
         tag=config["hub"]["tag"],
         weights=config["hub"]["weights"],
-        package=config["hub"]["package_url"] or "",
+        # An empty value would be left out, and its option would take the next one for it.
+        package=package_url_option(),
         # A function: Snakemake would take the {model} of a server's command for a wildcard of ours.
         settings=lambda wildcards: release_settings(),
         demo="--demo" if config["demo"] else "--no-demo",
@@ -128,7 +129,7 @@ rule hub_release:
         " {params.scores} {params.manifests} {params.answers} {params.gguf}"
         " --answer {input.answer} --trained {input.trained} --base {input.base:q}"
         " --other {input.train} --other {input.validation} {params.locks} --tag {params.tag}"
-        " --weights {params.weights} --package-url {params.package:q}"
+        " --weights {params.weights} {params.package}"
         " --settings {params.settings:q} --files {output.files}"
         " --lock {input.lock} --card {output.card} --manifest {output.manifest} 2> {log}"
 

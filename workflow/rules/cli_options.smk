@@ -150,3 +150,9 @@ def options(files):
         for option, value in files.items()
         for path in ([value] if isinstance(value, str) else value)
     ]
+
+
+def package_url_option():
+    """Return `hub release`'s option that says where the package is, or nothing."""
+    url = config["hub"]["package_url"]
+    return f"--package-url {shlex.quote(url)}" if url else ""
