@@ -208,3 +208,14 @@ def test_demo_checksums_list_every_demo_file():
     listed = {line.split("  ", 1)[1] for line in lines}
     there = {str(p.relative_to(DEMO)) for p in DEMO.rglob("*") if p.is_file()} - {"SHA256SUMS"}
     assert listed == there
+
+
+def test_no_option_can_lose_its_value():
+    """Snakemake quotes an empty text as nothing, so its option would take the next one."""
+    faults = []
+    for path in sorted((ROOT / "workflow/rules").glob("[0-9]*.smk")):
+        text = path.read_text(encoding="utf-8")
+        empty = set(re.findall(r'^ +(\w+)=.* or "",$', text, re.M))
+        quoted = set(re.findall(r"--[a-z-]+ \{params\.(\w+):q\}", text))
+        faults += [f"{path.name}: {name}" for name in sorted(empty & quoted)]
+    assert faults == []
