@@ -1,8 +1,10 @@
-"""Validate a crate against Workflow Run Crate without the internet; run by .venv-roc's Python.
+"""Validate a crate against a profile without the internet; run by .venv-roc's Python.
+
+Use: validate_crate.py CRATE PROFILE. Prints the validator's JSON for its recommended checks.
 
 The JSON-LD context that a crate names is on the web. The library rocrate brings one (1.3, which
-holds the terms of 1.1; what it names otherwise is set back); it is handed to the validator in its
-place. Nothing else is answered.
+holds the terms of 1.1; terms that it names otherwise are set back). The validator gets that one
+and no other answer.
 """
 
 import json
@@ -31,5 +33,5 @@ requests.Session.request = answer
 
 from rocrate_validator.cli.main import cli  # noqa: E402
 
-options = ["-l", "required", "-p", "workflow-run-crate", "--no-cache", "-f", "json"]
+options = ["-l", "recommended", "-p", sys.argv[2], "--no-cache", "-f", "json"]
 sys.exit(cli(["-y", "validate", *options, sys.argv[1]]))

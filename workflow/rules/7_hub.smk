@@ -158,9 +158,12 @@ rule hub_provenance:
     params:
         logs=LOGS,
         images=image_options,
+        environments=rule_environments,
+        records=".snakemake/metadata",
     shell:
         "python -m collectivesft hub provenance --manifest {input.manifest} --logs {params.logs}"
         " --workflow {input.workflow} {params.images} --measurements {output.measurements}"
+        " --records {params.records} --environments {params.environments:q}"
         " --crate {output.crate} 2> {log}"
 
 

@@ -49,6 +49,15 @@ def image_options(wildcards, output):
     )
 
 
+def rule_environments(wildcards, output):
+    """The name of each rule's environment as JSON, for the provenance of a release.
+
+    A function of `output` is no reason for Snakemake to run again, as for `image_options`.
+    """
+    named = [(rule.name, rule.conda_env) for rule in workflow.rules]
+    return json.dumps({name: Path(str(env)).stem for name, env in named if env})
+
+
 def protocol_options(wildcards):
     """Options of `scores predict` for a protocol and a benchmark."""
     options = dict(config["protocols"][wildcards.protocol])

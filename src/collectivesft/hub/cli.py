@@ -132,15 +132,24 @@ def provenance(
     measurements: Annotated[Path, typer.Option(help="JSON to write: times, memory, machine.")],
     crate: Annotated[Path, typer.Option(help="ro-crate-metadata.json to write.")],
     image: Annotated[list[str] | None, typer.Option(help="NAME=FILE, NAME=ADDRESS.")] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="Snakemake's .snakemake/metadata: one action a job.")
+    ] = None,
+    environments: Annotated[
+        str, typer.Option(help="JSON: each rule's environment, by name.")
+    ] = "{}",
 ) -> None:
-    """Write what the run took, and the run as a Workflow Run Crate.
+    """Write the run's measurements, and the run as a Workflow and Provenance Run Crate.
 
     Example: collectivesft hub provenance --manifest manifest.json --logs logs --workflow Snakefile
     --measurements measurements.json --crate ro-crate-metadata.json
     """
+    import json
+
     from collectivesft.hub.provenance import provenance as write
 
-    write(manifest, logs, image or (), workflow, measurements, crate)
+    named = json.loads(environments)
+    write(manifest, logs, image or (), workflow, measurements, crate, records, named)
 
 
 @app.command()

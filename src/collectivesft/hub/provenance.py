@@ -1,6 +1,6 @@
-"""What a run took: times, memory, images.
+"""Measure a run: times, memory, images.
 
-The manifest is the same from run to run; what is measured stands apart from it, here.
+The manifest is the same from run to run, so measurements are in a file apart from it.
 """
 
 import csv
@@ -14,6 +14,7 @@ from typing import Any
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import read_json, write_json, write_text
 from collectivesft.hub.evidence.images import describe
+from collectivesft.hub.evidence.jobs import read_jobs
 from collectivesft.hub.evidence.ro_crate import crate_text
 
 COMMIT = "COLLECTIVESFT_COMMIT"  # set by whoever knows the clone
@@ -27,6 +28,8 @@ def provenance(
     workflow: Path,
     measurements: Path,
     crate: Path,
+    records: Path | None = None,
+    environments: dict[str, str] | None = None,
 ) -> None:
     """Write ``measurements.json`` and ``ro-crate-metadata.json``.
 
@@ -34,15 +37,19 @@ def provenance(
         manifest: of the release.
         logs: folder of the run's logs, with a benchmark file of each job.
         images: that the run used, ``NAME=PLACE`` each (``images.describe``).
-        workflow: the Snakefile; it is published beside the crate.
+        workflow: the Snakefile; it is published with the crate.
+        records: Snakemake's records of outputs, for one action a job in the crate.
+        environments: rule to the name of its environment.
 
     Raises:
         UserError: no job of the run left a benchmark file, or an image is none.
     """
     measured = measure(logs, images)
     write_json(measurements, measured)
+    jobs = read_jobs(records, str(manifest)) if records else []
     beside = [manifest, measurements]
-    write_text(crate, crate_text(read_json(manifest), measured, beside, workflow))
+    content = read_json(manifest)
+    write_text(crate, crate_text(content, measured, beside, workflow, jobs, environments))
 
 
 def measure(logs: Path, images: Sequence[str]) -> dict[str, Any]:
