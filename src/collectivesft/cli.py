@@ -7,6 +7,10 @@ environment: the data environment has no torch, the paper environment no dataset
 import importlib
 import io
 import sys
+import tempfile
+import traceback
+from pathlib import Path
+from typing import Annotated, Literal
 
 import click
 import typer
@@ -82,8 +86,43 @@ def ask(
     run(question, model or MODEL, new_tokens, base)
 
 
+@app.command()
+def new(
+    kind: Annotated[
+        Literal["dataset", "benchmark", "model", "experiment"], typer.Argument(help="Kind of file.")
+    ],
+    name: Annotated[str, typer.Argument(help="Its name in configurations and results.")],
+    root: Annotated[Path, typer.Option(help="Folder of the clone.")] = Path(),
+) -> None:
+    """Write a new dataset, benchmark, base model or experiment with its test, ready to edit.
+
+    Example: collectivesft new dataset ward_qa
+    """
+    from collectivesft.extend.new_file import next_steps, write_new
+
+    for path in write_new(kind, name, root):
+        typer.echo(f"written  {path}")
+    for step in next_steps(kind, name):
+        typer.echo(f"next     {step}")
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="datasets/NAME or benchmarks/NAME.")],
+    files: Annotated[list[Path], typer.Argument(help="Its files, or one folder of them.")],
+) -> None:
+    """Read files of one dataset or benchmark as a run would, and judge them; nothing is written.
+
+    Example: collectivesft check datasets/ward_qa my/raw/questions.jsonl
+    """
+    from collectivesft.extend.check_files import check_files
+
+    for line in check_files(name, files):
+        typer.echo(line)
+
+
 def main() -> None:
-    """Run the command line; a known problem ends as one message and its exit code."""
+    """Run the command line; every problem ends as one message and its exit code."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal that knows no Chinese shows question marks; it is no reason to end.
         if isinstance(stream, io.TextIOWrapper):
@@ -94,9 +133,38 @@ def main() -> None:
         fail(str(error), error.exit_code)
     except OSError as error:
         message = explain_os_error(error)
-        if message is None:
-            raise
-        fail(message)
+        fail(message or unexpected(error))
+    except Exception as error:
+        fail(unexpected(error))
+
+
+def unexpected(error: Exception) -> str:
+    """Keep the traceback of a fault in the code; return the message of one line about it.
+
+    The stderr of a job is its log and gets the traceback. At a terminal it goes to a file.
+    """
+    text = "".join(traceback.format_exception(error))
+    words = " ".join(str(error).split())
+    message = f"{type(error).__name__}: {words} ({_place(error)}). "
+    if not sys.stderr.isatty():
+        sys.stderr.write(text)
+        return f"{message}This is a fault in the code; the traceback is above."
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="collectivesft-", suffix=".log", delete=False, encoding="utf-8"
+    ) as log:
+        log.write(text)
+    return f"{message}This is a fault in the code; the traceback is in {log.name}."
+
+
+def _place(error: Exception) -> str:
+    """Name the innermost line of this package, which includes the files of extenders."""
+    frames = traceback.extract_tb(error.__traceback__)
+    package = Path(__file__).parent
+    own = [one for one in frames if Path(one.filename).is_relative_to(package)]
+    frame = (own or frames)[-1]
+    path = Path(frame.filename)
+    shown = path.relative_to(package) if path.is_relative_to(package) else path
+    return f"{shown}, line {frame.lineno}"
 
 
 def fail(message: str, code: int = 1) -> None:

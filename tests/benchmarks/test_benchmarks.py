@@ -173,7 +173,10 @@ def test_golden(name: str, tmp_path: Path):
 
 
 def test_each_benchmark_has_a_fixture_a_golden_file_and_a_source():
-    assert benchmarks.names() == NAMES == sorted(path.stem for path in GOLDEN.glob("*.jsonl"))
+    assert sorted(path.stem for path in GOLDEN.glob("*.jsonl")) == NAMES
+    # A benchmark of `collectivesft new` has its rows in a test file of its name.
+    own = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    assert set(NAMES) <= set(benchmarks.names()) <= set(NAMES) | own
     for name in NAMES:
         source = benchmarks.get(name).SOURCE
         assert source.name == name and source.files and source.licence and source.citation

@@ -82,7 +82,11 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize(
     ("typed", "offered"),
-    [("", {*cli.STAGES, "ask"}), ("cur", {"curated"}), ("raw fetch", {"fetch", "fetch-model"})],
+    [
+        ("", {*cli.STAGES, "ask", "new", "check"}),
+        ("cur", {"curated"}),
+        ("raw fetch", {"fetch", "fetch-model"}),
+    ],
 )
 def test_a_shell_completes_stages_and_verbs(typed, offered):
     words = ["collectivesft", *typed.split(" ")]

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("path", sorted((ROOT / "config/models").glob("*.yaml")), ids=str)
 def test_models_of_the_repository_are_valid(path):
     assert read_model(path).title
-    assert read_source(path).kind in ("hub", "pypi", "random")
+    assert read_source(path).kind in ("hub", "pypi", "folder", "random")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config/experiments").glob("*.yaml")), ids=str)

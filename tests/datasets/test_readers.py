@@ -35,11 +35,15 @@ def as_json(result: Example | Drop) -> dict:
 
 
 def test_each_dataset_has_a_fixture_and_a_source():
-    assert datasets.names() == NAMES
-    for name in NAMES:
+    # A dataset of `collectivesft new` has its rows in a test file of its name.
+    own = {path.stem.removeprefix("test_") for path in Path(__file__).parent.glob("test_*.py")}
+    assert set(NAMES) <= set(datasets.names()) <= set(NAMES) | own
+    for name in datasets.names():
         source = datasets.get(name).SOURCE
         assert source.name == name and source.files and source.licence and source.citation
-        assert source.rows or name == "meds_ins"  # nobody states those of its published part
+        assert (
+            source.rows or name == "meds_ins" or name not in NAMES
+        )  # nobody states those of its published part
 
 
 def test_unknown_dataset_lists_the_known():

@@ -15,7 +15,7 @@ datasets sft/kernels hub/card scores/report curated/contamination
 benchmarks raw sft/batches curated/storage
 curated/duplicates curated/mixture sft/loop scores/extract scores/prompt figures/style hub
 curated figures sft scores/engines scores/measure
-scores paper
+scores paper extend
 """  # noqa: E501
 LEVEL = {room: n for n, row in enumerate(LEVELS.strip().splitlines()) for room in row.split()}
 

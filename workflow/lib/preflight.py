@@ -4,16 +4,15 @@ Called by workflow/bin/check. Each check returns one or more rows; a row that is
 do. Sizes are lower bounds from the recipes alone; no model is opened.
 """
 
+import contextlib
 import importlib.util
 import itertools
-import json
 import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -319,46 +318,52 @@ def readable(kind: str, name: str, manifest: Path, place: dict) -> Iterator[Row]
         place: where its files are otherwise, by ``run_paths.place``.
     """
     from collectivesft.common.errors import UserError
+    from collectivesft.sources.linked import linked, placed_files
+
+    if manifest.is_file():
+        at_hand, sizes = contextlib.nullcontext(manifest), manifest.parent.rglob("*")
+    elif place["folder"] and Path(place["folder"]).is_dir():
+        files = placed_files(Path(place["folder"]), place["files"])
+        at_hand, sizes = linked(files), files.values()
+    else:
+        return
+    if sum(path.stat().st_size for path in sizes if path.is_file()) > READ_AT_MOST:
+        return
+    try:
+        with at_hand as listed:
+            rows_read = _rows(kind, name, listed)
+            if kind == "datasets":
+                list(itertools.islice(rows_read, ROWS_READ))
+            else:
+                yield from _test_items(name, rows_read)
+    except ModuleNotFoundError as error:
+        yield Row(f"{kind}/{name}", "note", f"not read: no {error.name} here")
+    except UserError as error:
+        yield Row(f"{kind}/{name}", "missing", str(error), "Correct the file, or its reader")
+    except Exception as error:  # a lab's own reader may raise anything
+        yield _broken(kind, name, error)
+
+
+def _test_items(name: str, items: Iterator) -> Iterator[Row]:
+    """A row for a benchmark whose items are all validation items or cannot be scored."""
+    count = tested = 0
+    for count, item in enumerate(items, start=1):
+        tested += item.split == "test"
+        if tested and count >= ROWS_READ:
+            return
+    if not tested:
+        found = f"{count} items, none of split test: nothing is scored"
+        remedy = "Add its test file, or take the benchmark out"
+        yield Row(f"benchmarks/{name}", "missing", found, remedy)
+
+
+def _rows(kind: str, name: str, manifest: Path) -> Iterator:
+    """Read the examples or items of a source."""
+    from collectivesft import benchmarks, datasets
     from collectivesft.sources.folder import RawFolder
 
-    with tempfile.TemporaryDirectory() as scratch:
-        if not manifest.is_file():
-            if not place["folder"] or not Path(place["folder"]).is_dir():
-                return
-            manifest = _linked(Path(scratch), Path(place["folder"]), place["files"])
-        size = sum(path.stat().st_size for path in manifest.parent.rglob("*") if path.is_file())
-        if size > READ_AT_MOST:
-            return
-        try:
-            list(itertools.islice(_reader(kind, name)(RawFolder.load(manifest)), ROWS_READ))
-        except ModuleNotFoundError as error:
-            yield Row(f"{kind}/{name}", "note", f"not read: no {error.name} here")
-        except UserError as error:
-            yield Row(f"{kind}/{name}", "missing", str(error), "Correct the file, or its reader")
-        except Exception as error:  # a lab's own reader may raise anything
-            yield _broken(kind, name, error)
-
-
-def _reader(kind: str, name: str):
-    from collectivesft import benchmarks, datasets
-
-    return datasets.get(name).read if kind == "datasets" else benchmarks.get(name).items
-
-
-def _linked(scratch: Path, folder: Path, names: list[str]) -> Path:
-    """A manifest in ``scratch`` of the files of a folder, which are linked, not copied."""
-    entries = []
-    found = [folder / name for name in names] or sorted(folder.rglob("*"))
-    for path in found:
-        if path.is_file() and path.name[0] != ".":
-            link = scratch / "files" / path.relative_to(folder)
-            link.parent.mkdir(parents=True, exist_ok=True)
-            link.symlink_to(path.absolute())
-            entry = {"path": str(path.relative_to(folder)), "size": path.stat().st_size}
-            entries.append(entry | {"sha256": "", "origin": str(path)})
-    manifest = scratch / "manifest.json"
-    manifest.write_text(json.dumps({"source": "check", "files": entries}), encoding="utf-8")
-    return manifest
+    raw = RawFolder.load(manifest)
+    return datasets.get(name).read(raw) if kind == "datasets" else benchmarks.get(name).items(raw)
 
 
 def _broken(kind: str, name: str, error: Exception) -> Row:

@@ -1,0 +1,1 @@
+"""Help for extenders: write a new file with its test, judge one file of raw rows."""
