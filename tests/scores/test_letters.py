@@ -340,6 +340,31 @@ def test_a_reading_is_settled_once_nothing_can_change_it(text, lead, done):
     assert is_final(text, lead, OPTIONS, multiple=False) is done
 
 
+# Beginnings of answers that were cut at their longest length, as a small base model writes them.
+CUT = {"A": "肝右叶破裂", "B": "胃穿孔", "C": "脾破裂", "D": "肠扭转", "E": "胰腺炎"}
+
+
+@pytest.mark.parametrize(
+    ("text", "multiple", "expected"),
+    [
+        ("A. 肝右叶破裂\nA. 肝右叶破", False, "A"),  # one answer, repeated
+        ("C. 脾破裂\nC. 脾破裂\nC. 脾", False, "C"),
+        ("B. \nB. \nB. \nB. ", False, "B"),
+        ("C. 脾破裂\n答：\nC. 脾", False, "C"),
+        ("B. \n患者女，66岁，高血压病史1", False, "B"),
+        ("A. 肝右叶破裂\nB. 胃穿", False, ""),  # options listed
+        ("A. 肝右叶破裂\nB. ", False, ""),
+        ("A. \n肝右叶破裂\nB. 胃穿孔\nC", False, ""),
+        ("A. 肝右叶破裂、肝左叶", False, ""),  # the first line may be a list
+        ("A. 肝右叶破裂\nB. 胃穿孔\n", True, ""),
+        ("A. 肝右叶破裂\nA. 肝右叶破", True, ""),  # more may follow
+        ("", False, ""),
+    ],
+)
+def test_a_cut_answer_counts_if_it_states_one_letter_and_lists_no_options(text, multiple, expected):
+    assert corrected(text, multiple, CUT, question="首先应考虑", stopped=False) == expected
+
+
 @pytest.mark.parametrize(
     ("text", "done"),
     [

@@ -141,7 +141,7 @@ def _read(text: str, asked: _Asked) -> str:
     """Letters of an answer; of its conditional clauses only where nothing else is stated."""
     multiple = asked.multiple
     if asked.texts:
-        if multiple and (found := option_texts.paired(text, asked.texts)):
+        if multiple and asked.stopped and (found := option_texts.paired(text, asked.texts)):
             return found
         text_in_full, text = text, option_texts.hide(text, asked.texts)
     text = drop_unmeant(clean(text, multiple))
@@ -183,12 +183,17 @@ def _chosen(text: str, asked: _Asked, negative: bool) -> str:
 
 
 def _first_line(text: str, letters: frozenset[str], multiple: bool) -> str:
-    """Letters that begin an answer which was cut later, if its first line is whole and more than
-    the first of the question's options written again."""
+    """Return the letters that begin an answer which was cut later, if its first line is whole and
+    no list of options begins there; a small model that repeats one option lists none."""
     head, newline, rest = text.strip().partition("\n")
-    if not newline or patterns.LINE.match(rest.lstrip()):
+    found = _at_an_end(head, letters, multiple) if newline else ""
+    if not found:
         return ""
-    return _at_an_end(head, letters, multiple)
+    following = patterns.LINE.match(rest.lstrip())
+    if following and (multiple or following.group(1) != found):
+        return ""
+    bare = not head.strip(" .、:()")[1:]
+    return "" if bare and _restated(_different(patterns.LINE.finditer(text.strip()))) else found
 
 
 def _last_line(text: str, letters: frozenset[str]) -> str:
@@ -290,6 +295,14 @@ def _is_no_answer(text: str, line: re.Match) -> bool:
     """Whether what begins a line is a term, or denied ("A is wrong")."""
     denied = patterns.DENIED_AFTER.match(text, line.end(1)) is not None
     return denied or _is_term(text, line.start(1), line.end(1))
+
+
+def _different(lines: Iterable[re.Match]) -> list[re.Match]:
+    """Return the first line of each letter."""
+    found: dict[str, re.Match] = {}
+    for line in lines:
+        found.setdefault(line.group(1), line)
+    return list(found.values())
 
 
 def _restated(lines: Sequence[re.Match]) -> bool:
