@@ -159,6 +159,11 @@ class Protocol(Section):
         "early",
         description="stop once no further token can change the extracted letters, or at the end",
     )
+    orders: Literal["published", "rotations"] | Annotated[int, Field(ge=2)] = Field(
+        "published",
+        description="orders of the options in which each question is asked: as published, all "
+        "rotations, or so many drawn at random, the published one among them",
+    )
     max_new_tokens: int = Field(512, ge=1, description="longest answer, tokens")
     batch_size: int = Field(16, ge=1, description="questions in one batch")
 

@@ -55,6 +55,15 @@ def _object(text: str) -> dict:
     return found
 
 
+def _orders(text: str) -> str | int:
+    """``published``, ``rotations`` or a number from 2."""
+    if text in ("published", "rotations"):
+        return text
+    if text.isascii() and text.isdigit() and int(text) >= 2:
+        return int(text)
+    raise typer.BadParameter("not published, rotations or a number from 2")
+
+
 @app.callback()
 def _stage() -> None:
     """Let models answer benchmarks and score the answers."""
@@ -91,6 +100,14 @@ def predict(
         Literal["early", "end"],
         typer.Option(help="End answers once nothing more can change their reading, or let them."),
     ] = "early",
+    orders: Annotated[
+        str,
+        typer.Option(
+            parser=_orders,
+            metavar="published|rotations|INTEGER",
+            help="Orders of the options in which each question is asked; INTEGER: drawn ones.",
+        ),
+    ] = "published",
     max_new_tokens: MaxNewTokens = 512,
     batch_size: Annotated[int, typer.Option(min=1, help="Questions in one batch.")] = 16,
     limit: Limit = None,
@@ -125,6 +142,7 @@ def predict(
         template=template,
         preset=preset,
         stop=stop,
+        orders=orders,
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
         limit=limit,

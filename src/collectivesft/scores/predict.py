@@ -1,16 +1,18 @@
 """A model answers a benchmark's questions; a killed run goes on after its last finished batch."""
 
 import hashlib
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from collectivesft.common.digests import software
-from collectivesft.common.errors import InputError
+from collectivesft.common.errors import InputError, UserError
 from collectivesft.common.progress import Reporter
 from collectivesft.schema.item import load_items
+from collectivesft.schema.option_orders import PUBLISHED
 from collectivesft.scores.engines import decode, openai_server
 from collectivesft.scores.engines import language_model as models
 from collectivesft.scores.engines.language_model import LanguageModel
@@ -44,9 +46,11 @@ def predict(
     method, likelihood (natural log probability by letter, or null), prompt_tokens, shots (solved
     examples shown), shots_dropped (left out, least related first, so that the prompt fits), error
     (null or prompt_too_long: not even the question alone fits, so nothing was asked), limit,
-    sample_seed and engine (transformers or openai). No prompt is ever cut. Which letters an
-    answer means is for `scores score` to say: another way of reading needs no model. On a CPU the
-    rows are the same at any batch size, in any order of items, and after an interruption.
+    sample_seed and engine (transformers or openai). Where options are asked in several orders, also
+    variants: order (published letters as shown), repeat (the published order a second time), raw,
+    stopped, settled, likelihood (by the letters shown) and error. No prompt is ever cut. Letters
+    are extracted by `scores score`: another extraction needs no model. On a CPU the rows are the
+    same at any batch size, in any order of items, and after an interruption.
 
     Args:
         folder: the model.
@@ -66,6 +70,8 @@ def predict(
         raise InputError(items, "no test questions with options or in free text", remedy)
     kind = asked[0].kind
     lead_of(options.method, options.style, options.template, kind)  # refuse before a model is read
+    if kind == "text" and options.orders != PUBLISHED:
+        raise UserError("Free text has no options to reorder. Set orders: published.")
     checksum = models.digest(folder)
     model = models.load_tokenizer(folder) if server else models.load(folder, options.threads)
     questions = prepare(model, asked, all_items, options)
@@ -76,8 +82,20 @@ def predict(
         else:
             answers = _answer_all(model, questions, options, journal, label)
         engine = "openai" if server else "transformers"
-        rows = (_row(name, q, answers.get(q.item.id), options, engine) for q in questions)
+        rows = (
+            _row(name, q, variants, answers, options, engine)
+            for q, variants in _with_variants(questions)
+        )
         journal.finish(rows)
+
+
+def _with_variants(
+    questions: Sequence[Question],
+) -> Iterator[tuple[Question, list[Question]]]:
+    """Yield each item's first question with its variants, which follow it."""
+    for _, group in itertools.groupby(questions, key=lambda q: q.item.id):
+        first, *variants = group
+        yield first, variants
 
 
 def _header(
@@ -107,7 +125,8 @@ def _groups(
 
     Questions of one sub-category begin alike: with their exam's name, after their examples. What
     they share is read once. Answers without examples are written in batches of all questions all
-    the same: full batches save more than a short beginning does.
+    the same: full batches save more than a short beginning does. Variants of one item stay
+    together.
     """
     apart = bool(options.shots) or options.method == "likelihood"
     groups: dict[tuple[str, str] | None, list[Question]] = {}
@@ -116,7 +135,10 @@ def _groups(
             key = (q.item.category, q.item.subcategory) if apart else None
             groups.setdefault(key, []).append(q)
     for group in groups.values():
-        group.sort(key=lambda q: -len(q.ids))
+        longest = {q.item.id: 0 for q in group}
+        for q in group:
+            longest[q.item.id] = max(longest[q.item.id], len(q.ids))
+        group.sort(key=lambda q: -longest[q.item.id])
     return sorted(groups.values(), key=lambda group: -len(group[0].ids))
 
 
@@ -127,24 +149,37 @@ def _answer_all(
     journal: ResumeLog,
     label: str,
 ) -> dict[str, dict[str, Any]]:
-    """Answers by id of the question; those of too long prompts are left out."""
+    """Answers by key of the question; those of too long prompts are left out."""
     groups = _groups(model, questions, options)
     tokens = letter_tokens(model, questions, options) if options.method == "likelihood" else {}
     answers = {id: answer for record in journal.done for id, answer in record["answers"].items()}
     with Reporter(label, sum(map(len, groups))) as reporter:
         for group in groups:
-            waiting = [q for q in group if q.item.id not in answers]
+            waiting = [q for q in group if q.key not in answers]
             reporter.advance(len(group) - len(waiting))
             if waiting:  # after what the whole group begins with: less would be other rounding
                 prefix = decode.read_prefix(model, [q.ids for q in group])
-            for start in range(0, len(waiting), options.batch_size):
-                batch = waiting[start : start + options.batch_size]
+            for batch in _batches(waiting, options.batch_size):
                 found = _answer_batch(model, prefix, batch, tokens, options)
-                found = dict(zip((q.item.id for q in batch), found, strict=True))
+                found = dict(zip((q.key for q in batch), found, strict=True))
                 journal.append({"answers": found})
                 answers |= found
                 reporter.advance(len(batch))
     return answers
+
+
+def _batches(questions: Sequence[Question], size: int) -> Iterator[list[Question]]:
+    """Yield batches of ``size`` questions; the variants of one item are in the same batch, so that
+    what their prompts share is the same after an interruption."""
+    batch: list[Question] = []
+    for _, variants in itertools.groupby(questions, key=lambda q: q.item.id):
+        unit = list(variants)
+        if batch and len(batch) + len(unit) > size:
+            yield batch
+            batch = []
+        batch += unit
+    if batch:
+        yield batch
 
 
 def _answer_batch(
@@ -182,8 +217,13 @@ def _likelihoods(
     if decode.reads_together(model):
         found = decode.log_probabilities_together(model, prefix, ids, wanted)
     else:
-        asked = zip(ids, wanted, strict=True)
-        found = [decode.log_probabilities(model, prefix, *each) for each in asked]
+        found = []
+        for _, group in itertools.groupby(range(len(batch)), key=lambda i: batch[i].item.id):
+            variants = list(group)
+            shared = prefix
+            if len(variants) > 1:
+                shared = decode.extend_prefix(model, prefix, [ids[i] for i in variants])
+            found += [decode.log_probabilities(model, shared, ids[i], wanted[i]) for i in variants]
     return [_likelihood(q, values) for q, values in zip(batch, found, strict=True)]
 
 
@@ -194,11 +234,20 @@ def _likelihood(q: Question, values: Sequence[float]) -> dict[str, Any]:
 
 
 def _row(
-    name: str, q: Question, answer: dict[str, Any] | None, options: Protocol, engine: str
+    name: str,
+    q: Question,
+    variants: Sequence[Question],
+    answers: dict[str, dict[str, Any]],
+    options: Protocol,
+    engine: str,
 ) -> dict[str, Any]:
     item = q.item
-    nothing = {"raw": "", "stopped": False, "settled": False, "likelihood": None}
-    answer = answer or {**nothing, "error": TOO_LONG}
+    asked_again = {
+        "variants": [
+            {"order": v.order or "".join(item.options), "repeat": v.repeat, **_said(v, answers)}
+            for v in variants
+        ]
+    }
     return {
         "id": item.id,
         "benchmark": item.benchmark,
@@ -218,6 +267,11 @@ def _row(
         "limit": options.limit,
         "sample_seed": options.sample_seed,
         "engine": engine,
-        "error": None,
-        **answer,
+        **_said(q, answers),
+        **(asked_again if options.orders != PUBLISHED else {}),
     }
+
+
+def _said(q: Question, answers: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    nothing = {"raw": "", "stopped": False, "settled": False, "likelihood": None}
+    return {"error": None, **answers.get(q.key, {**nothing, "error": TOO_LONG})}

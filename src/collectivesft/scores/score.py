@@ -12,6 +12,7 @@ from collectivesft.schema.item import Item, load_items
 from collectivesft.scores.extract.grade import grade_prediction
 from collectivesft.scores.measure.answer_key import identify
 from collectivesft.scores.measure.bootstrap import DIGITS, Summary, summarise
+from collectivesft.scores.measure.circular import circular
 from collectivesft.scores.measure.diagnostics import count
 from collectivesft.scores.measure.pairs import READINGS, against
 from collectivesft.scores.measure.predictions import AGAIN, load, match, unscored
@@ -78,6 +79,7 @@ def score(
         "submitted": submitted(judged),
         "differ": sum(row["corrected_right"] != row["official_right"] for row in judged),
         **_apart(judged),
+        **_circular(judged),
         **count([row for _, row in pairs], judged),
         "against": against(base, judged, predictions) if base else None,
     }
@@ -104,6 +106,12 @@ def _keyed(
             problem = f"key {row['answer']} is now {item.answer}"
             raise InputError(predictions, problem, AGAIN, item.id)
     return pairs
+
+
+def _circular(judged: Sequence[dict]) -> dict[str, Any]:
+    """How far answers depend on the options' order, where they were asked in several."""
+    found = circular(judged)
+    return {"circular": found} if found else {}
 
 
 def _groups(judged: Sequence[dict]) -> list[tuple[str, str]]:

@@ -7,7 +7,12 @@ from typing import Any
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json, write_text
 from collectivesft.common.table_files import tabular, write_csv
-from collectivesft.scores.report import answers_table, clinical_table, text_table
+from collectivesft.scores.report import (
+    answers_table,
+    circular_table,
+    clinical_table,
+    text_table,
+)
 from collectivesft.scores.report.columns import COLUMNS
 from collectivesft.scores.report.leaderboard import BENCHMARK, board_date, published
 
@@ -56,6 +61,9 @@ def write_tables(
     if went := answers_table.rows(choice):
         lines = _markdown_table(answers_table.HEADS, went, answers_table.WORDS)
         parts.append(f"{answers_table.NOTE}\n\n{lines}")
+    if turned := circular_table.rows(choice):
+        lines = _markdown_table(circular_table.HEADS, turned, circular_table.WORDS)
+        parts.append(f"{circular_table.NOTE}\n\n{lines}")
     write_text(markdown, "\n".join(parts))
     align = "l" * len(_TEXT) + "r" * (len(_HEADS) - len(_TEXT))
     write_text(latex, tabular(_HEADS, [_cells(row) for row in rows], align))

@@ -70,6 +70,15 @@ def read_prefix(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> Prefi
     return Prefix(ids, _read(model, empty, ids)[1] if ids else None)
 
 
+def extend_prefix(model: LanguageModel, prefix: Prefix, prompts: Sequence[Sequence[int]]) -> Prefix:
+    """Return a prefix of these prompts that is as long as possible; it begins with ``prefix``."""
+    length = common_prefix(prompts)
+    if not packable(model.network) or length <= len(prefix.ids):
+        return prefix
+    ids = tuple(prompts[0][:length])
+    return Prefix(ids, _read(model, prefix.cache, ids[len(prefix.ids) :])[1])
+
+
 def reads_together(model: LanguageModel) -> bool:
     """Whether the prompts of a batch are read in one pass."""
     return model.together and packable(model.network)

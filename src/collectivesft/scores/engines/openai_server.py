@@ -60,7 +60,7 @@ def answer_all(
     journal: ResumeLog,
     label: str,
 ) -> dict[str, dict[str, Any]]:
-    """Answers by id of the question; those of too long prompts are left out.
+    """Answers by key of the question; those of too long prompts are left out.
 
     Args:
         model: the tokenizer and limits of the served model; its network is not used.
@@ -70,7 +70,7 @@ def answer_all(
     """
     fit = [q for q in asked if models.fits(model, len(q.ids), room(options))]
     answers = {record["id"]: record["answer"] for record in journal.done}
-    waiting = [q for q in fit if q.item.id not in answers]
+    waiting = [q for q in fit if q.key not in answers]
     letters = letter_tokens(model, asked, options) if options.method == "likelihood" else {}
     with server.open() as endpoint, Reporter(label, len(fit)) as reporter:
         reporter.advance(len(answers))
@@ -90,8 +90,8 @@ def answer_all(
                 found = unanswered(found)
             else:
                 failures.answered += 1
-                journal.append({"id": q.item.id, "answer": found})
-            answers[q.item.id] = found
+                journal.append({"id": q.key, "answer": found})
+            answers[q.key] = found
             reporter.advance()
     return answers
 

@@ -1,11 +1,12 @@
 """From a benchmark's items to the prompts that a model is asked, as text and as tokens."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from collectivesft.common.errors import UserError
 from collectivesft.schema.item import Item
+from collectivesft.schema.option_orders import PUBLISHED, Orders, option_orders, reorder
 from collectivesft.scores.engines import language_model as models
 from collectivesft.scores.engines.language_model import LanguageModel
 from collectivesft.scores.prompt.prompts import Prompt, few_shot, lead_of, render, turns
@@ -22,6 +23,7 @@ class Protocol:
     template: Literal["chat", "plain", "cmb"] = "chat"
     preset: Literal["official", "corrected"] = "corrected"
     stop: Literal["early", "end"] = "early"
+    orders: Orders = PUBLISHED
     max_new_tokens: int = 512
     batch_size: int = 16
     limit: int | None = None
@@ -31,25 +33,62 @@ class Protocol:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An item with its prompt; ``ids`` are the prompt's tokens, ``shots`` the examples in it and
-    ``dropped`` those left out so that it fits."""
+    """An item with its prompt.
+
+    Attributes:
+        item: as it is shown, its options in ``order``.
+        ids: tokens of the prompt.
+        shots: examples in the prompt.
+        dropped: examples left out so that the prompt fits.
+        order: published letters in the order shown; "" for the published order.
+        repeat: the published order is asked a second time.
+    """
 
     item: Item
     prompt: Prompt
     ids: list[int]
     shots: int
     dropped: int
+    order: str = ""
+    repeat: bool = False
+
+    @property
+    def key(self) -> str:
+        """Name this question among all that are asked: the item's id, with what differs."""
+        return "#".join(filter(None, (self.item.id, self.order, "repeat" * self.repeat)))
+
+    @property
+    def is_variant(self) -> bool:
+        """Return True unless the item is asked for the first time, in its published order."""
+        return bool(self.order) or self.repeat
 
 
 def prepare(
     model: LanguageModel, asked: Sequence[Item], all_items: Sequence[Item], options: Protocol
 ) -> list[Question]:
-    """The questions to ask, with examples from the val items among ``all_items``."""
+    """Return the questions to ask, with examples from the val items among ``all_items``.
+
+    A question's variants (other orders of its options, a repetition) follow it.
+    """
     pool = [item for item in all_items if item.split == "val"]
-    return [
-        _question(model, item, few_shot(item, pool, options.shots, options.shots_seed), options)
-        for item in asked
-    ]
+    every = _repeat_every(len(asked))
+    found = []
+    for index, item in enumerate(asked):
+        examples = few_shot(item, pool, options.shots, options.shots_seed)
+        main = _question(model, item, examples, options)
+        found.append(main)
+        others = option_orders(item, options.orders, options.sample_seed)[1:]
+        for order in others:
+            other = _question(model, reorder(item, order), examples, options)
+            found.append(replace(other, order=order))
+        if others and index % every == 0:
+            found.append(replace(main, repeat=True))
+    return found
+
+
+def _repeat_every(items: int) -> int:
+    """Return n where each n-th item is asked twice: a tenth of many, all of a few."""
+    return max(1, min(10, items // 20))
 
 
 def _question(

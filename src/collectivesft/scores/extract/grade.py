@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from collectivesft import benchmarks
+from collectivesft.schema import option_orders
 from collectivesft.schema.item import Item
 from collectivesft.scores.extract import letters, patterns
 
@@ -17,6 +18,8 @@ def grade_prediction(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
     declined. ``apart`` flags a question that is reported apart (CMB: politics, no_context;
     any benchmark: same_options, where a wrong option has the text of the right one).
     """
+    variants = prediction.get("variants", ())
+    variants = [_grade_variant(variant, prediction, item) for variant in variants]
     group = getattr(benchmarks.get(item.benchmark), "apart", None)
     official, corrected = extract_both(prediction, item)
     return {
@@ -32,6 +35,26 @@ def grade_prediction(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
         "official_right": official == item.meta.get("published_answer", item.answer),
         "corrected_right": set(corrected) == set(item.answer),
         "refused": not corrected and patterns.REFUSAL.search(prediction["raw"]) is not None,
+        **({"variants": variants} if "variants" in prediction else {}),
+    }
+
+
+def _grade_variant(
+    variant: dict[str, Any], prediction: dict[str, Any], item: Item
+) -> dict[str, Any]:
+    """Return an answer to options in another order: letters as shown and as published, the key as
+    shown, and whether it is right."""
+    letters_of, order = list(item.options), variant["order"]
+    shown_item = option_orders.reorder(item, order)
+    _, shown = extract_both({**prediction, **variant}, shown_item)
+    return {
+        "order": order,
+        "repeat": variant["repeat"],
+        "raw": variant["raw"],
+        "shown": shown,
+        "shown_answer": shown_item.answer,
+        "letters": option_orders.published(shown, letters_of, order),
+        "right": set(shown) == set(shown_item.answer),
     }
 
 

@@ -32,6 +32,31 @@ def wilson(right: int, items: int) -> dict[str, float]:
     return {k: round(v, DIGITS) for k, v in {"value": share, "low": low, "high": high}.items()}
 
 
+def clustered(groups: Sequence[Sequence[float]]) -> dict[str, float]:
+    """Return the mean of all values with a 95 % interval that allows for groups of dependent ones.
+
+    Groups are whole: the variance is that of the groups' summed deviations (cluster-robust, with
+    g / (g - 1) for g groups). Where no value differs from its mean, or of one group, the interval
+    is Wilson's of as many items as there are groups.
+
+    Args:
+        groups: values from 0 to 1 (right or wrong), one group a question or a shared stem.
+
+    Raises:
+        ValueError: no values.
+    """
+    count, total = sum(map(len, groups)), sum(map(sum, groups))
+    if not count:
+        raise ValueError("no values")
+    mean, filled = total / count, [group for group in groups if group]
+    squares = sum((sum(group) - mean * len(group)) ** 2 for group in filled)
+    if len(filled) < 2 or not squares:
+        return wilson(round(mean * len(filled)), len(filled)) | {"value": round(mean, DIGITS)}
+    half = _Z * math.sqrt(squares * len(filled) / (len(filled) - 1)) / count
+    low, high = max(0.0, mean - half), min(1.0, mean + half)
+    return {k: round(v, DIGITS) for k, v in {"value": mean, "low": low, "high": high}.items()}
+
+
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Return p values adjusted for all of these tests, in the given order of names.
 
