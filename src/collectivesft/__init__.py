@@ -12,3 +12,4 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 __version__ = "0.1.0"
+__date__ = "2026-11-30"  # of this version

@@ -1,7 +1,7 @@
-"""The data card for machines: Croissant 1.0 (JSON-LD), and the Hub's card with its YAML head.
+"""Write the data card for machines: Croissant 1.1 (JSON-LD), and the Hub's card with its YAML head.
 
-Sources: docs.mlcommons.org/croissant/docs/croissant-spec.html; the RAI terms of its extension;
-huggingface.co/docs/hub/datasets-cards. Neither file holds a date: same inputs, same bytes.
+Sources: docs.mlcommons.org/croissant/docs/croissant-spec-1.1.html; its RAI extension 1.0;
+huggingface.co/docs/hub/datasets-cards. The only date is this version's: same inputs, same bytes.
 """
 
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from collectivesft import __version__, datasets
+from collectivesft import __date__, __version__, datasets
 from collectivesft.common.files import dump_json, read_json, sha256, write_text
 from collectivesft.common.made_up import sentence
 from collectivesft.curated.storage.step_ledger import personal_counts
@@ -17,6 +17,7 @@ from collectivesft.curated.storage.step_ledger import personal_counts
 SPLITS = ("train", "validation")
 PAPER = "https://arxiv.org/abs/2407.19705"
 _CITATION = "CollectiveSFT, arXiv:2407.19705 (2024); and each set that it is drawn from."
+_CONFORMS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
 LICENCE = "Apache-2.0"  # of this package and the rows that were written for it
 _PREPARED = (
     "Text normalised; personal data replaced; unusable rows, "
@@ -26,7 +27,21 @@ _LIMITS = (
     "Answers come from web forums, exams and other models, and were not checked by a physician. "
     "Not medical advice. Each set keeps its own licence; some allow research only or are unknown."
 )
-# What the keys of the document stand for (section "JSON-LD context" of the specification).
+_USES = (
+    "Supervised fine-tuning of language models on medical instructions, and research on such data. "
+    "Not for diagnosis, treatment or advice, and not for a benchmark that it overlaps with."
+)
+_IMPACT = (
+    "Models trained on it may help research on medical language, most of it Chinese. They may "
+    "also repeat wrong, outdated or unsafe advice with confidence, and serve people badly who "
+    "write otherwise than the patients and exams here."
+)
+_MAINTENANCE = (
+    "Each version of the package makes one version of the data, under its own tag; earlier tags "
+    "stay. Sources are pinned by commit or sha256, so a change upstream enters with a new version "
+    "only. Faults are mended in the package's readers and steps, and listed in its changelog."
+)
+# Meaning of the document's keys (section "JSON-LD context" of the specification).
 _CROISSANT_TERMS = (
     "citeAs", "column", "equivalentProperty", "extract", "field", "fileObject", "fileProperty",
     "fileSet", "format", "includes", "isLiveDataset", "jsonPath", "key", "md5", "parentField",
@@ -92,7 +107,7 @@ def document(
     return {
         "@context": _context(),
         "@type": "sc:Dataset",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "conformsTo": _CONFORMS,
         "name": f"collectivesft-{mixture['experiment']}",
         "description": (
             f"{mixture['train']:,} medical instructions for training and {mixture['validation']:,} "
@@ -102,12 +117,18 @@ def document(
         "url": PAPER,
         "license": [LICENCE] if made_up else list(dict.fromkeys(s.licence for s in sources)),
         "version": __version__,
+        "datePublished": __date__,
         "citeAs": _CITATION,
         "creator": {"@type": "sc:Organization", "name": "The CollectiveSFT release contributors"},
         "inLanguage": sorted(mixture["languages"]),
         "isLiveDataset": False,
-        **({} if made_up else {"isBasedOn": [_source(source) for source in sources]}),
+        **_derived(sources, made_up),
+        **_collection(sources, made_up),
         "rai:dataPreprocessingProtocol": f"{_read(made_up)} {_PREPARED}",
+        "rai:dataBiases": _biases(mixture),
+        "rai:dataUseCases": _USES,
+        "rai:dataSocialImpact": _IMPACT,
+        "rai:dataReleaseMaintenancePlan": _MAINTENANCE,
         "rai:personalSensitiveInformation": _personal(ledger),
         "rai:dataLimitations": _LIMITS,
         "additionalProperty": _properties(ledger, mixture, contamination),
@@ -126,11 +147,64 @@ def _context() -> dict[str, Any]:
         "cr": "http://mlcommons.org/croissant/",
         "rai": "http://mlcommons.org/croissant/RAI/",
         "dct": "http://purl.org/dc/terms/",
+        "prov": "http://www.w3.org/ns/prov#",
         "conformsTo": "dct:conformsTo",
         "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
         **own,
         **typed,
     }
+
+
+def _derived(sources: list[Any], made_up: bool) -> dict[str, Any]:
+    """Name the datasets behind this one; made-up rows have none."""
+    if made_up:
+        return {}
+    return {
+        "isBasedOn": [_source(source) for source in sources],
+        "prov:wasDerivedFrom": [{"@id": source.homepage} for source in sources],
+    }
+
+
+def _collection(sources: list[Any], made_up: bool) -> dict[str, Any]:
+    """Return collection, annotation and synthetic parts, from each source's own entry."""
+    if made_up:
+        return {"rai:dataCollection": sentence(made_up), "rai:hasSyntheticData": True}
+    collected = [f"{source.title}: {source.origin}" for source in sources if source.origin]
+    labelled = [f"{source.title}: {source.annotation}" for source in sources if source.annotation]
+    synthetic = [source.title for source in sources if source.synthetic]
+    about = {
+        "rai:dataCollectionType": "Secondary Data Analysis",
+        "rai:hasSyntheticData": bool(synthetic),
+    }
+    if collected:
+        about["rai:dataCollection"] = " ".join(collected)
+    if labelled:
+        about["rai:dataAnnotationProtocol"] = " ".join(
+            [*labelled, "This package adds no label; labels are as published."]
+        )
+    if synthetic:
+        about["rai:machineAnnotationTools"] = (
+            f"Programs or language models wrote some texts of: {', '.join(synthetic)}."
+        )
+    return about
+
+
+def _biases(mixture: dict[str, Any]) -> str:
+    """Describe the mixture's shares of languages, styles and datasets as sources of bias."""
+    total = sum(part["examples"] for part in mixture["datasets"])
+    shares = [
+        ", ".join(f"{name} {100 * count / total:.1f} %" for name, count in counts.items())
+        for counts in (
+            mixture["languages"],
+            mixture["styles"],
+            {part["dataset"]: part["examples"] for part in mixture["datasets"]},
+        )
+    ]
+    return (
+        "Shares of examples by language: {}; by style: {}; by dataset: {}. Not measured: age, sex, "
+        "region and illness of the people behind the texts. Exam questions follow textbooks of "
+        "their countries; consultations are of people who write on the web.".format(*shares)
+    )
 
 
 def _source(source: Any) -> dict[str, str]:

@@ -27,6 +27,8 @@ SOURCE = Source(
         "and left out (`meta.left_out`). Unverified: a public audit found such in CMB's test file.",
         "A user's audit found 12 % duplicates in it, and 14.6 % of CMB-val.",
     ),
+    origin="Questions of Chinese medical exams from public mock exams, exercises and collections.",
+    annotation="The answer keys of the exams.",
 )
 
 # As the paper's code asks (preprocess/cmb_to_sft.py).

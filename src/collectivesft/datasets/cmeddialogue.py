@@ -38,6 +38,9 @@ SOURCE = Source(
         "The README calls the column `question`; in the files it is `ask`.",
         "Elsewhere, reshaped and not fetched: ticoAg/Chinese-medical-dialogue on the Hub.",
     ),
+    origin=(
+        "Questions of patients and answers of physicians on a Chinese web clinic, one turn each."
+    ),
 )
 
 # As the paper's code asks (preprocess/cmeddialogue_to_sft.py): title, then question.

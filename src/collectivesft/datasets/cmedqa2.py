@@ -53,6 +53,7 @@ SOURCE = Source(
         "Candidates come as question_id,pos_ans_id,neg_ans_id or question_id,ans_id,cnt,label.",
         "Elsewhere, in another form and not fetched: fzkuji/cMedQA2 on the Hub (unpacked tables).",
     ),
+    origin="Questions of patients and answers of physicians on a Chinese web forum.",
 )
 
 _QUESTION, _ANSWER = ("question_id", "content"), ("ans_id", "content")

@@ -34,6 +34,8 @@ SOURCE = Source(
         "An entity is originalText[start_pos:end_pos].",
         "The rows are as others report them; the file has not been counted here.",
     ),
+    origin="Questions of Chinese patients, written in their own words.",
+    annotation="Entities and intents labelled for the dataset.",
 )
 
 # As the paper's code asks and answers (preprocess/cmid_to_sft.py): the terms, then the intents.

@@ -38,6 +38,8 @@ SOURCE = Source(
     ),
     rows=45,
     notes=("Five questions a subject. Not one of the paper's sets: a stand-in on real input.",),
+    origin="Questions of Chinese exams and exercises in nine medical subjects.",
+    annotation="The answer keys of the exams.",
 )
 
 # This project's own, after the paper's for other Chinese exams.

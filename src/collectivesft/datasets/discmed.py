@@ -26,6 +26,11 @@ SOURCE = Source(
         "question, and a question after the last answer, are left out.",
         "The rows are as others list them; the released file has not been counted here.",
     ),
+    origin=(
+        "Consultations, exam questions and facts of knowledge graphs, rewritten as "
+        "conversations by a language model."
+    ),
+    synthetic=True,
 )
 
 # As the paper's code asks (preprocess/discmed_to_sft.py): what the user says; it joins neighbours

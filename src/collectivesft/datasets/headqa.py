@@ -37,6 +37,9 @@ SOURCE = Source(
         "The archive's train_HEAD_EN.json by itself is read too.",
         "Elsewhere, in another form and not fetched: EleutherAI/headqa on the Hub.",
     ),
+    origin="Questions of Spanish exams for healthcare posts, translated into English by a machine.",
+    annotation="The answer keys of the exams.",
+    synthetic=True,
 )
 
 # As the paper's code asks (preprocess/headqa_to_sft.py).

@@ -30,6 +30,7 @@ SOURCE = Source(
         "Like it but not shown to be the same, so not fetched: wangrongsheng/MedDialog-1.1M and "
         "ticoAg/Medical-Dialogue-System on the Hub.",
     ),
+    origin="Consultations of several turns between patients and physicians on a Chinese website.",
 )
 
 # As the paper's code asks (preprocess/medicaldialogue_to_sft.py): what the patient says, without

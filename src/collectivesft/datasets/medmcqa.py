@@ -29,6 +29,8 @@ SOURCE = Source(
         "that only the other numbering has is an error.",
         "exp and topic_name may be null.",
     ),
+    origin="Questions of Indian medical entrance exams, with explanations.",
+    annotation="The answer keys of the exams.",
 )
 
 _COLUMNS = ("id", "question", "opa", "opb", "opc", "opd", "cop")

@@ -34,6 +34,8 @@ SOURCE = Source(
         "A file of one region by itself is read too, where its path names the region (US/...).",
         "Elsewhere, unpacked and not fetched: katielink/med_qa on the Hub.",
     ),
+    origin="Questions of licensing exams of the USA, mainland China and Taiwan.",
+    annotation="The answer keys of the exams.",
 )
 
 # Region: language and exam.

@@ -37,6 +37,8 @@ SOURCE = Source(
         "does; of several outputs the first is the answer.",
         "Unverified: no file has been read here; the format is that of MedS-Bench's task files.",
     ),
+    origin="Instructions for 122 clinical tasks, built from 58 public corpora.",
+    annotation="Labels and references of those corpora.",
 )
 
 PROMPT = "{definition}\n\n{input}"

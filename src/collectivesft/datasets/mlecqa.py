@@ -34,6 +34,8 @@ SOURCE = Source(
         "Questions about a picture are dropped (needs_image).",
         "The copy on the Hub, shuyuej/MLEC-QA-Benchmark, reportedly holds the test part only.",
     ),
+    origin="Questions of the Chinese national medical licensing exams.",
+    annotation="The answer keys of the exams.",
 )
 
 # As the paper's code asks (preprocess/mlecqa_to_sft.py).

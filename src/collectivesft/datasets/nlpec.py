@@ -26,6 +26,8 @@ SOURCE = Source(
         "`context` holds evidence for each option, or one text for all: as in the paper's code it "
         "is the explanation before the answer.",
     ),
+    origin="Questions of the Chinese licensed pharmacist exam, with evidence from textbooks.",
+    annotation="The answer keys of the exams.",
 )
 
 # As the paper's code asks (preprocess/nlpec_to_sft.py); where no subject is given, without it.

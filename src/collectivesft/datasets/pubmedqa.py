@@ -32,6 +32,15 @@ SOURCE = Source(
         "The unlabelled configuration has no final decision.",
         "The authors' own pubmedqa-labelled.json is read too.",
     ),
+    origin=(
+        "Research questions with abstracts of PubMed; the artificial questions are titles "
+        "turned into questions by rules."
+    ),
+    annotation=(
+        "Decisions of 1,000 questions by annotators, of the artificial ones by rules, "
+        "none for the unlabelled ones."
+    ),
+    synthetic=True,
 )
 
 # This project's own: the paper's code has no converter for PubMedQA.

@@ -39,6 +39,8 @@ SOURCE = Source(
         "Dates that the site appended to answers (2015-05-1012:30) are taken off.",
         "Elsewhere, in another form and not fetched: zirui3/webMedQA-instructions on the Hub.",
     ),
+    origin="Questions of patients and answers of physicians on Chinese health sites.",
+    annotation="The answer that the site marks as chosen.",
 )
 
 # As the paper's code asks (preprocess/webmedqa_to_sft.py): the question alone.

@@ -74,6 +74,9 @@ class Source:
         rows: number of training rows (or benchmark items) that its authors or the paper's
             model card state; None if unknown.
         notes: quirks that a user of the data should know.
+        origin: who wrote its texts and where they were collected, for Croissant's RAI fields.
+        annotation: where its labels and answers come from, as far as it has any.
+        synthetic: a program or a language model wrote some of its texts.
     """
 
     name: str
@@ -85,3 +88,6 @@ class Source:
     files: tuple[RawFile, ...] = ()
     rows: int | None = None
     notes: tuple[str, ...] = field(default_factory=tuple)
+    origin: str = ""
+    annotation: str = ""
+    synthetic: bool = False
