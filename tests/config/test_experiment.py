@@ -110,6 +110,18 @@ def test_unknown_chat_template_is_refused(workshop):
         read_model(workshop.model(template="alpaca"))
 
 
+@pytest.mark.parametrize(
+    ("template", "end", "message"),
+    [
+        ("mine.jinja", None, "chat_template is a file; add end_of_turn"),
+        ("chatml", "<end>", "end_of_turn is part of chatml; remove the key"),
+    ],
+)
+def test_a_template_in_a_file_has_an_end_of_turn_and_only_that(workshop, template, end, message):
+    with pytest.raises(InputError, match=message):
+        read_model(workshop.model(template=template, end_of_turn=end))
+
+
 @pytest.mark.parametrize("content", ["", "- a\n- b\n", "just words"])
 def test_a_file_that_is_no_mapping_is_refused(tmp_path, content):
     path = tmp_path / "recipe.yaml"

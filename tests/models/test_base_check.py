@@ -7,6 +7,7 @@ import pytest
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json
+from collectivesft.models import chat
 from collectivesft.models.convert.base_check import check_model, check_tokenizer, remove_code
 from collectivesft.sft.base import make_base
 
@@ -103,9 +104,9 @@ def test_a_token_without_a_row_is_refused(workshop):
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(workshop.base())
-    check_tokenizer(Path("m"), tokenizer, "chatml", len(tokenizer))
+    check_tokenizer(Path("m"), tokenizer, chat.END_OF_TURN["chatml"], len(tokenizer))
     with pytest.raises(InputError, match="the vocabulary's last has the id"):
-        check_tokenizer(Path("m"), tokenizer, "chatml", len(tokenizer) - 1)
+        check_tokenizer(Path("m"), tokenizer, chat.END_OF_TURN["chatml"], len(tokenizer) - 1)
 
 
 def test_an_adapter_on_a_tied_output_layer_is_refused(workshop, raw, make):

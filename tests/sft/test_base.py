@@ -68,6 +68,27 @@ def test_facts_say_what_the_model_is(workshop):
     }
 
 
+def test_a_template_in_a_file_gives_the_tokens_of_the_same_text(workshop, conversations):
+    from transformers import AutoTokenizer
+
+    from collectivesft.sft.tokenize import tokenize
+
+    ours, own = workshop.base(), workshop.folder / "own"
+    (workshop.folder / "mine.jinja").write_text(chat.training_template("chatml"), "utf-8")
+    recipe = workshop.model(template="mine.jinja", end_of_turn="<|im_end|>")
+    make_base(recipe, workshop.manifest(), own)
+    assert read_json(own / "base.json")["chat_template"] == "mine.jinja"
+    assert AutoTokenizer.from_pretrained(own).chat_template == chat.plain_template("chatml")
+    parts = (workshop.mixture(conversations), workshop.mixture(conversations[:2]))
+    for name, base in (("a", ours), ("b", own)):
+        tokenize(*parts, base, workshop.recipe(), workshop.folder / f"tokens-{name}")
+    pairs = [
+        {path.name: path.read_bytes() for path in (workshop.folder / f"tokens-{name}").glob("*.*")}
+        for name in "ab"
+    ]
+    assert pairs[0] == pairs[1] and len(pairs[0]) > 2
+
+
 @pytest.mark.parametrize("template", ["chatml", "gemma"])
 def test_folder_loads_with_the_chat_template_and_its_end_of_turn(make, template):
     from transformers import AutoTokenizer, GenerationConfig

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from collectivesft.config import run
+from collectivesft.config import experiment, run
+from collectivesft.config.mixture import Mixture
 from collectivesft.config.section import canonical
 from collectivesft.datasets import get, names
 from collectivesft.scores.engines.questions import Protocol
@@ -280,8 +281,11 @@ def test_the_files_that_repeat_the_classes_are_up_to_date():
 
 
 def test_every_key_says_what_it_is():
-    for title, kind in config_docs.blocks():
-        for key, _, _, words in config_docs.rows(kind, run.RunConfig.model_json_schema()):
+    recipes = (experiment.Experiment, experiment.Training, experiment.Lora, Mixture)
+    recipes += (experiment.ModelRecipe, experiment.Shape)
+    whole = [(title, kind, run.RunConfig) for title, kind in config_docs.run_blocks()]
+    for title, kind, top in whole + [(kind.__name__, kind, kind) for kind in recipes]:
+        for key, _, _, words in config_docs.rows(kind, top.model_json_schema()):
             assert words, f"{title}: {key} has no description"
 
 
@@ -360,6 +364,48 @@ def test_the_origin_of_a_base_model_is_checked_before_anything_runs(tmp_path, so
     assert found and found[0].startswith(f"config/models/tiny-random.yaml: {message}"), found
 
 
+def own_model(root: Path, **changes: object) -> None:
+    """Change keys of the base model of config/tiny.yaml."""
+    path = root / "config/models/tiny-random.yaml"
+    model = yaml.safe_load(path.read_text(encoding="utf-8")) | changes
+    path.write_text(yaml.safe_dump(model), encoding="utf-8")
+
+
+GENERATION = "{% generation %}{{ messages }}<end>{% endgeneration %}"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (GENERATION, None),
+        (None, "config/models/mine.jinja: no such chat template"),
+        ("{{ messages }}<end>", "config/models/mine.jinja: no {% generation %} and"),
+        (GENERATION.replace("<end>", ""), "config/models/mine.jinja: does not write <end>"),
+    ],
+    ids=["good", "absent", "without marks", "without an end"],
+)
+def test_the_template_of_a_base_model_is_checked_before_anything_runs(tmp_path, text, message):
+    root = own_root(tmp_path)
+    own_model(root, chat_template="mine.jinja", end_of_turn="<end>")
+    if text:
+        (root / "config/models/mine.jinja").write_text(text, encoding="utf-8")
+    found = lines(root / "config/tiny.yaml", root)
+    assert (found == []) if message is None else found[0].startswith(message), found
+
+
+def test_the_folder_of_a_base_model_is_expanded(tmp_path, monkeypatch):
+    root = own_root(tmp_path)
+    monkeypatch.setenv("SCRATCH", str(tmp_path / "my scratch"))
+    own_model(root, source={"kind": "folder", "path": "$SCRATCH/base"}, architecture=None)
+    assert config_check.model_folder("tiny-random", root) == f"{tmp_path}/my scratch/base"
+    monkeypatch.delenv("SCRATCH")
+    (line,) = lines(root / "config/tiny.yaml", root)
+    assert line == (
+        "config/models/tiny-random.yaml: source.path: set the environment variable $SCRATCH to a "
+        "folder"
+    )
+
+
 def own_root(folder: Path) -> Path:
     """A clone with a configuration of its own."""
     shutil.copytree(ROOT / "config", folder / "config")
@@ -416,8 +462,8 @@ def test_dry_run_of_the_paper_shows_the_whole_plan(clone, snakemake):
     assert len(config["datasets"]) == 13
     for dataset in config["datasets"]:
         assert f"1_raw/datasets/{dataset}/manifest.json" in whole
-    for experiment in config["experiments"]:
-        assert f"3_sft/{experiment}/model" in whole
+    for name in config["experiments"]:
+        assert f"3_sft/{name}/model" in whole
     for wanted in (
         "internlm2_5-7b",
         "3_sft/collective/model",

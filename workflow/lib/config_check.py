@@ -6,7 +6,6 @@ clone, so that a name without a file behind it is found at once.
 
 import json
 import os
-import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -167,7 +166,7 @@ def _short(path: Path) -> str:
 
 def _line(problem: Problem, places: list[tuple[str, dict]]) -> str:
     """The line of a fault; an experiment's own file is in its key already."""
-    if problem.key and problem.key[0].endswith(".yaml"):
+    if problem.key and problem.key[0].endswith((".yaml", ".jinja")):
         return f"{problem.key[0]}: {': '.join([*_dotted(problem.key[1:]), problem.text])}"
     for length in range(len(problem.key), 0, -1):
         for name, content in places:
@@ -343,12 +342,23 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
             text = f"{recipe.base!r} is the name of a base model too; rename it"
             yield Problem(("experiments",), text)
         _read_as(read_source, root, f"config/models/{recipe.base}.yaml")
+        _check_template(root, recipe.base)
         yield from _check_length(config, root, where, recipe)
         yield from _check_weights(config, where, name, recipe)
     except ConfigurationError as error:
         for line in error.lines:
             place, _, text = line.partition(": ")
             yield Problem((place,), text)
+
+
+def _check_template(root: Path, base: str) -> None:
+    """Read a base model's own chat template, where it names one."""
+    from collectivesft.models.chat import read_own_template
+
+    recipe = model(root, base)
+    if path := recipe.own_template(root / f"config/models/{base}.yaml"):
+        where = os.path.relpath(path, root) if path.is_relative_to(root) else str(path)
+        _read_as(lambda own: read_own_template(own, recipe.end_of_turn or ""), root, where)
 
 
 def _check_length(config: dict, root: Path, where: str, recipe: "Experiment") -> Iterator[Problem]:
@@ -468,6 +478,8 @@ def _files(root: Path, folder: str) -> list[str]:
 
 def _expand_paths(config: dict) -> Iterator[Problem]:
     """Expand ``~`` and variables in every configured path, once; nothing expands them again."""
+    from collectivesft.common.files import expand_path
+
     places = [(config, ("cache",)), (config["hub"], ("hub", "gguf_converter"))]
     places += [(config["raw"], ("raw", key)) for key in ("folder", "checksums")]
     for name, source in config["sources"].items():
@@ -477,10 +489,10 @@ def _expand_paths(config: dict) -> Iterator[Problem]:
         given = block.get(key[-1])
         if given is None:
             continue
-        named = {one.strip("${}") for one in re.findall(r"\$(?:\w+|\{\w+\})", given)}
-        for variable in sorted(named - set(os.environ)):
-            yield Problem(key, f"set the environment variable ${variable} to a folder")
-        block[key[-1]] = os.path.expandvars(os.path.expanduser(given))
+        try:
+            block[key[-1]] = expand_path(given)
+        except ValueError as error:
+            yield Problem(key, str(error))
     if set("{}") & set(config["cache"]):
         yield Problem(
             ("cache",), f"{config['cache']!r} has a brace, which Snakemake reads as a wildcard; "
@@ -506,5 +518,7 @@ def commit(root: Path) -> str:
 
 def model_folder(base: str, root: Path) -> str | None:
     """The folder that a base model is copied from; None where it comes from elsewhere."""
-    source = model(root, base).source
-    return str(source["path"]) if source.get("kind") == "folder" and "path" in source else None
+    from collectivesft.raw.fetch_model import FolderModel, read_source
+
+    source = _read_as(read_source, root, f"config/models/{base}.yaml")
+    return str(source.path) if isinstance(source, FolderModel) else None

@@ -30,12 +30,15 @@ def images(config: dict) -> dict[str, str]:
 def folders(config: dict, root: Path) -> list[str]:
     """The folders of raw files, base models and the converter that a checked configuration names.
 
-    Variables in them are expanded already, but not in a model's path.
+    Variables in them are expanded already.
     """
     settings = [config["raw"], *config["sources"].values()]
     raw = [one["folder"] for one in settings if one.get("folder")]
     bases = sorted({config_check.experiment(root, one).base for one in config["experiments"]})
     models = [folder for base in bases if (folder := config_check.model_folder(base, root))]
+    files = {one: root / f"config/models/{one}.yaml" for one in bases}
+    own = [config_check.model(root, one).own_template(path) for one, path in files.items()]
+    models += [str(path.parent) for path in own if path]
     hub = config["hub"]
     return raw + models + [str(Path(hub["gguf_converter"]).parent)] * bool(hub["gguf"])
 

@@ -56,6 +56,7 @@ rule raw_fetch_model:
         runtime=720,
     params:
         folder=subpath(output.manifest, parent=True),
+        options=model_options,
     shell:
         "python -m collectivesft raw fetch-model --model {input.model}"
-        " --out {params.folder:q}/files --manifest {output.manifest:q} 2> {log}"
+        " --out {params.folder:q}/files --manifest {output.manifest:q} {params.options} 2> {log}"

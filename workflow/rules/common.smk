@@ -197,6 +197,16 @@ def model_placed(wildcards):
     return run_paths.placed_model(wildcards.base, ROOT)
 
 
+def model_options(wildcards, output):
+    """Options of `raw fetch-model` for a folder of this machine.
+
+    `~` and variables are expanded here: an image has neither. A function of `output` is no reason
+    to fetch again; files that change in the folder are.
+    """
+    folder = config_check.model_folder(wildcards.base, ROOT)
+    return f"--folder {shlex.quote(folder)}" if folder else ""
+
+
 def source_checksums(wildcards):
     """The list of checksums of a local source: when a file changes, so does this list.
 
@@ -236,6 +246,8 @@ def chat_template(wildcards):
     """The file of a base model's chat template, named or by way of an experiment."""
     base = wildcards.get("base") or RECIPES[wildcards.experiment].base
     model = config_check.model(ROOT, base)
+    if path := model.own_template(ROOT / f"config/models/{base}.yaml"):
+        return os.path.relpath(path)
     return own_file("models/templates", model.chat_template, ".jinja")
 
 

@@ -111,6 +111,18 @@ def _sync(path: Path) -> None:
             os.close(number)
 
 
+def expand_path(text: str) -> str:
+    """Expand ``~`` and variables in a configured path, once.
+
+    Raises:
+        ValueError: a variable that is not set.
+    """
+    named = {one.strip("${}") for one in re.findall(r"\$(?:\w+|\{\w+\})", text)}
+    if absent := sorted(named - set(os.environ)):
+        raise ValueError(f"set the environment variable ${absent[0]} to a folder")
+    return os.path.expandvars(os.path.expanduser(text))
+
+
 def sha256(path: Path) -> str:
     """Hex sha256 of a file."""
     with open(path, "rb") as handle:

@@ -1,12 +1,12 @@
 """What a base model's and an experiment's YAML file may say; an unknown key is an error."""
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
 from collectivesft.common.errors import validated
-from collectivesft.common.files import read_yaml
+from collectivesft.common.files import expand_path, read_yaml
 from collectivesft.config.section import Number, Section, canonical
 
 # The file in a base model's folder that says what it is.
@@ -14,79 +14,84 @@ FACTS = "base.json"
 
 
 class Shape(Section):
-    """Sizes of a model, for the estimate of memory and time.
+    """Sizes of a model, for the estimate of memory and time."""
 
-    Attributes:
-        layers: number of them.
-        hidden, intermediate: width of a token, and inside of the feed-forward layer.
-        key_value: width of all keys of a token.
-        vocabulary: number of tokens.
-    """
-
-    layers: int = Field(ge=1)
-    hidden: int = Field(ge=1)
-    intermediate: int = Field(ge=1)
-    key_value: int = Field(ge=1)
-    vocabulary: int = Field(ge=1)
+    layers: int = Field(ge=1, description="layers")
+    hidden: int = Field(ge=1, description="width of a token")
+    intermediate: int = Field(ge=1, description="width inside of the feed-forward layer")
+    key_value: int = Field(ge=1, description="width of all keys of a token")
+    vocabulary: int = Field(ge=1, description="tokens of the vocabulary")
 
 
 class ModelRecipe(Section):
-    """A base model: config/models/NAME.yaml.
+    """A base model: `config/models/NAME.yaml`."""
 
-    Attributes:
-        title, licence, licence_url, homepage, notes: for the paper and the model card.
-        parameters: number of weights, for the plan and the paper.
-        source: where its files come from (read by stage raw).
-        chat_template: name of a file in sft/templates; how a conversation becomes one text.
-        special_tokens: text to id of tokens that the template needs and the tokenizer has as
-            unused pieces; for tokenizers that are converted (InternLM2).
-        lora_targets: ends of the names of the layers that LoRA adapts; all linear layers but the
-            output where it says nothing.
-        shape: its sizes, for ``sft plan``.
-        architecture: a transformers configuration with model_type; for kind ``random`` only.
-    """
+    title: str = Field(description="name in figures, tables and the model card")
+    parameters: int = Field(gt=0, description="weights, for the plan and the paper")
+    licence: str = Field(description="name of the licence of the weights")
+    licence_url: str | None = Field(None, description="address of its text")
+    homepage: str | None = Field(None, description="address of the model")
+    notes: str = Field("", description="a sentence for the model card")
+    source: dict[str, Any] = Field(description="origin of its files, by `kind`: see below")
+    chat_template: (
+        Literal["gemma", "gemma_base", "chatml"] | Annotated[str, Field(pattern=r"\.jinja$")]
+    ) = Field(
+        json_schema_extra={"examples": ["mine.jinja"]},
+        description="turns a conversation into one text: a template of this package, or a file "
+        "`*.jinja` next to the model's own, with `{% generation %}` and `{% endgeneration %}` "
+        "around the assistant's words",
+    )
+    end_of_turn: str | None = Field(
+        None,
+        min_length=1,
+        description="token at the end of a turn; needed for a template in a file, and only there",
+    )
+    special_tokens: dict[str, int] = Field(
+        {},
+        description="text to id of tokens that the template needs and the tokenizer has as unused "
+        "pieces; for tokenizers that are converted (InternLM2)",
+    )
+    lora_targets: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="ends of the names of the layers that LoRA adapts; null: all linear layers but "
+        "the output",
+    )
+    shape: Shape | None = Field(None, description="sizes, for `sft plan` and `make check`")
+    architecture: dict[str, Any] | None = Field(
+        None, description="transformers configuration with `model_type`; for kind `random` only"
+    )
 
-    title: str
-    parameters: int = Field(gt=0)
-    licence: str
-    licence_url: str | None = None
-    homepage: str | None = None
-    notes: str = ""
-    source: dict[str, Any]
-    chat_template: Literal["gemma", "gemma_base", "chatml"]
-    special_tokens: dict[str, int] = Field(default_factory=dict)
-    lora_targets: list[str] | None = Field(None, min_length=1)
-    shape: Shape | None = None
-    architecture: dict[str, Any] | None = None
+    @model_validator(mode="after")
+    def _end_of_own_template(self) -> "ModelRecipe":
+        own = self.chat_template.endswith(".jinja")
+        if own and self.end_of_turn is None:
+            raise ValueError("chat_template is a file; add end_of_turn, its token at a turn's end")
+        if self.end_of_turn and not own:
+            raise ValueError(f"end_of_turn is part of {self.chat_template}; remove the key")
+        return self
+
+    def own_template(self, path: Path) -> Path | None:
+        """Return the file of the model's own chat template; None for one of this package.
+
+        Args:
+            path: the model's YAML file, next to which the template is.
+        """
+        if not self.chat_template.endswith(".jinja"):
+            return None
+        return path.parent / expand_path(self.chat_template)
 
 
 class Lora(Section):
     """Low-rank adaptation (Hu et al. 2022) of all linear layers but the output."""
 
-    r: int = Field(16, ge=1)
-    alpha: int = Field(32, ge=1)
-    dropout: Number = Field(0.0, ge=0, lt=1)
+    r: int = Field(16, ge=1, description="rank of the adapters")
+    alpha: int = Field(32, ge=1, description="adapters are scaled by alpha / r")
+    dropout: Number = Field(0.0, ge=0, lt=1, description="share of an adapter's inputs set to 0")
 
 
 class Training(Section):
-    """How an experiment trains. Defaults are those of the paper's model card.
-
-    Attributes:
-        method: full (all weights) or lora.
-        global_batch_size: examples of one optimiser step (global batch size).
-        max_tokens_per_forward: tokens of one forward pass; a step's examples are packed into
-            passes.
-        epochs, max_steps: the end, whichever comes first.
-        max_length: most tokens of an example.
-        truncation: part of a longer example that is cut: question_first, as LLaMA-Factory does;
-            or end, its last tokens, so that a long question loses its answer.
-        precision: of the forward and backward pass.
-        master_weights: how what is trained is kept, and the optimiser's state: float32; or
-            bfloat16 (full only), in half the memory, with results rounded at random.
-        distributed: how several processes share a model: ddp, each holds it whole; fsdp, each
-            holds a part of every weight (full only); auto: fsdp for full, ddp for lora.
-        save_steps, eval_steps: optimiser steps between checkpoints and evaluations.
-    """
+    """How an experiment trains. Defaults are those of the paper's model card."""
 
     # Former names, and those of transformers, TRL and LLaMA-Factory that mean the same. A batch per
     # device is none of them: it would be another global batch on another number of GPUs.
@@ -103,26 +108,48 @@ class Training(Section):
         "finetuning_type": "method",
     }
 
-    method: Literal["full", "lora"] = "full"
+    method: Literal["full", "lora"] = Field("full", description="train all weights, or adapters")
     lora: Lora = Lora()
-    learning_rate: Number = Field(2e-5, gt=0)
-    lr_scheduler: Literal["cosine", "linear", "constant"] = "cosine"
-    warmup_ratio: Number = Field(0.05, ge=0, lt=1)
-    weight_decay: Number = Field(0.0, ge=0)
-    max_grad_norm: Number = Field(1.0, gt=0)
-    global_batch_size: int = Field(256, ge=1)
-    max_tokens_per_forward: int = Field(8192, ge=16)
-    epochs: Number = Field(3, gt=0)
-    max_steps: int | None = Field(None, ge=1)
-    max_length: int = Field(1024, ge=16)
-    truncation: Literal["question_first", "end"] = "question_first"
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
-    master_weights: Literal["float32", "bfloat16"] = "float32"
-    gradient_checkpointing: bool = False
-    distributed: Literal["auto", "ddp", "fsdp"] = "auto"
-    seed: int = Field(42, ge=0)
-    save_steps: int = Field(500, ge=1)
-    eval_steps: int = Field(500, ge=1)
+    learning_rate: Number = Field(2e-5, gt=0, description="peak learning rate of AdamW")
+    lr_scheduler: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="learning rate after the warm-up"
+    )
+    warmup_ratio: Number = Field(0.05, ge=0, lt=1, description="share of the steps that warm up")
+    weight_decay: Number = Field(0.0, ge=0, description="weight decay of AdamW")
+    max_grad_norm: Number = Field(1.0, gt=0, description="gradients are clipped to this norm")
+    global_batch_size: int = Field(256, ge=1, description="examples of one optimiser step")
+    max_tokens_per_forward: int = Field(
+        8192, ge=16, description="tokens of a forward pass, into which examples are packed"
+    )
+    epochs: Number = Field(3, gt=0, description="passes over the examples")
+    max_steps: int | None = Field(
+        None, ge=1, description="optimiser steps; the training ends there or after `epochs`"
+    )
+    max_length: int = Field(1024, ge=16, description="longest example, tokens")
+    truncation: Literal["question_first", "end"] = Field(
+        "question_first",
+        description="cut a longer example as LLaMA-Factory does, question first; or cut its last "
+        "tokens, so that a long question loses its answer",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "bfloat16", description="type of the forward and backward pass"
+    )
+    master_weights: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="type of the trained weights and the optimiser's state; bfloat16 (full only) "
+        "takes half the memory and rounds at random",
+    )
+    gradient_checkpointing: bool = Field(
+        False, description="compute activations twice, to keep fewer of them in memory"
+    )
+    distributed: Literal["auto", "ddp", "fsdp"] = Field(
+        "auto",
+        description="each process holds the whole model (ddp) or a part of every weight (fsdp, "
+        "full only); auto: fsdp for full, ddp for lora",
+    )
+    seed: int = Field(42, ge=0, description="seed of the order of examples and of new weights")
+    save_steps: int = Field(500, ge=1, description="optimiser steps between checkpoints")
+    eval_steps: int = Field(500, ge=1, description="optimiser steps between evaluations")
 
     @property
     def strategy(self) -> Literal["ddp", "fsdp"]:
@@ -147,20 +174,13 @@ class Training(Section):
 
 
 class Experiment(Section):
-    """One training run: config/experiments/NAME.yaml.
+    """One training run: `config/experiments/NAME.yaml`."""
 
-    Attributes:
-        title: shown in figures and tables.
-        base: name of the base model.
-        curation: name of a curation setting of the run's configuration.
-        mixture: read and checked by stage curated.
-    """
-
-    title: str
-    base: str
-    description: str = ""
-    curation: str = "full"
-    mixture: dict[str, Any] = Field(default_factory=dict)
+    title: str = Field(description="name in figures and tables")
+    base: str = Field(description="name of a base model, a file of `config/models/`")
+    description: str = Field("", description="one sentence for a reader; an edit repeats nothing")
+    curation: str = Field("full", description="name under `curation` of the run")
+    mixture: dict[str, Any] = Field({}, description="examples to train on: see below")
     training: Training = Training()
 
 

@@ -14,42 +14,49 @@ Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Mixture(BaseModel):
-    """Which examples an experiment trains on, and how exam questions are asked.
+    """Examples that an experiment trains on, and the words of exam questions.
 
-    The keys act in the order given here, each on what those before it left. All of them only
-    leave examples out: none is ever repeated. Of each set the examples with the smallest draws
+    The keys act in the order given here, each on the rest of those before it. All of them only
+    leave examples out: none is ever repeated. The examples of a dataset with the smallest draws
     stay, so that a smaller mixture is a part of a larger one.
-
-    Attributes:
-        datasets: names, or all.
-        styles: styles taken, or all.
-        fraction: share of the examples.
-        max_samples: most examples of a set: one number for all (``max_samples`` of the published
-            yaml), or a number for each set named; other sets have no limit.
-        temperature: T of sampling by set, at least 1: a set of n examples gets a share of
-            n^(1/T) of the mixture, the largest mixture for which the examples suffice. 1 leaves
-            the sets as they are; the larger T, the more even the sets (the smallest keeps all it
-            has). Adding a set changes the draws of the others.
-        style_shares: ``even``, or a weight for each style; the mixture is the largest one with
-            these shares. Styles that are not named are not taken. Within a style all sets give
-            the same share of theirs.
-        prompt: how exam questions are asked: as the paper's code does, by set (``PROMPT`` in the
-            set's file), or in the words of CMB's evaluation.
-        validation: share held out for the evaluation loss (``val_size`` of the published yaml).
-        seed: of the draw.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    datasets: Annotated[list[str], Field(min_length=1)] | Literal["all"] = "all"
-    styles: Annotated[list[Style], Field(min_length=1)] | Literal["all"] = "all"
-    fraction: float = Field(1.0, gt=0, le=1)
-    max_samples: Cap | dict[str, Cap] | None = None
-    temperature: float = Field(1.0, ge=1, allow_inf_nan=False)
-    style_shares: dict[Style, Weight] | Literal["even"] | None = None
-    prompt: Literal["paper", "cmb"] = "paper"
-    validation: float = Field(0.1, ge=0, lt=1)
-    seed: int = Field(42, ge=0)
+    datasets: Annotated[list[str], Field(min_length=1)] | Literal["all"] = Field(
+        "all", description="datasets of the run that are taken"
+    )
+    styles: Annotated[list[Style], Field(min_length=1)] | Literal["all"] = Field(
+        "all", description="styles of examples that are taken"
+    )
+    fraction: float = Field(1.0, gt=0, le=1, description="share of the examples")
+    max_samples: Cap | dict[str, Cap] | None = Field(
+        None,
+        description="most examples of a dataset: one number for all (`max_samples` of the "
+        "published yaml), or a number for each dataset named; the rest have no limit",
+    )
+    temperature: float = Field(
+        1.0,
+        ge=1,
+        allow_inf_nan=False,
+        description="T of sampling by dataset: one of n examples gets a share of n^(1/T) of the "
+        "mixture, the largest for which the examples suffice; 1 changes nothing, and the larger T, "
+        "the more even the datasets. A new dataset changes the draws of the rest",
+    )
+    style_shares: dict[Style, Weight] | Literal["even"] | None = Field(
+        None,
+        description="`even`, or a weight for each style: the largest mixture with these shares. "
+        "Styles without a weight are not taken. Within a style all datasets give the same share",
+    )
+    prompt: Literal["paper", "cmb"] = Field(
+        "paper",
+        description="ask exam questions as the paper's code does, by dataset, or in the words of "
+        "CMB's evaluation",
+    )
+    validation: float = Field(
+        0.1, ge=0, lt=1, description="share held out for the evaluation loss (`val_size`)"
+    )
+    seed: int = Field(42, ge=0, description="seed of the draw")
 
     @model_validator(mode="after")
     def _shares_of_taken_styles(self) -> Self:

@@ -2,19 +2,53 @@
 
 import re
 from importlib import resources
+from pathlib import Path
 from typing import Any
+
+from collectivesft.common.errors import InputError
 
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 
 
-def training_template(name: str) -> str:
-    """The chat template with the marks that say what the assistant wrote."""
+# A base model's own template, in the model's folder.
+OWN = "training_template.jinja"
+
+
+def training_template(name: str, folder: Path | None = None) -> str:
+    """Return a chat template with the marks around the assistant's words.
+
+    Args:
+        name: a template of this package, or the model's own file, ``*.jinja``.
+        folder: the base model's folder, which keeps the model's own template.
+    """
+    if name.endswith(".jinja") and folder is not None:
+        return (folder / OWN).read_text(encoding="utf-8")
     return resources.files(__package__).joinpath("templates", f"{name}.jinja").read_text("utf-8")
 
 
-def plain_template(name: str) -> str:
-    """The same template without those marks, which other programs do not know."""
-    return _GENERATION.sub("", training_template(name))
+def plain_template(name: str, folder: Path | None = None) -> str:
+    """Return the same template without those marks, which other programs do not know."""
+    return _GENERATION.sub("", training_template(name, folder))
+
+
+def read_own_template(path: Path, end: str) -> str:
+    """Read a base model's own chat template.
+
+    Args:
+        end: the token at the end of a turn.
+
+    Raises:
+        InputError: no such file, no marks around the assistant's words, or no end of turn in it.
+    """
+    if not path.is_file():
+        raise InputError(path, "no such chat template", "Correct chat_template of the model")
+    text = path.read_text(encoding="utf-8")
+    if len(_GENERATION.findall(text)) < 2:
+        problem = "no {% generation %} and {% endgeneration %} around the assistant's words"
+        raise InputError(path, problem, "Add them: loss is computed between them only")
+    if end not in text and "eos_token" not in text:
+        raise InputError(path, f"does not write {end}", "Correct end_of_turn of the model")
+    return text
 
 
 # gemma_base is for a Gemma without instruction tuning: its marks of turns were never trained and

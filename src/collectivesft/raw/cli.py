@@ -55,6 +55,9 @@ def fetch_model(
     model: Annotated[Path, typer.Option(help="YAML file of the model.")],
     manifest: Manifest,
     out: Out = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="The folder of a model of kind folder, in full.")
+    ] = None,
 ) -> None:
     """Fetch a base model's files and write their manifest.
 
@@ -63,7 +66,7 @@ def fetch_model(
     """
     from collectivesft.raw.fetch_model import fetch_model as fetch_files
 
-    fetch_files(model, manifest, out)
+    fetch_files(model, manifest, out, folder)
 
 
 @app.command()

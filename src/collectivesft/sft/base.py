@@ -40,9 +40,10 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
         _weights(recipe, model, raw, partial)
         remove_code(partial)
         add_model_keys(partial)
+        _keep_own_template(recipe, model, partial)
         tokenizer = _tokenizer(model, raw, partial)
         sizes = check_model(raw.manifest, partial)
-        check_tokenizer(raw.manifest, tokenizer, model.chat_template, sizes["embeddings"])
+        check_tokenizer(raw.manifest, tokenizer, _end_of_turn(model), sizes["embeddings"])
         if sizes["tied"] and any("lm_head" in name for name in model.lora_targets or ()):
             problem = "lm_head is the embedding of this model: an adapter on it cannot be merged"
             raise InputError(recipe, problem, "Remove lm_head from lora_targets")
@@ -57,6 +58,7 @@ def _facts(recipe: Path, model: ModelRecipe, folder: Path) -> dict[str, Any]:
     shown += ("lora_targets",)
     weights = {path.name: sha256(path) for path in sorted(folder.glob("*.safetensors"))}
     return {key: getattr(model, key) for key in shown} | {
+        "chat_template": Path(model.chat_template).name,
         "name": recipe.stem,
         "parameters": count_parameters(folder),
         "weights": weights,
@@ -183,6 +185,17 @@ def convert_gguf(path: Path, folder: Path) -> None:
     AutoTokenizer.from_pretrained(**place).save_pretrained(folder)
 
 
+def _end_of_turn(model: ModelRecipe) -> str:
+    return model.end_of_turn or chat.END_OF_TURN[model.chat_template]
+
+
+def _keep_own_template(recipe: Path, model: ModelRecipe, folder: Path) -> None:
+    """Keep the model's own chat template in its folder, for step tokenize."""
+    if path := model.own_template(recipe):
+        text = chat.read_own_template(path, _end_of_turn(model))
+        (folder / chat.OWN).write_text(text, encoding="utf-8")
+
+
 def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> Any:
     """Give the tokenizer the chat template, and the model its end of turn; return the tokenizer."""
     from transformers import AutoTokenizer, GenerationConfig
@@ -194,11 +207,11 @@ def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> Any:
         raise InputError(
             raw.manifest, problem, "Add the tokenizer's files to the source"
         ) from error
-    end = chat.END_OF_TURN[model.chat_template]
+    end = _end_of_turn(model)
     if tokenizer.convert_tokens_to_ids(end) in (None, tokenizer.unk_token_id):
         problem = f"the tokenizer has no token {end} of the chat template {model.chat_template}"
         raise InputError(raw.manifest, problem, "Choose another chat_template in the model's file")
-    tokenizer.chat_template = chat.plain_template(model.chat_template)
+    tokenizer.chat_template = chat.plain_template(model.chat_template, folder)
     tokenizer.save_pretrained(folder)
     ends = [tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids(end)]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id

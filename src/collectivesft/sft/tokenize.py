@@ -71,7 +71,7 @@ def _check_lengths(train: Path, base: Path, counts: dict[str, Any]) -> None:
 
 def _key(parts: tuple[Path, ...], base: Path, cut: tuple[int, str]) -> str:
     """Hash all that decides the tokens: examples, tokenizer, template, length, the code."""
-    template = chat.training_template(read_json(base / FACTS)["chat_template"])
+    template = chat.training_template(read_json(base / FACTS)["chat_template"], base)
     made_by = software(*cache_keys.TOKENS)
     examples = [sha256(path) for path in parts]
     return digest([examples, cache_keys.base_tokens(base), template, cut, made_by])
@@ -117,5 +117,5 @@ def _tokenizer(base: Path) -> tuple[Any, str]:
 
     quiet()
     register()
-    template = chat.training_template(read_json(base / FACTS)["chat_template"])
+    template = chat.training_template(read_json(base / FACTS)["chat_template"], base)
     return AutoTokenizer.from_pretrained(base, trust_remote_code=False), template

@@ -11,7 +11,6 @@ from typing import Any
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json, write_json
-from collectivesft.models import chat
 
 _REMEDY = "The weights and config.json are not of one model; fetch both again"
 # Files of a folder that may name code of its repository, under ``auto_map``.
@@ -95,19 +94,18 @@ def _refuse_other_tensors(manifest: Path, model: Any, report: dict[str, Any]) ->
         raise InputError(manifest, problem, _REMEDY)
 
 
-def check_tokenizer(manifest: Path, tokenizer: Any, template: str, rows: int) -> None:
+def check_tokenizer(manifest: Path, tokenizer: Any, end: str, rows: int) -> None:
     """Check that the embedding has a row for every token of texts and of the template.
 
     Added tokens that no template writes may lie beyond it, as Gemma 3's token of images does.
 
     Args:
-        template: name of the chat template.
+        end: the token at the end of a turn.
         rows: of the input embedding.
 
     Raises:
         InputError: an id has no row.
     """
-    end = chat.END_OF_TURN[template]
     ids = {"the vocabulary's last": tokenizer.vocab_size - 1}
     ids[end] = tokenizer.convert_tokens_to_ids(end)
     for token in (tokenizer.bos_token, tokenizer.eos_token):
