@@ -43,6 +43,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tiny" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("tiny"))
+        if "slow" in item.keywords and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(2400))  # a hang is an error, a busy machine is none
         if re.search(r"\bat 0x[0-9a-f]{6,}", item.nodeid):
             raise pytest.UsageError(f"{item.nodeid}: an address in memory; give the case an id")
 
@@ -71,7 +73,7 @@ class Place:
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT / "src")} | more
 
-    def run(self, *command: str, timeout: float = 580, **more: str) -> subprocess.CompletedProcess:
+    def run(self, *command: str, timeout: float = 1700, **more: str) -> subprocess.CompletedProcess:
         """Run a command in the folder; its output as text, stderr within stdout."""
         return subprocess.run(
             command,
@@ -85,7 +87,7 @@ class Place:
         )
 
     def snakemake(
-        self, *arguments: str, timeout: float = 580, **more: str
+        self, *arguments: str, timeout: float = 1700, **more: str
     ) -> subprocess.CompletedProcess:
         """Run Snakemake with the tiny configuration."""
         command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", CONFIG]

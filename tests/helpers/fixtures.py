@@ -214,7 +214,7 @@ def command(start: Callable[..., subprocess.Popen]) -> Callable[..., tuple[int, 
 
     def run(*arguments: object, **options: str) -> tuple[int, str]:
         process = start(*arguments, **options)
-        _, errors = process.communicate(timeout=500)
+        _, errors = process.communicate(timeout=1500)
         return process.returncode, errors
 
     return run

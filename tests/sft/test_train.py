@@ -476,7 +476,7 @@ def test_same_bytes_after_sigkill(job, start):
     kill_when(begin(broken), writing)
     assert first < last_step() < 36
     end = begin(broken)
-    errors = [process.communicate(timeout=500)[1] for process in (other, end)]
+    errors = [process.communicate(timeout=1500)[1] for process in (other, end)]
     assert (other.returncode, end.returncode) == (0, 0), errors
     assert broken.result == whole.result
     for made in (whole, broken):

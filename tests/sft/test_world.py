@@ -99,7 +99,7 @@ def start(job, launch: list[str] | int = 2) -> subprocess.Popen:
 
 def finish(job, processes: int = 2) -> str:
     process = start(job, processes)
-    _, messages = process.communicate(timeout=500)
+    _, messages = process.communicate(timeout=1500)
     assert process.returncode == 0, messages
     return messages
 
@@ -252,7 +252,7 @@ def test_no_more_than_a_share_of_a_layer_stays():
     """One of eight processes, the others made up: a layer is gone before the next one comes."""
     env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-c", SHARE]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=500)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1500)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 0.3  # an eighth, and what Python itself takes
 
@@ -291,7 +291,7 @@ def test_two_nodes_train_as_one_does(job, settings):
     place = ["--rdzv-backend=c10d", f"--rdzv-endpoint=127.0.0.1:{port}", "--rdzv-id=7"]
     launch = ["--nnodes=2", "--nproc-per-node=1", *place]
     nodes = [start(two, launch), start(two, launch)]
-    messages = [node.communicate(timeout=500)[1] for node in nodes]
+    messages = [node.communicate(timeout=1500)[1] for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0], messages
     assert losses(two) == pytest.approx(losses(one), rel=2e-5)
     assert sum("train: 9/9" in text for text in messages) == 1  # the first process alone reports
@@ -325,7 +325,7 @@ def test_a_request_to_stop_saves_and_asks_for_a_requeue(job, processes):
     process = start(stopped, processes)
     wait_for(stopped.folder / "checkpoints/step-00000010")
     process.send_signal(signal.SIGTERM)
-    _, messages = process.communicate(timeout=500)
+    _, messages = process.communicate(timeout=1500)
     assert process.returncode == REQUEUE, messages
     assert "stopped on request after step" in messages
     assert "Traceback" not in messages
@@ -369,7 +369,7 @@ def test_the_launcher_hands_on_what_became_of_its_processes(tmp_path, code, requ
     if request_:
         assert process.stdout.readline() == "up\n"
         process.send_signal(getattr(signal, request_))
-    _, errors = process.communicate(timeout=500)
+    _, errors = process.communicate(timeout=1500)
     assert process.returncode == wanted, errors
     assert ("Traceback" in errors) is (wanted == 1)
 
