@@ -407,6 +407,34 @@ def table(
 
 
 @app.command()
+def export(
+    scores: Annotated[Path, typer.Option(help="Score file of a choice benchmark.")],
+    answers: Annotated[
+        Path, typer.Option(help="Judged answers that `scores score` wrote with it.")
+    ],
+    model_id: Annotated[str, typer.Option(help="The model's owner/name.")],
+    out: Annotated[Path, typer.Option(help="Folder to write data/BENCHMARK/OWNER/NAME/ in.")],
+    format_: Annotated[
+        Literal["eee"], typer.Option("--format", help="eee: Every Eval Ever 0.3.0.")
+    ] = "eee",
+    made_up: Annotated[
+        bool, typer.Option("--made-up/--published", help="The questions were made up.")
+    ] = False,
+    time: Annotated[
+        int | None, typer.Option(help="Seconds since 1970; by default those of the score file.")
+    ] = None,
+) -> None:
+    """Write scores and answers in a form that collections of evaluations read.
+
+    Example: collectivesft scores export --format eee --scores cmb.answer.scores.json
+    --answers cmb.answer.answers.jsonl --model-id me/model --out eee
+    """
+    from collectivesft.scores.export import export_eee
+
+    typer.echo(export_eee(scores, answers, model_id, out, made_up=made_up, time=time))
+
+
+@app.command()
 def show(table: Annotated[Path, typer.Option(help="CSV that `scores table` wrote.")]) -> None:
     """Print a table of scores: drawn on a terminal, aligned text elsewhere.
 
