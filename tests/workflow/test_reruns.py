@@ -138,3 +138,52 @@ def test_an_edit_of_the_chat_template_reaches_what_reads_it(snakemake, run, name
         if ".jinja" in inputs
     }
     assert found == {"sft_base": [name], "sft_tokenize": [name]}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "again"),
+    [
+        ("title", "Other", set()),
+        ("description", "Said in other words.", set()),
+        ("mixture", {"max_samples": 9}, {"curated_mix"}),
+    ],
+)
+def test_an_edit_of_a_description_draws_and_trains_nothing_again(plan, clone, key, value, again):
+    """``plan`` gives the stand-in for Python and nothing of its own runs here."""
+    examples = clone / "results/tiny/2_curated/full/decontaminate.parquet"
+    examples.parent.mkdir(parents=True, exist_ok=True)
+    examples.touch()
+    writes_all = STANDIN.replace('= --out ]', '= --out -o "$1" = --validation -o "$1" = --ledger'
+                                 ' -o "$1" = --stats ]')  # fmt: skip
+    (clone / "bin/python").write_text(writes_all, encoding="utf-8")
+
+    def run(*arguments: str) -> set[str]:
+        command = [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "results/tiny/2_curated/mixtures/tiny/mixture.json",
+            *arguments,
+        ]
+        command += ["--allowed-rules", "curated_mix", "--configfile", "config/tiny.yaml"]
+        env = os.environ | {"PATH": f"{clone / 'bin'}:{os.environ['PATH']}"}
+        done = subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = set(re.findall(r"^rule (\w+):", done.stdout + done.stderr, re.M))
+        assert found or "Nothing to be done" in done.stdout + done.stderr or "-n" not in arguments
+        return found
+
+    run("--cores", "1")
+    path = clone / "config/experiments/tiny.yaml"
+    recipe = yaml.safe_load(path.read_text("utf-8")) | {key: value}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    assert run("-n") == again
+
+
+def test_rules_that_take_a_recipe_take_its_decisive_keys():
+    """The recipe is ancient to them, so without the keys an edit would change nothing."""
+    for name in ("2_curated.smk", "3_sft.smk"):
+        text = (ROOT / "workflow/rules" / name).read_text("utf-8")
+        for rule in re.split(r"^rule ", text, flags=re.M)[1:]:
+            assert ("{input.recipe}" in rule) == ("settings=recipe_settings," in rule), rule[:20]
+            assert "recipe=recipe," not in rule

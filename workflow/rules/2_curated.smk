@@ -154,7 +154,7 @@ rule curated_decontaminate:
 rule curated_mix:
     input:
         examples=curated_examples,
-        recipe=recipe,
+        recipe=ancient(recipe),
         code=code("curated/mix.py"),
     output:
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
@@ -173,6 +173,8 @@ rule curated_mix:
     resources:
         mem_mb=4000,
         runtime=120,
+    params:
+        settings=recipe_settings,
     shell:
         "python -m collectivesft curated mix --examples {input.examples} --recipe {input.recipe}"
         " --out {output.train} --validation {output.validation} --ledger {output.ledger}"

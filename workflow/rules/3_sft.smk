@@ -32,7 +32,7 @@ rule sft_tokenize:
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
         base=base_dir,
-        recipe=recipe,
+        recipe=ancient(recipe),
         template=chat_template,
         code=code("sft/tokenize.py"),
     output:
@@ -51,6 +51,7 @@ rule sft_tokenize:
         runtime=240,
     params:
         cache=f"{CACHE}/tokens",
+        settings=recipe_settings,
     shell:
         "python -m collectivesft sft tokenize --train {input.train} --validation {input.validation}"
         " --base {input.base:q} --recipe {input.recipe} --out {output.tokens}"
@@ -61,7 +62,7 @@ rule sft_train:
     input:
         tokens=f"{SFT}/{{experiment}}/tokens",
         base=base_dir,
-        recipe=recipe,
+        recipe=ancient(recipe),
         code=code("sft/train.py"),
     output:
         weights=directory(f"{SFT}/{{experiment}}/trained"),
@@ -89,6 +90,7 @@ rule sft_train:
         threads=config["threads"],
         launch=launch,
         tensorboard=tensorboard,
+        settings=recipe_settings,
     # exec: a scheduler's request to stop reaches every process of a job. A shell in between would
     # die of it, and the job would end before the training has saved itself.
     # The lock on the checkpoints: a job that a scheduler started twice must not train twice into them.
@@ -107,7 +109,7 @@ rule sft_merge:
     input:
         weights=f"{SFT}/{{experiment}}/trained",
         base=base_dir,
-        recipe=recipe,
+        recipe=ancient(recipe),
         code=code("sft/merge.py"),
     output:
         model=directory(f"{SFT}/{{experiment}}/model"),
@@ -123,6 +125,8 @@ rule sft_merge:
     resources:
         mem_mb=8000,
         runtime=120,
+    params:
+        settings=recipe_settings,
     shell:
         "python -m collectivesft sft merge --base {input.base:q} --trained {input.weights}"
         " --recipe {input.recipe} --out {output.model} 2> {log}"

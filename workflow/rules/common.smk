@@ -2,6 +2,7 @@
 # files that rules take. What commands are told is in options.smk, what is shown in shown.smk; the
 # rules' own files hold no functions.
 
+import json
 import os
 import shlex
 import sys
@@ -220,6 +221,16 @@ def source_checksums(wildcards):
 def recipe(wildcards):
     """Path of an experiment's recipe."""
     return own(f"config/experiments/{wildcards.experiment}.yaml")
+
+
+def recipe_settings(wildcards):
+    """The keys of an experiment's recipe that decide data and weights, as a parameter.
+
+    Rules that take these take the recipe itself as ancient: an edit of its title or description
+    trains nothing again.
+    """
+    decisive = RECIPES[wildcards.experiment].model_dump(exclude={"title", "description"})
+    return json.dumps(decisive, ensure_ascii=False, sort_keys=True)
 
 
 def curation_of(wildcards):

@@ -178,7 +178,9 @@ class Experiment(Section):
 
     title: str = Field(description="name in figures and tables")
     base: str = Field(description="name of a base model, a file of `config/models/`")
-    description: str = Field("", description="one sentence for a reader; an edit repeats nothing")
+    description: str = Field(
+        "", description="one sentence for the paper; an edit trains nothing again"
+    )
     curation: str = Field("full", description="name under `curation` of the run")
     mixture: dict[str, Any] = Field({}, description="examples to train on: see below")
     training: Training = Training()
