@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from collectivesft.common.errors import UserError
@@ -113,6 +113,17 @@ def folder(tmp_path_factory) -> Path:
 @given(content=MANIFESTS)
 @example(content=GOOD)
 def test_json_of_any_shape_is_read_or_refused_in_one_line(folder, content):
+    check_any(folder, content)
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=10_000, suppress_health_check=list(HealthCheck))
+@given(content=MANIFESTS)
+def test_ten_thousand_manifests_are_read_or_refused(folder, content):
+    check_any(folder, content)
+
+
+def check_any(folder: Path, content: object) -> None:
     """No traceback, and no name that leads out of the download is ever looked at."""
     path = folder / "manifest.json"
     path.write_text(json.dumps(content), encoding="utf-8")
