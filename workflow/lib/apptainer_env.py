@@ -1,9 +1,9 @@
-"""What a command inside an image needs from the machine that it runs on, as Apptainer's variables.
+"""Collect the variables of Apptainer that a command inside an image needs from its machine.
 
 Images start with a clean environment, so that nothing of the host's Python, paths or settings can
-change a result. What must come through is listed here: how to reach the network, which GPUs are
+change a result. This module lists the exceptions: how to reach the network, which GPUs are
 ours, the number of threads, and folders outside the working folder. Variables, not options of
-Snakemake, so that `snakemake --use-apptainer` alone has them.
+Snakemake, so that a plain `snakemake --use-apptainer` has them.
 
 Snakemake reads the Snakefile on the machine that runs a job (a node, under Slurm), so a GPU and a
 scratch folder are looked for where they are used.
@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-# Secrets among them travel as variables: they stand in no command line and no log.
+# Secrets among them travel as variables: no command line and no log shows them.
 PASSED = (
     "HF_TOKEN", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HF_HUB_DISABLE_XET",
     "CUDA_VISIBLE_DEVICES", "COLLECTIVESFT_PROGRESS", "COLLECTIVESFT_COMMIT",
@@ -25,7 +25,7 @@ PASSED_PREFIXES = ("NCCL_", "GLOO_")
 PROXIES = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 # Each names a file or folder that must be seen inside too.
 CERTIFICATES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PIP_CERT")
-# What would lie in HOME itself; most programs keep their things in HOME/.cache anyway.
+# Folders that would lie in HOME itself; most programs keep their things in HOME/.cache anyway.
 CACHES = {"XDG_CONFIG_HOME": "config", "TRITON_CACHE_DIR": "triton", "CUDA_CACHE_PATH": "nv"}
 GPU = Path("/dev/nvidiactl")
 # Apptainer mounts these by itself.
@@ -76,14 +76,14 @@ def escaped(path: str) -> str:
 
 
 def token_file(environ: Mapping[str, str]) -> Path:
-    """Where `hf auth login` keeps the token, by the variables that huggingface_hub goes by."""
+    """Return the file in which `hf auth login` keeps the token, by huggingface_hub's variables."""
     cache = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME', '/')}/.cache"
     home = environ.get("HF_HOME") or f"{cache}/huggingface"
     return Path(environ.get("HF_TOKEN_PATH") or f"{home}/token")
 
 
 def pulled(address: str, work: Path) -> Path:
-    """Where Snakemake keeps the image that it pulled from ``address``."""
+    """Return the file in which Snakemake keeps the image that it pulled from ``address``."""
     name = hashlib.md5(address.encode(), usedforsecurity=False).hexdigest()
     return work / f".snakemake/singularity/{name}.simg"
 

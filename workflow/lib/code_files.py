@@ -1,6 +1,6 @@
-"""Which of the package's files a command runs: its module and all that this imports.
+"""Find the package's files that a command runs: its module and all imports.
 
-Rules list them as input, so that an edit reruns what it must and nothing else. Modules that are
+Rules list them as input, so that an edit reruns the affected rules only. Modules that are
 loaded by name (a dataset's reader, a benchmark) cannot be seen here; rules name those themselves.
 """
 
@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 PACKAGE = "collectivesft"
-# Plumbing that decides how a command is called and how it complains, not what it computes: a better
+# Plumbing that decides calls and messages of a command, not its results: a better
 # message must not retrain a model. After a change of results by these, run with --forcerun.
 PLUMBING = {
     "common/errors.py",
@@ -41,7 +41,7 @@ def files(root: Path, modules: list[str]) -> list[Path]:
 
 
 def _is_plumbing(path: Path) -> bool:
-    """Tell plumbing by its path: a room may have a ``files.py`` of another meaning."""
+    """Tell plumbing by its path: a room may have a ``files.py`` with a different meaning."""
     return path.name in ("__init__.py", "cli.py") or path.as_posix() in PLUMBING
 
 

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Problem(NamedTuple):
-    """One fault: the key's path in the configuration, and what is wrong with it."""
+    """One fault: the key's path in the configuration, and the problem."""
 
     key: tuple[str, ...]
     text: str
 
 
 class ConfigurationError(Exception):
-    """Faults of a configuration, one line each: file, key, value, what is allowed."""
+    """Faults of a configuration, one line each: file, key, value, allowed values."""
 
     def __init__(self, *lines: str):
         self.lines = lines
@@ -97,7 +97,7 @@ def check(config: Mapping, root: Path, paths: Iterable[Path] = ()) -> tuple[dict
     """Check a configuration and every file that it names.
 
     Args:
-        config: what the files say together.
+        config: the files, merged.
         root: the clone.
         paths: those files, the last one with the last word; a fault names its file.
 
@@ -118,7 +118,7 @@ def check(config: Mapping, root: Path, paths: Iterable[Path] = ()) -> tuple[dict
     try:
         run = RunConfig.model_validate(renamed)
         found = run.model_dump()
-        # Whether a source names a folder matters, even if it names none: it is downloaded then.
+        # It matters if a source names a folder, even if it names none: it is downloaded then.
         found["sources"] = {
             name: source.model_dump(exclude_unset=True) for name, source in run.sources.items()
         }
@@ -222,9 +222,9 @@ def _read_as(read: Callable[[Path], Any], root: Path, where: str) -> Any:
 
 
 def _check(config: dict, root: Path) -> list[Problem]:
-    """Find what a single key cannot show: names, and keys that contradict each other.
+    """Find faults of several keys: names, and keys that contradict each other.
 
-    An experiment that names what a fault has taken away is no fault of its own.
+    An experiment that needs a key with a fault is not a second fault.
     """
     found = list(_check_run(config, root))
     for name in config["experiments"]:
@@ -384,13 +384,13 @@ def _check_weights(config: dict, where: str, name: str, recipe: "Experiment") ->
 
 
 def _settings(config: dict, root: Path, base: str) -> Iterator[dict]:
-    """What is at hand of a base model's settings: in its file, in its folder, made from them."""
+    """Yield a base model's settings at hand: of its file, of its folder, of the cache."""
     path = root / f"config/models/{base}.yaml"
     yield model(root, base).architecture or {}
     given = Path(model_folder(base, root) or os.devnull, "config.json")
     made = Path(config["cache"], "models", base, "config.json")
     for place in (given, made):
-        # What was made before the file was changed may be another model.
+        # A folder that is older than the file may hold a different model.
         if place.is_file() and (place == given or place.stat().st_mtime > path.stat().st_mtime):
             with suppress(ValueError):  # a damaged file is for the stages to tell
                 yield json.loads(place.read_bytes())

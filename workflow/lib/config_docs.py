@@ -1,6 +1,6 @@
 """Write the files that repeat the configuration's classes: the schema and the tables of keys.
 
-`make docs` calls it; a test compares the files with what it would write.
+`make docs` calls it; a test compares the files with its output.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -142,7 +142,7 @@ def files() -> dict[str, str]:
     docs = f"{top}# Configuration\n\n{INTRO}\n{tables(2, run_blocks())}\n"
     docs += f"## Files of experiments\n\n{experiment_tables(3)}"
     readme = (
-        f"{top}# How to configure a run\n\n{INTRO}\nAn experiment is a file of `experiments/`, a "
+        f"{top}# Configure a run\n\n{INTRO}\nAn experiment is a file of `experiments/`, a "
         "base model a file of `models/`.\nThe configurations here: `config.yaml` (the paper), "
         "`demo.yaml` (a laptop, minutes),\n`tiny.yaml` (tests), `real.yaml` (real files).\n\n"
         f"{tables(2, run_blocks())}"

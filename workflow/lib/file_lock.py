@@ -1,7 +1,7 @@
 """Lock a file that the calling shell has open: file_lock.py [--wait] DESCRIPTOR MESSAGE.
 
 The lock belongs to the open file, not to this process: the shell holds it until it ends, however it
-ends. flock(1) does the same, but macOS has none. MESSAGE is printed where another process holds the
+ends. flock(1) does the same, but macOS has none. MESSAGE is printed if a second process holds the
 lock: as an error with exit code 1, or with --wait before waiting for it.
 """
 

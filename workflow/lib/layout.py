@@ -1,4 +1,4 @@
-"""Where the results of a run are: the folder of each stage, and each file that others look for.
+"""Name the results of a run: the folder of each stage, and each file that other programs read.
 
 The rules name their files below the stages' folders; a test holds the names here to theirs.
 """

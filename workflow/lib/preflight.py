@@ -1,7 +1,7 @@
-"""Find what this machine lacks for a run before it starts: a table and an exit code.
+"""Check this machine for a run before it starts: a table and an exit code.
 
 Called by workflow/bin/check. Each check returns one or more rows; a row that is not ok says what to
-do. Sizes are lower bounds from the recipes alone; no model is opened.
+do. Sizes are lower bounds from the recipes only; no model is opened.
 """
 
 import contextlib
@@ -126,14 +126,14 @@ def _recipes(config: dict, root: Path) -> list[tuple[str, "Experiment", "ModelRe
 
 
 def _experiment_bytes(training: "Training") -> int:
-    """Bytes a parameter on disk: the merged model; for full fine-tuning, what was trained and two
-    checkpoints with the weights and two moments each."""
+    """Bytes a parameter on disk: the merged model; for full fine-tuning, the trained
+    weights and two checkpoints with the weights and two moments each."""
     width = 2 if training.master_weights == "bfloat16" else 4
     return 2 + (1 + 2 * 3) * width if training.method == "full" else 2
 
 
 def disk(config: dict, root: Path) -> Row:
-    """Free disk, and a lower bound of what the run needs."""
+    """Free disk, and a lower bound of the run's needs."""
     recipes = _recipes(config, root)
     sizes = {recipe.base: model.parameters for _, recipe, model in recipes}
     needed = sum(BASE_BYTES * size for size in sizes.values())
@@ -257,7 +257,7 @@ def _slurm(config: dict) -> Iterator[Row]:
 
 
 def _gpu_nodes(config: dict) -> Row:
-    """Whether as many nodes as a training takes have the GPUs that it takes of each."""
+    """Count the nodes that have the GPUs that a training takes of each."""
     command = ["timeout", "20", "sinfo", "--noheader", "--Node", "--format=%N %G"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     nodes = {
@@ -386,7 +386,7 @@ def _local(name: str, folder: Path, place: dict, source) -> Iterator[Row]:
 
 
 def _model_hosts(config: dict, root: Path) -> set[str]:
-    """Where base models that are not in the cache yet come from."""
+    """Return the hosts of base models that are not in the cache yet."""
     found = set()
     for _, recipe, model in _recipes(config, root):
         if not (root / Layout.of(config).base_manifest(recipe.base)).is_file():

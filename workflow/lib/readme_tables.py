@@ -25,7 +25,7 @@ def first_table(path: Path) -> str:
 
 
 def filled(text: str, root: Path) -> str:
-    """A text with what is marked made anew where its file is there; figures are copied."""
+    """Return a text whose marked parts are replaced from their files; copy figures."""
 
     def made(mark: re.Match) -> str:
         path = root / mark["path"]

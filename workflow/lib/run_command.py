@@ -1,4 +1,4 @@
-"""Rebuild what a configuration describes: say what will run, run it, say where it is.
+"""Rebuild the results of a configuration: print the plan, run it, print the results' paths.
 
     workflow/bin/run CONFIG [more arguments of snakemake]
 
@@ -53,7 +53,7 @@ def run(config: dict, overlay: str, rest: Sequence[str], lock: int) -> int:
     """Plan, run and show one run; the exit code."""
     began = time.monotonic()
     PLAN.unlink(missing_ok=True)
-    # What would run is asked for first: that takes seconds, and is all where nothing is to be done.
+    # The plan comes first: it takes seconds, and nothing follows where no job is left.
     planned = _snakemake(overlay, "--dry-run", *rest, COLLECTIVESFT_PLAN=str(PLAN.absolute()))
     if planned:
         return planned
@@ -92,7 +92,7 @@ def read_plan(path: Path = PLAN) -> list[run_summary.Job]:
 
 
 def cores(rest: Sequence[str]) -> int | None:
-    """How many cores the jobs share; None where a profile sends them to other machines."""
+    """Return the cores that the jobs share; None where a profile sends them to other machines."""
     value = None
     for position, word in enumerate(rest):
         if word in ("--profile", "--executor", "-e") or word.startswith(
@@ -111,7 +111,7 @@ def cores(rest: Sequence[str]) -> int | None:
 
 
 def whole(jobs: Sequence[run_summary.Job], rest: Sequence[str]) -> bool:
-    """Whether the whole run was asked for, not single files or rules."""
+    """Say if the whole run was asked for, not single files or rules."""
     if jobs:
         return any(job.rule == "all" for job in jobs)
     if len(rest) <= 2:  # such as --cores 4
@@ -204,7 +204,7 @@ def _report(name: str, overlay: str) -> None:
 
 
 def _left_out(name: str) -> list[str]:
-    """What stage raw said of datasets that it skipped."""
+    """Return the warnings of stage raw about skipped datasets."""
     logs = sorted(Path(Layout(name).stage_logs("raw")).rglob("*.log"))
     lines = [line for path in logs for line in path.read_text("utf-8", "replace").splitlines()]
     return [line for line in lines if line.startswith("warning: ") and " left out of " in line]

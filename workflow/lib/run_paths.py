@@ -1,4 +1,4 @@
-"""Where what a run takes from this machine lies: raw files, base models, the converter, images.
+"""Find the inputs of a run on this machine: raw files, base models, the converter, images.
 
 Used by workflow/rules/common.smk with a configuration that config_check.py has checked.
 """
@@ -16,12 +16,12 @@ def model_environment(config: dict) -> str:
 
 
 def environments(config: dict) -> list[str]:
-    """The environments of a run; what goes to the Hub is made in the CPU's."""
+    """The environments of a run; files for the Hub are made in the CPU's."""
     return list(dict.fromkeys(("data", model_environment(config), "paper", "model-cpu")))
 
 
 def images(config: dict) -> dict[str, str]:
-    """The Apptainer image of each environment: a local file, or what the configuration names."""
+    """Return the Apptainer image of each environment: a local file, or the configured one."""
     named = config["containers"]
     own = os.path.relpath(Path(__file__).absolute().parents[2] / "containers")
     return {one: named.get(one) or f"{own}/{one}.sif" for one in environments(config)}
@@ -55,11 +55,11 @@ def _hidden(path: Path) -> bool:
 
 
 def place(config: dict, kind: str, name: str) -> dict:
-    """Where the raw files of a source lie.
+    """Find the raw files of a source.
 
     Returns:
         ``{"folder": path or None (upstream), "checksums": path or None, "files": [names],
-        "missing": what ``raw fetch --missing`` is told}``.
+        "missing": value of ``raw fetch --missing``}``.
     """
     own = config["sources"].get(f"{kind}/{name}", {})
     missing = _missing(config, own, kind)
@@ -80,7 +80,7 @@ def place(config: dict, kind: str, name: str) -> dict:
 
 
 def _missing(config: dict, own: dict, kind: str) -> str:
-    """A set named on its own is left out whatever the reason; others only where they may be."""
+    """Return the policy for a dataset that cannot be had; its own entry has the last word."""
     if own.get("on_unavailable"):
         return "leave-out-always" if own["on_unavailable"] == "skip" else "error"
     may = kind == "datasets" and config["raw"]["on_unavailable"] == "skip"
@@ -88,7 +88,7 @@ def _missing(config: dict, own: dict, kind: str) -> str:
 
 
 def check_lock(config: dict, root: Path, lock: Path, results: Path) -> None:
-    """What this run has already fetched must be what the lock file says.
+    """Compare the files that this run has fetched with the lock file.
 
     A lock file is no input of the rules, so that recording a download does not repeat it; an entry
     that contradicts a finished download is found here.
@@ -124,7 +124,7 @@ def check_lock(config: dict, root: Path, lock: Path, results: Path) -> None:
 def check_checksums(config: dict, results: Path) -> None:
     """The lists of checksums that the configuration names are there, before anything runs.
 
-    Where a source was fetched already, as in a bundle, its list may have stayed behind.
+    A source that was fetched already, as in a bundle, needs no list.
 
     Raises:
         ConfigurationError: names each list that is not there.
@@ -145,7 +145,7 @@ def placed(place: dict, folder: Path) -> list[str]:
 
     Args:
         place: what ``place`` returned.
-        folder: where ``raw fetch`` keeps the source's files; what it brought there itself (it
+        folder: the folder of ``raw fetch`` for the source; files that it brought there itself (it
             keeps a journal) or put aside does not count.
     """
     if place["folder"]:

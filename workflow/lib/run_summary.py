@@ -1,4 +1,4 @@
-"""Tell the user of a run what it will do, and what it has done. Called by workflow/bin/run.
+"""Print the plan of a run and its results. Called by workflow/bin/run.
 
     run_summary.py end CONFIG STARTED          STARTED: a file as old as the run
     run_summary.py record CONFIG PLAN          keep the run's times for clones that have none yet;
@@ -58,7 +58,7 @@ def recorded(run: str) -> dict[str, float]:
 
 
 def estimate(jobs: Iterable[Job], run: str, cores: int) -> tuple[float, str] | None:
-    """Seconds that the jobs may take on so many cores, and what that comes from.
+    """Seconds that the jobs may take on so many cores, and the origin of that number.
 
     A job's time is its own in the last run on this machine, else the mean of its rule in the
     recorded run; a run takes no less than its longest job.
@@ -127,7 +127,7 @@ def stage_rows(run: str, started: float) -> list[tuple[str, int, float, str]]:
 
 
 def places(run: str) -> Iterator[tuple[str, str]]:
-    """What people look for first, and where it is."""
+    """Return the results that people look for first, and their paths."""
     at = Layout(run)
     yield "paper", at.path("paper")
     yield "figures", f"{at.stage('figures')}/"
@@ -151,7 +151,7 @@ def ledger_rows(path: Path) -> Iterator[tuple[str, ...]]:
 
 
 def end(run: str, headline: str, started: float) -> None:
-    """Print the ledger, the table of scores, what this run did by stage, and where things are.
+    """Print the ledger, the table of scores, the work of this run by stage, and the paths.
 
     Args:
         headline: the experiment whose ledger is shown.
@@ -201,7 +201,7 @@ def _print_table(heads: tuple[str, ...], *rows: tuple[str, ...], right: slice) -
 
 
 def record(run: str, jobs: Iterable[Job]) -> None:
-    """Write run times by rule of a finished run into RECORDED, in place of what it had of it."""
+    """Write run times by rule of a finished run into RECORDED, instead of its former times."""
     rows = []
     if RECORDED.is_file():
         with open(RECORDED, encoding="utf-8", newline="") as handle:

@@ -90,15 +90,15 @@ rule sft_train:
         threads=config["threads"],
         launch=launch,
         tensorboard=tensorboard,
+        file_lock=own("workflow/lib/file_lock.py"),
         settings=recipe_settings,
     # exec: a scheduler's request to stop reaches every process of a job. A shell in between would
     # die of it, and the job would end before the training has saved itself.
     # The lock on the checkpoints: a job that a scheduler started twice must not train twice into them.
     shell:
         "mkdir -p {params.checkpoints} && exec 9>>{params.checkpoints}/.lock;"
-        " flock --nonblock --conflict-exit-code 75 9 || [ $? -ne 75 ] || {{ echo"
-        " 'error: {params.checkpoints}: another job trains into it. Wait for it, or cancel it.'"
-        " > {log}; exit 1; }};"
+        " python {params.file_lock} 9 '{params.checkpoints}: another job trains into it. Wait for it,"
+        " or cancel it.' 2> {log} || [ $? -ne 1 ] || exit 1;"
         " exec {params.launch} collectivesft sft train --tokens {input.tokens} --base {input.base:q}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
         " --out {output.weights} --costs {params.costs} --threads {params.threads}"

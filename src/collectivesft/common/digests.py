@@ -1,4 +1,4 @@
-"""Digests of what made a result: one that was made by something else is made anew."""
+"""Digests of the inputs of a result: a result of other inputs is made again."""
 
 import ast
 import hashlib

@@ -1,4 +1,4 @@
-"""Errors that a user can act on: what is wrong, where, and what to do."""
+"""Errors that a user can act on: the problem, its place and the remedy."""
 
 import contextlib
 import errno
@@ -23,8 +23,8 @@ class InputError(UserError):
 
     Args:
         path: the file.
-        problem: what is wrong, one clause.
-        remedy: what to do about it, one clause.
+        problem: the fault, one clause.
+        remedy: the next step of the user, one clause.
         row: 1-based row, line or item number, or a key that finds it.
     """
 
@@ -36,7 +36,7 @@ class InputError(UserError):
         super().__init__(f"{where}: {problem}{end} {remedy}.")
 
     def __reduce__(self):
-        """How it comes back from another process: by its own arguments."""
+        """Rebuild the error in a different process from its own arguments."""
         return type(self), (self.path, self.problem, self.remedy, self.row)
 
 

@@ -27,7 +27,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     On an exception the temporary file or folder is removed. It lies in a folder of a random name
     (``.NAME.RANDOM.partial/NAME``), so several processes may write ``path`` at once: the last one
-    to finish wins. What a killed job left is removed by the next one. A full disk's error, which
+    to finish wins. The next job removes the rest of a killed one. A full disk's error, which
     names no file when it comes from a write, names ``path``.
     """
     path = Path(path)
@@ -54,7 +54,7 @@ def _foreign_number(error: BaseException) -> int | None:
 
 @contextlib.contextmanager
 def scratch_folder(path: Path) -> Iterator[Path]:
-    """Yield an empty folder beside ``path`` for what does not fit into memory; remove it after.
+    """Yield an empty folder next to ``path`` for data beyond memory; remove it after.
 
     Its name is random, as that of ``atomic_path``; a full disk's error names ``path``.
     """
@@ -270,7 +270,7 @@ def _not_json(text: str, error: Exception) -> str:
 
 
 def share(folder: Path) -> None:
-    """Make a folder's files readable as others would be (safetensors writes them with 0600)."""
+    """Make a folder's files readable as usual files are (safetensors writes them with 0600)."""
     wanted = folder.stat().st_mode & 0o666
     for path in folder.rglob("*"):
         if path.is_file() and path.stat().st_mode & wanted != wanted:

@@ -27,7 +27,7 @@ class Reporter:
     """Counts done work on stderr; ``advance`` takes an optional status such as a loss.
 
     Args:
-        label: what is being done.
+        label: name of the work.
         total: how many units there are, or None if unknown.
     """
 
@@ -61,7 +61,7 @@ class Reporter:
             self._line(status)
 
     def note(self, text: str) -> None:
-        """Say something once, above the bar or on a line of its own."""
+        """Say something once, above the bar or on its own line."""
         if self._bar is not None:
             self._bar.console.print(f"{self.label}: {text}", markup=False, highlight=False)
         else:
@@ -91,7 +91,7 @@ class Reporter:
         sys.stderr.flush()
         terminal = os.environ.get(TERMINAL, "")
         if seconds >= LINE_EVERY_S and os.access(terminal, os.W_OK):
-            # It belongs to another process: it may be gone by now, or a socket, which no name
+            # It belongs to a different process: it may be gone by now, or a socket, which no name
             # opens. The line is in the log, and no work ends for want of a second place.
             with contextlib.suppress(OSError), open(terminal, "a", encoding="utf-8") as handle:
                 handle.write(f"    {line}")

@@ -46,7 +46,7 @@ def with_tries(
     Args:
         is_passing: true for an error that may go away by itself.
         tries: number of calls, or of calls in a row that made no progress.
-        asked: seconds that the server asks to wait, in place of the growing wait; None: no wish.
+        asked: seconds that the server asks to wait, which replaces the growing wait; None: no wish.
         progress: how far the work has come (bytes on the disk, for example). A failed call that
             came further than all before it resets the count of tries and the waits.
         sleep: waits a number of seconds; ``time.sleep`` by default.

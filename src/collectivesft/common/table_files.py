@@ -19,7 +19,7 @@ _ESCAPES = str.maketrans(
 def write_csv(
     path: Path, rows: Sequence[dict[str, Any]], columns: Sequence[str] | None = None
 ) -> None:
-    """Write rows atomically as CSV: UTF-8, lines that end in a line feed alone.
+    """Write rows atomically as CSV: UTF-8, lines that end in a line feed only.
 
     Args:
         columns: keys of every row; those of the first one if None. A table of neither has the one
@@ -55,7 +55,7 @@ def _cell(cell: Any) -> str:
 
 
 def _are_numbers(values: Iterable[Any]) -> bool:
-    """Whether all that is known of a column are numbers, and something is."""
+    """Say if a column has values and all of them are numbers."""
     known = [value for value in values if value not in ("", None)]
     return bool(known) and all(map(_is_number, known))
 

@@ -1,6 +1,6 @@
 """Temporary folders and locks for writers that may work at the same time.
 
-Each writer has a temporary folder with a random name beside its target, and holds a lock on it
+Each writer has a temporary folder with a random name next to its target, and holds a lock on it
 while it lives. The lock tells a folder in use from one that a killed writer left, which the next
 writer of the same target removes. Locks are those of ``flock``: the system releases them when a
 process ends, however it ends.
@@ -27,7 +27,7 @@ _MOMENT_S = 3600
 
 @contextlib.contextmanager
 def workspace(path: Path, kind: str) -> Iterator[Path]:
-    """Yield an empty folder ``.NAME.RANDOM.KIND`` beside ``path``; remove it at the end.
+    """Yield an empty folder ``.NAME.RANDOM.KIND`` next to ``path``; remove it at the end.
 
     Folders that killed writers of the same target left are removed first.
 
@@ -49,7 +49,7 @@ def _new_folder(path: Path, kind: str) -> tuple[Path, IO[bytes]]:
     """Make a temporary folder and lock it.
 
     Another writer may take the new folder for an abandoned one until it is locked, and remove it:
-    the next try has another name.
+    the next try has a new name.
     """
     while True:
         folder = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=f".{kind}", dir=path.parent))
@@ -71,7 +71,7 @@ def _remove_if_abandoned(folder: Path) -> None:
         with open(folder / _LOCK, "r+b") as lock:
             if lock_now(lock, without_locks=False):
                 shutil.rmtree(folder, ignore_errors=True)
-    except PermissionError:  # another user's
+    except PermissionError:  # a different user's
         return
     except (FileNotFoundError, NotADirectoryError):  # removed just now, or made just now
         with contextlib.suppress(FileNotFoundError):
@@ -86,7 +86,7 @@ def lock_now(file: IO[bytes], without_locks: bool = True) -> bool:
         without_locks: value to return on a file system that has no locks.
 
     Returns:
-        False where another process holds the lock.
+        False where a second process holds the lock.
     """
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -101,7 +101,7 @@ def lock_now(file: IO[bytes], without_locks: bool = True) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock ``.NAME.lock`` beside ``path``; wait while another process holds it.
+    """Hold the lock ``.NAME.lock`` next to ``path``; wait while a second process holds it.
 
     For targets in a folder that several runs share.
     """

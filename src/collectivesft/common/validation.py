@@ -1,4 +1,4 @@
-"""Explain what pydantic rejects in our own words: the key, the value, what is allowed instead."""
+"""Explain what pydantic rejects in our own words: the key, the value, the allowed values."""
 
 import difflib
 from collections.abc import Collection, Mapping

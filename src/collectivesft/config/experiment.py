@@ -1,4 +1,4 @@
-"""What a base model's and an experiment's YAML file may say; an unknown key is an error."""
+"""Keys of a base model's and an experiment's YAML file; an unknown key is an error."""
 
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
@@ -9,7 +9,7 @@ from collectivesft.common.errors import validated
 from collectivesft.common.files import expand_path, read_yaml
 from collectivesft.config.section import Number, Section, canonical
 
-# The file in a base model's folder that says what it is.
+# The file of facts in a base model's folder.
 FACTS = "base.json"
 
 
@@ -91,10 +91,10 @@ class Lora(Section):
 
 
 class Training(Section):
-    """How an experiment trains. Defaults are those of the paper's model card."""
+    """Training of an experiment. Defaults are those of the paper's model card."""
 
     # Former names, and those of transformers, TRL and LLaMA-Factory that mean the same. A batch per
-    # device is none of them: it would be another global batch on another number of GPUs.
+    # device is none of them: it would give a different global batch on a different number of GPUs.
     aliases: ClassVar = {
         "examples_per_step": "global_batch_size",
         "tokens_per_batch": "max_tokens_per_forward",

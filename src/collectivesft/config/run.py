@@ -48,7 +48,7 @@ class Raw(Section):
         "skip",
         description="a dataset that cannot be downloaded: `error` stops the run; `skip` leaves it "
         "out if access to it is restricted and was refused (a network that is down stays an "
-        "error). Ledger, data card, figures and paper name what was skipped",
+        "error). Ledger, data card, figures and paper name the skipped datasets",
     )
 
 
@@ -77,7 +77,7 @@ class Source(Section):
 
 
 class Evaluation(Section):
-    """How one benchmark is used."""
+    """Use of one benchmark."""
 
     kind: Literal["choice", "clinical", "text", "upload"] = Field(
         description="`choice`: letters; `clinical`: cases of several turns; `text`: free text "
@@ -127,7 +127,7 @@ class Headline(Section):
 
 
 class Protocol(Section):
-    """How a model is asked: the options of `collectivesft scores predict`."""
+    """A way to ask a model: the options of `collectivesft scores predict`."""
 
     aliases: ClassVar = {
         "num_fewshot": "shots",
@@ -236,7 +236,7 @@ class Judge(Server):
 
 
 class Clinical(Section):
-    """How clinical cases are answered and graded."""
+    """Answers to clinical cases and their grades."""
 
     max_new_tokens: int = Field(512, ge=1, description="longest answer of a turn, tokens")
     judge: Judge | None = Field(None, description="grades the answers; null: they are not graded")

@@ -20,7 +20,7 @@ def _number(value: Any) -> Any:
 
 
 def _plain(value: float) -> float:
-    """Write a whole number as one: 60, not 60.0, in options and in what is compared."""
+    """Write a whole number as one: 60, not 60.0, in options and in comparisons."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

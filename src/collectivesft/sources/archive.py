@@ -50,7 +50,7 @@ class Part:
         return f"{self.path}/{self.member}" if self.member else str(self.path)
 
     def is_there(self) -> bool:
-        """Whether the archive has the member; a damaged one is told when it is opened."""
+        """Say if the archive has the member; opening a damaged one raises."""
         if not self.member:
             return self.path.is_file()
         try:
@@ -98,7 +98,7 @@ def _bounded(part: Part, member: zipfile.ZipInfo) -> None:
     """Refuse a member that unpacks to far more than any text does.
 
     Raises:
-        InputError: more than ``LARGE`` bytes, and ``RATIO`` times what is stored.
+        InputError: more than ``LARGE`` bytes, and ``RATIO`` times the stored size.
     """
     if member.file_size > LARGE and member.file_size > RATIO * member.compress_size:
         problem = (

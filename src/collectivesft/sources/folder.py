@@ -1,4 +1,4 @@
-"""What stage raw hands on: a manifest and, beside it, the files that it lists."""
+"""The output of stage raw: a manifest and, next to it, the files that it lists."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ class RawFolder:
     Attributes:
         manifest: path of the manifest:
             ``{"source": name, "files": [{"path", "size", "sha256", "origin"}, ...]}``;
-            the files lie in ``files/`` beside it.
+            the files lie in ``files/`` next to it.
         names: relative paths of the files, in the manifest's order.
         left_out: why the source is not part of the run; "" if it is. There are no files then.
     """
@@ -29,7 +29,7 @@ class RawFolder:
         """Read a manifest and check that each file is there with the size it names.
 
         Raises:
-            InputError: the manifest is malformed, or a file is missing or of another size.
+            InputError: the manifest is malformed, or a file is missing or has a wrong size.
         """
         manifest = Path(manifest)
         content = read_json(manifest)

@@ -1,4 +1,4 @@
-"""Where raw files come from: the vocabulary that dataset, benchmark and model files use."""
+"""Origins of raw files: the vocabulary that dataset, benchmark and model files use."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -49,7 +49,7 @@ class RawFile:
     Attributes:
         path: where it lies in the source's own folder (the same in the demo and by hand).
         locations: tried in order; empty when the file can only be placed by hand.
-        sha256, git_blob, size: what is known of the content; None when nobody has read it yet.
+        sha256, git_blob, size: known facts of the content; None when nobody has read it yet.
         locked: the lock file that says so and the source's name there, where it is one that does.
     """
 
@@ -63,13 +63,13 @@ class RawFile:
 
 @dataclass(frozen=True)
 class Source:
-    """What a dataset's or benchmark's file says about it.
+    """A dataset's or benchmark's facts, as its file states them.
 
     Attributes:
         name: its name in config and in every path.
         title, homepage, licence, citation: for the data table, the card and the paper;
             ``citation`` is a key in paper/references.bib.
-        access: what a person must do to get it.
+        access: the way to get it.
         files: the raw files.
         rows: number of training rows (or benchmark items) that its authors or the paper's
             model card state; None if unknown.

@@ -14,7 +14,7 @@ from collectivesft.sources.web_page import page
 
 HEAD = 512
 GET_AGAIN = "Fetch it again, or place a good copy by hand"
-# What zipfile raises for damaged data, and beyond that for an archive that it cannot open.
+# Errors of zipfile for damaged data, and those for an archive that it cannot open.
 DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError)
 UNREADABLE = (*DAMAGED, RuntimeError, NotImplementedError, ValueError, OverflowError)
 _LFS = (
@@ -28,11 +28,11 @@ class WebPage(InputError):
 
 
 class Mismatch(InputError):
-    """A file of another size or checksum than is known of it."""
+    """A file whose size or checksum differs from the known one."""
 
 
 def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
-    """Check a file against what is known of it; return its sha256.
+    """Check a file against its known facts; return its sha256.
 
     Args:
         path: the file as it lies now (perhaps still under a temporary name).
@@ -60,7 +60,7 @@ def check(path: Path, expected: RawFile, shown: Path | None = None) -> str:
 
 
 def acceptance(file: RawFile) -> str:
-    """How to accept other content than the locked one, as the end of a sentence; "" if none is."""
+    """Return the way to accept other content than the locked one, as the end of a sentence."""
     if file.locked is None:
         return ""
     lock, source = file.locked
@@ -98,7 +98,7 @@ def _zip(path: Path) -> str | None:
 
 
 def _parquet(path: Path) -> str | None:
-    """A Parquet file begins and ends with PAR1; the footer's length stands before the end."""
+    """A Parquet file begins and ends with PAR1; the footer's length is before the end."""
     size = path.stat().st_size
     with open(path, "rb") as handle:
         first = handle.read(4)
@@ -122,7 +122,7 @@ def _gzip(path: Path) -> str | None:
 
 
 def reject(path: Path, target: Path) -> Path:
-    """Keep a bad file for inspection as ``NAME.rejected`` beside its target; return that path."""
+    """Keep a bad file for inspection as ``NAME.rejected`` next to its target; return that path."""
     rejected = target.with_name(target.name + ".rejected")
     path.replace(rejected)
     return rejected

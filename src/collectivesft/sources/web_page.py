@@ -1,4 +1,4 @@
-"""What a server's answer means when it is not the file: moved, gone, gated, a web page instead."""
+"""Explain a server's answer that is not the file: moved, gone, gated, a web page instead."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # not in the environment of the paper, which reads benchmarks too
     pass
 
-# A page says what it is within its first bytes: its title, its links, its form.
+# A page shows its kind within its first bytes: its title, its links, its form.
 PAGE = 1 << 16
 _BY_HAND = "and place the file itself by hand"
 
-# What stands in a page (lower case; one of these), what it is, what to do.
+# Texts of a page (lower case; one of these), the meaning, the remedy.
 _PAGES = (
     (
         ("virus scan warning", "scan this file for viruses"),
@@ -32,7 +32,7 @@ _OTHER = f"Open the address in a browser to see what it wants, {_BY_HAND}"
 
 
 def page(path: Path) -> tuple[str, str]:
-    """What an HTML page in place of a file says, and what to do about it."""
+    """Return the meaning of an HTML page that came instead of a file, and the remedy."""
     with open(path, "rb") as handle:
         text = handle.read(PAGE).decode("utf-8", "replace").lower().replace("&#39;", "'")
     for signs, what, remedy in _PAGES:

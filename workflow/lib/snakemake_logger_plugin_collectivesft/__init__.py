@@ -173,7 +173,7 @@ class LogHandler(LogHandlerBase):
 
 
 def shown_log(path: Path) -> Iterator[str]:
-    """Yield a log's path and what it says: its ``error:`` lines, else its last lines."""
+    """Yield a log's path and its message: its ``error:`` lines, else its last lines."""
     yield f"  log: {path}"
     try:
         lines = path.read_bytes().decode("utf-8", "replace").split("\n")
