@@ -1,6 +1,6 @@
 """Finish the HTML report that Snakemake made: its name, and lists that follow the chosen order.
 
-Use: python workflow/lib/finish_report.py RUN FILE. With another release of Snakemake, where a place
+Use: python workflow/lib/finish_report.py RUN FILE. With a new version of Snakemake, where a place
 is not found, that part is left as it is, with a warning: a report without it is still a report.
 """
 

@@ -50,8 +50,8 @@ class Section(BaseModel):
 def canonical(value: Any, kind: type[Section], at: Path = ()) -> tuple[Any, list[str]]:
     """Rename aliased keys and former values in a block and below it.
 
-    An alias overrides our own name: defaults are written with our names, so an alias is what the
-    user added.
+    An alias overrides our own name: defaults are written with our names, so an alias
+    comes from the user.
 
     Args:
         value: parsed YAML; anything but a mapping is returned as it is.

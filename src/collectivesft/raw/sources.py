@@ -18,7 +18,7 @@ def markdown() -> str:
     parts = ["### Sources", _table(_SOURCES, (_source(*item) for item in sources.items()))]
     parts += ["### Files", _ORDER]
     parts.append(_table(_FILES, (row for item in sources.items() for row in _files(*item))))
-    parts += ["### What to know of each", "\n".join(_notes(sources))]
+    parts += ["### Notes", "\n".join(_notes(sources))]
     parts += ["### Options of the readers (`readers:`)", _table(_OPTIONS, _options())]
     parts += ["### Prompts", _EMPTY, _table(("set", "asks"), _prompts())]
     return "\n\n".join(parts) + "\n"
@@ -38,13 +38,13 @@ def write_into(path: Path) -> None:
 
 
 _ORDER = (
-    "Locations are tried in their order; what is known of a file's content is checked wherever it "
-    "comes from."
+    "Locations are tried in their order; known facts of a file's content are checked for every "
+    "location."
 )
 _SOURCES = ("source", "title", "licence", "access", "rows", "citation")
 _FILES = ("source", "file", "locations", "known content")
 _EMPTY = "What the user's turn says; ⏎ ends a line, and a line with an empty field is left out."
-_OPTIONS = ("set", "option", "values, the default first", "what it chooses")
+_OPTIONS = ("set", "option", "values, the default first", "choice")
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
