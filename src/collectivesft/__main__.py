@@ -1,5 +1,10 @@
 """Entry point of ``python -m collectivesft``."""
 
-from collectivesft.cli import main
+import sys
 
+from collectivesft.cli import main
+from collectivesft.common.without_pandas import skip_pandas
+
+if sys.argv[1:2] == ["curated"]:
+    skip_pandas()
 main()

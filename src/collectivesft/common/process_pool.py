@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
+from collectivesft.common.without_pandas import pandas_skipped, skip_pandas
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 AHEAD = 2  # tasks a process may be ahead of whoever takes the results: bounds the memory
@@ -29,7 +31,7 @@ def ordered_map(
         return
     # Spawned, not forked: Arrow's and rensa's threads do not survive a fork.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(threads, context, _end_with_parent) as pool:
+    with ProcessPoolExecutor(threads, context, _start, (pandas_skipped(),)) as pool:
         waiting: deque = deque()
         try:
             for task in tasks:
@@ -43,7 +45,9 @@ def ordered_map(
                 future.cancel()
 
 
-def _end_with_parent() -> None:
-    """A killed command leaves no process behind that waits for work."""
+def _start(no_pandas: bool) -> None:
+    """Prepare a process: a killed command leaves none behind that waits for work."""
+    if no_pandas:
+        skip_pandas()
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

@@ -6,16 +6,10 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Item = TypeVar("Item")
 LINE_EVERY_S = 10.0
@@ -39,15 +33,7 @@ class Reporter:
 
     def __enter__(self) -> "Reporter":
         if sys.stderr.isatty():
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TimeElapsedColumn(),
-                TimeRemainingColumn(),
-                TextColumn("{task.fields[status]}"),
-                console=_stderr_console(),
-            )
+            self._bar = _bar()
             self._bar.start()
             self._task = self._bar.add_task(self.label, total=self.total, status="")
         return self
@@ -103,10 +89,21 @@ class Reporter:
             self._line()
 
 
-def _stderr_console():
+def _bar() -> "Progress":
+    """Make a bar on stderr; rich is imported only here, since processes without a terminal do not
+    need it and its import takes a third of a second."""
+    from rich import progress
     from rich.console import Console
 
-    return Console(stderr=True)
+    return progress.Progress(
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TimeRemainingColumn(),
+        progress.TextColumn("{task.fields[status]}"),
+        console=Console(stderr=True),
+    )
 
 
 def track(items: Iterable[Item], label: str, total: int | None = None) -> Iterator[Item]:

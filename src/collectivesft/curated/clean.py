@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from collectivesft.common.process_pool import ordered_map
 from collectivesft.common.progress import Reporter
@@ -18,14 +19,15 @@ from collectivesft.curated.storage.parquet import (
     count_rows,
     example_table,
     examples_of,
+    joined_turns,
     read_batches,
+    roles,
     row_groups,
-    turns,
 )
 from collectivesft.curated.storage.step_ledger import StepLedger
 from collectivesft.curated.text import quality
 from collectivesft.curated.text.cleaning import clean_text
-from collectivesft.curated.text.prefilter import needs_cleaning
+from collectivesft.curated.text.prefilter import ENDS, Screened, Texts, screen
 from collectivesft.curated.text.symbols import PRIVATE
 from collectivesft.schema.example import Drop, Example, conversation
 
@@ -111,37 +113,65 @@ def _suspect(
     batch: pa.RecordBatch, shortest: int, longest: int
 ) -> tuple[np.ndarray, Collection[str]]:
     """Rows that may be altered or dropped: bool by row; and the texts that cleaning may alter."""
-    texts, starts = turns(batch)
-    rows = np.repeat(np.arange(len(batch)), np.diff(starts)).tolist()
-    lengths = np.array([len(text) for text in texts], dtype=np.int64)
-    suspect = np.bincount(rows, lengths, len(batch)) > longest
-    suspect |= np.diff(starts) == 0
-    styles = batch.column("style").to_pylist()
-    metas = batch.column("meta")
-    for row in (row for row, style in enumerate(styles) if style == "mcqa"):
-        meta = json.loads(metas[row].as_py())
-        facts = [meta["question"], *meta["options"].values()]
-        texts += facts
-        rows += [row] * len(facts)
-    short = np.array([len(text) < max(shortest, 1) for text in texts], dtype=bool)
-    needs = needs_cleaning(texts)
-    suspect[np.array(rows, dtype=np.int64)[short | needs]] = True
-    free = np.array([style != "mcqa" for style in styles], dtype=bool)
-    for row, example in _bare(batch, np.flatnonzero(free & ~suspect).tolist()):
-        altered = quality.language_of(example) != example.language
-        suspect[row] = altered or quality.drop_reason(example) is not None
-    return suspect, {texts[i] for i in np.flatnonzero(needs).tolist()}
+    texts, starts = joined_turns(batch)
+    turns, counts = len(texts.lengths), np.diff(starts)
+    owners = np.repeat(np.arange(len(batch)), counts)
+    suspect = np.bincount(owners, texts.lengths, len(batch)) > longest
+    suspect |= counts == 0
+    exam = np.asarray(pc.equal(batch.column("style"), "mcqa"))
+    facts, of_row = _facts(batch, np.flatnonzero(exam).tolist())
+    if facts:
+        texts, owners = texts.extended(facts), np.concatenate([owners, of_row])
+    seen = screen(texts)
+    suspect[owners[seen.altered | (texts.lengths < max(shortest, 1))]] = True
+    rows = np.flatnonzero(~exam & ~suspect)
+    if len(rows):
+        suspect |= _other_language(batch, seen.chinese[:turns], starts)
+        suspect[_poor_answers(batch, texts, seen, starts, rows)] = True
+    return suspect, {texts[i] for i in np.flatnonzero(seen.altered).tolist()}
 
 
-def _bare(batch: pa.RecordBatch, rows: list[int]) -> Iterator[tuple[int, Example]]:
-    """Some rows as examples with their texts alone: without ids and facts, which cost the most."""
-    texts, starts = turns(batch)
-    roles = batch.column("messages").flatten().field("role").to_pylist()
-    styles, languages = (batch.column(name).to_pylist() for name in ("style", "language"))
+def _facts(batch: pa.RecordBatch, rows: list[int]) -> tuple[list[str], np.ndarray]:
+    """Question and options of exam questions, and the row of each of these texts."""
+    metas, facts, sizes = batch.column("meta"), [], []
     for row in rows:
-        span = slice(starts[row], starts[row + 1])
-        messages = list(zip(roles[span], texts[span], strict=True))
-        yield row, Example("", "", styles[row], languages[row], messages)
+        meta = json.loads(metas[row].as_py())
+        facts += [meta["question"], *meta["options"].values()]
+        sizes.append(1 + len(meta["options"]))
+    return facts, np.repeat(rows, sizes).astype(np.int64)
+
+
+def _other_language(batch: pa.RecordBatch, chinese: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Rows whose characters may be of another language than they say (see ``language_of``)."""
+    some = np.concatenate([[0], np.cumsum(chinese)])[starts]
+    return (np.diff(some) > 0) != np.asarray(pc.equal(batch.column("language"), "zh"))
+
+
+def _poor_answers(
+    batch: pa.RecordBatch, texts: Texts, seen: Screened, starts: np.ndarray, rows: np.ndarray
+) -> list[int]:
+    """Those of some rows of free text that ``quality.drop_reason`` names a reason for."""
+    asks = np.asarray(pc.equal(roles(batch), "user"))
+    poor = []
+    # 1) Each answer by itself.
+    within = np.zeros(len(starts) - 1, dtype=bool)
+    within[rows] = True
+    answers = np.flatnonzero(~asks & np.repeat(within, np.diff(starts)))
+    doubt = seen.silent | seen.linked | seen.monotonous | (texts.lengths >= quality.LONG)
+    for turn in answers[doubt[answers]].tolist():
+        if quality.answer_fault(texts[turn]):
+            poor.append(int(np.searchsorted(starts, turn, side="right")) - 1)
+    # 2) The last answer against the question before it, where it is not longer.
+    last = starts[1:][rows] - 1
+    turns = np.arange(len(asks))
+    question = np.maximum.accumulate(np.where(asks, turns, -1))[last]
+    asked = question >= starts[:-1][rows]
+    lengths = texts.lengths
+    able = seen.framed[last] | (lengths[last] <= lengths[question] + 2 * ENDS)
+    for i in np.flatnonzero(asked & able).tolist():
+        if quality.echoes(texts[question[i]], texts[last[i]]):
+            poor.append(int(rows[i]))
+    return poor
 
 
 def clean(

@@ -11,12 +11,15 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import atomic_path
 from collectivesft.curated.storage.step_ledger import StepLedger
+from collectivesft.curated.text.prefilter import Texts
 from collectivesft.schema.example import Drop, Example, arrow_schema, drop_schema, dump_meta
 
 BATCH = 2048  # rows handled at once
@@ -254,6 +257,29 @@ def turns(batch: pa.RecordBatch) -> tuple[list[str], list[int]]:
     first, last = starts[0].as_py(), starts[-1].as_py()
     texts = contents.slice(first, last - first).to_pylist()
     return texts, [start - first for start in starts.to_pylist()]
+
+
+def joined_turns(batch: pa.RecordBatch) -> tuple[Texts, np.ndarray]:
+    """The texts of ``turns`` as one, without an object for each; the starts are int64."""
+    starts = np.asarray(batch.column("messages").offsets, dtype=np.int64)
+    contents = batch.column("messages").values.field("content")
+    contents = contents.slice(starts[0], starts[-1] - starts[0])
+    lengths = np.asarray(pc.utf8_length(contents))
+    _, offsets, data = contents.buffers()
+    if not len(contents) or data is None:
+        return Texts("", np.zeros(len(contents) + 1, dtype=np.int64)), starts - starts[0]
+    offsets = np.frombuffer(offsets, dtype=np.int32)[contents.offset :][: len(contents) + 1]
+    joined = str(memoryview(data)[offsets[0] : offsets[-1]], "utf-8")
+    begins = np.zeros(len(contents) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=begins[1:])
+    return Texts(joined, begins), starts - starts[0]
+
+
+def roles(batch: pa.RecordBatch) -> pa.Array:
+    """Roles of all messages, one after the other."""
+    offsets = batch.column("messages").offsets
+    first, last = offsets[0].as_py(), offsets[-1].as_py()
+    return batch.column("messages").values.field("role").slice(first, last - first)
 
 
 def count_rows(path: Path) -> int:

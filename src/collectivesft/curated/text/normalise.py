@@ -23,14 +23,19 @@ _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#\d{1,7}|#x[0-9a-fA-F]{1,6}
 _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000e-\u001f\u007f\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]"
 )
-_BLANKS = re.compile(r"[ \t\u00a0\u2000-\u200a\u202f\u205f\u3000]+")
-_LINES = re.compile(r" ?(?:\r\n|[\r\n\u000b\u000c\u0085\u2028\u2029]) ?")
+# A single space, and a plain line end without spaces, stay as they are and are no match: in English
+# every second match would put back what it took.
+_OTHER_BLANK = r"\t\u00a0\u2000-\u200a\u202f\u205f\u3000"
+_BLANKS = re.compile(rf"(?:[{_OTHER_BLANK}]| (?=[ {_OTHER_BLANK}]))[ {_OTHER_BLANK}]*")
+_OTHER_END = r"(?:\r\n|[\r\u000b\u000c\u0085\u2028\u2029])"
+_LINES = re.compile(rf" (?:{_OTHER_END}|\n) ?|{_OTHER_END} ?|\n ")
 _MANY_LINES = re.compile(r"\n{3,}")
 # Full-width letters, digits and the signs that belong to them become plain; Chinese punctuation
 # stays, since it is how Chinese is written.
 _FULL_WIDTH = {0xFF01 + i: 0x21 + i for i in range(94) if chr(0x21 + i).isalnum()}
 _FULL_WIDTH |= {ord("％"): "%", ord("＋"): "+", ord("－"): "-", ord("．"): ".", ord("／"): "/"}
 _FULL_WIDTH |= {ord("＠"): "@", ord("＿"): "_"}  # of addresses and account names
+_WIDE = re.compile(f"[{''.join(map(chr, _FULL_WIDTH))}]")
 
 
 def normalise(text: str) -> tuple[str, set[str]]:
@@ -73,7 +78,9 @@ def remove_html(text: str) -> str:
 
 def regular_characters(text: str) -> str:
     """NFC; plain letters, digits and spaces; no control or invisible characters; tidy lines."""
-    text = unicodedata.normalize("NFC", text).translate(_FULL_WIDTH)
+    text = unicodedata.normalize("NFC", text)
+    if _WIDE.search(text):
+        text = text.translate(_FULL_WIDTH)
     text = _BLANKS.sub(" ", _INVISIBLE.sub("", text))
     return _MANY_LINES.sub("\n\n", _LINES.sub("\n", text)).strip()
 

@@ -44,12 +44,13 @@ def drop_reason(example: Example) -> str | None:
     for role, text in example.messages:
         if role == "user":
             asked = text
-        elif reason := _answer_fault(text):
+        elif reason := answer_fault(text):
             return reason
-    return "answer_is_question" if _echoes(asked, example.messages[-1][1]) else None
+    return "answer_is_question" if echoes(asked, example.messages[-1][1]) else None
 
 
-def _answer_fault(text: str) -> str | None:
+def answer_fault(text: str) -> str | None:
+    """Say why an answer by itself is worthless; None if it is not (see ``drop_reason``)."""
     if not any(map(str.isalnum, text)):
         return "no_words"
     # The begin alone tells nearly always, without a look at the whole.
@@ -67,7 +68,7 @@ def _only_contact(text: str) -> bool:
     return bool(contacts) and sum(map(str.isalnum, _INVITATION.sub("", rest))) < SAYS_LITTLE
 
 
-def _echoes(asked: str, answer: str) -> bool:
+def echoes(asked: str, answer: str) -> bool:
     """Whether the answer is the question, or one of its lines (a title), again."""
     plain = answer.strip(_EDGE)
     if len(plain) < ECHO or plain not in asked:

@@ -18,6 +18,10 @@ SEPARATOR = "\ud800"
 SIGNS = "+<>=±×÷≤≥≠%"
 # Code points from here on are unassigned, private or tags: no letters.
 ASSIGNED = 0x34000
+# Of these, where marks and letters with marks lie: ideographs and whole syllables of Hangul have
+# no parts.
+_MARKED = (range(0x3400), range(0x4DC0, 0x4E00), range(0xA000, 0xAC00), range(0xD7A4, 0x20000))
+_MARKED += (range(0x2F800, 0x2FA20),)
 _POINT = np.uint32(0x1FFFFF)
 # What a code point is once it is folded, in the bits above it.
 LATIN, SINGLE, DIGIT, SPACE, WORD, SIGN, SPECIAL = (np.uint32(1 << bit) for bit in range(21, 28))
@@ -94,7 +98,7 @@ def _table() -> np.ndarray:
 def followers() -> frozenset[int]:
     """Code points that may join the character before them into one."""
     found = {*range(0x1161, 0x1176), *range(0x11A8, 0x11C3)}  # the vowels and ends of Hangul
-    for code in range(ASSIGNED):
+    for code in (code for block in _MARKED for code in block):
         parts = unicodedata.decomposition(chr(code)).split()
         if len(parts) == 2 and not parts[0].startswith("<"):
             found.add(int(parts[1], 16))
