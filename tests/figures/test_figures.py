@@ -542,3 +542,17 @@ def test_lost_ink_is_found(tmp_path, monkeypatch):
     axes.text(0.1, 0.5, "医学问答", fontsize=20)
     style.save(figure, tmp_path / "figure.pdf", [{"a": 1}])
     assert lost_ink(tmp_path / "figure.pdf")
+
+
+def test_the_last_bits_of_a_layout_do_not_reach_the_svg(tmp_path):
+    """The solver of the layout adds in the order of memory addresses."""
+    for name, shift in (("one", 0.0), ("two", 1e-13)):
+        style.use()
+        figure = style.plt.figure(figsize=(4, 3))
+        figure.set_layout_engine("none")
+        axes = figure.add_axes((0.2 + shift, 0.2, 0.6, 0.6))
+        axes.plot([1, 2], [3, 4])
+        style.save(figure, tmp_path / f"{name}.svg", [{"a": 1}])
+    one = (tmp_path / "one.svg").read_bytes()
+    assert one == (tmp_path / "two.svg").read_bytes()
+    assert b'clip-path="url(#clip1)"' in one and b'<clipPath id="clip1"' in one

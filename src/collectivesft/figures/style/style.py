@@ -121,8 +121,22 @@ def save(figure, out: Path, rows: Sequence[dict[str, Any]]) -> None:
     for suffix, metadata in _METADATA.items():
         with atomic_path(out.with_suffix(f".{suffix}")) as partial:
             figure.savefig(partial, format=suffix, metadata=metadata)
+            if suffix == "svg":
+                partial.write_text(_numbered_clips(partial.read_text("utf-8")), encoding="utf-8")
     plt.close(figure)
     write_csv(out.with_suffix(".csv"), rows)
+
+
+def _numbered_clips(svg: str) -> str:
+    """Number the clip paths of an SVG.
+
+    matplotlib names a clip path by a hash over unrounded coordinates. Their last bits depend on
+    memory addresses, by which the solver of the layout orders its sums; the drawn coordinates are
+    rounded and do not.
+    """
+    found = dict.fromkeys(re.findall(r'<clipPath id="(p[0-9a-f]{10})"', svg))
+    number = {old: f"clip{count}" for count, old in enumerate(found, start=1)}
+    return re.sub(r"\bp[0-9a-f]{10}\b", lambda name: number.get(name[0], name[0]), svg)
 
 
 def thousands(value: float) -> str:
