@@ -22,7 +22,12 @@ import yaml
 from collectivesft import cli
 
 ROOT = Path(__file__).parents[2]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), ROOT / "config/models/README.md"]
+DOCS = [
+    ROOT / "README.md",
+    ROOT / "README.zh.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "config/models/README.md",
+]
 ENGINE = r"(?:[A-Z_]+=\S+ )*(?:workflow/bin/run|snakemake)\b"
 
 # The first pattern that matches a command says how it is tried, and where it is only parsed, why.
@@ -330,3 +335,16 @@ def broken_links(path: Path) -> list[str]:
 
 def test_links_between_files_lead_somewhere():
     assert not [link for path in DOCS for link in broken_links(path)]
+
+
+def test_the_readme_is_short_and_both_languages_have_the_same_content():
+    english, chinese = ROOT / "README.md", ROOT / "README.zh.md"
+    words = [word for word in english.read_text("utf-8").split() if re.search(r"\w", word)]
+    assert len(words) < 700
+    assert commands(english) == commands(chinese)
+    parts = []
+    for path in (english, chinese):
+        text = path.read_text("utf-8").replace("README.zh.md", "README.md")
+        links = sorted(set(re.findall(r"\]\(([^)\s]+)\)", text)))
+        parts.append((len(re.findall(r"^## ", text, re.M)), text.count("\n|"), links))
+    assert parts[0] == parts[1]

@@ -1,4 +1,4 @@
-"""Put tables and figures of the last runs into README.md and docs/reproduce.md, between marks.
+"""Put tables and figures of the last runs into both READMEs and docs/reproduce.md, between marks.
 
 A mark ``<!-- table: PATH -->`` is followed by the first table of that Markdown file up to
 ``<!-- end -->``; a mark ``<!-- figure: PATH | WORDS -->`` by the figure, of which docs/figures/
@@ -41,5 +41,5 @@ def filled(text: str, root: Path) -> str:
 
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
-    for page in (root / "README.md", root / "docs/reproduce.md"):
+    for page in (root / "README.md", root / "README.zh.md", root / "docs/reproduce.md"):
         page.write_text(filled(page.read_text(encoding="utf-8"), root), encoding="utf-8")
