@@ -39,6 +39,13 @@ def test_our_card_passes_for_every_base_model(path, tmp_path):
     assert len(head["model-index"][0]["results"]) == 2  # each has the metrics of its protocol
 
 
+def test_a_tokenizer_of_words_is_said_in_the_card(tmp_path):
+    words = {"vocabulary": "spiece.model", "eos_token": "<eod>"}
+    text = Folder(tmp_path / "run", base={"word_tokenizer": words}).release().text
+    assert "vLLM and llama.cpp (GGUF) cannot load this model" in text
+    assert "vllm serve" not in text and "transformers needs none of it" not in text
+
+
 @pytest.mark.parametrize("made_up", [False, True])
 def test_our_data_card_passes(made_up):
     found = {"datasets": {}, "predictions": {}}

@@ -151,6 +151,12 @@ def test_what_goes_wrong_is_one_line_and_leaves_no_file(refused, fault, words):
     assert words in refused(fault)
 
 
+def test_a_tokenizer_of_words_is_refused_before_the_converter_runs(refused, model, tmp_path):
+    words = shutil.copytree(model, tmp_path / "words")
+    (words / "vocabulary.model").write_bytes(b"")
+    assert "takes words by jieba, which llama.cpp does not know" in refused(model=words)
+
+
 def test_what_is_not_there_is_one_line(refused, tmp_path):
     nowhere = tmp_path / "convert_hf_to_gguf.py"
     assert f"{nowhere}: no converter there. Run envs/converter" in refused(converter=nowhere)

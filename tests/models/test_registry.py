@@ -10,6 +10,7 @@ from collectivesft.models.convert import pangu
 from collectivesft.models.registry import packable, register
 from collectivesft.scores.engines import decode
 from collectivesft.scores.engines import language_model as scoring
+from collectivesft.scores.prompt.prompts import render
 from collectivesft.sft.base import make_base
 from collectivesft.sft.batches.token_files import Tokens
 from collectivesft.sft.distributed.stop_signal import Request
@@ -18,6 +19,7 @@ from collectivesft.sft.loop.cost_tracker import Costs
 from collectivesft.sft.loop.trainer import Trainer
 from collectivesft.sft.merge import merge
 from collectivesft.sft.train import train
+from tests.helpers.jieba_vocabulary import train_vocabulary
 
 KINDS = ("gpt2", "cpmant", "pangu_alpha")  # CPM-Generate is a gpt2
 TARGETS = {
@@ -142,8 +144,9 @@ def pangu_weights_of(config: dict) -> dict:
     def draw(*shape):
         return torch.randn(shape, generator=generator) / 3
 
-    weights = {"transformer.wte.weight": draw(60, 32)}
-    weights |= {f"transformer.{name}.weight": draw(40, 32) for name in ("wpe", "wqe")}
+    places = config["max_position_embeddings"]
+    weights = {"transformer.wte.weight": draw(config["vocab_size"], 32)}
+    weights |= {f"transformer.{name}.weight": draw(places, 32) for name in ("wpe", "wqe")}
     norms = ["transformer.ln_f."]
     for layer in range(config["num_layers"]):
         start = f"transformer.h.{layer}."
@@ -227,3 +230,73 @@ def test_pangu_without_a_plain_tokenizer_is_refused(checkpoint, workshop, tmp_pa
     with pytest.raises(InputError, match=r"no tokenizer\.json, and the repository's own"):
         make_base(recipe, manifest, tmp_path / "base")
     assert not (tmp_path / "base").exists()
+
+
+WORD_BASES = {
+    "pangu_alpha": (PANGU, "bpe", "<eot>"),
+    "gpt2": (
+        {"model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 128}
+        | {"tokenizer_class": "CpmTokenizer"},
+        "unigram",
+        "<eod>",
+    ),
+}
+
+
+def word_model(kind: str, folder):
+    """Files of a base whose tokenizer has jieba's words: configuration, weights, vocabulary."""
+    import sentencepiece
+    import torch
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config, algorithm, _ = WORD_BASES[kind]
+    vocabulary = train_vocabulary(algorithm)
+    size = sentencepiece.SentencePieceProcessor(model_proto=vocabulary).get_piece_size()
+    config = config | {"vocab_size": size}
+    if kind == "pangu_alpha":
+        config |= {"max_position_embeddings": 128}
+        weights = pangu_weights_of(config)
+    else:
+        torch.manual_seed(0)
+        fields = {key: value for key, value in config.items() if key != "model_type"}
+        weights = GPT2LMHeadModel(GPT2Config(**fields)).state_dict()
+    torch.save(weights, folder / "weights.bin")
+    return {
+        "config__json": json.dumps(config).encode(),
+        "pytorch_model__bin": (folder / "weights.bin").read_bytes(),
+        "vocab__model": vocabulary,
+    }
+
+
+@pytest.mark.parametrize("kind", WORD_BASES)
+def test_a_base_with_words_by_jieba_is_trained_merged_and_asked(kind, workshop, tmp_path):
+    from collectivesft.sft.tokenize import tokenize
+    from tests.helpers.fixtures import CONVERSATIONS
+
+    end = WORD_BASES[kind][2]
+    base, source = tmp_path / "base", {"kind": "folder", "path": "somewhere"}
+    model = workshop.model(
+        source=source, architecture=None, template="words", lora_targets=TARGETS[kind],
+        word_tokenizer={"vocabulary": "vocab.model", "eos_token": end},
+    )  # fmt: skip
+    make_base(model, workshop.manifest(**word_model(kind, tmp_path)), base)
+    assert not list(base.glob("vocab.model")) and (base / "vocabulary.model").is_file()
+    recipe = workshop.recipe(max_steps=2, max_length=96, learning_rate=0.05)
+    parts = (workshop.mixture(CONVERSATIONS), workshop.mixture(CONVERSATIONS[:2]))
+    counts = tokenize(*parts, base, recipe, tmp_path / "tokens")
+    assert counts["train"]["examples"] == len(CONVERSATIONS)
+    folders = (tmp_path / name for name in ("checkpoints", "history.jsonl", "trained"))
+    train(tmp_path / "tokens", base, recipe, *folders, 1)
+    merge(base, tmp_path / "trained", recipe, tmp_path / "model")
+    for name in ("vocabulary.model", "tokenizer_config.json", "chat_template.jinja"):
+        assert (tmp_path / "model" / name).read_bytes() == (base / name).read_bytes()
+    asked = scoring.load(tmp_path / "model", 1)
+    assert asked.stops == (asked.tokenizer.convert_tokens_to_ids(end),)
+    prompt = render(asked.tokenizer, [("user", "头痛怎么办？")], "chat", "").text
+    assert prompt == "问：头痛怎么办？\n答："
+    ids = scoring.encode(asked, prompt, "chat")
+    first = Tokens.load(tmp_path / "tokens", "train")
+    assert first.ids[: len(ids)].tolist() == ids
+    assert first.mask[len(ids) - 1 : len(ids) + 1].tolist() == [0, 1]
+    (answer,) = decode.generate(asked, decode.read_prefix(asked, [ids]), [ids], 8)
+    assert "▁" not in scoring.text_of(asked, answer.tokens)

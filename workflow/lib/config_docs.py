@@ -120,6 +120,7 @@ def experiment_tables(level: int) -> str:
 def model_tables(level: int) -> str:
     """Return the tables of a base model's file."""
     whole = {"Keys": experiment.ModelRecipe, "`shape`": experiment.Shape}
+    whole["`word_tokenizer`"] = experiment.WordTokenizer
     kinds = (fetch_model.HubModel, fetch_model.FolderModel, fetch_model.PypiModel)
     whole |= {f"`source` of kind {_kind(kind)}": kind for kind in (*kinds, fetch_model.RandomModel)}
     return "\n".join(tables(level, [block], block[1]) for block in whole.items())

@@ -23,6 +23,14 @@ class Shape(Section):
     vocabulary: int = Field(ge=1, description="tokens of the vocabulary")
 
 
+class WordTokenizer(Section):
+    """A tokenizer of jieba's words and SentencePiece pieces, as PanGu-alpha and CPM-1 have."""
+
+    vocabulary: str = Field(description="name of the SentencePiece model among the model's files")
+    eos_token: str = Field(description="piece that ends a text, and an answer")
+    pad_token: str = Field("<pad>", description="piece that fills a batch")
+
+
 class ModelRecipe(Section):
     """A base model: `config/models/NAME.yaml`."""
 
@@ -34,7 +42,8 @@ class ModelRecipe(Section):
     notes: str = Field("", description="a sentence for the model card")
     source: dict[str, Any] = Field(description="origin of its files, by `kind`: see below")
     chat_template: (
-        Literal["gemma", "gemma_base", "chatml"] | Annotated[str, Field(pattern=r"\.jinja$")]
+        Literal["gemma", "gemma_base", "chatml", "words"]
+        | Annotated[str, Field(pattern=r"\.jinja$")]
     ) = Field(
         json_schema_extra={"examples": ["mine.jinja"]},
         description="turns a conversation into one text: a template of this package, or a file "
@@ -45,6 +54,9 @@ class ModelRecipe(Section):
         None,
         min_length=1,
         description="token at the end of a turn; needed for a template in a file, and only there",
+    )
+    word_tokenizer: WordTokenizer | None = Field(
+        None, description="tokenizer of words by jieba, then SentencePiece: see below"
     )
     special_tokens: dict[str, int] = Field(
         {},
@@ -61,6 +73,12 @@ class ModelRecipe(Section):
     architecture: dict[str, Any] | None = Field(
         None, description="transformers configuration with `model_type`; for kind `random` only"
     )
+
+    @model_validator(mode="after")
+    def _end_of_words(self) -> "ModelRecipe":
+        if self.chat_template == "words" and self.word_tokenizer is None:
+            raise ValueError("chat_template words ends turns by word_tokenizer.eos_token; add it")
+        return self
 
     @model_validator(mode="after")
     def _end_of_own_template(self) -> "ModelRecipe":

@@ -1,4 +1,4 @@
-"""How a conversation becomes tokens, and which of them carry loss."""
+"""Tokens of a conversation, with a mask of those that carry loss."""
 
 import re
 from importlib import resources
@@ -51,9 +51,19 @@ def read_own_template(path: Path, end: str) -> str:
     return text
 
 
+# SentencePiece model of a tokenizer of words (jieba_tokenizer.py). No program takes this file name
+# for a plain tokenizer.
+WORD_VOCABULARY = "vocabulary.model"
+
 # gemma_base is for a Gemma without instruction tuning: its marks of turns were never trained and
 # cannot be told from thousands of unused tokens, so turns are marked by words and by <eos>.
-END_OF_TURN = {"gemma": "<end_of_turn>", "gemma_base": "<eos>", "chatml": "<|im_end|>"}
+# words is for vocabularies without marks of turns: the tokenizer's end of text closes a turn.
+END_OF_TURN = {
+    "gemma": "<end_of_turn>",
+    "gemma_base": "<eos>",
+    "chatml": "<|im_end|>",
+    "words": None,
+}
 
 
 def encode(
@@ -69,7 +79,8 @@ def encode_all(
     """Tokenize conversations in one call, which takes less than half the time of one call each.
 
     Args:
-        tokenizer: a fast tokenizer of transformers.
+        tokenizer: a tokenizer of transformers; one without offsets encodes the parts of a
+            conversation between the marks of answers, each by itself.
         conversations: of ``(role, content)`` pairs.
         template: text of a training template.
 
@@ -78,13 +89,42 @@ def encode_all(
     """
     if not conversations:
         return []
+    messages = [
+        [{"role": role, "content": content} for role, content in turns] for turns in conversations
+    ]
+    if not tokenizer.is_fast:
+        return _encode_parts(tokenizer, messages, template)
     encoded = tokenizer.apply_chat_template(
-        [
-            [{"role": role, "content": content} for role, content in messages]
-            for messages in conversations
-        ],
+        messages,
         chat_template=template,
         return_dict=True,
         return_assistant_tokens_mask=True,
     )
     return list(zip(encoded["input_ids"], encoded["assistant_masks"], strict=True))
+
+
+def _encode_parts(
+    tokenizer: Any, conversations: list[list[dict[str, str]]], template: str
+) -> list[tuple[list[int], list[int]]]:
+    """Encode the parts of each rendered conversation, answers and the text between them."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    texts, answers = render_jinja_template(
+        conversations,
+        chat_template=template,
+        return_assistant_tokens_mask=True,
+        **tokenizer.special_tokens_map,
+    )
+    encoded = []
+    for text, spans in zip(texts, answers, strict=True):
+        ids: list[int] = []
+        mask: list[int] = []
+        end = 0
+        for start, stop in [*spans, (len(text), len(text))]:
+            for part, label in ((text[end:start], 0), (text[start:stop], 1)):
+                made = tokenizer(part, add_special_tokens=False)["input_ids"] if part else []
+                ids += made
+                mask += [label] * len(made)
+            end = stop
+        encoded.append((ids, mask))
+    return encoded

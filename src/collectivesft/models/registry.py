@@ -8,14 +8,17 @@ from collectivesft.common.errors import UserError
 
 def register() -> None:
     """Make this package's own architectures known to transformers' Auto classes."""
-    from transformers import AutoConfig, AutoModelForCausalLM, CpmAntConfig
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, CpmAntConfig
 
     from collectivesft.models.cpm_ant import CausalCpmAnt
+    from collectivesft.models.jieba_tokenizer import JiebaTokenizer
     from collectivesft.models.pangu import PanguConfig, PanguForCausalLM
 
     AutoConfig.register(PanguConfig.model_type, PanguConfig, exist_ok=True)
     AutoModelForCausalLM.register(CpmAntConfig, CausalCpmAnt, exist_ok=True)
     AutoModelForCausalLM.register(PanguConfig, PanguForCausalLM, exist_ok=True)
+    # A folder's tokenizer_config.json names the class, for other architectures too.
+    AutoTokenizer.register(PanguConfig, JiebaTokenizer, exist_ok=True)
 
 
 def packable(model: Any) -> bool:

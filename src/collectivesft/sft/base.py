@@ -8,13 +8,14 @@ from typing import Any
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import atomic_path, place, read_json, sha256, share, write_json
 from collectivesft.common.temporary import locked
-from collectivesft.config.experiment import FACTS, ModelRecipe, read_model
+from collectivesft.config.experiment import FACTS, ModelRecipe, WordTokenizer, read_model
 from collectivesft.models import chat
 from collectivesft.models.convert import internlm2, pangu
 from collectivesft.models.convert.base_check import check_model, check_tokenizer, remove_code
 from collectivesft.models.convert.gguf_reader import parsed_once
 from collectivesft.models.convert.older_formats import add_model_keys, add_tokenizer_keys
 from collectivesft.models.convert.safetensors_shards import Weights, copies, rewrite, shapes
+from collectivesft.models.convert.sentencepiece_proto import read_sentencepiece
 from collectivesft.models.convert.sentencepiece_tokenizer import convert_tokenizer
 from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
@@ -107,13 +108,16 @@ def convert_shards(model: ModelRecipe, raw: RawFolder, shards: list[Path], folde
         internlm2.to_llama(config, shards, folder)
         _sentencepiece(model, raw, folder)
     elif name == "gpt_pangu":
-        _own_tokenizer(raw, folder)
+        if model.word_tokenizer is None:
+            _own_tokenizer(raw, folder)
         pangu.convert(config, shards, folder)
     elif name in CONFIG_MAPPING:
-        _take_over(raw, shards, folder)
+        _take_over(model, raw, shards, folder)
     else:
         remedy = "Choose a base model of a plain architecture, or convert its weights to one first"
         raise InputError(config, f"transformers has no architecture {name!r}", remedy)
+    if words := model.word_tokenizer:
+        write_word_tokenizer(raw.path(words.vocabulary), words, folder)
 
 
 def _sentencepiece(recipe: ModelRecipe, raw: RawFolder, folder: Path) -> None:
@@ -127,21 +131,44 @@ def _sentencepiece(recipe: ModelRecipe, raw: RawFolder, folder: Path) -> None:
     shutil.copy(model, folder / model.name)
 
 
+def write_word_tokenizer(vocabulary: Path, settings: WordTokenizer, folder: Path) -> None:
+    """Write the tokenizer of a vocabulary over jieba's words.
+
+    Raises:
+        InputError: the file is no SentencePiece model, or has no piece of a special token's name.
+    """
+    from collectivesft.models.jieba_tokenizer import JiebaTokenizer
+
+    known = {piece for piece, _, _ in read_sentencepiece(vocabulary).pieces}
+    for token in (settings.eos_token, settings.pad_token):
+        if token not in known:
+            problem = f"no piece {token}"
+            raise InputError(vocabulary, problem, "Correct word_tokenizer in the model's file")
+    special = {"eos_token": settings.eos_token, "pad_token": settings.pad_token}
+    JiebaTokenizer(str(vocabulary), padding_side="left", **special).save_pretrained(folder)
+
+
 def _own_tokenizer(raw: RawFolder, folder: Path) -> None:
-    """Take a plain tokenizer over: PanGu's own cuts text into words with jieba, by its code."""
+    """Take a plain tokenizer over: the repository's own is code, which is not run."""
     if "tokenizer.json" not in raw.names:
         problem = "no tokenizer.json, and the repository's own tokenizer is code"
-        remedy = "Use `kind: folder` with the weights and a tokenizer.json of the same vocabulary"
+        remedy = "Set word_tokenizer in the model's file, or add a tokenizer.json to the source"
         raise InputError(raw.manifest, problem, remedy)
     for name in raw.names:
         if name.startswith(("tokenizer", "special_tokens")):
             _place(raw.path(name), folder / name)
 
 
-def _take_over(raw: RawFolder, shards: list[Path], folder: Path) -> None:
-    """Files as they are, but for weights in torch's own format, which become safetensors."""
+def _take_over(model: ModelRecipe, raw: RawFolder, shards: list[Path], folder: Path) -> None:
+    """Copy files as they are, but for weights in torch's own format, which become safetensors.
+
+    A tokenizer that ``word_tokenizer`` replaces is left out.
+    """
+    words = model.word_tokenizer
     for name in raw.names:
         path = raw.path(name)
+        if words and name.startswith(("tokenizer", "special_tokens", words.vocabulary)):
+            continue
         if path.suffix == ".safetensors":
             shapes(path)  # is it whole?
         if not name.endswith((".bin", ".bin.index.json")):
@@ -186,7 +213,8 @@ def convert_gguf(path: Path, folder: Path) -> None:
 
 
 def _end_of_turn(model: ModelRecipe) -> str:
-    return model.end_of_turn or chat.END_OF_TURN[model.chat_template]
+    words = model.word_tokenizer
+    return model.end_of_turn or chat.END_OF_TURN[model.chat_template] or words.eos_token
 
 
 def _keep_own_template(recipe: Path, model: ModelRecipe, folder: Path) -> None:

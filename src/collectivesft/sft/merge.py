@@ -6,12 +6,14 @@ from typing import Any
 
 from collectivesft.common.files import atomic_path, share
 from collectivesft.config.experiment import read_experiment
+from collectivesft.models import chat
 from collectivesft.models.convert.older_formats import add_model_keys
 from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
 
 # What a model's folder takes over from its base.
 _FROM_BASE = ("tokenizer", "special_tokens", "chat_template", "generation_config", "added_tokens")
+_FROM_BASE += (chat.WORD_VOCABULARY,)
 
 
 # A larger file cannot be taken up again in the middle, and weights are read a file at a time.

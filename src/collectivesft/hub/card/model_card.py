@@ -193,6 +193,8 @@ def usage(manifest: dict[str, Any]) -> str:
     repo, tag = manifest["repo"], manifest.get("tag") or "main"
     if manifest.get("weights") == "adapter":
         return _adapter_usage(manifest, repo, tag)
+    if manifest["base"].get("word_tokenizer"):
+        return _words_usage(manifest, repo, tag)
     return f"""{_package(manifest)}
 
 ```bash
@@ -213,16 +215,26 @@ vllm serve {repo} --revision {tag}     # as a service; not tried by this release
 ```"""
 
 
-def _package(manifest: dict[str, Any]) -> str:
-    """Say where the command `collectivesft` comes from; transformers needs none of it."""
+def _words_usage(manifest: dict[str, Any], repo: str, tag: str) -> str:
+    """Say how to check and run a model whose tokenizer only this package has."""
+    needs = "the tokenizer (words by jieba, then SentencePiece) is part of it"
+    return f"""{_package(manifest, needs)}
+
+```bash
+collectivesft hub verify {repo}@{tag}     # every byte against manifest.json, and a known answer
+collectivesft ask "高血压患者日常饮食应注意什么？" --model {repo}@{tag}
+```
+
+vLLM and llama.cpp (GGUF) cannot load this model: no `tokenizer.json` can hold words by jieba."""
+
+
+def _package(manifest: dict[str, Any], needs: str = "transformers needs none of it") -> str:
+    """Say where the command `collectivesft` comes from, and who needs it."""
     package = manifest["package"]
     text = f"`collectivesft` {package['version']} is the command of the release package"
     if "url" not in package:
-        return f"{text}, which has no public address yet; transformers needs none of it."
-    return (
-        f"{text}, from {package['url']} (`pip install git+{package['url']}`); transformers needs "
-        "none of it."
-    )
+        return f"{text}, which has no public address yet; {needs}."
+    return f"{text}, from {package['url']} (`pip install git+{package['url']}`); {needs}."
 
 
 def _adapter_usage(manifest: dict[str, Any], repo: str, tag: str) -> str:

@@ -107,8 +107,7 @@ def check_tokenizer(manifest: Path, tokenizer: Any, end: str, rows: int) -> None
         InputError: an id has no row.
     """
     ids = {"the vocabulary's last": tokenizer.vocab_size - 1}
-    ids[end] = tokenizer.convert_tokens_to_ids(end)
-    for token in (tokenizer.bos_token, tokenizer.eos_token):
+    for token in (end, tokenizer.bos_token, tokenizer.eos_token):
         if token is not None:
             ids[token] = tokenizer.convert_tokens_to_ids(token)
     for name, number in ids.items():

@@ -1,10 +1,5 @@
-"""Reads the few fields that are needed of a SentencePiece model file, which is a protocol buffer.
+"""Read a SentencePiece model file, with the message classes that sentencepiece ships."""
 
-The format of the file: sentencepiece_model.proto of github.com/google/sentencepiece.
-"""
-
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +11,7 @@ BPE = 2
 
 @dataclass(frozen=True)
 class SentencePieces:
-    """What a SentencePiece model says.
+    """Pieces and settings of a SentencePiece model.
 
     Attributes:
         pieces: text, score and kind of each token; the place is the id.
@@ -37,63 +32,22 @@ def read_sentencepiece(path: Path) -> SentencePieces:
     """Read ``tokenizer.model``.
 
     Raises:
-        InputError: it is no SentencePiece model.
+        InputError: the file is no SentencePiece model.
     """
+    from google.protobuf.message import DecodeError
+    from sentencepiece import sentencepiece_model_pb2
+
     try:
-        fields = list(_fields(path.read_bytes()))
-        pieces = tuple(_piece(value) for number, value in fields if number == 1)
-        trainer = dict(_fields(_last(fields, 2)))
-        normaliser = dict(_fields(_last(fields, 3)))
-    except (IndexError, KeyError, TypeError, AttributeError, struct.error, ValueError) as error:
+        model = sentencepiece_model_pb2.ModelProto.FromString(path.read_bytes())
+    except DecodeError as error:
         raise InputError(path, "not a SentencePiece model", "Fetch it again") from error
-    if not pieces:
+    if not model.pieces:
         raise InputError(path, "a SentencePiece model without pieces", "Fetch it again")
+    normaliser = model.normalizer_spec
     return SentencePieces(
-        pieces,
-        trainer.get(3, 1),
-        normaliser.get(2, b""),
-        bool(normaliser.get(3, 1)),
-        bool(normaliser.get(4, 1)),
+        tuple((piece.piece, piece.score, piece.type) for piece in model.pieces),
+        model.trainer_spec.model_type,
+        normaliser.precompiled_charsmap,
+        normaliser.add_dummy_prefix,
+        normaliser.remove_extra_whitespaces,
     )
-
-
-def _piece(data: bytes) -> tuple[str, float, int]:
-    fields = dict(_fields(data))
-    return fields[1].decode("utf-8"), fields.get(2, 0.0), fields.get(3, NORMAL)
-
-
-def _last(fields: list[tuple[int, int | float | bytes]], number: int) -> bytes:
-    return next((value for key, value in reversed(fields) if key == number), b"")
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
-    """Number and value of each field of a message."""
-    place = 0
-    while place < len(data):
-        key, place = _varint(data, place)
-        kind = key & 7
-        if kind == 0:
-            value, place = _varint(data, place)
-        elif kind in (1, 5):
-            width, letter = (8, "<d") if kind == 1 else (4, "<f")
-            value = struct.unpack(letter, data[place : place + width])[0]
-            place += width
-        elif kind == 2:
-            length, place = _varint(data, place)
-            value = data[place : place + length]
-            place += length
-            if place > len(data):
-                raise ValueError("a field longer than its message")
-        else:
-            raise ValueError(f"a field of unknown kind {kind}")
-        yield key >> 3, value
-
-
-def _varint(data: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[place]
-        value |= (byte & 0x7F) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 0x80:
-            return value, place

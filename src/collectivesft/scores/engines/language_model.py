@@ -17,6 +17,7 @@ CODE = (
     "scores/engines/language_model",
     "scores/engines/openai_server",
     "scores/engines/replies",
+    "models/jieba_tokenizer",
     "models/registry",
     "models/cpm_ant",
     "models/pangu",

@@ -11,8 +11,14 @@ from collectivesft.config.experiment import FACTS
 
 # Modules, and libraries.
 TOKENS = (
-    ("models/chat", "sft/batches/token_files", "sft/batches/truncate", "sft/tokenize"),
-    ("tokenizers", "transformers"),
+    (
+        "models/chat",
+        "models/jieba_tokenizer",
+        "sft/batches/token_files",
+        "sft/batches/truncate",
+        "sft/tokenize",
+    ),
+    ("jieba", "sentencepiece", "tokenizers", "transformers"),
 )
 WEIGHTS = (
     (
