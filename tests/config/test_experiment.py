@@ -106,7 +106,9 @@ def test_missing_key_is_named(workshop):
 
 
 def test_unknown_chat_template_is_refused(workshop):
-    with pytest.raises(InputError, match=r"chat_template: .*; allowed: gemma, gemma_base or"):
+    with pytest.raises(
+        InputError, match=r"chat_template: .*; allowed: gemma, gemma_base, chatml or"
+    ):
         read_model(workshop.model(template="alpaca"))
 
 
@@ -115,6 +117,7 @@ def test_unknown_chat_template_is_refused(workshop):
     [
         ("mine.jinja", None, "chat_template is a file; add end_of_turn"),
         ("chatml", "<end>", "end_of_turn is part of chatml; remove the key"),
+        ("words", None, "words ends turns by word_tokenizer.eos_token; add it"),
     ],
 )
 def test_a_template_in_a_file_has_an_end_of_turn_and_only_that(workshop, template, end, message):

@@ -56,7 +56,7 @@ def read_own_template(path: Path, end: str) -> str:
 WORD_VOCABULARY = "vocabulary.model"
 
 # gemma_base is for a Gemma without instruction tuning: its marks of turns were never trained and
-# cannot be told from thousands of unused tokens, so turns are marked by words and by <eos>.
+# look like its thousands of unused tokens, so turns are marked by words and by <eos>.
 # words is for vocabularies without marks of turns: the tokenizer's end of text closes a turn.
 END_OF_TURN = {
     "gemma": "<end_of_turn>",

@@ -1,7 +1,7 @@
 """PanGu-alpha (arXiv 2104.12369) for transformers, without code from a repository.
 
-It is GPT-2 with one more layer on top, whose queries are made of the position alone: an embedding
-that asks for the token at the next place. Before that layer stands the last norm, after it none.
+It is GPT-2 with one more layer on top, whose queries are made of the position only: an embedding
+that asks for the token at the next place. The last norm comes before that layer, none after it.
 The layers below are transformers' own GPT-2 blocks.
 """
 
@@ -31,7 +31,7 @@ class PanguConfig(GPT2Config):
 
 
 class QueryAttention(nn.Module):
-    """Attention that asks with one sequence and answers with another."""
+    """Attention whose queries come from one sequence, keys and values from a second one."""
 
     def __init__(self, config: PanguConfig):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What transformers is told before a model is loaded, and what is asked of a loaded one."""
+"""Register this package's architectures with transformers, and inspect loaded models."""
 
 import inspect
 from typing import Any
@@ -22,7 +22,7 @@ def register() -> None:
 
 
 def packable(model: Any) -> bool:
-    """Whether examples in one row can be kept apart by their positions.
+    """Return whether positions keep the examples of one row apart.
 
     A model that asks for no positions, such as CPM-Ant, would let them see each other.
     """

@@ -1,4 +1,4 @@
-"""A base model as one plain folder: safetensors, tokenizer with chat template, what it is."""
+"""Make a base model one plain folder: safetensors, tokenizer with chat template, facts."""
 
 import math
 import shutil
@@ -28,7 +28,7 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
     Args:
         recipe: the model's YAML file.
         manifest: of its raw files.
-        out: folder to write, with ``base.json`` beside the weights.
+        out: folder to write, with weights, tokenizer and ``base.json``.
 
     Raises:
         InputError: the files are no model that can be used.
@@ -123,7 +123,7 @@ def convert_shards(model: ModelRecipe, raw: RawFolder, shards: list[Path], folde
 def _sentencepiece(recipe: ModelRecipe, raw: RawFolder, folder: Path) -> None:
     """A plain tokenizer from a repository whose own needs its code.
 
-    The file it is made from stays beside it: converters for other engines ask for it.
+    Its source file is copied too: converters for other engines ask for it.
     """
     model, name = raw.path("tokenizer.model"), "tokenizer_config.json"
     settings = read_json(raw.path(name)) if name in raw.names else {}

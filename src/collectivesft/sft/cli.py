@@ -58,14 +58,14 @@ def train(
     tokens: Annotated[Path, typer.Option(help="Folder that `sft tokenize` wrote.")],
     base: Base,
     recipe: Recipe,
-    checkpoints: Annotated[Path, typer.Option(help="Working folder; a killed run goes on here.")],
+    checkpoints: Annotated[Path, typer.Option(help="Working folder; a killed run resumes here.")],
     history: Annotated[Path, typer.Option(help="JSON Lines file for the loss at each step.")],
     out: Out,
     threads: Annotated[int, typer.Option(help="CPU threads; part of the result on a CPU.")] = 2,
     costs: Annotated[Path | None, typer.Option(help="JSON file: time, operations, energy.")] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard.")] = None,
 ) -> None:
-    """Train, going on from the last checkpoint where there is one.
+    """Train; resume from the last checkpoint if there is one.
 
     Example: collectivesft sft train --tokens tokens --base models/gemma-3-270m
     --recipe config/experiments/demo.yaml --checkpoints checkpoints --history history.jsonl

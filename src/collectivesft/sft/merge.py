@@ -11,7 +11,7 @@ from collectivesft.models.convert.older_formats import add_model_keys
 from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
 
-# What a model's folder takes over from its base.
+# Files that a model's folder takes over from its base.
 _FROM_BASE = ("tokenizer", "special_tokens", "chat_template", "generation_config", "added_tokens")
 _FROM_BASE += (chat.WORD_VOCABULARY,)
 

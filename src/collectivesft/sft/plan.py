@@ -1,6 +1,6 @@
-"""What a training needs before it starts: memory of each GPU, and GPU-hours.
+"""Estimate memory of each GPU and GPU-hours of a training before it starts.
 
-An estimate from the recipes alone, no weights. Its counts agree with torch's on a CPU; it was never
+The estimate reads the recipes and no weights. Its counts agree with torch's on a CPU; it was never
 compared with a GPU, and its time is as right as the share of the peak that is assumed. Every
 assumption is printed with the numbers.
 """
@@ -15,9 +15,9 @@ from collectivesft.sft.distributed.gpu_specs import GPUS
 from collectivesft.sft.kernels.fused_cross_entropy import PIECE
 
 GIB = 1 << 30
-# Share of the memory that tensors can have: the rest is CUDA's own and what lies fragmented.
+# Share of the memory that tensors can have: the rest is CUDA's own and fragmentation.
 USABLE = 0.9
-# Bytes of what is trained: weight, gradient and two moments of Adam, each in the same type.
+# Bytes of a trained parameter: weight, gradient and two moments of Adam, each in the same type.
 TRAINED = {"float32": 16, "bfloat16": 8}
 # Numbers that one token leaves in one layer for the backward pass, in units of its width and of
 # the feed-forward layer's: counted on Llama under autocast (tests/sft/test_plan.py).
@@ -27,7 +27,7 @@ KEPT_WIDTHS, KEPT_FEEDFORWARD = 16, 4
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training needs.
+    """Memory and time of a training.
 
     Attributes:
         memory: name of a part to its bytes on one GPU.
@@ -47,7 +47,7 @@ class Estimate:
 
     @property
     def fits(self) -> bool:
-        """Whether one GPU's memory is enough."""
+        """Return whether one GPU's memory is enough."""
         return sum(self.memory.values()) <= self.available
 
 
@@ -104,7 +104,7 @@ def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> d
     shards = gpus if training.strategy == "fsdp" else 1
     # The layer at work is there in full, and so is the next one, which comes meanwhile; and through
     # all of a pass what belongs to no layer: words and output, counted as two tables. Loading takes
-    # less: one layer, or these tables, beside shares of the weights alone (parallel.World.shard).
+    # less: one layer, or these tables, and otherwise shares of the weights (World.shard).
     table = shape.vocabulary * shape.hidden
     layer = (model.parameters - table) / shape.layers
     width = 2 if training.precision == "bfloat16" else 4
@@ -124,13 +124,13 @@ def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> d
 
 
 def activations(shape: Shape, training: Training) -> dict[str, float]:
-    """Bytes of what one forward pass leaves for the backward pass, at most."""
+    """Return the most bytes that one forward pass leaves for the backward pass."""
     tokens = max(training.max_tokens_per_forward, training.max_length)
     width = 2 if training.precision == "bfloat16" else 4
     kept = KEPT_WIDTHS * shape.hidden + KEPT_FEEDFORWARD * shape.intermediate
     layer = width * tokens * kept
     if training.gradient_checkpointing:
-        # What goes from layer to layer is float32 where the weights are.
+        # Activations between layers are float32 where the weights are.
         wide = training.method == "full" and training.master_weights == "float32"
         between = 4 if wide else width
         inside = shape.layers * between * tokens * shape.hidden + layer
@@ -158,7 +158,7 @@ def flops_per_token(
 
 
 def render(found: Estimate, gpu: str, gpus: int, mfu: float) -> str:
-    """The estimate as lines of text, with what was assumed."""
+    """Return the estimate as lines of text, with its assumptions."""
     memory = sum(found.memory.values())
     lines = [f"{gpus} x {gpu}", "memory of each GPU:"]
     lines += [f"  {name:<36}{size / GIB:>8.1f} GiB" for name, size in found.memory.items() if size]

@@ -30,8 +30,8 @@ def tokenize(
 
     Args:
         threads: processes; the bytes do not depend on their number.
-        cache: folder of tokens made before, by content: experiments that differ in their
-            training alone share them. None: made anew.
+        cache: folder of tokens made before, by content: experiments that differ only in their
+            training share them. None: no cache.
 
     Raises:
         InputError: no training example is left.

@@ -42,7 +42,7 @@ def train(
             processes and threads. Its ``history.jsonl`` grows with every step and ends with the
             bytes of ``history``.
         history: JSON Lines ``{"step", "epoch", "tokens", "loss", "learning_rate"}``, and with
-            ``eval_loss`` in place of the last two where the validation part was read.
+            ``eval_loss`` instead of the last two where the validation part was read.
         out: folder: an adapter (lora) or the whole model (full).
         threads: CPU threads; on a CPU the weights depend on their number, in the last bits.
         costs: JSON file for the time, operations and energy of all tries, ``sft.costs``.
@@ -57,7 +57,7 @@ def train(
 
     experiment = read_experiment(recipe)
     if tensorboard:
-        tensorboard_writer()  # a missing package is told before anything is loaded
+        tensorboard_writer()  # a missing package is reported before anything is loaded
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Nothing reads memory before it is written: filling it first takes 4 to 8 % of the time.
@@ -95,7 +95,7 @@ def save(model: Any, world: World, out: Path) -> None:
     world.wait()
 
 
-# How a training runs, saves and is measured: none of it decides the weights, but for rounding.
+# Settings of running, saving and measuring: they change weights by rounding only.
 _NOT_DECISIVE = {
     "distributed", "eval_steps", "gradient_checkpointing", "lora", "max_tokens_per_forward",
     "save_steps",
@@ -124,11 +124,11 @@ def decisive(tokens: Path, base: Path, experiment: Experiment) -> dict[str, Any]
 
 
 def load(base: Path, training: Training, world: World) -> Any:
-    """The base model, ready to train; with adapters where the method is lora.
+    """Load the base model, ready to train; with adapters where the method is lora.
 
-    What is trained is float32 in every precision, unless the recipe's ``master_weights`` says
+    Trained parameters are float32 in every precision, unless the recipe's ``master_weights`` says
     otherwise: a step of 2e-5 is below bfloat16's resolution of most weights and would be rounded
-    away (``sft.rounding`` says what is done about that).
+    away (see ``sft.kernels.stochastic_adamw``).
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM

@@ -1,7 +1,7 @@
 """Checks of a base model's folder before hours are spent on it.
 
 transformers loads the folder without its numbers (on torch's ``meta`` device) and reports every
-tensor that is missing, unexpected or of another shape; at training it would fill such tensors with
+tensor that is missing, unexpected or has a wrong shape; at training it would fill such tensors with
 random numbers.
 """
 
@@ -40,7 +40,7 @@ def check_model(manifest: Path, folder: Path) -> dict[str, Any]:
         model knows (None: no limit is stated); ``tied``, whether the output layer is the embedding.
 
     Raises:
-        InputError: tensors are missing, unexpected or of another shape; or attention with a
+        InputError: tensors are missing, unexpected or have a wrong shape; or attention with a
             softcap, which packed attention has not.
     """
     import torch

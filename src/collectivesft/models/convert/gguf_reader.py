@@ -10,7 +10,7 @@ def parsed_once() -> Iterator[None]:
     """Keep parsed GGUF files while the context lasts.
 
     A parse walks over every token of the vocabulary in Python: ten seconds for Gemma's 262,144.
-    What it returns is read-only.
+    The parsed file is read-only.
     """
     import gguf
 

@@ -7,7 +7,7 @@ numbers and change none.
 
 Rotary positions agree too. ``dynamic`` scaling recomputes the base in the same formula in both
 programs, and neither scales up to ``max_position_embeddings`` tokens (32,768 or more).
-They differ only in what a longer text leaves behind: InternLM2's own code keeps the stretched
+They differ only after a longer text: InternLM2's own code keeps the stretched
 positions for all that follows, Llama's goes back with the next text that is shorter. vLLM before
 0.22 scales at every length: docs/engines.md.
 """

@@ -1,4 +1,4 @@
-"""What InternLM2 and Llama call the same things: tensors, their shapes, and the configuration."""
+"""Translate names of InternLM2 and Llama: tensors, their shapes, and the configuration."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ INNER = {
 _NUMBERS = (
     "vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads",
 )  # fmt: skip
-# What both take where a file does not say it.
+# Defaults of both where a file does not say it.
 _DEFAULTS = {
     "hidden_act": "silu",
     "max_position_embeddings": 2048,
@@ -42,7 +42,7 @@ _AGAIN = "Fetch the model's config.json again"
 
 @dataclass(frozen=True)
 class Layout:
-    """What decides names and shapes of the tensors.
+    """The sizes that names and shapes of the tensors follow from.
 
     Attributes:
         layers, heads, kv_heads, hidden, intermediate, vocabulary: numbers of each.
@@ -187,7 +187,7 @@ def internlm2_config(config: Path, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def has_bias(content: dict[str, Any]) -> bool:
-    """Whether InternLM2's attention has biases: it has where its configuration is silent."""
+    """Return whether InternLM2's attention has biases: it has where its configuration is silent."""
     return bool(content.get("bias", True))
 
 

@@ -1,8 +1,8 @@
 """A PanGu-alpha checkpoint of the Hub (``model_type`` gpt_pangu) as this package's own model.
 
-The repositories (imone/pangu_2_6B, sunzeyeah/pangu-*) bring code of their own; the numbers are the
-same here, in transformers' GPT-2 blocks, which hold their matrices turned and queries, keys and
-values in one.
+The repositories (imone/pangu_2_6B, sunzeyeah/pangu-*) bring their code; the numbers are the same
+here, in transformers' GPT-2 blocks, which hold their matrices turned and queries, keys and values
+in one.
 """
 
 from pathlib import Path

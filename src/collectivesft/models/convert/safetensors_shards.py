@@ -1,6 +1,6 @@
 """Weights tensor by tensor: shards are mapped into memory, changed and written one at a time.
 
-However large a model and its shards are, what is held in memory is one shard of ``SHARD`` bytes.
+However large a model and its shards are, memory holds one shard of ``SHARD`` bytes.
 """
 
 import zipfile
@@ -64,14 +64,14 @@ class Weights:
         return self._get[self.files[name]](name)
 
     def check(self, shapes: dict[str, tuple[int, ...]], source: Path) -> None:
-        """Whether these tensors are there, and no others.
+        """Check that these tensors are there, and no more.
 
         Args:
-            shapes: name to shape of what the configuration asks for.
+            shapes: name to shape of each tensor of the configuration.
             source: file to name where no single shard is at fault.
 
         Raises:
-            InputError: a tensor is missing, unexpected or of another shape.
+            InputError: a tensor is missing, unexpected or has a wrong shape.
         """
         remedy = "The weights and config.json are not of one model; fetch both again"
         for name in shapes:
@@ -116,7 +116,7 @@ def _open_safetensors(path: Path, framework: str = "pt") -> tuple[list[str], Any
 
 
 def shapes(path: Path) -> list[list[int]]:
-    """Shapes of a safetensors file's tensors, from its header alone.
+    """Return the shapes of a safetensors file's tensors, from its header only.
 
     Raises:
         InputError: the file is damaged.
@@ -126,7 +126,7 @@ def shapes(path: Path) -> list[list[int]]:
 
 
 def copies(weights: Weights) -> list[Piece]:
-    """All tensors as they are; of tensors that share their memory the first alone.
+    """Return all tensors as they are; of tensors that share their memory only the first.
 
     Some .bin files hold tied weights twice, which safetensors does not write.
     """
@@ -141,7 +141,7 @@ def copies(weights: Weights) -> list[Piece]:
 def rewrite(weights: Weights, pieces: list[Piece], folder: Path, limit: int = SHARD) -> None:
     """Write tensors as safetensors of at most ``limit`` bytes each, with their index.
 
-    A tensor larger than the limit gets a file of its own.
+    A tensor larger than the limit gets its own file.
 
     Args:
         folder: is there; an interrupted call leaves files whose names no program takes for

@@ -15,7 +15,7 @@ class SentencePieces:
 
     Attributes:
         pieces: text, score and kind of each token; the place is the id.
-        algorithm: how text is segmented; ``BPE`` or another number.
+        algorithm: how text is segmented; ``BPE`` or the number of a different one.
         charsmap: rules that rewrite characters first; empty where there are none.
         dummy_prefix: whether a space goes before every text.
         squeeze: whether spaces at both ends go and several in a row become one.

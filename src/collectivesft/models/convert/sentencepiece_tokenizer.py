@@ -22,7 +22,7 @@ from collectivesft.models.convert.sentencepiece_proto import (
 
 SPACE = "▁"
 _ROLES = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "</s>"}
-# What tokenizers tend to disagree about: spaces, lines, bytes, forms of letters, numbers.
+# Texts that tokenizers tend to disagree about: spaces, lines, bytes, forms of letters, numbers.
 _PROBES = (
     "头痛三天，伴有发热38.5℃，应该怎么办？",
     "以下哪项正确？\nA. 青霉素\nB. 头孢菌素\n\n答案：",
@@ -150,7 +150,7 @@ def merges(content: SentencePieces, renamed: set[int]) -> list[tuple[str, str]]:
     """The pairs of pieces that join, the most urgent first.
 
     SentencePiece joins whatever two neighbours make the piece of the highest score. So each way
-    to cut a piece into two is a pair, and pairs are in the order of the score of what they make.
+    to cut a piece into two is a pair, and pairs are in the order of the score of the joined piece.
 
     Args:
         renamed: ids whose pieces are special tokens and never made from text.

@@ -42,8 +42,8 @@ class Batch:
 def make_batch(tokens: Tokens, examples: list[int], device: str = "cpu") -> Batch:
     """Put examples one after the other into one row.
 
-    No examples give one token without loss: a process that has nothing to do in a step must
-    still meet the others at every layer.
+    No examples give one token without loss: a process that has nothing to do in a step must still
+    meet the other processes at every layer.
     """
     import torch
 
@@ -114,7 +114,7 @@ def _cross_entropy(output: Any, batch: Batch, reduction: str) -> "torch.Tensor":
 
 
 def boundaries(model: Any, batch: Batch) -> dict[str, Any]:
-    """What a model with packed attention must be told of a batch; nothing for another."""
+    """Return the arguments of a batch for packed attention; none for other models."""
     if model.config._attn_implementation != packed_attention.NAME:
         return {}
     ends = dict.fromkeys(("cu_seq_lens_q", "cu_seq_lens_k"), batch.bounds)

@@ -1,6 +1,6 @@
-"""What decides tokens and weights, as digests: what was made by them is used again, else not.
+"""Cache keys of tokens and trained weights: a hash over every input that can change the result.
 
-Only what decides them counts. A remark in a model's recipe, or another licence, makes nothing anew.
+Nothing more is hashed. A remark or a licence in a model's recipe invalidates no cache.
 """
 
 from pathlib import Path
@@ -43,12 +43,12 @@ _NO_TOKENIZER = (".safetensors", ".safetensors.index.json", FACTS, "generation_c
 
 
 def base_weights(base: Path) -> list[Any]:
-    """What of a base model decides weights trained from it: its own, configuration, targets."""
+    """Return the parts of a base model that trained weights depend on."""
     facts = read_json(base / FACTS)
     return [facts["weights"], facts["lora_targets"], sha256(base / "config.json")]
 
 
 def base_tokens(base: Path) -> list[Any]:
-    """What of a base model decides tokens, its chat template apart."""
+    """Return the parts of a base model that tokens depend on, without its chat template."""
     files = (path for path in sorted(base.iterdir()) if path.is_file())
     return [[path.name, sha256(path)] for path in files if not path.name.endswith(_NO_TOKENIZER)]

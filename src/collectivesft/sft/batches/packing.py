@@ -1,7 +1,7 @@
-"""Which examples make up each optimiser step, and how they are packed into forward passes.
+"""Plan the examples of each optimiser step and pack them into forward passes.
 
-The plan follows from the lengths, the seed and the recipe alone, so that a training that was
-killed goes on with exactly the examples that come next.
+The plan follows only from the lengths, the seed and the recipe, so a killed training resumes with
+exactly the examples that come next.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Plan:
     Attributes:
         lengths: (examples,) tokens of each example.
         training: the recipe.
-        alone: whether every example has a forward pass of its own.
+        alone: every example has its own forward pass.
     """
 
     lengths: np.ndarray
@@ -64,7 +64,7 @@ def order(seed: int, epoch: int, examples: int) -> np.ndarray:
 def pack(examples: list[int], lengths: np.ndarray, capacity: int) -> list[list[int]]:
     """Put examples into as few bins of ``capacity`` tokens as first-fit decreasing finds.
 
-    An example longer than the capacity gets a bin of its own. Ties keep the order given.
+    An example longer than the capacity gets its own bin. Ties keep the order given.
     """
     bins: list[list[int]] = []
     room: list[int] = []

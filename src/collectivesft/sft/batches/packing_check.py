@@ -2,7 +2,7 @@
 
 Some models of transformers look past the boundaries of packed examples: those with recurrent
 layers, and those that make their own attention masks. The check takes seconds: the loss of an
-example must be the same by itself, behind one neighbour, and behind another neighbour.
+example must be the same by itself, behind one neighbour, and behind a different neighbour.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from collectivesft.sft.distributed.world import World
 # Tokens of an example that is tried.
 LENGTH = 48
 # Largest difference of one label's loss, in nats. Rounding stays a tenth below in float32; in
-# bfloat16 a row of another length is computed in another order.
+# bfloat16 a row of a different length is computed in a different order.
 TOLERANCE = {"float32": 5e-5, "bfloat16": 0.1}
 
 

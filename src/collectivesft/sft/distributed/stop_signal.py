@@ -17,7 +17,7 @@ class Interrupted(UserError):
 
 
 class Request:
-    """Whether somebody asked this process to stop."""
+    """Return whether somebody asked this process to stop."""
 
     def __init__(self) -> None:
         self.made = False

@@ -1,9 +1,9 @@
-"""Several processes, one training: what each does of a step, and how they agree.
+"""Share one training among several processes: the part of each, and how they agree.
 
 ``torchrun`` starts the processes and says in the environment who is who. A step's forward passes
 are dealt to them; gradients are summed. By ``ddp`` each process holds the whole model, by ``fsdp``
-(torch's ``fully_shard``) a part of every weight and of its optimiser state. One process alone
-needs none of this and communicates nothing.
+(torch's ``fully_shard``) a part of every weight and of its optimiser state. A single process needs
+none of this and communicates nothing.
 """
 
 import os
@@ -42,20 +42,20 @@ class World:
 
     @property
     def first(self) -> bool:
-        """Whether this process reports, and writes what is written once."""
+        """Return whether this process reports, and writes the files that are written once."""
         return self.rank == 0
 
     @property
     def sharded(self) -> bool:
-        """Whether weights are spread over the processes."""
+        """Return whether weights are spread over the processes."""
         return self.size > 1 and self.strategy == "fsdp"
 
     @property
     def loading(self) -> str:
-        """Where this process loads a model to.
+        """Return the device that this process loads a model to.
 
         One that is to be sharded may be too large for one GPU, and too large to lie in main memory
-        once a process: the first one has it there, the others its shapes (``meta``).
+        once a process: the first one has it there, all later ones its shapes (``meta``).
         """
         if not self.sharded:
             return self.device
@@ -107,7 +107,7 @@ class World:
         """Spread the weights of a model, layer by layer; ``half``: compute in bfloat16.
 
         The first process hands a layer out, each keeps its part, then comes the next layer: no GPU
-        ever holds more than one in full, or the words' tables, beside its parts.
+        ever holds more than one in full, or the words' tables, in addition to its parts.
         Gradients come out averaged over the processes: the loss must be multiplied by ``size``.
         """
         import torch

@@ -22,7 +22,7 @@ PIECE = 1 << 27
 
 
 def fusable(model: Any) -> bool:
-    """Whether a model's logits are its output layer's, a matrix without bias."""
+    """Return whether a model's logits are its output layer's, a matrix without bias."""
     import torch
 
     head, config = model.get_output_embeddings(), model.config
@@ -73,7 +73,7 @@ def _function() -> "type[torch.autograd.Function]":
         def forward(ctx, rows, weight, labels, size):
             total = torch.zeros((), dtype=torch.float32, device=rows.device)
             for_rows = torch.empty_like(rows)
-            # Many pieces are added up: in float32, or what the weights have if it is more.
+            # Many pieces are added up: in float32, or in the weights' type if it is wider.
             wide = torch.promote_types(weight.dtype, torch.float32)
             trained = ctx.needs_input_grad[1]
             for_weight = torch.zeros_like(weight, dtype=wide) if trained else None

@@ -1,4 +1,4 @@
-"""Attention over packed examples without a mask: each example attends to itself alone.
+"""Attention over packed examples without a mask: each example attends only to itself.
 
 transformers would build a dense mask of tokens x tokens for a packed row. Here the boundaries are
 handed down instead (the names are those of transformers' FlashAttentionKwargs): on a GPU to
@@ -28,7 +28,7 @@ def register() -> str:
 
 
 def supported(config: Any) -> bool:
-    """Whether a model of this configuration takes its attention from transformers' interface."""
+    """Return whether the model takes its attention from transformers' interface."""
     from transformers import AutoModelForCausalLM
 
     kind = AutoModelForCausalLM._model_mapping.get(type(config), None)
@@ -59,7 +59,7 @@ def packed_attention(
         (1, tokens, heads, size), and None for the weights.
 
     Raises:
-        ValueError: the caller gave no boundaries, or asks for what is not done here.
+        ValueError: the caller gave no boundaries, or asks for an unsupported option.
     """
     if cu_seq_lens_q is None or max_length_q is None:
         raise ValueError("packed attention needs cu_seq_lens_q and max_length_q")
@@ -76,7 +76,7 @@ def packed_attention(
 
 
 def _has_flash(query: "torch.Tensor") -> bool:
-    """Whether torch's variable-length kernel takes it: 16 bits, Ampere or later, a size it has."""
+    """Return whether torch's variable-length kernel fits: 16 bits, Ampere or later, its sizes."""
     if not query.is_cuda or query.dtype.itemsize != 2:
         return False
     import torch

@@ -1,10 +1,10 @@
-"""AdamW for weights and moments that are kept in bfloat16 alone: every number is rounded at random.
+"""AdamW for weights and moments that are kept only in bfloat16: every number is rounded at random.
 
-bfloat16 has eight bits: beside a weight of 0.02 the next one is 0.0001 away, and a step of 2e-5
+bfloat16 has eight bits: next to a weight of 0.02 the closest one is 0.0001 away, and a step of 2e-5
 rounded to the nearest is no step at all; the second moment, which loses a thousandth each time,
 would never fall. Rounded up or down by chance, in proportion to how near each is, a number is
 right on average (arXiv 2010.06192). The chances follow from seed and step, so that a training
-that goes on after a kill rounds as it would have.
+resumed after a kill rounds as it would have.
 """
 
 from collections.abc import Callable

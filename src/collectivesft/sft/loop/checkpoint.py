@@ -37,13 +37,13 @@ class Checkpoints:
     world: World
 
     def check(self) -> str | None:
-        """Refuse a folder of another training that has not finished; set a finished one aside.
+        """Refuse a folder of a different, unfinished training; set a finished one aside.
 
         Returns:
-            A note on what was set aside, or None.
+            A note on the checkpoints that were set aside, or None.
 
         Raises:
-            UserError: another training has checkpoints here and has not finished.
+            UserError: a different training has checkpoints here and has not finished.
         """
         last: dict[str, tuple[Path, dict[str, Any]]] = {}
         for path in self._folders():
@@ -163,7 +163,7 @@ def _another_training(path: Path, state: dict[str, Any], now: dict[str, Any]) ->
 
 
 def _write(folder: Path, model: Any, optimizer: Any, world: World) -> None:
-    """Write what is trained; of a sharded model each process writes its shards."""
+    """Write the trained weights; of a sharded model each process writes its shards."""
     import torch.distributed.checkpoint as dcp
     from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageWriter
 

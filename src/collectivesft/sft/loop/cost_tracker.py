@@ -1,7 +1,7 @@
-"""What a training takes: time, operations, energy. A measurement, so never part of a result.
+"""Measure the time, operations and energy of a training.
 
-The figures of earlier tries lie beside the checkpoints and are added up. What a killed try did
-after its last checkpoint is lost with it.
+A measurement is never part of a result. The figures of earlier tries lie in the folder of
+checkpoints and are added up. The work of a killed try after its last checkpoint is lost with it.
 """
 
 import time
@@ -89,8 +89,8 @@ class Costs:
     """The costs of one training over all of its tries.
 
     Attributes:
-        path: file beside the checkpoints where they are kept.
-        fingerprint: of the training; those of another are forgotten.
+        path: file in the folder of checkpoints where they are kept.
+        fingerprint: of the training; those of a different one are forgotten.
     """
 
     path: Path

@@ -1,8 +1,8 @@
 """The curve of a training as it grows: a line for each step, on the disk at once.
 
-The file lies in the working folder, for ``tail -f`` and for what a killed training leaves behind.
-What counts for the result are the rows of the last checkpoint and those after it, which are the
-same: a training that goes on cuts the file back to its checkpoint first.
+The file lies in the working folder, for ``tail -f`` and for the rows that a killed training leaves
+behind. The result has the rows of the last checkpoint and those after it, which are the same: a
+resumed training first cuts the file back to its checkpoint.
 """
 
 import os
@@ -19,7 +19,7 @@ class History:
     """The rows of one training, in order.
 
     Args:
-        path: JSON Lines file that grows with them; None: rows are kept here alone.
+        path: JSON Lines file that grows with them; None: rows are only kept here.
     """
 
     def __init__(self, path: Path | None = None):
@@ -32,7 +32,7 @@ class History:
         return self.rows[-1]["tokens"] if self.rows else 0
 
     def begin(self, rows: list[dict[str, Any]]) -> None:
-        """Go on after these rows; what the file holds beyond them is cut off."""
+        """Continue after these rows; later rows of the file are cut off."""
         self.rows = rows
         if self.path is None:
             return

@@ -5,7 +5,7 @@ from typing import Any
 
 from collectivesft.common.errors import UserError
 
-FLUSH_S = 10  # what a killed training may lose
+FLUSH_S = 10  # most seconds that a killed training may lose
 
 
 def writer() -> Any:
@@ -35,7 +35,7 @@ class Board:
     """
 
     def __init__(self, folder: Path, done: int):
-        # Steps after the last checkpoint are taken again: what was drawn of them goes.
+        # Steps after the last checkpoint are taken again: their points are removed.
         self._writer = writer()(str(folder), purge_step=done + 1, flush_secs=FLUSH_S)
 
     def draw(self, row: dict[str, Any], **more: float) -> None:
@@ -45,5 +45,5 @@ class Board:
                 self._writer.add_scalar(f"train/{name}", value, row["step"])
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the remaining events."""
         self._writer.close()

@@ -1,7 +1,7 @@
 """The steps of a training: loss and gradients over the plan, evaluation, history, checkpoints.
 
 The loop is our own because it must show exactly the examples that the plan says, take loss at the
-labelled places only, and go on after a kill to the same weights; the model, the adapters, the
+labelled places only, and resume after a kill to the same weights; the model, the adapters, the
 optimiser and the spreading over processes are transformers', peft's and torch's.
 """
 
@@ -38,7 +38,7 @@ _NOT_PACKED = (
 )
 
 
-# What transformers' Trainer leaves out of weight decay, by name, beside all of torch's LayerNorms.
+# Names that transformers' Trainer leaves out of weight decay, as it does all of torch's LayerNorms.
 _UNDECAYED = ["bias", "layernorm", "rmsnorm", r"(?:^|\.)norm(?:$|\.)", r"_norm(?:$|\.)"]
 
 
@@ -81,7 +81,7 @@ class Trainer:
             return torch.optim.AdamW(groups, **settings)
         from collectivesft.sft.kernels.stochastic_adamw import RoundedAdamW
 
-        # Whole models must stay the same in all processes: they round alike, as one alone does.
+        # Whole models must stay the same in all processes: they round alike, as a single one does.
         place = (self.world.rank, self.world.size) if self.world.sharded else (0, 1)
         return RoundedAdamW(groups, lambda step: self._seed(step, *place), **settings)
 
@@ -156,7 +156,7 @@ class Trainer:
         """This process's part of a step: mean loss over all labels, tokens and operations."""
         import torch
 
-        # Dropout: another in each process, the same after a kill.
+        # Dropout: different in each process, the same after a kill.
         torch.manual_seed(self._seed(number, self.world.rank, self.world.size))
         groups = self.plan.step(number)
         labels = sum(self._labels(group) for group in groups)
@@ -190,7 +190,7 @@ class Trainer:
     def _loss(self, batch: Batch) -> Any:
         import torch
 
-        # Sharded weights are lowered where they are put together (World.shard), others may be so.
+        # Sharded weights are lowered where they are put together (World.shard).
         lowered = self.world.sharded or self.training.master_weights == "bfloat16"
         half = self.training.precision == "bfloat16" and not lowered
         kind = self.world.device.partition(":")[0]
@@ -201,7 +201,7 @@ class Trainer:
     def _check(self, number: int, name: str, value: float) -> None:
         if not math.isfinite(value):
             remedy = "Lower training.learning_rate or set training.precision to float32"
-            # The validation loss is measured after the step, the others before it.
+            # The validation loss is measured after the step, the other numbers before it.
             if number == self.first_step and name != "validation loss":
                 remedy = f"No step was taken yet: check the base model {self.base}, or its "
                 remedy += "checkpoint if the training was resumed, or set training.precision to "
@@ -241,7 +241,7 @@ class Trainer:
 
 
 def decay_groups(model: Any, decay: float) -> list[dict[str, Any]]:
-    """What is trained, by its weight decay: norms and biases have none.
+    """Return the trained parameters, grouped by weight decay: norms and biases have none.
 
     With a decay of 0 it is one group in the model's order.
     """
