@@ -18,6 +18,7 @@ NOT_WEIGHTS = {
     "common/digests",
     "config/experiment",
     "config/section",
+    "models/chat",
     "models/jieba_tokenizer",
     "sft/batches/cache_keys",
     "sft/batches/token_files",
