@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # datasets reads a JSON Lines text column whose values all look like ISO dates as timestamps: the
-# text '2021-03-04' comes back as a datetime, and str() of it is another text.
+# text '2021-03-04' comes back as a datetime, and str() of it is a different text.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # mlcroissant resolves a relative contentUrl for a Croissant file on disk, not for one read from
-# http: the file beside it on the server is never asked for.
+# http: the file next to it on the server is never asked for.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# transformers lets packed examples see one another while use_cache is on: position_ids that start
+# transformers lets packed examples see each other while use_cache is on: position_ids that start
 # again at 0 separate them only with use_cache=False, in five architectures tried, at the same loss
 # call and without a warning.
 set -euo pipefail

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# ms-swift's lazy dataset gives another row, drawn at random and another one each time, in place of
-# a row over max_length: the epoch keeps its length, some rows are trained on twice, and nothing is
-# said.
+# ms-swift's lazy dataset draws a random different row, each time a new one, for a row over max_length:
+# the epoch keeps its length, some rows are trained on twice, and no message says so.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

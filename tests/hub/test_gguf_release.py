@@ -133,7 +133,7 @@ def test_verify_downloads_and_compares_it(hub, published):
     record = hub.record(REPO)
     blob = hub.store.blob(record["commits"][record["refs"]["main"]]["files"][NAME]["oid"])
     blob.write_bytes(b"GGUF weighty")
-    with pytest.raises(UserError, match=f"{NAME} differ from what was published"):
+    with pytest.raises(UserError, match=f"{NAME} differ from the published files"):
         verify(f"{REPO}@v1", published.root / "manifest.json")
 
 

@@ -111,7 +111,7 @@ def test_a_tag_that_names_other_content_is_refused_before_anything_is_pushed(hub
     record = hub.record()
     with pytest.raises(UserError) as error:
         release.change(**{change: "other"}).publish()
-    assert "the tag v1 names other content already. Choose another hub.tag" in one_line(error)
+    assert "the tag v1 names other content already. Choose a different hub.tag" in one_line(error)
     assert hub.record() == record
 
 

@@ -243,7 +243,7 @@ class TestNotice:
         assert sentence in text.splitlines()
         assert "https://ai.google.dev/gemma/prohibited_use_policy" in text
         assert "modified by supervised fine-tuning" in text and "(experiment mine)" in text
-        assert "`NOTICE` says what it asks of whoever passes them on" in made.text
+        assert "`NOTICE` lists the duties of people who pass them on" in made.text
 
     def test_apache_and_its_addresses(self, folder):
         _, text = self.made(folder)

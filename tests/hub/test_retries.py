@@ -122,7 +122,7 @@ def test_signatures_of_upload_addresses_are_not_shown(quick):
         with_retries(Call(*[answered(503, text)] * 100), "x")
     assert str(caught.value) == (
         "x: the Hub answered 503 (Server error '503' for url 'https://store/part'). "
-        "Run again; what was uploaded is kept."
+        "Run again; the uploaded files are kept."
     )
 
 

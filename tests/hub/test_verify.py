@@ -89,7 +89,7 @@ def test_a_damaged_file_of_the_right_size_is_found(hub, published, name):
     blob = hub.store.blob(entry["oid"])
     blob.write_bytes(blob.read_bytes()[:-1] + b"?")
     text = refused(published)
-    assert text.startswith(f"demo/model@v1: {name} differ from what was published.")
+    assert text.startswith(f"demo/model@v1: {name} differ from the published files.")
 
 
 def test_a_file_that_is_cut_off_is_one_message(hub, published):
@@ -226,7 +226,7 @@ def test_a_body_damaged_on_the_way_is_fetched_again(hub, published):
 
 def test_a_body_damaged_each_time_is_one_message(hub, published):
     hub.fault("GET", r"/resolve/.*/model\.safetensors", times=9, flip=True)
-    assert "model.safetensors differ from what was published" in refused(published)
+    assert "model.safetensors differ from the published files" in refused(published)
 
 
 @pytest.mark.parametrize("name", ["model-2.safetensors", "chat_template.jinja"])

@@ -18,7 +18,7 @@ def draw_files(
     """Draw the figure from scores, comparisons with the headline, and recipes; see ``table``.
 
     Raises:
-        UserError: a name that no score file has, or a file that is not what it should be.
+        UserError: a name that no score file has, or a file of a different kind.
     """
     contents = inputs.read_scores(scores)
     inputs.check_models(contents, bases, headline)
@@ -111,7 +111,7 @@ def _draw_difference(axes, row: dict, y: int) -> None:
 
 
 def _words(rows: list[dict]) -> str:
-    """What the reader must know; where there is nothing to compare, that."""
+    """Return the note for the reader; without a comparison it says so."""
     first = rows[0]
     words = f"Benchmark {inputs.title(first['benchmark'])}, protocol {first['protocol']},"
     words += f" n = {style.thousands(first['items'])}."

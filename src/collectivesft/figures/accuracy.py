@@ -29,7 +29,7 @@ def draw_files(
     """Draw the figure from score files and a leaderboard's CSV; see ``table``.
 
     Raises:
-        UserError: a name that no score file has, or a file that is not what it should be.
+        UserError: a name that no score file has, or a file of a different kind.
     """
     contents = inputs.read_scores(scores)
     inputs.check_models(contents, bases, headline)
@@ -197,7 +197,7 @@ def _draw_models(axes, rows: list[dict], looks: dict) -> None:
 
 
 def _draw_categories(axes, rows: list[dict], categories: list[str], looks: dict) -> None:
-    """References in the upper lane of a category, base and headline below, others as ticks."""
+    """References in the upper lane of a category, base and headline below, the rest as ticks."""
     names = []
     for y, category in enumerate(categories):
         own = [row for row in rows if row["category"] == category]
@@ -218,7 +218,7 @@ def _draw_categories(axes, rows: list[dict], categories: list[str], looks: dict)
 
 
 def _mark_category(axes, row: dict, y: float, look: dict) -> None:
-    if row["role"] == "experiment":  # the mark alone: ten intervals would hide each other
+    if row["role"] == "experiment":  # only the mark: ten intervals would hide each other
         row = row | {"low": "", "high": ""}
     _mark(axes, row, y, look, size=6 if row["role"] == "experiment" else 5.5)
 

@@ -11,7 +11,7 @@ def draw_files(files: Iterable[Path], headline: str | None, out: Path) -> None:
     """Draw the figure from files that ``scores agree`` wrote, one a model.
 
     Raises:
-        InputError: another file.
+        InputError: a file of a different kind.
     """
     contents = []
     for path in files:

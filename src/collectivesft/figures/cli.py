@@ -33,7 +33,7 @@ def _stage() -> None:
 
 @app.command()
 def mixture(mixture: Mixture, ledger: Ledger, out: Out) -> None:
-    """Draw what a mixture consists of: sets, styles, languages.
+    """Draw the composition of a mixture: datasets, styles, languages.
 
     Example: collectivesft figures mixture --mixture mixture.json --ledger ledger.json
     --out mixture.svg

@@ -1,4 +1,4 @@
-"""The figure of contamination: in which sets benchmark questions stand, of which benchmark."""
+"""Draw contamination: benchmark questions found in each dataset, by benchmark."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ def draw_file(report: Path, ledger: Path, out: Path) -> None:
     """Draw the figure from the report of ``curated decontaminate`` and the joined ledger.
 
     Raises:
-        InputError: another file.
+        InputError: a file of a different kind.
     """
     with inputs.made_by(ledger, "curated ledger"):
         book = inputs.read_object(ledger)

@@ -28,7 +28,7 @@ def draw_file(ledger: Path, out: Path) -> None:
     """Draw the figure from the JSON file that ``curated ledger`` wrote.
 
     Raises:
-        InputError: another file.
+        InputError: a file of a different kind.
     """
     with inputs.made_by(ledger, "curated ledger"):
         rows = table(inputs.read_object(ledger))
@@ -133,7 +133,7 @@ def _reasons(rows: list[dict], step: str) -> str:
 
 
 def _draw_sets(axes, rows: list[dict], sets: list[str]) -> None:
-    """Where each set's raw rows went, in percent; the rows read behind the bar."""
+    """Draw the fate of each dataset's raw rows, in percent; the rows read are behind the bar."""
     titles = {row["dataset"]: style.short_title(row["title"]) for row in rows}
     parts, raw = _fates(rows, sets)
     left = [0.0] * len(sets)
@@ -147,13 +147,13 @@ def _draw_sets(axes, rows: list[dict], sets: list[str]) -> None:
         text = f"{style.thousands(count)} of {style.thousands(total)}"
         style.bar_label(axes, 100, y, "left out" if name in missing else text)
     style.bar_axis(axes, [titles[name] for name in sets], 100, room=0.3)
-    style.title_and_legend(axes, "What became of each set’s raw rows", columns=6)
+    style.title_and_legend(axes, "Fate of each set’s raw rows", columns=6)
 
 
 def _fates(
     rows: list[dict], sets: list[str]
 ) -> tuple[list[tuple[str, dict, list[int]]], list[int]]:
-    """Label, look and rows by set, of what is in the mixture and what each step dropped.
+    """Return label, look and rows by dataset, of the mixture and of each step's dropped rows.
 
     Returns:
         These, and the rows read of each set.

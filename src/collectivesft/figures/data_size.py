@@ -20,7 +20,7 @@ def draw_files(
     """Draw the figure from scores, folders of tokens (``NAME=FOLDER``) and recipes; see ``table``.
 
     Raises:
-        UserError: a name that no score file has, or a file that is not what it should be.
+        UserError: a name that no score file has, or a file of a different kind.
     """
     contents = inputs.read_scores(scores)
     sizes = inputs.read_trained(tokens)
@@ -47,7 +47,7 @@ def table(
 
     Returns:
         The base first, with no examples; then the experiments, fewest examples first. Series
-        ``fraction`` has the headline and what differs from it in mixture.fraction alone.
+        ``fraction`` has the headline and the experiments that differ only in mixture.fraction.
     """
     base = recipes[headline].base
     rows = []
@@ -67,7 +67,7 @@ def table(
 
 
 def _series(recipe: Experiment, headline: Experiment) -> str:
-    """Whether a recipe differs from the headline's in the fraction of the data alone."""
+    """Return true where a recipe differs from the headline's only in the fraction of the data."""
     kinds = [
         (
             one.curation,

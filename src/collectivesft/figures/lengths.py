@@ -10,7 +10,7 @@ def draw_file(mixture: Path, ledger: Path, out: Path) -> None:
     """Draw the figure from the JSON file that ``curated mix`` wrote; the ledger has the titles.
 
     Raises:
-        InputError: another file.
+        InputError: a file of a different kind.
     """
     with inputs.made_by(ledger, "curated ledger"):
         titles = inputs.read_object(ledger)["titles"]
@@ -81,7 +81,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
 
 
 def _end(bins: list[dict]) -> int:
-    """Where the axis of characters ends: after the last bin that holds something."""
+    """Return the end of the axis of characters: after the last bin that is not empty."""
     edges = sorted({row["key"] for row in bins})
     step = edges[1] - edges[0] if len(edges) > 1 else 1
     return max((row["key"] for row in bins if row["value"]), default=edges[0]) + step

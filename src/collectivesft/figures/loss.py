@@ -19,7 +19,7 @@ def draw_files(histories: Iterable[str], out: Path) -> None:
     """Draw the figure from training logs, each given as NAME=PATH.
 
     Raises:
-        UserError: an option or a log that is not what it should be.
+        UserError: a wrong option, or a log of a different kind.
     """
     draw(table(inputs.read_histories(histories)), out)
 

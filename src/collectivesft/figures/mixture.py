@@ -22,7 +22,7 @@ def draw_file(mixture: Path, ledger: Path, out: Path) -> None:
     """Draw the figure from the JSON file that ``curated mix`` wrote; the ledger has the titles.
 
     Raises:
-        InputError: another file.
+        InputError: a file of a different kind.
     """
     with inputs.made_by(ledger, "curated ledger"):
         content = inputs.read_object(ledger)

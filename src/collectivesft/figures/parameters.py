@@ -28,7 +28,7 @@ def draw_files(
     """Draw the figure from scores, recipes of models and experiments, and a leaderboard's CSV.
 
     Raises:
-        UserError: a name that no score file has, or a file that is not what it should be.
+        UserError: a name that no score file has, or a file of a different kind.
     """
     contents = inputs.read_scores(scores)
     sizes = {path.stem: read_model(path).parameters for path in bases}
@@ -154,8 +154,8 @@ def _words(rows: list[dict], date: str, demo: bool) -> str:
         sized = sum(row["billions"] != "" for row in published)
         words += (
             f" Hollow: public leaderboard of {date}, not run here; {sized} of its"
-            f" {len(published)} entries state a size in their name, the others are not shown."
-            " Names where there is room; all are in the table beside the figure."
+            f" {len(published)} entries state a size in their name, the rest are not shown."
+            " Names where there is room; all are in the table next to the figure."
         )
         words += f" {style.DEMO_WORDS}" if demo else ""
     return f"{words} Source: scores.json, recipes{', leaderboard' if published else ''}"

@@ -19,7 +19,7 @@ def draw_files(
     """Draw the figure from score files; see ``table``.
 
     Raises:
-        UserError: a name that no score file has, or a file that is not what it should be.
+        UserError: a name that no score file has, or a file of a different kind.
     """
     contents = inputs.read_scores(scores)
     inputs.check_models(contents, bases, headline)
@@ -110,7 +110,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
         f"Benchmark {inputs.title(rows[0]['benchmark'])}, protocol {rows[0]['protocol']}."
         f" Accuracy in percent, from {low:.0f} (white) to {high:.0f} (dark); change in points, with"
         f" its sign.{' Black names: whole categories.' if any(s for _, s in lines) else ''} Few"
-        " items make a cell uncertain: intervals are in the table beside the figure."
+        " items make a cell uncertain: intervals are in the table next to the figure."
         " Source: scores.json",
     )
     style.save(figure, out, rows)
@@ -123,7 +123,7 @@ def _changed(row: dict) -> bool:
 def _lines(rows: list[dict]) -> list[tuple[str, str]]:
     """Categories, each followed by its sub-categories in the order of the labels.
 
-    A single sub-category is the category itself and has no line of its own.
+    A single sub-category is the category itself and gets no line.
     """
     found = list(dict.fromkeys((row["category"], row["subcategory"]) for row in rows))
     categories = [category for category, subcategory in found if not subcategory]

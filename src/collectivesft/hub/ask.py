@@ -26,11 +26,11 @@ def ask(question: str, name: str = MODEL, new_tokens: int = 512, base: str | Non
     Args:
         name: a folder, or ``owner/name[@revision]``; a repository is pinned to a commit, and
             its files are compared with its manifest when they are first downloaded.
-        base: the base model, for a release of an adapter alone: a folder or ``owner/name``. Its
+        base: the base model, for a release of only an adapter: a folder or ``owner/name``. Its
             weights and settings are compared with the release's manifest.
 
     Raises:
-        UserError: the model or its base cannot be had, or is not what was published.
+        UserError: the model or its base cannot be had, or differs from the published one.
     """
     plain_log()
     if not new_tokens > 0:
@@ -65,7 +65,7 @@ def _fetched(version: download.Version) -> Path:
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:
-    """Return the release's manifest; None without one, or with one of another kind."""
+    """Return the release's manifest; None without one, or with a file of a different kind."""
     path = folder / "manifest.json"
     try:
         return read_manifest(path) if path.is_file() else None
@@ -74,13 +74,13 @@ def _manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _wanted(folder: Path, content: dict[str, Any]) -> dict[str, str]:
-    """Return what the manifest lists, but for a GGUF copy that nobody has downloaded."""
+    """Return the files that the manifest lists, but for a GGUF copy that nobody has downloaded."""
     found = listed(content)
     return {n: h for n, h in found.items() if not n.endswith(".gguf") or (folder / n).is_file()}
 
 
 def _marks(folder: Path) -> Path:
-    """Where notes on a download in the client's cache are kept: beside its snapshots."""
+    """Return the folder of notes on a download in the client's cache, next to its snapshots."""
     return folder.parent.parent / "collectivesft"
 
 

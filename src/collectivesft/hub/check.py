@@ -1,4 +1,4 @@
-"""``make verify``: what of a run is as published, and which claims of the paper it bears out."""
+"""Compare a run with its published form and with the claims of the paper (``make verify``)."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ def check(
     published: str | None,
     say: Callable[[str], Any],
 ) -> bool:
-    """Say what agrees and what does not; true where nothing contradicts.
+    """Report agreements and differences; return true where nothing contradicts.
 
     Args:
-        manifest: of the run's own release; ``places`` says where what it lists lies.
+        manifest: of the run's own release; ``places`` has the places of the files that it lists.
         published: a manifest to compare with: a file, or ``owner/name@tag`` on the Hub.
 
     Raises:
@@ -58,7 +58,7 @@ def results(
     """Name under a manifest's ``results`` to path.
 
     Args:
-        named: ``NAME=PATH`` each; the others are known by what is in them.
+        named: ``NAME=PATH`` each; the rest are known by their content.
 
     Raises:
         UserError: one that is not of that form.
@@ -85,7 +85,7 @@ def _say_own(
         states += [f"{word}: {_some(names)}" for word, names in kinds.items() if names]
         say(f"  {part.words}: {'; '.join(states)}")
     if not same_code:
-        # No contradiction: an edit of what a step does not run leaves its results as they are.
+        # No contradiction: an edit of code that a step does not run leaves its results as they are.
         say("  code of the package: edited since the manifest was written")
 
 

@@ -41,9 +41,9 @@ def answer(
 def gguf(
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
     converter: Annotated[Path, typer.Option(help="llama.cpp's convert_hf_to_gguf.py.")],
-    name: Annotated[str, typer.Option(help="The model's name, to stand in the file.")],
+    name: Annotated[str, typer.Option(help="The model's name, written into the file.")],
     out: Annotated[Path, typer.Option(help="GGUF file to write.")],
-    report: Annotated[Path, typer.Option(help="JSON to write: what it is, how near it is.")],
+    report: Annotated[Path, typer.Option(help="JSON to write: the copy's facts and distance.")],
     type_: Annotated[str, typer.Option("--type", help="f16, bf16 or q8_0.")] = "q8_0",
     threads: Annotated[int, typer.Option(help="CPU threads; part of the comparison.")] = 2,
 ) -> None:
@@ -89,14 +89,14 @@ def release(
     locks: Annotated[list[Path] | None, typer.Option(help="Locks of all environments.")] = None,
     answers: Annotated[list[Path] | None, typer.Option(help="Judged answers, by digest.")] = None,
     gguf: Annotated[
-        Path | None, typer.Option(help="Report of `hub gguf`, beside its file.")
+        Path | None, typer.Option(help="Report of `hub gguf`, next to its file.")
     ] = None,
     tag: Annotated[str, typer.Option(help="Version on the Hub.")] = "",
     weights: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
     settings: Annotated[str, typer.Option(help="The run's configuration as JSON.")] = "{}",
-    package_url: Annotated[str, typer.Option(help="Where readers get this package.")] = "",
+    package_url: Annotated[str, typer.Option(help="This package's address for readers.")] = "",
 ) -> None:
-    """Write the model card, the manifest of a release, and the files beside them.
+    """Write the model card, the manifest of a release, and the files next to them.
 
     Example: collectivesft hub release --run demo --demo --repo me/model --experiment demo
     --model model --recipe demo.yaml --base-recipe gemma-3-270m.yaml --ledger ledger.json
@@ -159,11 +159,11 @@ def push(
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
     card: Annotated[Path, typer.Option(help="The model card.")],
     manifest: Manifest,
-    receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="JSON to write: published files.")] = None,
     files: Annotated[Path | None, typer.Option(help="`files` of `hub release`.")] = None,
     extra: Annotated[list[Path] | None, typer.Option(help="Measurements, RO-Crate.")] = None,
     private: Private = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes.")] = False,
 ) -> None:
     """Push a model with its card and manifest in one commit, and tag it.
 
@@ -205,9 +205,9 @@ def push_data(
     repo: Annotated[str, typer.Option(help="owner/name on the Hub.")],
     tag: Annotated[str, typer.Option(help="Name for this version.")],
     folder: Annotated[Path, typer.Option(help="Folder that `hub data` wrote.")],
-    receipt: Annotated[Path | None, typer.Option(help="JSON to write: what is there.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="JSON to write: published files.")] = None,
     private: Private = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes.")] = False,
 ) -> None:
     """Push data or predictions as a dataset repository, in one commit, and tag it.
 
@@ -224,9 +224,9 @@ def push_data(
 def verify(
     version: Annotated[str, typer.Argument(help="owner/name@tag")],
     manifest: Annotated[Path | None, typer.Option(help="Your own copy of the manifest.")] = None,
-    receipt: Annotated[Path | None, typer.Option(help="What `hub push` wrote.")] = None,
+    receipt: Annotated[Path | None, typer.Option(help="The receipt of `hub push`.")] = None,
     report: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
-    base: Annotated[str | None, typer.Option(help="Base model of an adapter alone.")] = None,
+    base: Annotated[str | None, typer.Option(help="Base model of an adapter release.")] = None,
 ) -> None:
     """Download a version into an empty cache, compare every byte, compare its answer.
 
@@ -243,7 +243,7 @@ def verify(
 def check(
     manifest: Manifest,
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
-    files: Annotated[Path, typer.Option(help="Folder beside the manifest: scores, adapter.")],
+    files: Annotated[Path, typer.Option(help="Folder next to the manifest: scores, adapter.")],
     card: Annotated[Path, typer.Option(help="The model card.")],
     claims: Annotated[Path, typer.Option(help="YAML file of the paper's claims.")],
     ledger: Annotated[Path, typer.Option(help="The joined ledger.")],
@@ -257,8 +257,8 @@ def check(
 ) -> None:
     """Compare a run with its manifest, with a published one, and with the paper's claims.
 
-    The sha256 of every listed file whose place is named is computed anew; others are said to be
-    not compared. Ends with 1 where something differs or a claim does not hold.
+    The sha256 of every listed file whose place is named is computed again; the report names the
+    files that were not compared. Ends with 1 where something differs or a claim does not hold.
 
     Example: collectivesft hub check --manifest manifest.json --model model --files files
     --card README.md --claims config/claims.yaml --ledger ledger.json --scores scores.json
@@ -296,7 +296,7 @@ def loopback(
     context: typer.Context,
     root: Annotated[Path, typer.Option(help="Folder of the server and of the client's cache.")],
 ) -> None:
-    """Run a command with a small Hub on this machine beside it.
+    """Run a command with a small Hub on this machine.
 
     Example: collectivesft hub loopback --root hub -- snakemake --cores all publish
     """
@@ -307,7 +307,7 @@ def loopback(
 
 @app.command()
 def show(report: Annotated[Path, typer.Option(help="Report of `hub verify`.")]) -> None:
-    """Print what was verified.
+    """Print a report of verification.
 
     Example: collectivesft hub show --report verified.json
     """

@@ -54,7 +54,7 @@ def push_data(
 
 
 def _files(folder: Path) -> dict[str, Path]:
-    """Return name to path of what a dataset's folder holds, but for hidden files and folders.
+    """Return name to path of the files in a dataset's folder, but for hidden files and folders.
 
     Raises:
         UserError: not a folder that ``build`` wrote, or a link leads out of it.
@@ -90,7 +90,8 @@ def build(
         predictions: JSON Lines files of ``scores predict``; none of a benchmark that may not be
             passed on is taken.
         made_up: every row was written for this package; the card says so.
-        out: folder to write; ``licences.json`` there says for each set what was done and why.
+        out: folder to write; ``licences.json`` there says for each dataset
+            whether its rows are in and why.
 
     Raises:
         UserError: a set's licence has not been decided about, or nothing may be passed on.
@@ -128,7 +129,7 @@ def _filter(source: Path, out: Path) -> Counter[tuple[str, bool]]:
     reader = pq.ParquetFile(source)
     schema = reader.schema_arrow.remove_metadata()
     # Its row groups are full: `datasets.load_dataset` cannot read an empty first one, and takes
-    # all others in pieces as small as the first.
+    # all later ones in pieces as small as the first.
     with atomic_path(out) as partial, Writer(partial, schema) as writer:
         for batch in reader.iter_batches(_BATCH):
             names = Counter(batch["dataset"].to_pylist())

@@ -22,7 +22,7 @@ _REMEDY = "Run envs/converter, or set hub.gguf_converter to convert_hf_to_gguf.p
 _OTHER = "Set hub.gguf to null, or hub.gguf_converter to a llama.cpp that knows it"
 # Files of a model that hold no code: the converter itself would run a tokenizer's.
 _PLAIN = (".json", ".safetensors", ".jinja", ".txt", ".model")
-# What the converter says of a model that it cannot convert, and what that means.
+# The converter's messages on a model that it cannot convert, and their meaning.
 _UNKNOWN = (
     (r"Model (\S+) is not supported", "the converter does not know the architecture {}"),
     (r"(Architecture '\S+') not supported", "the converter does not know it: {}"),
@@ -39,9 +39,9 @@ def make(
 
     Args:
         model: folder with the weights in safetensors.
-        converter: llama.cpp's convert_hf_to_gguf.py, with its own folders beside it.
+        converter: llama.cpp's convert_hf_to_gguf.py, with its own folders next to it.
         kind: f16, bf16 or q8_0.
-        name: of the model; it stands in the file.
+        name: of the model, as the file has it.
         out: GGUF file to write.
         report: JSON to write: the file's size and sha256, the converter's sha256, how its prompt
             looks, ``tokenizer`` (see ``gguf_tokens.check``), and ``agreement``, which is None where
@@ -91,9 +91,9 @@ def _judge(out: Path, kind: str, found: dict[str, Any] | None) -> None:
 
 
 def _convert(model: Path, converter: Path, kind: str, name: str, out: Path) -> None:
-    """Run the converter in a process of its own; what it says goes to our standard error."""
+    """Run the converter in its own process; its output goes to our standard error."""
     with scratch_folder(out) as scratch:
-        folder = scratch / name  # what it takes from a folder's name is so the same everywhere
+        folder = scratch / name  # it takes the model's name from the folder's
         folder.mkdir()
         for path in (path for path in sorted(model.iterdir()) if path.suffix in _PLAIN):
             (folder / path.name).symlink_to(path.resolve())
@@ -114,7 +114,7 @@ def _is_gguf(path: Path) -> bool:
 
 
 def _environment(environ: Mapping[str, str], scratch: Path) -> dict[str, str]:
-    """Offline, with an empty cache and no token; its own gguf, no bytecode beside it, no bars."""
+    """Offline, with an empty cache and no token; its own gguf, no bytecode files, no bars."""
     left_out = ("HF_TOKEN", "NO_LOCAL_GGUF", "PYTHONPATH")
     kept = {key: value for key, value in environ.items() if key not in left_out}
     kept |= dict.fromkeys(("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "TQDM_DISABLE"), "1")
@@ -133,13 +133,13 @@ def _run(command: list[str], environment: dict[str, str]) -> tuple[list[str], in
 
 
 def _problem(said: list[str], code: int) -> str:
-    """What went wrong and what to do, from what the converter said."""
+    """Return fault and remedy, from the converter's output."""
     text = "\n".join(said)
     for pattern, words in _UNKNOWN:
         if match := re.search(pattern, text):
             return f"{words.format(match[1])}. {_OTHER}"
     last = said[-1] if said else "it said nothing"
-    return f"the converter ended with code {code} ({last}). What it said stands above. {_OTHER}"
+    return f"the converter ended with code {code} ({last}). Its output is above. {_OTHER}"
 
 
 def _digest(converter: Path) -> str:

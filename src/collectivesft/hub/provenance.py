@@ -54,7 +54,7 @@ def provenance(
 
 def measure(logs: Path, images: Sequence[str]) -> dict[str, Any]:
     """Seconds and memory of each job, what trainings took and on which device (``sft.costs``), the
-    clone's commit, what is known of the images, the machine that recorded all this.
+    clone's commit, facts on the images, the machine that recorded all this.
     """
     jobs = {
         path.relative_to(logs).as_posix().removesuffix(_SUFFIX): _job(path)
@@ -100,7 +100,7 @@ def _time(seconds: float) -> str:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores and memory of this machine; trainings may have run on others."""
+    """Processor, cores and memory of this machine; trainings may have run on different ones."""
     import torch
 
     pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")

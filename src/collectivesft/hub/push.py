@@ -28,7 +28,7 @@ def publish(
     beside: Path | None = None,
     dry_run: bool = False,
 ) -> dict:
-    """Publish what the manifest lists; write and return the receipt.
+    """Publish the files that the manifest lists; write and return the receipt.
 
     Running it again with the same files sends nothing, and moves no tag.
 
@@ -36,10 +36,10 @@ def publish(
         repo: ``owner/name`` on the Hub.
         tag: name for the commit; an existing tag must already name the same content.
         model: folder with the files that the manifest lists under ``model.files``.
-        beside: folder with what it lists under ``files``; by default ``files`` beside it.
+        beside: folder with the manifest's ``files``; by default ``files`` next to the manifest.
         extras: files of measurements, which the manifest cannot list: they differ from run to run.
         receipt: JSON ``{"repo", "commit", "tag", "files": {path: sha256}}``; None: not written.
-        dry_run: print what would change, send nothing.
+        dry_run: print the changes, send nothing.
 
     Raises:
         UserError: a file differs from the manifest, the Hub refused, the tag is taken, or weights

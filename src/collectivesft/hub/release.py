@@ -1,4 +1,4 @@
-"""What goes to the Hub beside the model: the card, the manifest of the run, scores, an adapter."""
+"""Write the files that go to the Hub with the model: card, manifest, scores, an adapter."""
 
 import csv
 import json
@@ -51,7 +51,7 @@ class Inputs:
     other: tuple[Path, ...] = ()  # further results whose digests the manifest holds
     locks: tuple[Path, ...] = ()
     answers: tuple[Path, ...] = ()  # judged answers, question by question
-    gguf: Path | None = None  # report on the GGUF copy, which lies beside it
+    gguf: Path | None = None  # report on the GGUF copy, in the same folder
 
 
 def release(
@@ -70,7 +70,7 @@ def release(
     settings: dict[str, Any] | None = None,
     package_url: str = "",
 ) -> None:
-    """Write the model card, the manifest, and the files that go beside them.
+    """Write the model card, the manifest, and the files that go with them.
 
     Args:
         repo: ``owner/name`` that the model will have on the Hub; ``tag`` its version there.
@@ -201,7 +201,7 @@ _SINGLE = ("recipe", "base_recipe", "ledger", "mixture", "data_card", "contamina
 
 
 def _results(inputs: Inputs) -> dict[str, str]:
-    """What the release was made of, by its part in it, to sha256."""
+    """Return part to sha256 of the files that the release was made of."""
     paths = {name: getattr(inputs, name) for name in _SINGLE}
     paths |= {f"scores/{score_name(path)}": path for path in inputs.scores}
     paths |= {f"answers/{answers_name(path)}": path for path in inputs.answers}

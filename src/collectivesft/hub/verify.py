@@ -26,16 +26,16 @@ def verify(
 
     Args:
         name: ``owner/name@tag``.
-        manifest: the reader's own copy: what the release must be. Without it, the one in the
+        manifest: the reader's own copy, which the release must match. Without it, the one in the
             repository is believed; its sha256 is in the report.
         receipt: what ``hub push`` wrote: the commit that the tag must name, and every file.
         report: JSON to write: repo, tag, commit, manifest's sha256, files, question, answer, note.
-        base: the base model, for a release of an adapter alone: a folder or ``owner/name``. Its
+        base: the base model, for a release of only an adapter: a folder or ``owner/name``. Its
             files are compared with those that the manifest lists.
 
     Raises:
-        UserError: a file is missing or differs, the tag was moved, the base is another one, or the
-            model answers otherwise.
+        UserError: a file is missing or differs, the tag was moved, the base is a different one, or
+            the model answers otherwise.
     """
     plain_log()
     version = download.pin(name)
@@ -63,7 +63,7 @@ def _hashes(
     if receipt is not None:
         published = read_json(receipt)
         if not isinstance(published, dict) or not {"commit", "files"} <= set(published):
-            raise UserError(f"{receipt}: is no receipt of `hub push`. Name what it wrote.")
+            raise UserError(f"{receipt}: is no receipt of `hub push`. Name the file that it wrote.")
         if published["commit"] != version.commit:
             text = f"names commit {version.commit[:12]}, {published['commit'][:12]} was published"
             raise UserError(f"{version}: {text}. The tag was moved: do not use it.")
@@ -89,7 +89,7 @@ def _base(folder: Path, given: str | None, cache: Path) -> tuple[Path | None, di
 
 
 def _ask(version: download.Version, folder: Path, base: Path | None) -> dict[str, Any]:
-    """The model's answer beside the recorded one, and what their difference means."""
+    """Return the model's answer, the recorded one, and the meaning of their difference."""
     recorded = read_manifest(folder / MANIFEST).get("answer")
     if recorded is None:
         return {"question": None, "answer": None, "note": "no answer was recorded"}

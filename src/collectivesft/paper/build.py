@@ -1,4 +1,4 @@
-"""Typeset the paper from its manuscript, a values file and figures; write its tables beside it."""
+"""Typeset the paper from its manuscript, a values file and figures; write its tables next to it."""
 
 import datetime
 import shutil
@@ -21,7 +21,7 @@ def build(values: Path, figures: Path, manuscript: Path, out: Path, tables: Path
     Args:
         values: JSON that ``paper values`` wrote.
         figures: folder with the SVG figures that the manuscript names.
-        manuscript: folder with main.typ, what it imports (*.typ), and references.bib.
+        manuscript: folder with main.typ, its imports (*.typ), and references.bib.
         out: the PDF.
         tables: folder for ``<table>.csv`` and ``<table>.tex``.
 

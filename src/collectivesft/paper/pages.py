@@ -1,6 +1,6 @@
-"""Tables, ledgers and cards as HTML pages that stand alone, for the report of a run.
+"""Write tables, ledgers and cards as self-contained HTML pages, for the report of a run.
 
-A report shows what a browser shows: Markdown and CSV would be offered as downloads only. A page
+A report shows only formats of a browser: Markdown and CSV would be offered as downloads. A page
 loads nothing, runs nothing, and takes its looks from page.css, which is written into it.
 """
 
@@ -54,7 +54,7 @@ def write_pages(
         front: Markdown file that is shown on the first screen up to the end of its first table.
 
     Raises:
-        InputError: a file of another kind, or one that is too large to be shown.
+        InputError: a file of a different kind, or one that is too large to be shown.
         UserError: two pages of one name, or a name that is not ``CATEGORY/TITLE``.
     """
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
@@ -105,7 +105,7 @@ def body(source: Path) -> str:
     """The content of a Markdown or CSV file as HTML.
 
     Raises:
-        InputError: another kind of file.
+        InputError: a file of a different kind.
     """
     text = source.read_text(encoding="utf-8")
     if source.suffix == ".md":
@@ -135,7 +135,7 @@ def markdown(text: str) -> str:
 
 
 def table(rows: list[list[str]]) -> str:
-    """Rows, the first of them names of columns, as a table; numbers stand to the right."""
+    """Rows, the first of them names of columns, as a table; numbers are right-aligned."""
     lines = ['<div class="wide"><table>']
     for place, row in enumerate(rows):
         tag = "td" if place else "th"

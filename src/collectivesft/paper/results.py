@@ -16,7 +16,7 @@ Headline = tuple[str, str, str]
 def headline_values(
     headline: Headline, rows: Sequence[dict[str, Any]], base: str, path: Path
 ) -> dict[str, Any]:
-    """What the abstract and the results say about the headline's experiment and its base.
+    """Return the facts for abstract and results on the headline's experiment and its base.
 
     Args:
         headline: experiment, benchmark and protocol.
@@ -35,7 +35,7 @@ def headline_values(
     for model in (experiment, base):
         if model not in found:
             problem = f"no score of {model} on {benchmark} by {protocol}"
-            raise InputError(path, problem, "Score it, or choose another headline in the config")
+            raise InputError(path, problem, "Score it, or change the headline in the config")
     tuned, before = found[experiment], found[base]
     return {
         "items": tuned["items"],
@@ -146,7 +146,7 @@ _SIDES = ("first", "second")
 
 
 def leaderboard_values(path: Path) -> dict[str, Any]:
-    """Where and when the published scores are from, the best, and the entry of the study's name."""
+    """Return place and date of the published scores, the best, and the entry of the study."""
     rows = [row for row in leaderboard.read_leaderboard(path) if row["category"] == "macro"]
     lines = [{"model": row["model"], "accuracy": row["accuracy"]} for row in rows]
     own = [line for line in lines if line["model"] == leaderboard.OWN_ENTRY]
@@ -160,7 +160,7 @@ def leaderboard_values(path: Path) -> dict[str, Any]:
 
 
 def grades_values(path: Path) -> dict[str, Any]:
-    """Where, when and by which judge CMB-Clin's published grades are from, and some of them."""
+    """Return place, date and judge of CMB-Clin's published grades, and some of them."""
     every = leaderboard.grades(path)
     return {
         "source": "public CMB leaderboard",

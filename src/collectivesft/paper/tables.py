@@ -9,7 +9,7 @@ from collectivesft.scores.cases.rubric import ASPECTS
 from collectivesft.scores.report.leaderboard import AVERAGE
 
 Rows = list[dict[str, Any]]
-# What each table is of, for people.
+# Title of each table.
 NAMES = {
     "datasets": "training sets",
     "drops": "dropped rows",

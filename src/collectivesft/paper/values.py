@@ -28,7 +28,7 @@ _STYLES = {
     "dialogue": "dialogues",
     "ner": "labelling",
 }
-_FEW = 10  # steps that the loss is told of, at the beginning and at the end
+_FEW = 10  # steps whose loss is given, at the beginning and at the end
 _TOKENS = ("examples", "tokens", "loss_tokens", "truncated", "without_loss")
 _LANGUAGES = {"zh": "Chinese", "en": "English"}
 
@@ -135,7 +135,7 @@ def _dataset(name: str, ledger: dict, mixture: dict) -> dict[str, Any]:
 
 
 def _title(name: str) -> str:
-    """A set's title, for a narrow table without what stands in parentheses."""
+    """Return a dataset's title, for a narrow table without the text in parentheses."""
     return datasets.get(name).SOURCE.title.partition(" (")[0]
 
 

@@ -134,7 +134,7 @@ ROLES = ("base", "headline", "experiment")
 def roles(
     scores: list[dict[str, Any]], bases: Collection[str] = (), headline: str | None = None
 ) -> dict[str, str]:
-    """What each model is in a figure: base, headline or experiment.
+    """Return the role of each model in a figure: base, headline or experiment.
 
     Args:
         scores: of base models, then of experiments.
@@ -166,7 +166,7 @@ def read_comparisons(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
     """Comparisons with one experiment, by the name of the other model.
 
     Raises:
-        InputError: not a comparison, or with another experiment than the first file.
+        InputError: not a comparison, or with a different experiment than the first file.
     """
     found: dict[str, dict[str, Any]] = {}
     first = None

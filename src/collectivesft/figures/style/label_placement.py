@@ -1,4 +1,4 @@
-"""Names beside points: each goes where it covers nothing, or is left out."""
+"""Place names next to points: each goes where it covers nothing, or is left out."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.transforms import Bbox
 
-# Where a name may stand, best first: offset in points from its point, and its alignment.
+# Positions of a name, best first: offset in points from its point, and its alignment.
 _PLACES = (
     (7, 0, "left"), (7, 7, "left"), (7, -7, "left"), (-7, 0, "right"), (-7, 7, "right"),
     (-7, -7, "right"), (0, 10, "center"), (0, -10, "center"), (7, 14, "left"), (7, -14, "left"),
@@ -21,13 +21,13 @@ Line = Sequence[Point]
 def place(
     figure, texts: Sequence[Any], lines: Iterable[Line] = (), points: Line = (), sure: int = 0
 ) -> None:
-    """Move each name beside its point to where it covers no point, line or earlier name.
+    """Move each name near its point to where it covers no point, line or earlier name.
 
     Args:
         texts: annotations of points, the most important first; one without room is hidden.
         lines: of (x, y) in data, such as curves and whiskers, which no name may cross.
-        points: of (x, y) in data, without a name of their own.
-        sure: how many of the first names may stand nearer to another point than to their own,
+        points: of (x, y) in data, without a name.
+        sure: how many of the first names may be nearer to a different point than to theirs,
             where they would have no room otherwise; their colour says whose they are.
     """
     figure.draw_without_rendering()
@@ -66,7 +66,7 @@ def _fitting(
         if any(box.contains(*spot) for spot in crossed):
             continue
         if all(_distance(box, own) <= _distance(box, other) for other in others):
-            return box  # else the name would seem to be another point's
+            return box  # nearer to a different point, the name would seem to be that point's
     return None
 
 

@@ -34,5 +34,5 @@ SUBCATEGORIES = {
 
 
 def short(label: str, most: int = 26) -> str:
-    """A label that fits a column; what is too long ends in an ellipsis."""
+    """Return a label that fits a column; a label that is too long ends in an ellipsis."""
     return label if len(label) <= most else label[: most - 1].rstrip() + "…"

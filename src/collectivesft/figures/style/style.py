@@ -31,7 +31,7 @@ STYLE_LABELS = {
     "dialogue": "dialogue",
     "ner": "labelling",
 }
-# White lines over a bar, where colours alone would be the same grey in print.
+# White lines over a bar, where colours only would be the same grey in print.
 STYLE_HATCHES = {"dialogue": "////", "ner": "...."}
 BASE_COLOUR, TUNED_COLOUR, OTHER_COLOUR, REFERENCE_COLOUR = GREY, BLUE, "#7FB4D6", RED
 ROLE_COLOURS = {
@@ -79,7 +79,7 @@ _METADATA = {
 
 @functools.cache
 def _load_font() -> None:
-    """Matplotlib's own fonts and the wheel's: one of the machine would change what is drawn."""
+    """Use only matplotlib's fonts and the wheel's: the machine's would change the drawing."""
     manager, own = font_manager.fontManager, Path(matplotlib.get_data_path())
     manager.ttflist = [font for font in manager.ttflist if Path(font.fname).is_relative_to(own)]
     font = Path(noto_cjk_sans_otc.__file__).with_name("NotoSansCJK-Regular.ttc")
@@ -150,7 +150,7 @@ def thousands_formatter():
 
 
 def short_title(title: str) -> str:
-    """A set's title without what stands in parentheses after it."""
+    """Return a dataset's title without the text in parentheses after it."""
     return title.split(" (")[0]
 
 
@@ -267,7 +267,7 @@ def role_legend(axes, entries: Sequence[tuple[str, str]]) -> None:
 
 
 def log_axis(axes, low: float, high: float, numbers) -> None:
-    """A logarithmic x axis; of few powers of ten, what lies between them has numbers too."""
+    """Make the x axis logarithmic; with few powers of ten, ticks between them get numbers too."""
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     if high < 100 * low:

@@ -48,7 +48,7 @@ def _place(source: Source) -> tuple[str, str] | None:
 
 
 def _entry(row: dict[str, Any], repo: str, revision: str) -> Any:
-    """One result. ``float`` makes plain numbers: YAML would write others as objects."""
+    """Return one result. ``float`` makes plain numbers: YAML writes numpy values as objects."""
     from huggingface_hub import EvalResultEntry
 
     macro = row["macro"]

@@ -1,4 +1,4 @@
-"""The NOTICE of a release: what the base model's terms ask of whoever passes its weights on.
+"""Write the NOTICE of a release: the duties of people who pass the base model's weights on.
 
 Facts and addresses in this project's own words, and the one sentence that Gemma's terms prescribe;
 no licence text is copied. It is no legal advice.
@@ -10,11 +10,11 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Asks:
-    """What a licence asks for.
+    """Duties under a licence.
 
     Attributes:
         sentence: to be shown word for word; "" where none is prescribed.
-        text: what it asks of whoever passes the weights on, in short.
+        text: duties of people who pass the weights on, in short.
         links: where the terms are.
     """
 
@@ -47,7 +47,7 @@ _MIT = Asks(
     ("Keep its notice of copyright and of permission.",),
     ("https://opensource.org/license/mit",),
 )
-# A base model's `licence`, word for word, to what it asks for.
+# A base model's `licence`, word for word, to its duties.
 ASKS = {"Gemma Terms of Use": _GEMMA, "Apache-2.0": _APACHE, "MIT": _MIT}
 _UNREAD = Asks("", ("Nobody of this project has read it: read it before you pass them on.",), ())
 _NONE = Asks("", ("None is stated. Without one, there is no right to pass the weights on.",), ())
@@ -76,7 +76,7 @@ def notice(
         "",
         _changes(base, experiment, weights, gguf),
         "",
-        "What its licence asks of whoever passes the weights on, in short and without warranty:",
+        "Its licence binds people who pass the weights on, in short and without warranty:",
         *[f"- {text}" for text in asks.text],
         "",
         "Licences of the training sets: README.md. Every file with its sha256: manifest.json.",
@@ -98,8 +98,8 @@ def _changes(base: dict[str, Any], experiment: str, weights: str, gguf: str | No
     made = f"by supervised fine-tuning on medical examples (experiment {experiment})"
     if weights == "adapter":
         return f"Changes: the adapter was made {made}; the base model's weights are not here."
-    more = " The adapter alone lies in adapter/." if weights == "both" else ""
-    more += f" {gguf} holds the same weights in another format." if gguf else ""
+    more = " Only the adapter is here, in adapter/." if weights == "both" else ""
+    more += f" {gguf} holds the same weights in a different format." if gguf else ""
     return (
         f"Changes: the weights (*.safetensors) are those of {base['title']}, modified {made}; "
         f"tokenizer files and settings were rewritten.{more}"

@@ -6,7 +6,7 @@ from typing import Any
 from collectivesft.common.made_up import sentence
 from collectivesft.hub.card import gguf_section
 
-# Licences that the Hub knows by an id of its own.
+# Licences for which the Hub has an id.
 _LICENCE_IDS = {"Apache-2.0": "apache-2.0", "MIT": "mit", "Gemma Terms of Use": "gemma"}
 TRAINING_SHOWN = ("method", "learning_rate", "lr_scheduler", "warmup_ratio", "global_batch_size",
                   "epochs", "max_length", "precision", "seed")  # fmt: skip
@@ -24,7 +24,7 @@ def render(
         manifest: of the release.
         data_card: Markdown of the mixture's data card; its headings move one level down.
         table: rows of the run's table of scores.
-        notice: name of the file that says what the base model's licence asks for.
+        notice: name of the file with the duties under the base model's licence.
     """
     name = manifest["repo"].partition("/")[2]
     sections = [
@@ -118,7 +118,7 @@ def _results(row: dict[str, Any], result) -> list[Any]:
 
 
 def _key(row: dict[str, Any]) -> str:
-    """Which answer key the score is by: CMB's was corrected once."""
+    """Name the answer key of the score: CMB's was corrected once."""
     date = (row.get("key") or {}).get("date")
     return f", key of {date}" if date else ""
 
@@ -155,7 +155,7 @@ def _summary(manifest: dict[str, Any]) -> str:
 
 
 def _too_long(manifest: dict[str, Any]) -> str:
-    """What was drawn and not trained on, in parentheses, or nothing."""
+    """Return the count of examples drawn but not trained on, in parentheses, or nothing."""
     left_out = manifest["training"]["tokens"]["without_loss"]
     if not left_out:
         return ""
@@ -189,7 +189,7 @@ def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:
 
 
 def usage(manifest: dict[str, Any]) -> str:
-    """How to check and run the model: the command line, transformers, vLLM."""
+    """Describe how to check and run the model: the command line, transformers, vLLM."""
     repo, tag = manifest["repo"], manifest.get("tag") or "main"
     if manifest.get("weights") == "adapter":
         return _adapter_usage(manifest, repo, tag)
@@ -258,7 +258,7 @@ model = PeftModel.from_pretrained(base, "{repo}", subfolder="adapter", revision=
 
 def _limits(manifest: dict[str, Any], notice: str | None) -> str:
     licence = manifest["base"]["licence"]
-    asks = f"; `{notice}` says what it asks of whoever passes them on" if notice else ""
+    asks = f"; `{notice}` lists the duties of people who pass them on" if notice else ""
     return (
         "For research on training and evaluation of language models. **Not medical advice**: its "
         "answers can be wrong and can harm. Do not use them to diagnose, treat or advise anybody; "
@@ -277,9 +277,9 @@ def _training(manifest: dict[str, Any]) -> str:
     return "\n".join(["| setting | value |", "|---|---|", *rows])
 
 
-# The card is the same from run to run; what was measured is not.
+# The card is the same from run to run; measurements are not.
 _COSTS = (
-    "`measurements.json` beside this card has, under `training`, the time, the GPU-hours and, "
+    "`measurements.json` next to this card has, under `training`, the time, the GPU-hours and, "
     "where the GPU's driver tells it, the energy of the training. Emissions were not measured."
 )
 
@@ -288,7 +288,7 @@ def _provenance(manifest: dict[str, Any]) -> str:
     return (
         f"By collectivesft {manifest['package']['version']} in the environment "
         f"`{manifest['lock']['file']}` (sha256 `{manifest['lock']['sha256'][:16]}…`). "
-        "`manifest.json` beside this card lists every raw file and every file of the model with "
+        "`manifest.json` next to this card lists every raw file and every file of the model with "
         "its sha256; `collectivesft hub verify` compares a download with it."
     )
 

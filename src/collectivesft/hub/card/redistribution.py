@@ -1,4 +1,4 @@
-"""Which sets may be passed on, by what their own licence says. Where it says nothing, none."""
+"""Decide which datasets may be passed on, by their own licence. Without a licence, none may."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from collectivesft.common.errors import UserError
 
 @dataclass(frozen=True)
 class Terms:
-    """What a licence means for passing a set on.
+    """Consequence of a licence for passing a dataset on.
 
     Attributes:
         allowed: the rows may be published again.
@@ -44,7 +44,7 @@ TERMS = {
         False, "Its licence and its README contradict each other. Fetch it from its authors."
     ),
     "CC BY-SA (GitHub; none stated on the Hub); its parts have their own": Terms(
-        False, "Share-alike, and its parts have licences of their own. Fetch it from its authors."
+        False, "Share-alike, and each of its parts has a licence. Fetch it from its authors."
     ),
     "not stated; the platform's terms apply": Terms(False, _SILENT),
     "unknown": Terms(False, _SILENT),

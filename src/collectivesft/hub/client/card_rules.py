@@ -1,8 +1,8 @@
-"""Is a card's YAML head what the Hub takes? Asked before anything is uploaded.
+"""Check a card's YAML head by the Hub's rules before anything is uploaded.
 
 The Hub checks a card when it is committed (`/api/validate-yaml`). Its rules are in no package:
 those here are from its own messages (licences: huggingface_hub issue 4218; languages: issue 3862)
-and from what the client writes (model-index). A card that passes here can still be refused there;
+and from the client's own output (model-index). A card that passes here can still be refused there;
 one that is refused here would be refused there or not be rendered.
 """
 
@@ -37,7 +37,7 @@ _LISTS = ("tags", "language", "license", "base_model", "datasets", "metrics", "t
 
 
 def problems(card: str) -> list[str]:
-    """What the Hub would not take of a card, a clause for each; empty where all is well."""
+    """Return the faults that the Hub would refuse, a clause for each; empty where there is none."""
     found = _HEAD.match(card)
     if not found:
         return ["no YAML head between two lines of ---"]
@@ -128,7 +128,7 @@ def _result(result: Any, where: str) -> Iterator[str]:
 
 
 def _several(value: Any) -> list[Any]:
-    """The entries of what may be one or a list of them."""
+    """Return a list: of a single entry, or of all entries of a list."""
     if value is None:
         return []
     return value if isinstance(value, list) else [value]

@@ -16,7 +16,7 @@ from collectivesft.common.files import sha256
 from collectivesft.hub.client.names import check_repo, is_inside
 from collectivesft.hub.client.retries import with_retries
 
-# What a release may hold: no code, no pickles.
+# Names of files that a release may hold: no code, no pickles.
 PATTERNS = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.md", "*.csv", "*.model",
             "*.gguf", "*.yaml", "NOTICE")  # fmt: skip
 # Who loads the model takes no second copy of its weights.
@@ -29,7 +29,7 @@ _READ_TEXTS = ("vocab.txt", "merges.txt", "dict.txt")
 
 @dataclass(frozen=True)
 class Version:
-    """A repository at a commit; ``revision`` is what was asked for (a tag, a branch, a commit)."""
+    """A repository at a commit; ``revision`` is as given (a tag, a branch, a commit)."""
 
     repo: str
     revision: str
@@ -46,7 +46,7 @@ def split(name: str) -> tuple[str, str | None]:
 
 
 def check_address(name: str, repo: str) -> None:
-    """Refuse what is neither a folder here nor the name of a repository.
+    """Refuse a name that is neither of a folder here nor of a repository.
 
     Raises:
         UserError: with both forms.
@@ -122,7 +122,7 @@ def download(
 def clear_remains(folder: Path) -> None:
     """Remove from a cache what killed downloads of a repository left, and nothing of live ones.
 
-    The client starts each download anew under a name of its own and forgets the earlier ones.
+    The client starts each download again under a new name and forgets the earlier ones.
 
     Args:
         folder: what ``download`` returned.
@@ -137,7 +137,7 @@ def clear_remains(folder: Path) -> None:
             with FileLock(locks / f"{path.name.partition('.')[0]}.lock", timeout=0):
                 path.unlink(missing_ok=True)
         except Timeout:
-            continue  # another process is downloading this file
+            continue  # a second process is downloading this file
 
 
 def one(version: Version, name: str, cache: Path) -> Path:
@@ -155,7 +155,7 @@ def one(version: Version, name: str, cache: Path) -> Path:
 def is_strange(name: str) -> bool:
     """Return true for a file that a download would take and no manifest vouches for.
 
-    Weights, a chat template and settings of a tokenizer all decide what a model answers. Texts
+    Weights, a chat template and settings of a tokenizer all decide the answers of a model. Texts
     (``*.md``, ``*.txt``, ``*.yaml``, NOTICE), such as a licence that somebody added, decide
     nothing, but for those that a tokenizer reads.
     """
@@ -179,7 +179,7 @@ def check(version: Version, folder: Path, hashes: dict[str, str], cache: Path | 
         wrong = _wrong(folder, hashes)
     if wrong:
         remedy = "Delete the cached copy and download again; if it stays, publish again"
-        raise UserError(f"{version}: {', '.join(wrong)} differ from what was published. {remedy}.")
+        raise UserError(f"{version}: {', '.join(wrong)} differ from the published files. {remedy}.")
     if strange := [n for n in names(folder) if n not in hashes and is_strange(n)]:
         remedy = "Do not load them; ask whoever published it"
         raise UserError(f"{version}: {', '.join(strange)}: not in the manifest. {remedy}.")

@@ -28,7 +28,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Names of files stay inside the folder they are joined to; see ``names.is_inside``.
 
     Raises:
-        NoRelease: another kind of file, as web applications have one of this name.
+        NoRelease: a file of a different kind, as web applications have one of this name.
         UserError: a manifest of a release with a name, digest or number that cannot be.
     """
     if path.stat().st_size > LARGEST_BYTES:
@@ -99,7 +99,7 @@ def _is_count(value: Any, most: int) -> bool:
 def _base_problems(base: dict[str, Any]) -> Iterator[str]:
     source = base.get("source") or {}
     if not isinstance(base.get("name", ""), str) or not isinstance(source, dict):
-        yield "base: name or source is of another kind"
+        yield "base: name or source is of a different kind"
     elif not all(isinstance(source.get(key), str | None) for key in ("repo", "revision")):
         yield "base.source: repo or revision is no text"
 

@@ -21,7 +21,7 @@ _CARD = "Invalid metadata in README.md"
 _UPLOAD = "Error while uploading"
 # Answers to an upload that is over already, or whose address was given too long ago: the client
 # repeats the last request of an upload whose answer was lost, and the storage no longer knows it.
-# The next attempt asks first what is there.
+# The next attempt first asks for the present files.
 _UPLOAD_IS_OVER = (400, 404, 409, 410)
 _FULL = re.compile(r"storage (?:limit|quota)|quota exceeded|out of storage", re.I)
 _QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s')\"]*")
@@ -63,14 +63,14 @@ def check_token() -> None:
     token = get_token() or ""
     if not (token.isascii() and token.isprintable()) or " " in token:
         raise UserError(
-            "HF_TOKEN: holds a character that no access token has (was another text pasted?). "
+            "HF_TOKEN: holds a character that no access token has (was a different text pasted?). "
             "Set it again, or log in with `hf auth login`."
         )
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What went wrong with a call.
+    """Describe the failure of a call.
 
     Attributes:
         text: what and what to do, for a person.
@@ -137,7 +137,7 @@ def _understand(error: BaseException) -> Problem | None:
             case OfflineModeIsEnabled():
                 return Problem(f"{_line(cause)}. Unset HF_HUB_OFFLINE.", passing=False)
             case httpx2.TransportError():
-                remedy = "Check the network and run again; what has arrived is kept."
+                remedy = "Check the network and run again; the files that arrived are kept."
                 text = f"the Hub could not be reached ({_line(cause)}). {remedy}"
                 return Problem(text, passing=True)
             case json.JSONDecodeError():
@@ -154,7 +154,7 @@ def _understand(error: BaseException) -> Problem | None:
 
 
 def _card(error: BaseException) -> str:
-    """What the Hub said of a card's head: the client puts it in lines that begin with a dash."""
+    """Return the Hub's complaint about a card's head, which the client writes as a list."""
     lines = [line.removeprefix("- ") for line in str(error).splitlines()[1:]]
     return "; ".join(" ".join(line.split()).rstrip(".") for line in lines if line.strip())
 
@@ -166,13 +166,13 @@ def _answered(error: Any, uploading: bool) -> Problem:
     if isinstance(error, GatedRepoError):
         remedy = "Ask for access on its page, then set HF_TOKEN to a token of that account"
     elif _FULL.search(str(error)) or status in (413, 507):
-        remedy = "Free space in that account, or ask the Hub for more; what was uploaded is kept"
+        remedy = "Free space in that account, or ask the Hub for more; the uploaded files are kept"
     elif status in (401, 403):
         remedy = "Log in with `hf auth login`, or set HF_TOKEN to a token that may write there"
     elif status == 404:
         remedy = "Check its name and version, and that your token may see it"
     else:
-        remedy = "Run again; what was uploaded is kept"
+        remedy = "Run again; the uploaded files are kept"
     text = f"the Hub answered {status} ({_line(error)}). {remedy}."
     over = uploading and status in _UPLOAD_IS_OVER
     passing = (status >= 500 and status != 507) or status in (412, 429) or over

@@ -1,7 +1,7 @@
 """Bring a repository of the Hub to hold a set of files, in one commit under a tag.
 
-What is there is read first and compared; only a difference is sent. A commit names the commit that
-it was compared with, so that a push of somebody else in between is noticed and compared again. The
+The present files are read first and compared; only a difference is sent. A commit names the commit
+that it was compared with, so that a second push in between is noticed and compared again. The
 tag is set last, on a commit whose files have been read back: no tag ever names half a release.
 """
 
@@ -29,7 +29,7 @@ class Target:
         tag: name of the version.
         private: seen by its owners only; a repository that is there must be so already.
         kind: model or dataset.
-        owned: beginnings of the names that belong to the release alone: other files below them
+        owned: beginnings of the names that belong only to the release: other files below them
             are taken away, as are other weights of a model.
     """
 
@@ -42,7 +42,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a push would change.
+    """The changes of a push.
 
     Attributes:
         head: commit of the branch, None where there is no repository.
@@ -92,7 +92,7 @@ def push(target: Target, files: dict[str, Path]) -> str:
 
     Raises:
         UserError: the Hub refused, the tag names other content, a file holds the token, or the
-            card's head is not what the Hub takes.
+            card's head is one that the Hub refuses.
     """
     from huggingface_hub import HfApi
 
@@ -119,7 +119,7 @@ def _send(api: Any, target: Target, files: dict[str, Path]) -> str:
 
 
 def plan(api: Any, target: Target, files: dict[str, Path]) -> Plan:
-    """Compare the files with what the repository holds; it only reads.
+    """Compare the files with those of the repository; it only reads.
 
     Raises:
         UserError: the tag names other content, or the repository is public and must not be.
@@ -143,15 +143,15 @@ def _plan(api: Any, target: Target, files: dict[str, Path]) -> Plan:
     tagged = {ref.name: ref.target_commit for ref in refs.tags}.get(target.tag)
     found = _compare(_tree(api, target, tagged or info.sha), target, files)
     if tagged and (found["added"] or found["changed"]):
-        remedy = "Choose another hub.tag in the configuration"
+        remedy = "Choose a different hub.tag in the configuration"
         raise UserError(
             f"{target.repo}: the tag {target.tag} names other content already. {remedy}."
         )
     if tagged and found["removed"]:
         text = f"the tag {target.tag} names {_some(found['removed'])} too, which is not of it"
-        raise UserError(f"{target.repo}: {text}. Choose another hub.tag in the configuration.")
+        raise UserError(f"{target.repo}: {text}. Choose a different hub.tag in the configuration.")
     if target.tag in (ref.name for ref in refs.branches):
-        raise UserError(f"{target.repo}: {target.tag} is a branch there. Choose another hub.tag.")
+        raise UserError(f"{target.repo}: {target.tag} is a branch there. Change hub.tag.")
     closed = info.private and not target.private
     return Plan(info.sha, tagged, **found, closed=closed)
 
@@ -172,11 +172,11 @@ def _compare(tree: dict[str, Any], target: Target, files: dict[str, Path]) -> di
 
 
 def _is_stale(name: str, target: Target) -> bool:
-    """Return true for a file of an earlier release that must not stay beside the new one.
+    """Return true for a file of an earlier release that must not stay with the new one.
 
     Weights would be loaded before new ones that are cut into other shards; a tokenizer, a chat
-    template or settings of another base would change the answers, and a download is refused for
-    them; measurements would be those of another run.
+    template or settings of a different base would change the answers, and a download is refused for
+    them; measurements would be those of a different run.
     """
     of_model = name.endswith(_WEIGHTS) or download.is_strange(name) or name in download.OF_THE_RUN
     return (target.kind == "model" and of_model) or name.startswith(target.owned or ("\0",))
@@ -205,7 +205,7 @@ def _create(api: Any, target: Target) -> None:
 
 
 def _commit(api: Any, target: Target, files: dict[str, Path]) -> str:
-    """One attempt: compare anew, send the difference on top of what was compared."""
+    """Make one attempt: compare again, send the difference on top of the compared commit."""
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     found = _plan(api, target, files)
@@ -251,7 +251,7 @@ def _tag(api: Any, target: Target, commit: str) -> None:
     refs = with_retries(call, f"{target.repo}: tags")
     named = {ref.name: ref.target_commit for ref in refs.tags}.get(target.tag)
     if named != commit:
-        remedy = "Somebody else set it meanwhile; choose another hub.tag in the configuration"
+        remedy = "Somebody else set it meanwhile; choose a different hub.tag in the configuration"
         raise UserError(f"{target.repo}: the tag {target.tag} names other content. {remedy}.")
 
 
@@ -260,7 +260,7 @@ def check_before(target: Target, files: dict[str, Path]) -> None:
 
     Raises:
         UserError: a name of a repository, tag or file that cannot be; a token that is none; a file
-            holds the token; or the card's head is not what the Hub takes.
+            holds the token; or the card's head is one that the Hub refuses.
     """
     check_repo(target.repo)
     check_tag(target.tag)
@@ -296,7 +296,7 @@ def show(text: str) -> None:
 
 
 def published(target: Target, commit: str) -> str:
-    """Return one line on what is published: repository, tag, commit and address."""
+    """Return one line on the publication: repository, tag, commit and address."""
     from huggingface_hub import constants
 
     folder = "datasets/" if target.kind == "dataset" else ""

@@ -38,13 +38,13 @@ def scratch() -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(handle)
-        with contextlib.suppress(OSError):  # another process has its own in there
+        with contextlib.suppress(OSError):  # a second process has its own in there
             parent.rmdir()
 
 
 @contextlib.contextmanager
 def _locked_parent(parent: Path) -> Iterator[None]:
-    """Hold the lock of the parent that is there now: another process may just have removed it."""
+    """Hold the lock of the present parent: a second process may just have removed the last one."""
     while True:
         with contextlib.suppress(FileExistsError):
             parent.mkdir(mode=0o700)

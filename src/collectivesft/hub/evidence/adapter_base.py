@@ -1,4 +1,4 @@
-"""The base model of a release that is an adapter alone: is it the one that it was trained on?
+"""Check the base model of a release of only an adapter against the one that it was trained on.
 
 An adapter on other weights loads without a word and answers otherwise.
 """
@@ -11,14 +11,14 @@ from collectivesft.common.errors import UserError
 from collectivesft.common.files import sha256
 from collectivesft.hub.client import download
 
-# What loading a base reads: its weights and settings. The tokenizer is the release's own.
+# Files that loading a base reads: its weights and settings. The tokenizer is the release's own.
 _READ = (".safetensors", ".index.json")
 _SETTINGS = ("config.json", "generation_config.json", "adapter_config.json")
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a release's manifest says of its base.
+    """The facts on its base in a release's manifest.
 
     Attributes:
         name: for messages.
@@ -65,7 +65,7 @@ def folder(given: str | Path, want: Wanted | None, cache: Path | None) -> Path:
 
 
 def check(place: Path, want: Wanted) -> dict[str, str]:
-    """Compare a base's folder with what a release was made from; name to sha256.
+    """Compare a base's folder with the base of a release; return name to sha256.
 
     Raises:
         UserError: names the first file that differs or that the release does not know, with the

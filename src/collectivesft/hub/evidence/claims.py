@@ -1,4 +1,4 @@
-"""Hold a run's results against what the paper states: which claims hold, which do not, which were
+"""Hold a run's results against the paper's claims: which claims hold, which do not, which were
 not run."""
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class _Strict(BaseModel):
 
 
 class Statistic(_Strict):
-    """Which number of a run: raw rows of a set, a score in per cent, or a gain in points.
+    """A number of a run: raw rows of a set, a score in per cent, or a gain in points.
 
     ``items``: how many items the score must be of.
     """

@@ -1,4 +1,4 @@
-"""What this package is, to the byte."""
+"""Compute the digest of this package's code."""
 
 import hashlib
 from pathlib import Path

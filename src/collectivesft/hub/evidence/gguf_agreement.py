@@ -1,4 +1,4 @@
-"""How far a GGUF copy's answers are from those of the model that it was made of."""
+"""Measure the distance of a GGUF copy's answers from those of its model."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from collectivesft.hub.evidence import known_answer as answer
 from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
 
-# What transformers says of an architecture that it reads from safetensors, but not from GGUF.
+# Messages of transformers on an architecture that it reads from safetensors, but not from GGUF.
 _NOT_READ = ("is not supported yet", "Unknown gguf model_type")
 _BROKEN = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, NotImplementedError)
 
@@ -16,7 +16,7 @@ _BROKEN = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, N
 def measure(model: Path, copy: Path, threads: int = 2) -> tuple[dict[str, Any] | None, str]:
     """Compare a copy with its original along the original's greedy answer to the fixed question.
 
-    Both are computed in float32, so that what is measured is the rounding of the weights. The
+    Both are computed in float32, so that the difference is the rounding of the weights. The
     tokens are the original tokenizer's: the copy's own is for llama.cpp and is not tried.
 
     Args:
@@ -62,7 +62,7 @@ def measure(model: Path, copy: Path, threads: int = 2) -> tuple[dict[str, Any] |
 
 
 def prompt(model: Path) -> dict[str, Any]:
-    """How a question looks to the model, for programs that do not read its chat template.
+    """Return a question as the model sees it, for programs that do not read its chat template.
 
     Returns:
         ``{"template": text with ``{{ .Prompt }}`` in the question's place and without the mark of
@@ -107,8 +107,8 @@ def _read(copy: Path) -> tuple[Any, str]:
         if any(words in problem for words in _NOT_READ):
             return None, f"not verified: transformers does not read it back ({problem})"
         raise UserError(
-            f"{copy}: cannot be read back ({problem}). What the converter wrote is damaged: run "
-            "again, or take another converter."
+            f"{copy}: cannot be read back ({problem}). The converter's file is damaged: run "
+            "again, or take a different converter."
         ) from error
     return network.eval(), ""
 
@@ -129,5 +129,5 @@ def _logits(network: Any, asked: list[int], ids: list[int]) -> Any:
 
 
 def _short(value: float) -> float:
-    """Three digits: the rest is another processor's."""
+    """Round to three digits: the rest differs between processors."""
     return float(f"{value:.3g}")

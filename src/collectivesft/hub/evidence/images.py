@@ -1,4 +1,4 @@
-"""What is known of the images that a run used: a file's digest, a registry's address."""
+"""Describe the images that a run used: a file's digest, a registry's address."""
 
 import re
 from collections.abc import Iterable

@@ -15,7 +15,8 @@ NEW_TOKENS = 32
 
 
 # Another processor rounds otherwise: where the two best tokens were nearer than this (in logits),
-# another choice says nothing about the weights. bfloat16 has 8 bits: a logit of 20 moves by 0.06.
+# a different choice says nothing about the weights. bfloat16 has 8 bits: a logit of 20 moves by
+# 0.06.
 TIE = 0.25
 
 
@@ -23,7 +24,7 @@ def load(folder: Path, base: str | Path | None = None) -> tuple[Any, Any]:
     """Tokenizer and model of a folder: safetensors only, and no code from the folder.
 
     Args:
-        base: the base model, where the folder holds an adapter alone.
+        base: the base model, where the folder holds only an adapter.
 
     Raises:
         UserError: the folder holds no model, no weights in safetensors or no chat template, or its
@@ -76,7 +77,7 @@ def _adapted(folder: Path, base: str | Path | None, safe: dict[str, bool]) -> An
     if not (folder / "adapter/adapter_model.safetensors").is_file():
         raise UserError(f"{folder}: no weights in safetensors. Other forms are not loaded: unsafe.")
     if base is None:
-        raise UserError(f"{folder}: an adapter alone. Name its base model with --base.")
+        raise UserError(f"{folder}: only an adapter. Name its base model with --base.")
     from peft import PeftModel
 
     model = AutoModelForCausalLM.from_pretrained(base, use_safetensors=True, **safe)
@@ -134,7 +135,7 @@ def _margin(logits: Any) -> float:
 
 
 def compare(recorded: dict[str, Any], tokens: list[int]) -> str | None:
-    """What another answer means: None if it is the same.
+    """Explain an answer that differs: None if it is the same.
 
     Returns:
         A sentence, where the answers part at a near tie.
@@ -152,7 +153,7 @@ def compare(recorded: dict[str, Any], tokens: list[int]) -> str | None:
     if sure >= TIE:
         remedy = "Check the versions of torch and transformers against the release's lock"
         raise UserError(f"{where}, which was no near tie ({sure:g} logits). {remedy}.")
-    return f"{where}, a near tie ({sure:g} logits): another processor rounds otherwise"
+    return f"{where}, a near tie ({sure:g} logits): a different processor rounds otherwise"
 
 
 def stream(

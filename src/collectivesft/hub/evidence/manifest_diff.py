@@ -8,7 +8,7 @@ from typing import Any
 from collectivesft.common.files import read_json, sha256
 from collectivesft.hub.evidence.code_digest import code_digest
 
-# What must be the same for the same results, and a word for each.
+# Parts that must be equal for equal results, and a word for each.
 PARTS = {
     "raw": "raw files",
     "base": "base model",
@@ -28,13 +28,13 @@ FILES = "card, scores, notice, adapter and GGUF"
 
 @dataclass(frozen=True)
 class Places:
-    """Where what a manifest lists lies on this machine.
+    """Places on this machine of the files that a manifest lists.
 
     Attributes:
         model: folder of the model.
-        beside: folder beside the manifest: scores, notice, adapter, GGUF.
+        beside: folder next to the manifest: scores, notice, adapter, GGUF.
         card: the model card.
-        raw: manifests of the raw sources; their files lie in ``files/`` beside each.
+        raw: manifests of the raw sources; their files are in ``files/`` next to each.
         results: name under ``results`` of the manifest to path.
         locks: the environments' locks.
         base: folder of the base model.
@@ -54,7 +54,7 @@ class Found:
     """One part of a manifest, recomputed.
 
     Attributes:
-        words: what the part is.
+        words: name of the part for people.
         same: number of files that are as listed.
         differ, gone: names of those that are not.
         unknown: names of those whose place was not said.
@@ -68,12 +68,12 @@ class Found:
 
     @property
     def good(self) -> bool:
-        """Nothing contradicts; what was not compared does not."""
+        """Return true where nothing contradicts; files not compared do not."""
         return not self.differ and not self.gone
 
 
 def recompute(manifest: dict[str, Any], places: Places) -> list[Found]:
-    """The sha256 of every file that a manifest lists, computed anew, by part."""
+    """Compute the sha256 of every file that a manifest lists again, by part."""
     listed = manifest.get("files", {})
     beside = {n: places.card if n == "README.md" else places.beside / n for n in listed}
     model = manifest["model"]["files"]
@@ -89,7 +89,7 @@ def recompute(manifest: dict[str, Any], places: Places) -> list[Found]:
 
 
 def same_code(manifest: dict[str, Any]) -> bool:
-    """Whether this package's code is the code that wrote the manifest."""
+    """Return true where this package's code is the code that wrote the manifest."""
     return manifest["package"]["code_sha256"] == code_digest()
 
 

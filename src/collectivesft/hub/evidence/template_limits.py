@@ -68,7 +68,7 @@ def _time(longest_s: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _memory(most_bytes: int) -> Iterator[None]:
-    """Bound the address space to what is in use and ``most_bytes`` more."""
+    """Bound the address space to its present size and ``most_bytes`` more."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     wanted = pages * resource.getpagesize() + most_bytes

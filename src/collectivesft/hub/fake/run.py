@@ -1,4 +1,4 @@
-"""Run a command with a loopback Hub beside it, and point the Hub's client at that."""
+"""Run a command with a loopback Hub, and point the Hub's client at it."""
 
 import contextlib
 import os
@@ -47,7 +47,7 @@ def running(root: Path, token: str) -> Iterator[str]:
 
 
 def client_environment(endpoint: str, token: str, home: Path) -> dict[str, str]:
-    """Environment in which huggingface_hub talks to ``endpoint`` alone and caches in ``home``."""
+    """Return an environment for huggingface_hub that uses only ``endpoint``, cached in ``home``."""
     kept = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
     return kept | {
         "HF_ENDPOINT": endpoint,

@@ -2,7 +2,7 @@
 
 It serves the part of the Hub's HTTP contract that was read from huggingface_hub 2.4.0 and from
 its traffic: repositories, regular and LFS files, commits, tags, downloads with ranges. It keeps
-everything in one folder, so that a stopped server goes on where it was. It is for tests and for
+everything in one folder, so that a stopped server resumes. It is for tests and for
 ``make publish-demo``; it has one token and no accounts.
 """
 
@@ -211,7 +211,7 @@ class Loopback:
             large = entry["size"] >= LFS_FROM_BYTES or entry["path"].endswith(".safetensors")
             mode = "lfs" if large else "regular"
             answer = {"path": entry["path"], "uploadMode": mode, "shouldIgnore": False}
-            if entry["path"] in there:  # so that the client leaves out what has not changed
+            if entry["path"] in there:  # so that the client leaves out unchanged files
                 answer["oid"] = there[entry["path"]]["oid"]
             files.append(answer)
         return JSONResponse({"files": files})
@@ -367,7 +367,7 @@ def application(root: Path, token: str) -> Starlette:
 
 
 def serving(loopback: Loopback) -> Starlette:
-    """The same for a loopback with settings of its own."""
+    """The same for a loopback with its settings."""
     methods = ["GET", "HEAD", "POST", "PUT", "DELETE"]
 
     async def endpoint(request: Request) -> Response:
