@@ -5,6 +5,7 @@ import math
 import pytest
 
 from collectivesft.scores.measure.bootstrap import summarise
+from collectivesft.scores.measure.shares import wilson
 
 
 def judged(**groups: tuple[int, int]) -> tuple[list[tuple[str, str]], list[bool]]:
@@ -24,7 +25,7 @@ def test_category_is_the_mean_of_its_subcategories_and_macro_of_categories():
     assert summary.categories["b"]["value"] == 0.25
     assert summary.macro["value"] == 0.5
     assert summary.micro["value"] == round(5 / 9, 6)
-    assert summary.subcategories["a", "y"] == {"items": 3, "value": 1.0, "low": 1.0, "high": 1.0}
+    assert summary.subcategories["a", "y"] == {"items": 3, **wilson(3, 3)}
 
 
 def test_intervals_hold_the_value_and_are_the_same_each_time():
@@ -43,12 +44,36 @@ def test_interval_is_as_wide_as_the_binomial_says():
     assert 0.5 - summary.micro["low"] == pytest.approx(wanted, rel=0.15)
 
 
+def test_items_that_share_a_stem_are_drawn_together():
+    """200 items in pairs that are both right or both wrong tell as much as 100 items."""
+    groups, correct = judged(a_x=(100, 100), b_y=(300, 300))
+    stems = [f"case {n // 2}" if n < 200 else f"item {n}" for n in range(800)]
+    apart, together = summarise(groups, correct), summarise(groups, correct, stems)
+
+    def width(part: dict) -> float:
+        return part["high"] - part["low"]
+
+    of = ("a", "x")
+    ratio = width(together.subcategories[of]) / width(apart.subcategories[of])
+    assert ratio == pytest.approx(2**0.5, rel=0.12)
+    assert together.subcategories["b", "y"] == apart.subcategories["b", "y"]
+    assert together.macro["value"] == apart.macro["value"]
+    assert width(together.macro) > width(apart.macro)
+    unique = [str(n) for n in range(800)]
+    assert summarise(groups, correct, unique) == apart
+    turned = summarise(groups[::-1], correct[::-1], stems[::-1])
+    assert turned == together
+
+
 def test_order_of_items_does_not_matter():
     groups, correct = judged(a_x=(3, 2), b_y=(1, 4))
     assert summarise(groups[::-1], correct[::-1]) == summarise(groups, correct)
 
 
-def test_all_right_has_no_width_and_no_items_is_an_error():
-    assert summarise(*judged(a_x=(1, 0))).macro == {"value": 1.0, "low": 1.0, "high": 1.0}
+def test_all_right_or_wrong_has_wilsons_width_and_no_items_is_an_error():
+    assert summarise(*judged(a_x=(1, 0))).macro == wilson(1, 1)
+    wrong = summarise(*judged(a_x=(0, 50), b_y=(0, 50)))
+    assert wrong.macro == wrong.micro == wilson(0, 100)
+    assert wrong.categories["a"] == {"items": 50, **wilson(0, 50)}
     with pytest.raises(ValueError, match="no items"):
         summarise([], [])

@@ -22,9 +22,10 @@ BOARD = Path(__file__).parents[2] / "resources/leaderboard/cmb-exam-2024-03-16.c
 TEXTS = {"A": "头痛", "B": "发热", "C": "咳", "D": "腹泻"}
 
 
-def sft(*arguments: object) -> None:
+def sft(*arguments: object) -> str:
     done = CliRunner().invoke(app, [str(argument) for argument in arguments])
     assert done.exit_code == 0, (done.output, done.exception)
+    return done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +138,8 @@ def test_a_model_is_asked_in_all_orders_by_the_command_and_its_scores_say_so(
     out = tmp_path / "cmb.circular.predictions.jsonl"
     common = ["--model", model, "--name", "tiny", "--items", items]
     asking = ["--method", method, "--max-new-tokens", 8, "--orders", "rotations"]
-    sft("scores", "predict", *common, "--out", out, *asking)
+    done = sft("scores", "predict", *common, "--out", out, *asking)
+    assert "10 questions: a paired test finds a gain of" in done
     scores = tmp_path / "scores.json"
     sft(
         "scores", "score", "--predictions", out, "--items", items, "--model", "tiny",

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from collectivesft.common.significance import holm
 from collectivesft.figures.style import inputs, style
 
 
@@ -34,7 +35,7 @@ def table(
     bases: Collection[str] = (),
     headline: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Tidy rows: benchmark, protocol, model, role, title, macro, difference, their bounds, p.
+    """Tidy rows: benchmark, protocol, model, role, title, macro, difference, bounds, p, p_holm.
 
     Args:
         scores: of base models, then of experiments, on one benchmark.
@@ -56,7 +57,8 @@ def table(
         head |= {"role": roles[name], "title": titles.get(name, name), "items": score["items"]}
         row = head | _percent("macro", score["macro"]) | _percent("difference", change)
         rows.append(row | {"p": found["p"] if found else ""})
-    return rows
+    adjusted = holm({row["model"]: row["p"] for row in rows if row["p"] != ""})
+    return [row | {"p_holm": adjusted.get(row["model"], "")} for row in rows]
 
 
 def _percent(name: str, part: dict[str, float]) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def _draw_difference(axes, row: dict, y: int) -> None:
     else:
         bounds = row["difference_low"], row["difference_high"]
         style.mark(axes, row["difference"], y, row["role"], *bounds)
-        style.behind(axes, y, f"{style.signed(row['difference'])}  {style.p_text(row['p'])}")
+        style.behind(axes, y, f"{style.signed(row['difference'])}  {style.p_text(row['p_holm'])}")
 
 
 def _words(rows: list[dict]) -> str:
@@ -119,5 +121,5 @@ def _words(rows: list[dict]) -> str:
         words += " This run has one experiment: it is compared with its base model only."
     return (
         f"{words} Whiskers: 95 % bootstrap intervals; p: exact McNemar test against the headline,"
-        " not corrected for the number of tests. Source: scores.json, comparison.json"
+        " adjusted for all tests shown (Holm). Source: scores.json, comparison.json"
     )

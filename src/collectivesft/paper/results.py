@@ -6,6 +6,7 @@ from typing import Any
 
 from collectivesft import benchmarks
 from collectivesft.common.errors import InputError
+from collectivesft.common.significance import holm, smallest_gain
 from collectivesft.config.experiment import read_experiment
 from collectivesft.figures.style import inputs
 from collectivesft.scores.report import leaderboard
@@ -56,7 +57,11 @@ def _against(row: dict[str, Any]) -> dict[str, Any] | None:
         return None
     reading = row["against"]["corrected"]
     counts = {key: reading[key] for key in ("only_first", "only_second", "p")}
-    return {"difference": reading["difference"]["macro"], **counts}
+    differ = (counts["only_first"] + counts["only_second"]) / row["items"]
+    gain = smallest_gain(row["items"], differ) if differ else None
+    found = gain if gain is not None and gain < differ else None
+    change = reading["difference"]["macro"]
+    return {"difference": change, **counts, "discordant": differ, "smallest_gain": found}
 
 
 def _categories(tuned: dict[str, Any], before: dict[str, Any]) -> list[dict[str, Any]]:
@@ -119,6 +124,8 @@ def experiment_values(
             | {"examples": sizes.get(name), "macro": row["macro"]}
             | {"difference": found and found["difference"]["macro"], "p": found and found["p"]}
         )
+    adjusted = holm({line["model"]: line["p"] for line in lines if line["p"] is not None})
+    lines = [line | {"p_holm": adjusted.get(line["model"])} for line in lines]
     order = ("headline", "base", "experiment")
     return sorted(lines, key=lambda line: order.index(line["role"]))
 

@@ -119,7 +119,11 @@ def _experiment(row: dict[str, Any]) -> dict[str, Any]:
     head = {key: row[key] for key in ("model", "title")} | {"run": "yes", "role": row["role"]}
     head |= {"examples": "" if row["examples"] is None else row["examples"]}
     values = _interval("macro", row["macro"]) | _interval("difference", row["difference"])
-    return head | values | {"p": "" if row["p"] is None else f"{row['p']:.3g}"}
+    return (
+        head
+        | values
+        | {key: "" if row[key] is None else f"{row[key]:.3g}" for key in ("p", "p_holm")}
+    )
 
 
 def _planned(row: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +133,7 @@ def _planned(row: dict[str, Any]) -> dict[str, Any]:
         | {"examples": ""}
         | _interval("macro", None)
         | _interval("difference", None)
-        | {"p": ""}
+        | {"p": "", "p_holm": ""}
     )
 
 

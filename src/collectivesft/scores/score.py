@@ -17,6 +17,7 @@ from collectivesft.scores.measure.diagnostics import count
 from collectivesft.scores.measure.pairs import READINGS, against
 from collectivesft.scores.measure.predictions import AGAIN, load, match, unscored
 from collectivesft.scores.measure.shares import FEW, floors, wilson
+from collectivesft.scores.measure.stems import count_shared, stem_of
 from collectivesft.scores.measure.submitted import submitted
 
 _NEEDED = {
@@ -41,7 +42,8 @@ def score(
     the number of items that are right by one of the two readings only. ``apart`` holds
     groups that a benchmark reports by themselves (CMB: politics, and questions without their
     context), ``without_apart`` the averages without them, null where there are none; ``floors`` the
-    averages that need no knowledge: one letter always, the best letter of each sub-category.
+    averages that need no knowledge: one letter always, the best letter of each sub-category;
+    ``shared_stems`` the items that share their case with another question; they are drawn together.
     A question that was too long to ask, or that a server did not answer, counts as wrong. ``key``
     says which answer key was used.
 
@@ -61,7 +63,8 @@ def score(
     all_items = list(load_items(items))
     pairs = _keyed(predictions, rows, all_items)
     judged = [grade_prediction(row, item) for item, row in pairs]
-    summary, official = (summarise(_groups(judged), _right(judged, by)) for by in READINGS)
+    stems = [stem_of(item) for item, _ in pairs]
+    summary, official = (summarise(_groups(judged), _right(judged, by), stems) for by in READINGS)
     scores = {
         "model": model,
         "benchmark": rows[0]["benchmark"],
@@ -69,6 +72,7 @@ def score(
         "kind": "choice",
         "method": rows[0]["method"],
         "items": len(rows),
+        "shared_stems": count_shared(item for item, _ in pairs),
         "unscored": unscored(all_items),
         "key": identify(all_items),
         "macro": summary.macro,

@@ -1,4 +1,4 @@
-"""Compute small-sample intervals, corrections for many tests, power, and floors of scores."""
+"""Compute small-sample intervals, intervals of dependent values, and floors of scores."""
 
 import math
 from collections import Counter
@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from statistics import NormalDist
 from typing import Any
 
-from collectivesft.scores.measure.bootstrap import DIGITS
-
 # Below this many items, or where all or none are right, a share gets Wilson's interval: the
 # bootstrap's is too narrow there, and has no width at 0 and 1.
 FEW = 300
+DIGITS = 6
 _Z = NormalDist().inv_cdf(0.975)
 
 
@@ -55,57 +54,6 @@ def clustered(groups: Sequence[Sequence[float]]) -> dict[str, float]:
     half = _Z * math.sqrt(squares * len(filled) / (len(filled) - 1)) / count
     low, high = max(0.0, mean - half), min(1.0, mean + half)
     return {k: round(v, DIGITS) for k, v in {"value": mean, "low": low, "high": high}.items()}
-
-
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """Return p values adjusted for all of these tests, in the given order of names.
-
-    Source: S. Holm, Scandinavian Journal of Statistics 6 (1979), 65-70.
-    """
-    adjusted, largest = {}, 0.0
-    for rank, name in enumerate(sorted(p_values, key=lambda name: (p_values[name], name))):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[name]))
-        adjusted[name] = largest
-    return {name: adjusted[name] for name in p_values}
-
-
-def smallest_gain(items: int, discordant: float = 0.2, power: float = 0.8) -> float:
-    """Return the smallest gain in accuracy that a paired test finds with this power at 5 %.
-
-    Normal approximation of McNemar's test (Miettinen 1968): a gain d among a share of discordant
-    items q has the standard deviation sqrt(q - d^2) an item under the alternative, sqrt(q) under
-    the hypothesis of no gain.
-
-    Args:
-        items: questions that both models answer.
-        discordant: the share that only one of the two has right.
-        power: the probability to find the gain.
-
-    Raises:
-        ValueError: no items, or a share outside of 0 to 1.
-    """
-    if items < 1 or not 0 < discordant <= 1 or not 0 < power < 1:
-        raise ValueError(f"{items} items, {discordant} discordant, power {power}")
-    z_power = NormalDist().inv_cdf(power)
-    low, high = 0.0, discordant
-    for _ in range(60):  # bisection: the needed number of items falls as the gain grows
-        gain = (low + high) / 2
-        spread = _Z * math.sqrt(discordant) + z_power * math.sqrt(discordant - gain**2)
-        low, high = (gain, high) if (spread / gain) ** 2 > items else (low, gain)
-    return round(high, DIGITS)
-
-
-def pass_at_k(right: int, samples: int, k: int) -> float:
-    """Return the unbiased chance that one of k samples is right, of ``samples`` with ``right``.
-
-    Source: Chen et al. 2021 (arXiv 2107.03374), section 2.1.
-
-    Raises:
-        ValueError: more right than samples, or k outside of 1 to samples.
-    """
-    if not 0 <= right <= samples or not 1 <= k <= samples:
-        raise ValueError(f"{right} right of {samples} samples, k {k}")
-    return 1.0 - math.comb(samples - right, k) / math.comb(samples, k)
 
 
 def floors(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
