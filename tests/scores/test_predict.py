@@ -379,7 +379,9 @@ def test_an_edit_of_the_code_that_asks_starts_a_killed_run_anew_and_says_so(
     predict(model, "tiny", items, out, QUICK)
     assert len(asked) == 3
     said = capfd.readouterr().err
-    assert "out.jsonl: code changed since the run that stopped: it starts anew\n" in said
+    assert (
+        "out.jsonl: code changed since the run that stopped: it starts from the beginning\n" in said
+    )
 
 
 # What no answer depends on beyond the prompts, which a header holds; and what carries bytes.

@@ -77,7 +77,7 @@ def _item(row: Row) -> Item:
 
 
 def _options(row: Row) -> dict[str, str]:
-    """Options of one text; a line without a letter goes on with the option before."""
+    """Options of one text; a line without a letter continues the option before."""
     found: dict[str, str] = {}
     name = ""
     for line in row.text("options").splitlines():

@@ -120,7 +120,7 @@ def _few(unusable: list[tuple[Row, Item]], total: int) -> None:
 
 
 def apart(item: Item) -> str:
-    """The group that a question is reported in apart from the others, "" for most."""
+    """Return the group in which a question is reported separately, "" for most."""
     if item.subcategory == _POLITICS:
         return "politics"
     said = (item.question, *item.meta.values())
@@ -143,7 +143,7 @@ def _item(
     options, marks = without_marks(options, gold)
     if marks:
         meta["left_out"] = marks
-    if answer != gold:  # CMB's own code compares with the letters as they stand in its key
+    if answer != gold:  # CMB's own code compares with the letters as its key has them
         meta["published_answer"] = answer
     if fault := "" if known else choice.answer_fault(answer, options):
         meta["unscored"] = fault
@@ -167,7 +167,7 @@ def _item(
 
 
 def _published(row: Row, item: Item) -> dict[str, Any]:
-    """Fields of an item that CMB's own code shows otherwise, as they stand in its file."""
+    """Fields of an item that CMB's own code shows otherwise, as its file has them."""
     shown = ("question", "answer", "explanation") if item.split == "val" else ("question",)
     texts = {name: row.value.get(name) for name in shown}
     found = {n: v for n, v in texts.items() if isinstance(v, str) and v != getattr(item, n)}

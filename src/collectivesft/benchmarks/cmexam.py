@@ -46,7 +46,7 @@ CATEGORIES: dict[str, str] = {}
 _DISCIPLINE = "Medical Discipline"
 _EXAM = "国家医师资格考试"
 _LAST = "H"  # no question has more options
-# Upstream writes NaN where it has no answer; anything else that is often unusable is another file.
+# Upstream writes NaN where it has no answer; anything else that is often unusable is a wrong file.
 _MOST = {"no answer": 0.1}
 _OPTION = re.compile(r"([A-ZＡ-Ｚa-z])[\s.．、:：)）]+(.*)", re.S)
 
@@ -76,9 +76,9 @@ def parse_options(text: str) -> dict[str, str]:
     """Options of one text: a line that begins with a letter after the last one begins an option.
 
     Upstream lost the letter of some options, so a later letter may follow; where a line begins
-    with a letter by chance, the longest row of letters counts. Any other line goes on with the
-    option before. What stands before A is left out, as are options without text; where the first
-    letter is B and one line stands before it, that is A.
+    with a letter by chance, the longest row of letters counts. Any other line continues the
+    option before. Text before A is left out, as are options without text; where the first
+    letter is B after one line, that line is A.
     """
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     marked = {}
@@ -140,7 +140,7 @@ def _cell(row: Row, column: str) -> str:
 
 
 def _fault(question: str, options: dict[str, str], answer: str) -> str:
-    """Why a question cannot be scored, "" if it can."""
+    """Return the reason why a question cannot be scored, "" if it can."""
     if not question:
         return "no question"
     if len(options) < 2:

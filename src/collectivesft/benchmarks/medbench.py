@@ -128,7 +128,7 @@ def prompt(item: Item, style: str, preset: str) -> str:
 
 
 def target(item: Item, style: str) -> str:
-    """Never asked for: there are no solved examples beside those within a question."""
+    """Never asked for: there are no solved examples but those within a question."""
     raise LookupError("MedBench publishes no answers")
 
 

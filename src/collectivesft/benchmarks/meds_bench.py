@@ -128,7 +128,7 @@ def items(raw: RawFolder) -> Iterator[Item]:
 
 
 def _is_lines(part: Part) -> bool:
-    """Whether a file has one instance a line, in place of one object with all.
+    """Return True if a file has one instance a line, False if it is one object with all.
 
     Raises:
         InputError: a file without a line.
@@ -200,7 +200,7 @@ def _lettered(row: Row, said: str, asked: str) -> str:
 
 
 def _is_option(said: str, asked: str) -> bool:
-    """Whether a text begins as one of the question's options does."""
+    """Return True if a text begins as one of the question's options does."""
     listed = (re.sub(r"\s", "", line) for line in re.split(r"[\t\n]", asked))
     plain = re.sub(r"\s", "", said)
     return any(re.match("[A-H][:：]", line) and plain.startswith(line) for line in listed)
@@ -216,7 +216,7 @@ def prompt(item: Item, style: str, preset: str) -> str:
 
 
 def target(item: Item, style: str) -> str:
-    """What a solved example answers: the first output, as it stands in the file."""
+    """Return the answer of a solved example: the first output, as the file has it."""
     return item.meta["output"]
 
 

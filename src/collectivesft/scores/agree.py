@@ -1,4 +1,4 @@
-"""How far a model's answers agree with each other: two readings of them, and two protocols."""
+"""Measure the agreement of a model's answers: of two readings, and of two protocols."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -11,7 +11,7 @@ from collectivesft.scores.measure.bootstrap import DIGITS
 from collectivesft.scores.measure.paired import kappa
 from collectivesft.scores.measure.pairs import READINGS, against, by_id
 
-_NEEDED = {"id", "model", "likelihood"}  # ``against`` checks what it compares
+_NEEDED = {"id", "model", "likelihood"}  # ``against`` checks its own columns
 _REMEDY = "Name answers that `collectivesft scores score` wrote"
 
 
@@ -25,7 +25,7 @@ def agree(options: Sequence[str], benchmark: str, out: Path) -> dict[str, Any]:
     Returns:
         model, benchmark, and pairs. A pair has first and second (protocol and reading), items,
         same (fraction of items with the same letters), kappa (Cohen's, of the letters; null
-        where chance alone would agree always), and first_right and second_right (fractions).
+        where chance would always agree), and first_right and second_right (fractions).
         First the two readings of each protocol that writes answers, then each two protocols by
         the corrected reading.
 
@@ -59,7 +59,7 @@ def _files(options: Sequence[str]) -> dict[str, Path]:
 
 
 def _read(rows: Sequence[dict]) -> bool:
-    """Whether answers were written and read; likelihoods have one reading alone."""
+    """Return True if answers were written and read; likelihoods have one reading only."""
     return any(not row["likelihood"] for row in rows)
 
 

@@ -24,7 +24,7 @@ from collectivesft.scores.prompt.prompts import render
 
 # Modules that decide the answers, and the prompts that these are part of.
 CODE = (*models.CODE, "scores/answer_cases", "scores/prompt/prompts")
-# What writes an answer to a prompt (text and tokens): the answer, and whether it ended in time.
+# Writes an answer to a prompt (text and tokens); returns it and True if it ended in time.
 Write = Callable[[str, list[int]], tuple[str, bool]]
 # Cases whose answers a loaded model writes at the same time: each token reads all weights once.
 TOGETHER = 8
@@ -51,7 +51,7 @@ def answer_cases(
     resumes after the last finished case.
 
     Args:
-        server: asks this server, several cases at once, in place of loading the model.
+        server: asks this server, several cases at once, and loads no model.
 
     Raises:
         UserError: a model that cannot be loaded, or has no chat template; a server that refuses.

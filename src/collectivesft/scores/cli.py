@@ -122,7 +122,7 @@ def predict(
     prompt_format: PromptFormat = "text",
     extensions: Extensions = True,
 ) -> None:
-    """Let a model answer a benchmark's questions; a killed run goes on where it stopped.
+    """Let a model answer a benchmark's questions; a killed run resumes where it stopped.
 
     transformers loads the model here, unless --url or --serve names a server that has it.
 
@@ -254,7 +254,7 @@ def answer_cases(
     prompt_format: PromptFormat = "text",
     extensions: Extensions = True,
 ) -> None:
-    """Let a model answer clinical cases, turn by turn; a killed run goes on where it stopped.
+    """Let a model answer clinical cases, turn by turn; a killed run resumes where it stopped.
 
     Example: collectivesft scores answer-cases --model model --name demo
     --items cmb_clin.items.jsonl --out cases.answers.jsonl --limit 2

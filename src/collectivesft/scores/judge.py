@@ -46,7 +46,7 @@ class Judge:
 
 
 def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict[str, Any]:
-    """Write one row for each answer, in their order: what the judge says of it.
+    """Write one row for each answer, in their order: the judge's grades.
 
     A row holds id, turn, model, judge (its name), reply (the judge's words), grades (fluency,
     relevance, completeness, proficiency, each 1 to 5; null where the reply holds none: it is not
@@ -56,7 +56,7 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
     reply reached the limit before its grades; unanswered and a reason: no reply came, no grades).
 
     Replies are kept in ``cache`` by the sha256 of all that was sent but the limit, so a killed run,
-    another run on the same answers, another limit or way of reading grades asks nothing again.
+    a second run on the same answers, a new limit or a new reading of grades asks nothing again.
     Those that were cut short are not kept.
 
     Args:
@@ -93,7 +93,7 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
 def _body(
     by: Judge, row: dict, cases: dict[str, Item], rows: Sequence[dict], answers: Path
 ) -> dict[str, Any] | None:
-    """What is sent for an answer; None for an empty one."""
+    """Return the request for an answer; None for an empty one."""
     case, turn = cases.get(row["id"]), row["turn"]
     if case is None or not 1 <= turn <= len(case.turns):
         remedy = "Name the items that were answered"
@@ -112,7 +112,7 @@ def _body(
 
 
 def _digest(body: dict[str, Any]) -> str:
-    """What a reply is kept by. What was said whole is the same under any limit."""
+    """Return the key of a reply. A complete reply is the same under any limit."""
     asked = {key: value for key, value in body.items() if key not in _LIMITS}
     asked["max_tokens"] = MAX_TOKENS  # as replies were kept when there was one limit only
     text = json.dumps(asked, ensure_ascii=False, sort_keys=True)

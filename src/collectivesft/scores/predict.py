@@ -1,4 +1,4 @@
-"""A model answers a benchmark's questions; a killed run goes on after its last finished batch."""
+"""Let a model answer a benchmark's questions; a killed run resumes after its last batch."""
 
 import hashlib
 import itertools
@@ -49,17 +49,17 @@ def predict(
     would have written, its letters are the same), answer (the key),
     method, likelihood (natural log probability by letter, or null), prompt_tokens, shots (solved
     examples shown), shots_dropped (left out, least related first, so that the prompt fits), error
-    (null or prompt_too_long: not even the question alone fits, so nothing was asked), limit,
+    (null or prompt_too_long: not even the bare question fits, so nothing was asked), limit,
     sample_seed and engine (transformers or openai). Where options are asked in several orders, also
     variants: order (published letters as shown), repeat (the published order a second time), raw,
     stopped, settled, likelihood (by the letters shown) and error. No prompt is ever cut. Letters
-    are extracted by `scores score`: another extraction needs no model. On a CPU the rows are the
+    are extracted by `scores score`: a changed extraction needs no model. On a CPU the rows are the
     same at any batch size, in any order of items, and after an interruption.
 
     Args:
         folder: the model.
         items: JSON Lines of benchmark items.
-        server: asks this server, which must serve the folder's model, in place of loading it;
+        server: asks this server, which must serve the folder's model, and loads no model;
             prompts are made with the folder's tokenizer all the same.
 
     Raises:
@@ -120,7 +120,7 @@ def _header(
     options: Protocol,
     server: Server | None,
 ) -> dict[str, Any]:
-    """What the answers depend on: a journal with another header is of no use."""
+    """Return the facts that answers depend on: a journal with other facts is of no use."""
     digest = hashlib.sha256()
     for q in questions:
         facts = [asdict(q.item), q.prompt.text, q.prompt.lead, q.ids]
@@ -136,7 +136,7 @@ def _header(
 def _groups(
     model: LanguageModel, questions: Sequence[Question], options: Protocol
 ) -> list[list[Question]]:
-    """Questions that fit, by what they begin with, longest prompts first.
+    """Group the questions that fit by their common beginning, longest prompts first.
 
     Questions of one sub-category begin alike: with their exam's name, after their examples. What
     they share is read once. Answers without examples are written in batches of all questions all
@@ -172,7 +172,7 @@ def _answer_all(
         for group in groups:
             waiting = [q for q in group if q.key not in answers]
             reporter.advance(len(group) - len(waiting))
-            if waiting:  # after what the whole group begins with: less would be other rounding
+            if waiting:  # the whole group's beginning: a shorter one would round differently
                 prefix = decode.read_prefix(model, [q.ids for q in group])
             for batch in _batches(waiting, options.batch_size):
                 found = _answer_batch(model, prefix, batch, tokens, options)

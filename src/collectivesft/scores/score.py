@@ -43,18 +43,18 @@ def score(
     groups that a benchmark reports by themselves (CMB: politics, and questions without their
     context), ``without_apart`` the averages without them, null where there are none; ``floors`` the
     averages that need no knowledge: one letter always, the best letter of each sub-category;
-    ``shared_stems`` the items that share their case with another question; they are drawn together.
+    ``shared_stems`` the items that share their case with a second one, drawn together.
     A question that was too long to ask, or that a server did not answer, counts as wrong. ``key``
     says which answer key was used.
 
     Args:
-        answers: JSON Lines to write, one row an item in the items' order: what was asked and
-            written, the letters of both readings, the key, and who is right.
+        answers: JSON Lines to write, one row an item in the items' order: the prompt, the
+            answer, the letters of both readings, the key, and who is right.
         base: the base model's judged answers to the same items; ``against`` is then the
             comparison with them (see compare.py), else null.
 
     Returns:
-        What is written as JSON. Fractions have six digits; low and high bound 95 % intervals.
+        The content of ``out``. Fractions have six digits; low and high bound 95 % intervals.
 
     Raises:
         InputError: predictions that do not belong to these items, one for one.
@@ -99,7 +99,7 @@ def _keyed(
     """Items that were to be asked, each with its row, by the key that they were asked with.
 
     Raises:
-        InputError: as ``match``, an item without a key, or another key than the item's.
+        InputError: as ``match``, an item without a key, or a key that is not the item's.
     """
     pairs = match(predictions, rows, items)
     for item, row in pairs:
@@ -113,7 +113,7 @@ def _keyed(
 
 
 def _circular(judged: Sequence[dict]) -> dict[str, Any]:
-    """How far answers depend on the options' order, where they were asked in several."""
+    """Return the measures of answers in several orders of the options, if there are such."""
     found = circular(judged)
     return {"circular": found} if found else {}
 
@@ -139,8 +139,8 @@ def _apart(judged: Sequence[dict]) -> dict[str, Any]:
         for group, rows in sorted(groups.items())
     ]
     summary = summarise(_groups(rest), _right(rest, "corrected")) if apart and rest else None
-    others = summary and {"items": len(rest), "macro": summary.macro, "micro": summary.micro}
-    return {"apart": apart, "without_apart": others}
+    remaining = summary and {"items": len(rest), "macro": summary.macro, "micro": summary.micro}
+    return {"apart": apart, "without_apart": remaining}
 
 
 def _share(right: Sequence[bool]) -> dict[str, float]:

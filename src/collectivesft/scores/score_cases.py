@@ -32,8 +32,8 @@ def score_cases(answers: Path, model: str, out: Path, grades: Path | None = None
         grades: JSON Lines that `scores judge` wrote of the same answers.
 
     Raises:
-        InputError: no answers, answers of another model, one there twice, one without what it
-            took to end; grades of others.
+        InputError: no answers, answers of a different model, one there twice, one without what it
+            took to end; grades of different ones.
     """
     rows = read_answers(answers, model, {"stopped", "error"})
     found, wanted = [r["answer"] for r in rows], [r["reference"] for r in rows]

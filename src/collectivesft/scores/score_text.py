@@ -47,7 +47,7 @@ def score_text(
             or wrong, the exact McNemar test; else null.
 
     Returns:
-        What is written as JSON. Fractions have six digits; low and high bound 95 % intervals.
+        The content of ``out``. Fractions have six digits; low and high bound 95 % intervals.
 
     Raises:
         InputError: predictions that do not belong to these items, one for one.
@@ -131,7 +131,7 @@ def _tasks(judged: Sequence[dict], metrics: dict[tuple[str, str], Metric]) -> Ta
 
 
 def _against(base: Path, judged: Sequence[dict], tasks: Tasks, place: Path) -> dict[str, Any]:
-    """The difference from another model's judged answers to the same items, this minus that.
+    """Return the difference from a second model's answers to the same items, this minus that.
 
     Raises:
         InputError: no judged answers, or to other items, or by other references or metrics.

@@ -23,7 +23,7 @@ def show(table: Path) -> None:
     """Print the CSV of `scores table` to stdout: with rules on a terminal, as text elsewhere.
 
     Where the columns are wider than the terminal (80 where there is none), benchmark, protocol
-    and items move into a line of their own above the models that they are common to.
+    and items move into a separate line above the models that they are common to.
 
     Raises:
         InputError: not a table of scores.

@@ -15,9 +15,9 @@ _JUDGE = "Name the answers that `collectivesft scores score` wrote"
 
 
 def submit(answers: Path, items: Path, reading: str, out: Path) -> int:
-    """Write the leaderboard's file from judged answers, and check what was written.
+    """Write the leaderboard's file from judged answers, and check the file.
 
-    A JSON array, one object a line, in the items' order; what an object holds is the
+    A JSON array, one object a line, in the items' order; the fields of an object are the
     benchmark's to say (``submission``). A question that was not answered has an empty text.
 
     Args:
@@ -25,12 +25,12 @@ def submit(answers: Path, items: Path, reading: str, out: Path) -> int:
         reading: corrected or official.
 
     Returns:
-        How many questions have no letter.
+        The number of questions without a letter.
 
     Raises:
         UserError: a benchmark without a leaderboard that takes files.
-        InputError: an id that is missing, unknown or twice, another number of questions than the
-            benchmark has, or letters in another format (see ``check``).
+        InputError: an id that is missing, unknown or twice, not as many questions as the
+            benchmark has, or letters in a different format (see ``check``).
     """
     tests = [item for item in load_items(items) if item.split == "test"]
     name = tests[0].benchmark if tests else ""
@@ -73,7 +73,7 @@ def check(path: Path, answers: Path, wanted: list[str], given: Iterable[str], re
     sorted letters A to G, each once; the official one is handed in as CMB's own code reads it.
 
     Raises:
-        InputError: ids that are missing, twice or unknown, or letters in another format.
+        InputError: ids that are missing, twice or unknown, or letters in a different format.
     """
     if missing := [id for id in wanted if id not in given]:
         problem = f"{len(missing)} of {len(wanted)} questions have no answer, {missing[0]} first"

@@ -33,7 +33,7 @@ def write_tables(
     All rates are percent with two digits, unparsed too; submitted_micro is the paper's own overall
     figure (see examer.py), differ counts the items that are right by one reading only, p is of the
     exact McNemar test against the base model ("" for a base model). Clinical scores, those of free
-    text and, for CMB and CMB-Clin, a few published ones stand in the Markdown only.
+    text and, for CMB and CMB-Clin, a few published ones are in the Markdown only.
 
     Args:
         scores: files of `scores score`, `scores score-cases` and `scores score-text`.
@@ -132,7 +132,7 @@ _HEADS = (
 
 
 def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> str:
-    """A Markdown table whose first ``texts`` columns are words, the others numbers."""
+    """A Markdown table whose first ``texts`` columns are words, the rest numbers."""
     marks = ["---"] * texts + ["---:"] * (len(heads) - texts)
     lines = [heads, marks, *([cell.replace("|", r"\|") for cell in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

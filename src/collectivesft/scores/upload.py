@@ -19,7 +19,7 @@ _AGAIN = "Predict all items, with limit: null"
 
 
 def upload(predictions: Path, items: Path, out: Path) -> int:
-    """Write a zip of all answers in the benchmark's own format, and check what was written.
+    """Write a zip of all answers in the benchmark's own format, and check the zip.
 
     One file for each of the benchmark's, under its name without folders (jsonl), or one for all
     (csv). A question that was not answered has an empty text.
@@ -28,7 +28,7 @@ def upload(predictions: Path, items: Path, out: Path) -> int:
         predictions: JSON Lines of `scores predict`, of all test items.
 
     Returns:
-        How many answers are empty.
+        The number of empty answers.
 
     Raises:
         UserError: a benchmark that takes no such file.
@@ -89,7 +89,7 @@ def check(path: Path, kind: str, wanted: dict[str, list[dict[str, Any]]]) -> Non
     """Read an upload back as its receiver does, and compare.
 
     Raises:
-        InputError: a damaged archive, other files, or a record that is not what was meant.
+        InputError: a damaged archive, other files, or a record with different content.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -20,7 +20,7 @@ def read_answers(
         more: keys that are needed besides those of every use.
 
     Raises:
-        InputError: no answers, answers of another model than ``model``, or one there twice.
+        InputError: no answers, answers of a model that is not ``model``, or one there twice.
     """
     rows: list[dict[str, Any]] = []
     seen: set[tuple[str, int]] = set()

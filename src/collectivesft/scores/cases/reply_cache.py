@@ -1,4 +1,4 @@
-"""Replies that were paid for, by the digest of what was asked: JSON Lines that only grow."""
+"""Replies that were paid for, by the digest of the request: JSON Lines that only grow."""
 
 import fcntl
 import json
@@ -15,7 +15,7 @@ class ReplyCache:
     A line that was cut off by a kill is dropped; every whole line is kept.
 
     Raises:
-        UserError: another process holds it.
+        UserError: a second process holds it.
     """
 
     def __init__(self, path: Path):

@@ -1,9 +1,9 @@
-"""How CMB-Clin's answers are graded: four aspects from 1 to 5, by a chat model.
+"""Grade CMB-Clin's answers: four aspects from 1 to 5, by a chat model.
 
 The aspects and the meaning of their grades are those of CMB (Wang et al., NAACL 2024, section on
 CMB-Clin and its appendix: fluency, relevance, completeness, proficiency in medicine), put into this
-project's own words; grades by another wording or judge than the paper's GPT-4 are not comparable
-with its figures to the digit.
+project's own words; grades by a different wording or judge than the paper's GPT-4 are not
+comparable with its figures to the digit.
 """
 
 import json
@@ -68,7 +68,7 @@ def grades(reply: str) -> dict[str, int] | None:
 
     Words around it, a code fence, capitals in its keys and commas at its end are passed over, also
     single quotes where it is no JSON otherwise. A grade is a whole number from 1 to 5, also as a
-    string, with .0 or of 5 ("4/5"). What stands in a <think> that never ends is a draft.
+    string, with .0 or of 5 ("4/5"). Text in a <think> that never ends is a draft.
     """
     text = re.sub(r",(?=\s*[}\]])", " ", reply)
     readings = (text, text.replace("'", '"'))  # of one length: a place in one is one in the other

@@ -1,14 +1,14 @@
-"""Greedy answers and probabilities of letters; on a CPU the same at any batch size.
+"""Decode greedy answers and probabilities of letters; on a CPU the same at any batch size.
 
-On a CPU each prompt is read alone, after a prefix that many prompts share and that is read once. So
-probabilities do not depend on the batch or the order, to the bit; other questions, with another
-prefix in common, may change their last digits. Answers are written together, one
-token of each at a time; rounding then depends on the batch, by about 1e-5. Where the two likeliest
-tokens are closer than TIE, the text so far is read again alone, and that decides. So on a CPU the
-same tokens come out at any batch size and order.
+On a CPU each prompt is read by itself, after a prefix that many prompts share and that is read
+once. So probabilities do not depend on the batch or the order, to the bit; other questions, with a
+different prefix in common, may change their last digits. Answers are written together, one token of
+each at a time; rounding then depends on the batch, by about 1e-5. Where the two likeliest tokens
+are closer than TIE, the text so far is read again by itself, and that decides. So on a CPU the same
+tokens come out at any batch size and order.
 
 On a GPU (``LanguageModel.together``) the prompts of a batch are read in one pass after the prefix,
-padded on the right: no token sees what stands after it, so padding changes nothing but rounding.
+padded on the right: no token sees those after it, so padding changes nothing but rounding.
 In bfloat16 that is as large as near ties are, and no promise of equal bits is made there.
 """
 
@@ -22,8 +22,8 @@ from collectivesft.models.registry import packable
 from collectivesft.scores.engines.language_model import LanguageModel, enough_memory
 
 TIE = 5e-3
-# A row asks whether its answer is settled at each of its first tokens, where most are, then at
-# every so manieth.
+# Early stopping is checked after each of the first tokens, where most answers finish, then after
+# every few.
 _FIRST, _EVERY = 32, 8
 
 
@@ -37,7 +37,7 @@ class Prefix:
 
 @dataclass(slots=True)
 class Written:
-    """What a model wrote.
+    """Hold the answer of a model.
 
     Attributes:
         tokens: ids, without the end token.
@@ -51,7 +51,7 @@ class Written:
 
 
 def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
-    """How many tokens all prompts begin with, at least one less than the shortest has."""
+    """Return the number of tokens that all prompts begin with, at most the shortest's less one."""
     first, last = min(prompts), max(prompts)
     longest = min(map(len, prompts)) - 1
     differ = (i for i in range(longest) if first[i] != last[i])
@@ -59,9 +59,9 @@ def common_prefix(prompts: Sequence[Sequence[int]]) -> int:
 
 
 def read_prefix(model: LanguageModel, prompts: Sequence[Sequence[int]]) -> Prefix:
-    """Read what all prompts begin with, once.
+    """Read the common beginning of all prompts, once.
 
-    Nothing, for a network that takes no positions (CPM-Ant): it cannot go on with several tokens.
+    Nothing, for a network without positions (CPM-Ant): it cannot continue with several tokens.
     """
     if not packable(model.network):
         return Prefix((), None)
@@ -80,7 +80,7 @@ def extend_prefix(model: LanguageModel, prefix: Prefix, prompts: Sequence[Sequen
 
 
 def reads_together(model: LanguageModel) -> bool:
-    """Whether the prompts of a batch are read in one pass."""
+    """Return True if the prompts of a batch are read in one pass."""
     return model.together and packable(model.network)
 
 
@@ -235,7 +235,7 @@ class _Decoding:
     def run(self) -> list[Written]:
         logits = self._begin()
         for step in range(self.limit):
-            # On a CPU the first token was read alone; there is nothing to decide about it.
+            # On a CPU the first token was read by itself; there is nothing to decide about it.
             tokens = self._pick(logits) if step else logits.argmax(dim=-1).tolist()
             going = [row for row, token in enumerate(tokens) if self._take(self.live[row], token)]
             if not going:
@@ -259,13 +259,13 @@ class _Decoding:
         return torch.stack([one for one, _ in read])
 
     def _keep(self, rows: list[int]) -> None:
-        """Forget what was read of the answers that have ended."""
+        """Drop the cache of the answers that have ended."""
         import torch
 
         self.cache.batch_select_indices(torch.tensor(rows, device=self.model.network.device))
 
     def _take(self, index: int, token: int) -> bool:
-        """Add a token to an answer; whether the answer goes on."""
+        """Add a token to an answer; return True if the answer is not finished."""
         written = self.written[index]
         if token in self.model.stops:
             written.stopped = True
@@ -295,7 +295,7 @@ class _Decoding:
         return out.logits[:, -1].float()
 
     def _pick(self, logits: Any) -> list[int]:
-        """The likeliest token of each live answer; on a CPU, near ties are decided alone."""
+        """Return the likeliest token of each live answer; on a CPU, read near ties again singly."""
         best, tokens = logits.topk(2, dim=-1)
         picked = tokens[:, 0].tolist()
         if logits.device.type == "cpu":
@@ -310,7 +310,7 @@ class _Decoding:
 
 
 class _Rereading(_Decoding):
-    """For a network that cannot go on from what it read: the whole text again for each token."""
+    """Read the whole text again for each token, for a network without a cache."""
 
     def _begin(self) -> Any:
         return self._step([])

@@ -22,7 +22,7 @@ class Failures:
         self.asked, self.answered, self.failed = asked, 0, 0
 
     def caught(self, work: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        """Return ``work`` with ``Unanswered`` as its result in place of an exception."""
+        """Return ``work`` that returns ``Unanswered`` where it would raise it."""
 
         def run(task: Any) -> Any:
             try:

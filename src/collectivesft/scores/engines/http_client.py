@@ -1,6 +1,6 @@
 """An OpenAI-compatible server over http: patient with what passes, one clear line for the rest.
 
-A key is named by its environment variable. It is read when a request is made and stands in no
+A key is named by its environment variable. It is read when a request is made and is in no
 option, log, file or message.
 """
 
@@ -39,7 +39,7 @@ Result = TypeVar("Result")
 
 
 class EndpointError(UserError):
-    """A server that does not do what was asked.
+    """A server that refuses a request.
 
     Args:
         status: the HTTP status, None for no answer.
@@ -51,12 +51,12 @@ class EndpointError(UserError):
 
 
 class Unanswered(EndpointError):
-    """One request that the server does not answer, although it may answer others: a content
-    filter, a prompt that is too long for it, an error in place of an answer."""
+    """One request that the server does not answer, although it may answer more: a content
+    filter, a prompt that is too long for it, an error and no answer."""
 
 
 class _Passing(Exception):
-    """A failure that may pass: worth another try after ``wait_s`` seconds (None: back off)."""
+    """A failure that may pass: worth a new try after ``wait_s`` seconds (None: back off)."""
 
     def __init__(self, reason: str, wait_s: float | None = None, error_in_answer: bool = False):
         self.reason, self.wait_s, self.error_in_answer = reason, wait_s, error_in_answer
@@ -154,7 +154,7 @@ class Endpoint:
         """The object that a response holds.
 
         Raises:
-            EndpointError: what it holds is no answer and will be none.
+            EndpointError: it holds no answer and never will.
             _Passing: it may be one next time.
         """
         status = response.status_code
@@ -188,7 +188,7 @@ class Endpoint:
         return found
 
     def _words(self, response: Any) -> str:
-        """What the server says about an error, in one short line."""
+        """Return the server's words about an error, in one short line."""
         try:
             found = response.json()
         except ValueError:
@@ -254,7 +254,7 @@ class Endpoint:
             while waiting and not failed.is_set():
                 try:
                     task = waiting.popleft()
-                except IndexError:  # another thread took the last one
+                except IndexError:  # a different thread took the last one
                     return
                 try:
                     done.put((task, work(task), None))

@@ -11,7 +11,7 @@ from collectivesft.common.errors import UserError
 from collectivesft.common.files import sha256
 from collectivesft.models.registry import register
 
-# Modules that decide what a model, here or at a server, answers to a prompt.
+# Modules that decide a model's answer to a prompt, here or at a server.
 CODE = (
     "scores/engines/decode",
     "scores/engines/language_model",
@@ -69,7 +69,7 @@ def digest(folder: Path) -> str:
 
 
 def versions() -> dict[str, str]:
-    """What the numbers depend on besides the model: libraries, device and number format."""
+    """Return facts that numbers depend on besides the model: libraries, device, number format."""
     import torch
     import transformers
 
@@ -81,7 +81,7 @@ def load(folder: Path, threads: int) -> LanguageModel:
     """Load a model from a local folder, on the first GPU if there is one.
 
     Args:
-        threads: CPU threads; another number gives other rounding.
+        threads: CPU threads; their number decides the rounding.
 
     Raises:
         UserError: transformers cannot load it, or weights are missing in it.
@@ -118,7 +118,7 @@ def load(folder: Path, threads: int) -> LanguageModel:
 
 
 def load_tokenizer(folder: Path) -> LanguageModel:
-    """What prompts need of a model that a server runs: its tokenizer and longest text.
+    """Load the parts of a served model that prompts need: its tokenizer and longest text.
 
     Raises:
         UserError: transformers cannot load it.
@@ -177,7 +177,7 @@ def encode(model: LanguageModel, text: str, template: str) -> list[int]:
 
 
 def fits(model: LanguageModel, tokens: int, new_tokens: int) -> bool:
-    """Whether a prompt of ``tokens`` leaves room for an answer of ``new_tokens``."""
+    """Return True if a prompt of ``tokens`` leaves room for an answer of ``new_tokens``."""
     return model.longest is None or tokens + new_tokens <= model.longest
 
 

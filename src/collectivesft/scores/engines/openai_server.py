@@ -1,4 +1,4 @@
-"""A model behind an OpenAI-compatible server (vLLM and others) answers the same prompts.
+"""A model behind an OpenAI-compatible server (such as vLLM) answers the same prompts.
 
 Prompts are rendered here and sent to ``/completions``, never to ``/chat/completions``, whose
 template is the server's own. Decoding is greedy, penalties that a model's own generation config
@@ -21,7 +21,7 @@ from collectivesft.scores.engines.questions import Protocol, Question, letter_to
 from collectivesft.scores.engines.resume_log import ResumeLog
 from collectivesft.scores.extract.early_stop import is_final
 
-# An answer is first asked for so many tokens: a model that goes on after its answer is settled
+# An answer is first asked for so many tokens: a model that continues after its answer is settled
 # then does not write hundreds more. Where it was not settled, it is asked for whole.
 FIRST = 64
 # Most alternatives that servers give for a token: vLLM's default, and OpenAI's.
@@ -30,7 +30,7 @@ _ALTERNATIVES = {True: 20, False: 5}
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a model is served; the command line explains each.
+    """Address and manners of a server; the command line explains each.
 
     ``url`` is None where nothing is asked yet (see serve.connected).
     """
@@ -48,7 +48,7 @@ class Server:
         return Endpoint(self.url, self.key_env, self.timeout_s, self.concurrency)
 
     def facts(self) -> dict[str, str]:
-        """What answers depend on; not where the server stands, nor how many are asked at once."""
+        """Return the facts that answers depend on, without the address and the concurrency."""
         return {"engine": "openai", "served": self.model}
 
 
@@ -66,7 +66,7 @@ def answer_all(
         model: the tokenizer and limits of the served model; its network is not used.
 
     Raises:
-        UserError: a server that refuses, or cannot do what the method needs.
+        UserError: a server that refuses, or lacks a feature that the method needs.
     """
     fit = [q for q in asked if models.fits(model, len(q.ids), room(options))]
     answers = {record["id"]: record["answer"] for record in journal.done}
@@ -121,7 +121,7 @@ def _likelihood(asking: "Completions", q: Question, letters: dict[str, int]) -> 
 
 
 class Completions:
-    """What is asked of ``/completions``.
+    """Ask ``/completions``.
 
     Args:
         template: of the prompts: a chat template writes its special tokens itself.

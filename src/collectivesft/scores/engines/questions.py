@@ -14,7 +14,7 @@ from collectivesft.scores.prompt.prompts import Prompt, few_shot, lead_of, rende
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
-    """How a model is asked; the command line explains each."""
+    """Options of a protocol; the command line explains each."""
 
     method: Literal["generate", "likelihood"] = "generate"
     style: Literal["answer_only", "cot"] = "answer_only"
@@ -94,7 +94,7 @@ def _repeat_every(items: int) -> int:
 def _question(
     model: LanguageModel, item: Item, examples: Sequence[Item], options: Protocol
 ) -> Question:
-    """The item with as many examples as fit: the least related, which stand last, go first."""
+    """Return the item with as many examples as fit; the last ones, the least related, go first."""
     lead = lead_of(options.method, options.style, options.template, item.kind)
     for shots in range(len(examples), -1, -1):
         conversation = turns(item, examples[:shots], options.style, options.preset)
@@ -116,7 +116,7 @@ def letter_tokens(
     """The token of each letter as it follows a prompt.
 
     Raises:
-        UserError: the tokenizer makes no token of its own of a letter at that place.
+        UserError: the tokenizer has no separate token for a letter at that place.
     """
     first = asked[0]
     letters = sorted({letter for q in asked for letter in q.item.options})

@@ -97,8 +97,8 @@ def echoed(
     """Return the log probability of an echoed prompt's last token; None where none is proven.
 
     The place is that of the prompt's last token, or one before where a server leaves out BOS. It
-    counts only if ``tokens`` holds the wanted token there and the one before it as well: at another
-    place stands the probability of another token.
+    counts only if ``tokens`` holds the wanted token there and the one before it as well: at any
+    other place is the probability of a different token.
 
     Args:
         count: tokens of the prompt.

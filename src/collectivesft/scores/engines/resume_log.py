@@ -1,4 +1,4 @@
-"""Finished work of a long run, kept so that a killed run goes on from it."""
+"""Keep finished work of a long run, so that a killed run resumes from it."""
 
 import contextlib
 import json
@@ -14,10 +14,10 @@ from collectivesft.common.temporary import lock_now
 
 
 class ResumeLog:
-    """Records beside the file that they will become: ``.NAME.partial.jsonl``.
+    """Records next to the file that they will become: ``.NAME.partial.jsonl``.
 
-    The first line is a header that says what the work depends on; a journal with another header
-    belongs to other work and is begun anew, which is said where work is lost. A line that was cut
+    The first line is a header of all that the work depends on; a journal with a different header
+    belongs to other work and is started again, with a note where work is lost. A line that was cut
     off is dropped with all that follows it.
 
     Attributes:
@@ -33,13 +33,13 @@ class ResumeLog:
         if self._handle.tell() == 0:
             self.append(header)
         elif self.done:
-            sys.stderr.write(f"{self.out.name}: goes on after {len(self.done)} finished parts\n")
+            sys.stderr.write(f"{self.out.name}: resumes after {len(self.done)} finished parts\n")
 
     def _open(self) -> IO[bytes]:
         """Open the journal for this process only.
 
         Raises:
-            UserError: another process writes the same output.
+            UserError: a second process writes the same output.
         """
         while True:
             handle = open(self.path, "ab")  # noqa: SIM115 (closed by finish and __exit__)
@@ -70,7 +70,7 @@ class ResumeLog:
             names = [name for name in header if header[name] != records[0].get(name)]
             sys.stderr.write(
                 f"{self.out.name}: {', '.join(names)} changed since the run that stopped: "
-                "it starts anew\n"
+                "it starts from the beginning\n"
             )
 
     def append(self, record: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which server answers for a model, if any: one that is there, or one started for a command."""
+"""Find the server that answers for a model, if any: a running one, or one that we start."""
 
 import contextlib
 import ctypes
@@ -96,7 +96,7 @@ def _wait(process: subprocess.Popen, program: str, port: int) -> None:
         if process.poll() is not None:
             raise UserError(
                 f"{program}: the server ended with code {process.returncode} before it answered. "
-                "What it said stands above."
+                "Its messages are above."
             )
         if time.monotonic() > deadline:
             raise UserError(f"{program}: no answer from the server within {WAIT_S:.0f} s.")

@@ -151,7 +151,7 @@ ALSO = re.compile(
     r"(?<![A-Za-z])([A-G])(?:\([^()\n]{0,40}\))?(?:选?项)?(?:也|同样|亦)(?:是|都)?(?:正确|对(?!于)|符合题意|应选|要选)"
 )
 
-# Heads of another question. What comes before one counts if it holds an answer already.
+# Heads of a next question. Text before one counts if it holds an answer already.
 NEXT_QUESTION = re.compile(
     r"(?<=\S)\s*(?:下一题|下一道|下一个问题|以下是(?:另)?一道|(?i:next\squestion)"
     r"|\n[ \t>*#]{0,6}(?:【(?:题目|问题|例题|练习)[^】\n]{0,6}】"
@@ -251,7 +251,7 @@ def excepted(text: str, letters: frozenset[str], multiple: bool) -> str:
 
 
 def _upper_if_sorted(match: re.Match) -> str:
-    """Small letters in their order are letters ("abd"), others a word ("bad")."""
+    """Small letters in their order are letters ("abd"), in any other order a word ("bad")."""
     run = re.findall("[a-g]", match["run"])
     return _upper(match) if run == sorted(set(run)) else match.group()
 

@@ -1,8 +1,8 @@
-"""When nothing more that a model writes can change how its answer is read.
+"""Early stopping: detect that no further token can change the letters that are extracted.
 
-This decides when a model may stop, so it stands apart from the reading itself: an edit of how
-answers are read asks no model again. It claims less than it could, and tests hold the readings
-to it.
+Kept apart from the extractor, so that an edit of the extraction does not invalidate predictions. It
+is conservative: it may miss a chance to stop but never stops too early, and tests hold both
+extractors to it.
 """
 
 import re
@@ -23,12 +23,12 @@ _STATEMENT = re.compile(r"(?:答案|正确选项)(?:是|：|为|应该是|应该
 _LETTERS = re.compile(r"\s{0,3}([A-G]+)(?:[。.,、;:!?)\]】]|\s[^(×✗✘❌\ufffd])")
 # Several answers: a list that ends at a full stop or a line's end.
 _LIST = re.compile(r"\s{0,3}([A-G](?:[、,，]?[A-G]){0,6})(?=[。.\n])")
-# Where the model goes on with a question of its own: all before it is the answer.
+# The model asks itself a next question: all before it is the answer.
 ANOTHER = re.compile(
     r"(?<=\S)\s*(?:以下是[^\n。]{0,40}的一道|\n\s{0,9}问:|\n\s{0,9}(?:Human|User|Question):"
     r"|<\|(?:im_start|user|im_end|endoftext|eot_id)\|?>|<start_of_turn>|<end_of_turn>|\[INST\])"
 )
-# What ANOTHER may yet find before what it found.
+# ANOTHER may yet find this before its present match.
 _PENDING = re.compile(r"以下是[^\n。]{0,42}\Z")
 # More characters than a list could still take in.
 _BEYOND_LIST = 16
@@ -48,11 +48,11 @@ def _compatible(text: str) -> str:
 
 
 def is_final(text: str, lead: str, options: Collection[str], multiple: bool) -> bool:
-    """Whether both readings of ``lead + text`` stay the same whatever the model writes next.
+    """Return True if both readings of ``lead + text`` are final, whatever the model writes next.
 
     CMB's first statement must have ended, or hold the letter that counts where only one does. The
     corrected reading is settled by letters of ``options`` right after the lead, or by the beginning
-    of another question. Where several may be right, a letter alone may begin a list ("A. 甲药\\nB.
+    of a next question. Where several may be right, a single letter may begin a list ("A. 甲药\\nB.
     乙药", "A\\nB"), unless 。 ends it. Free text, which has no options, is never settled.
     """
     statement = _STATEMENT.search(lead + text)
@@ -73,7 +73,7 @@ def is_final(text: str, lead: str, options: Collection[str], multiple: bool) -> 
 
 
 def _is_first(another: re.Match, plain: str) -> bool:
-    """Whether nothing written later can hide the beginning of another question, or come before."""
+    """Return True if no later text can hide the beginning of a next question, or precede it."""
     after, pending = plain[another.end() :], _PENDING.search(plain)
     # A mark that combines with its last sign would change that.
     whole = after[:1] not in ("", "\ufffd") and not unicodedata.combining(after[0])
@@ -81,7 +81,7 @@ def _is_first(another: re.Match, plain: str) -> bool:
 
 
 def _list_ended(text: str, options: Collection[str]) -> bool:
-    """Whether a text begins with letters of options that no list goes on from."""
+    """Return True if a text begins with letters of options after which no list continues."""
     match = _LIST.match(text)
     if match is None or not set(re.findall("[A-G]", match[1])) <= set(options):
         return False

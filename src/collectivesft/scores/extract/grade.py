@@ -42,7 +42,7 @@ def grade_prediction(prediction: dict[str, Any], item: Item) -> dict[str, Any]:
 def _grade_variant(
     variant: dict[str, Any], prediction: dict[str, Any], item: Item
 ) -> dict[str, Any]:
-    """Return an answer to options in another order: letters as shown and as published, the key as
+    """Grade an answer to reordered options: letters as shown and as published, the key as
     shown, and whether it is right."""
     letters_of, order = list(item.options), variant["order"]
     shown_item = option_orders.reorder(item, order)

@@ -1,4 +1,4 @@
-"""From what a model wrote to the letters it means: the benchmark's own way, and a corrected one."""
+"""Extract the letters that an answer means: the benchmark's own way, and a corrected one."""
 
 import itertools
 import re
@@ -23,7 +23,7 @@ from collectivesft.scores.extract.option_list import listed, verdict
 _OFFICIAL = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.S)
 # The shortest answers, which most models write.
 _ONLY_LETTER = re.compile(r"\s{0,9}(?:答案(?:是|为|:)\s?)?([A-Z])[。.]?\s{0,9}")
-# What is no part of an answer: thinking, which may not end, and all from another question on.
+# No part of an answer: thinking, which may not end, and all from a next question on.
 _ASIDE = re.compile(rf"(?P<another>{ANOTHER.pattern})|<think>(?P<whole>.*?</think>\s*)?", re.S)
 
 
@@ -34,7 +34,7 @@ def official(text: str, multiple: bool) -> str:
     of the text does ("CT和DNA，选择B" gives CDAB). A question with one answer keeps the first
     letter. Nothing is sorted or made unique. "" where there is no letter.
 
-    Source: FreedomIntelligence/CMB @ 6c8ece46, src/utils.py, as described; written anew.
+    Source: FreedomIntelligence/CMB @ 6c8ece46, src/utils.py, as described; our own code.
     """
     statement = _OFFICIAL.search(text)
     source = statement.group(2) if statement else text
@@ -59,7 +59,7 @@ def corrected(
 ) -> str:
     """Return the letters that the text states as its answer, sorted and unique; "" for none.
 
-    The text ends where the model asks itself another question (a new exam head, a user's turn, a
+    The text ends where the model asks itself a next question (a new exam head, a user's turn, a
     numbered question after an answer). Its thinking is a draft: everything up to the last
     </think> is skipped, and a <think> that never ends leaves no answer. Clauses that warn against
     a letter, weigh two letters or depend on a condition are removed, letters inside options'
@@ -69,7 +69,7 @@ def corrected(
         2. An explicit statement (答案是, 正确选项为, 选, the answer is, boxed); the last one wins,
            since a model that takes an answer back states a new one. For a question with several
            answers the options that it lists next count too: "A（甲药）、B（乙药）", lines
-           "A. 甲药", "B. 乙药" (see listing.py for where such a list ends).
+           "A. 甲药", "B. 乙药" (see option_list.py for where such a list ends).
         3. For a question about the wrong statement, the option that is called wrong (polarity.py).
         4. A text that begins with option letters ("B", "B. xx", "A、C"), or whose last line is
            nothing else. For a question with several answers each line that begins so adds its
@@ -77,7 +77,7 @@ def corrected(
            beginning of lines or in one line are the question's options written again, and no
            answer, unless only one of them is called right.
         5. A verdict: "B正确", "C选项符合题意", "D is correct", "除E外都对".
-        6. Letters that stand alone: not in or near a Latin word or number (CT, HIV, B12), not
+        6. Single letters: not in or near a Latin word or number (CT, HIV, B12), not
            in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
            fate: A、B型血 and 维生素A和D give none.
         7. The text of exactly one option.
@@ -129,7 +129,7 @@ def _single_or_sorted(found: str, multiple: bool) -> str:
 
 
 def _before_next_question(text: str, asked: _Asked) -> str:
-    """Letters before the first head of another question that follows an answer."""
+    """Return letters before the first head of a next question that follows an answer."""
     whole = replace(asked, stopped=True)
     for _, head in zip(range(3), NEXT_QUESTION.finditer(text), strict=False):
         if found := _read(text[: head.start()], whole):
@@ -202,7 +202,7 @@ def _last_line(text: str, letters: frozenset[str]) -> str:
 
 
 def _answer(text: str) -> str:
-    """The text after the last thinking and up to another question."""
+    """Return the text after the last thinking and up to a next question."""
     begin, end = 0, len(text)
     for aside in _ASIDE.finditer(text):
         if aside["another"]:
@@ -222,7 +222,7 @@ def _run_letters(run: str, letters: frozenset[str]) -> str:
 
 
 def _led(text: str, letters: frozenset[str], lead: str, multiple: bool) -> str:
-    """Letters right after the lead, up to another question."""
+    """Return letters right after the lead, up to a next question."""
     another = ANOTHER.search(text)
     text = text[: another.start()] if another else text
     match = patterns.LED.match(text, len(normal(lead)))
@@ -270,17 +270,17 @@ def _at_an_end(text: str, letters: frozenset[str], multiple: bool, negative: boo
 
 
 def _not_called_wrong(text: str, lines: Sequence[re.Match]) -> list[re.Match]:
-    """Without lines that are called wrong ("B. 乙药（错误）"), where others are called right."""
+    """Drop lines that are called wrong ("B. 乙药（错误）"), if any line is called right."""
     said = [verdict(text, match.end(1)) for match in lines]
     if 1 not in said:
         return list(lines)
-    if patterns.TICK.search(text):  # "A. 甲药 ✓\nB. 乙药": what has no tick is not chosen
+    if patterns.TICK.search(text):  # "A. 甲药 ✓\nB. 乙药": an option without a tick is not chosen
         return [match for match, one in zip(lines, said, strict=True) if one == 1]
     return [match for match, one in zip(lines, said, strict=True) if one >= 0]
 
 
 def _only_right(text: str, letters: frozenset[str]) -> str:
-    """The option that is called right, where each of all the others has a line that calls it wrong.
+    """Return the option that is called right, if every other one has a line that calls it wrong.
 
     Two lines are too few: they may be the options of a question, 正确 and 错误, written again.
     """
@@ -292,7 +292,7 @@ def _only_right(text: str, letters: frozenset[str]) -> str:
 
 
 def _is_no_answer(text: str, line: re.Match) -> bool:
-    """Whether what begins a line is a term, or denied ("A is wrong")."""
+    """Return True if the beginning of a line is a term, or denied ("A is wrong")."""
     denied = patterns.DENIED_AFTER.match(text, line.end(1)) is not None
     return denied or _is_term(text, line.start(1), line.end(1))
 
@@ -306,7 +306,7 @@ def _different(lines: Iterable[re.Match]) -> list[re.Match]:
 
 
 def _restated(lines: Sequence[re.Match]) -> bool:
-    """Whether lines begin with A, B, ... as the question's own options do."""
+    """Return True if lines begin with A, B, ... as the question's own options do."""
     return [match.group(1) for match in lines[:2]] == ["A", "B"]
 
 
@@ -332,7 +332,7 @@ def _standing_alone(text: str, letters: frozenset[str]) -> set[str]:
 
 
 def _is_term(text: str, start: int, end: int) -> bool:
-    """Whether a letter at the beginning of a line is an article or the genus of a species."""
+    """Return True if the first letter of a line is an article or the genus of a species."""
     return _is_article(text, start, end) or patterns.SPECIES.match(text, end) is not None
 
 
@@ -341,7 +341,7 @@ def _is_article(text: str, start: int, end: int) -> bool:
 
 
 def _in_term(text: str, start: int, end: int) -> bool:
-    """Whether a list of letters is part of a term, or denied, by what stands around it."""
+    """Return True if a list of letters is part of a term, or denied, by the text around it."""
     before = text[max(start - 1, 0) : start]
     return (
         _is_term(text, end - 1, end)

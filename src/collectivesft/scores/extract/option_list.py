@@ -1,7 +1,7 @@
 """The options that a text names after the first: "答案是A（甲药）、B（乙药）和D（丁药）。"
 
 An answer to a question with several answers may give each letter with its text. Letters are taken
-while the text goes on as it began: the same sign after each letter, a list's separator or a line
+while the text continues as it began: the same sign after each letter, a list's separator or a line
 break before it. What explains an answer and mentions other letters ends the list: the sentence's
 end, a word such as 解析 or because, a line that begins otherwise, letters that begin again at A, a
 clause about a letter. Of a list that denies letters the denied ones do not count; if its items are
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from collectivesft.scores.extract import patterns
 
-# How an item goes on after its letter: "A选项", "A（甲药）", alone on its line, or a sign and text
+# Text after an item's letter: "A选项", "A（甲药）", nothing on its line, or a sign and text
 # ("A. 甲药", "A、", "A：", "A)", "A - ", "A 甲药").
 _BRACKETS = r"[ \t]?\((?P<said>(?:[^()\n]|\([^()\n]{0,30}\)){1,60})\)"
 _WHOLE = {
@@ -26,7 +26,7 @@ _SIGN = re.compile(
     rf"(?P<sign>[)\]】]?[.、:]|[)\]】]|[ \t][-–—]{{1,2}}(?=[ \t])|[ \t](?=[A-Z0-9{patterns.HAN}]))"
     r"[ \t]{0,3}(?=[^\s。.,;、])"
 )
-# What stands before the next item's letter.
+# Text before the next item's letter.
 _LETTER = r"[(\[【]?(?P<letter>[A-Z])"
 _AND = r"(?:以及|[和与及或]|\band\b)"
 _GAP = r"[ \t]{0,3}"
@@ -42,7 +42,7 @@ _ASIDE = re.compile(
     r"|不包括|不选|(?i:\b(?:explanation|analysis|reason|rationale|because|since|except|not|while"
     r"|whereas|but|others?|therefore|so)\b)"
 )
-# After a letter and a space: the sentence goes on and names no option ("A 是", "A is").
+# After a letter and a space: the sentence continues and names no option ("A 是", "A is").
 _SENTENCE = re.compile(rf"[ \t]{{1,3}}[{patterns.TERM}是为的和与及或都均不可会能应因由错对有]")
 _SIDE = r"(?:^|[\s:,(\-—是为均都])"
 _LAST = r"的?(?:选项|说法|答案)?(?=[\s,。.;:、!)因由故]|$)"
@@ -56,7 +56,7 @@ _RIGHT = re.compile(
 )
 _RIGHT_AFTER = re.compile(rf"[均都是]{{0,2}}(?:正确|符合题意|对){_LAST}")
 _WRONG_AFTER = re.compile(rf"[均都是]{{0,2}}(?:错误?|不正确|不对|不符合题意|有误|不选){_LAST}")
-# Where a list ends, and no clause begins as in "A（甲），B（乙）可致低血压".
+# The end of a list, where no clause begins as in "A（甲），B（乙）可致低血压".
 _END = re.compile(
     rf"{_GAP}(?:$|[。.;,、!)\n]|等|共|[两三四五]|这|以上|[均都]?(?:正确|符合题意|对(?![于照应])))"
 )
@@ -69,10 +69,10 @@ class _Item:
     """A letter of the list.
 
     Attributes:
-        joined: what stands before it: soft (、 or 和), hard (a comma), line; "" for the first.
+        joined: the sign before it: soft (、 or 和), hard (a comma), line; "" for the first.
         said: its option's text.
         verdict: 1 called right, -1 wrong, 0 neither.
-        end: where the text goes on after it.
+        end: index of the text after it.
     """
 
     letter: str
@@ -89,7 +89,7 @@ def listed(text: str, end: int, run: str, letters: frozenset[str], below: bool) 
         text: in plain signs.
         run: the letters of a statement.
         letters: those of the question's options.
-        below: whether ``run`` stands in a line below the statement, so that a list begins there.
+        below: true if ``run`` is in a line below the statement, so that a list begins there.
     """
     kind = _kind(text, end, len(run) == 1)
     if kind is None:
@@ -104,14 +104,14 @@ def listed(text: str, end: int, run: str, letters: frozenset[str], below: bool) 
 
 
 def verdict(text: str, end: int) -> int:
-    """What is said of the option whose letter ends at ``end`` and whose text follows a sign: 1 that
-    it is right, -1 wrong, 0 neither."""
+    """Return the verdict on the option whose letter ends at ``end`` and whose text follows a sign:
+    1 right, -1 wrong, 0 neither."""
     sign = _SIGN.match(text, end)
     return _verdict(text[sign.end() : _end_of(text, sign.end(), sign["sign"])]) if sign else 0
 
 
 def _kind(text: str, at: int, single: bool) -> str | None:
-    """How the items of a list go on after their letter: a key of _WHOLE, or a sign."""
+    """Return the form of a list's items after their letter: a key of _WHOLE, or a sign."""
     for kind, pattern in _WHOLE.items():
         if pattern.match(text, at):
             return kind if single or kind != "bare" else None
@@ -120,7 +120,7 @@ def _kind(text: str, at: int, single: bool) -> str | None:
 
 
 def _begins(text: str, at: int, kind: str) -> int | None:
-    """Where the text of an item of this kind begins (what is whole: ends), None if it is none."""
+    """Return the index where the text of an item of this kind begins (a whole one: ends)."""
     match = _WHOLE.get(kind, _SIGN).match(text, at)
     if match is None or (kind not in _WHOLE and match["sign"].strip() != kind):
         return None
@@ -144,7 +144,7 @@ def _item(text: str, at: int, kind: str, letter: str, joined: str) -> _Item:
 
 
 def _end_of(text: str, begin: int, kind: str) -> int:
-    """Where an option's text ends: at the next item or where the sentence ends."""
+    """Return the index where an option's text ends: at the next item or where the sentence ends."""
     stop = _STOP.search(text, begin, begin + _LONGEST)
     end = stop.start() if stop else min(len(text), begin + _LONGEST)
     for at in range(begin, end):
@@ -172,7 +172,7 @@ def _next(
     ):
         if not match or match["letter"] not in letters or match["letter"] in known:
             continue
-        # Letters that begin again at A are another list: the question's options.
+        # Letters that begin again at A are a second list: the question's options.
         if joined != "soft" and match["letter"] < max(known):
             continue
         if _begins(text, match.end(), kind) is not None:
@@ -183,14 +183,14 @@ def _next(
 
 
 def _clause(text: str, found: Sequence[_Item]) -> int:
-    """Where a last clause begins that is about letters and lists none: "A（甲），B（乙）可致…"."""
+    """Return the index of a last clause about letters that lists none: "A（甲），B（乙）可致…"."""
     last = max(place for place, item in enumerate(found) if item.joined != "soft")
     clause = found[last].joined and found[-1].verdict != -1 and not _END.match(text, found[-1].end)
     return last if clause else len(found)
 
 
 def _prose(text: str, found: Sequence[_Item]) -> int:
-    """Where lines begin to explain, of which the first only names an option."""
+    """Return the index of the line that begins to explain, if the first only names an option."""
     first = found[0]
     explains = ":" in first.said or "—" in first.said or _NEXT_ITEM.match(text, first.end)
     for place, item in enumerate(found):

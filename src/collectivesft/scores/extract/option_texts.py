@@ -65,7 +65,7 @@ def hide(text: str, texts: Mapping[str, str]) -> str:
 
 def paired(text: str, texts: Mapping[str, str]) -> str:
     """Return the letters of an answer of nothing but letters with their options' texts ("A 心悸 B
-    多汗", "心悸（A）"); "" for another, or for all options, which only repeats the question."""
+    多汗", "心悸（A）"); "" for any other answer, or for all options (the question again)."""
     found, rest = "", text
     for letter, said in texts.items():
         if not said or said not in rest:
@@ -87,7 +87,7 @@ def named(text: str, texts: Mapping[str, str], multiple: bool, negative: bool) -
 
     The answer is one option's text (several answers: a list of them), states it ("答案是硝普钠"),
     or mentions no other option (not where the question asks for the wrong one, since an
-    explanation would name it too). Options with the same text cannot be told apart: "".
+    explanation would name it too). Options with the same text cannot be distinguished: "".
     """
     count = Counter(texts.values())
     letters = {said: letter for letter, said in texts.items() if said and count[said] == 1}
@@ -114,7 +114,7 @@ def named(text: str, texts: Mapping[str, str], multiple: bool, negative: bool) -
 
 
 def _mentions(text: str, texts: Sequence[str]) -> list[tuple[int, str]]:
-    """Where options' texts occur, in order; one inside a longer one does not count."""
+    """Return options' texts with their indexes, in order; not those inside a longer one."""
     taken: list[tuple[int, int, str]] = []
     for said in sorted(set(texts), key=len, reverse=True):
         for begin in _places(text, said) if said else ():
@@ -125,7 +125,7 @@ def _mentions(text: str, texts: Sequence[str]) -> list[tuple[int, str]]:
 
 
 def _places(text: str, said: str) -> list[int]:
-    """Where a text occurs as whole words."""
+    """Return the indexes at which a text occurs as whole words."""
     found, at = [], text.find(said)
     while at >= 0:
         end = at + len(said)

@@ -1,11 +1,11 @@
-"""What the corrected reading looks for: expressions over plain text (NFKC, without quote marks).
+"""Patterns of the corrected reading: expressions over plain text (NFKC, without quote marks).
 
 Repetitions are bounded: a text of nothing but spaces must not take quadratic time.
 """
 
 import re
 
-# Letters, digits and signs that make a Latin letter beside them part of a name: CT, B12, A-V, 37°C.
+# Letters, digits and signs that make a Latin letter part of a name: CT, B12, A-V, 37°C.
 LATIN = r"A-Za-z0-9_\u00c0-\u00d6\u00d8-\u024f\u0370-\u03ff°·\-"
 HAN = r"\u3400-\u9fff"
 # Characters that turn the letter before them into a term: B超, A型, C肽, B族, T波, A链, A群.
@@ -51,7 +51,7 @@ STATEMENT = re.compile(
     ){_FILLER}(?P<run>{_RUN}(?!{_SPECIES}))""",
     re.X,
 )
-# What may stand between the lead and its letters.
+# Text between the lead and its letters.
 LED = re.compile(rf"{_FILLER}{_OPTION}{_FILLER}(?P<run>{_RUN})")
 # A line that begins with letters, as an answer does: "B", "B. 阿司匹林", "A、C", "(AC)".
 LINE = re.compile(
@@ -72,10 +72,10 @@ VERDICT = re.compile(
     re.X,
 )
 TICK = re.compile("[√✓✔]")
-# Letters that stand alone, one or a list of them: "A", "A、B", "A和C".
+# Single letters, one or a list of them: "A", "A、B", "A和C".
 _ALONE = rf"(?<![{LATIN}/])[A-Z](?![{LATIN}/])"
 LIST = re.compile(rf"{_ALONE}(?:[ \t]{{0,3}}[、和与及或&+][ \t]{{0,3}}{_ALONE})*")
-# What stands before a letter that is part of a term (维生素C, hepatitis B, type A) or denied.
+# Text before a letter that is part of a term (维生素C, hepatitis B, type A) or denied.
 TERM_BEFORE = re.compile(
     r"(?:维生素|维他命|肝炎|病毒|因子|蛋白|辅酶|球菌|免疫球蛋白|抗原|受体|排除|否定|除外|除了"
     r"|[不勿](?:应该|应|能|该|可能|可)?(?:是|为|选择|选|考虑)"
@@ -84,13 +84,13 @@ TERM_BEFORE = re.compile(
 )
 DENIED_AFTER = re.compile(
     rf"\s?{DENIED}|\s(?i:is|are)\s(?:not|wrong|incorrect)|型"
-    # "A：错": the word alone, since an option may begin so ("A. 错构瘤").
+    # "A：错": the word only, since an option may begin so ("A. 错构瘤").
     r"|\s?[:.、]\s?(?:错误?|不正确|不对|不符合题意|不选|有误|[×✗✘❌]"
     r"|(?i:wrong|incorrect|false)\b)(?=[\s,。.;、!)]|$)"
 )
 ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b|are\b)[a-z]")
 SPECIES = re.compile(_SPECIES)
-# Han characters that may stand right before or after a letter that means an option.
+# Han characters that may be right before or after a letter that means an option.
 HAN_BEFORE = set("选项择是为案和与及或即故有")
 HAN_AFTER = re.compile(r"[选项和与及或是为正对错均都]|[两三四五]个?选?项|吧(?=[\s。.!]|$)")
 # A model that declines to answer.

@@ -11,7 +11,7 @@ _WRONG = (
     r"(?:错误|不正确|不恰当|不准确|不妥当?|不当|有误|不对|不真实|不成立|不合理|不科学|不确切"
     r"|(?i:incorrect|false|wrong|not\s(?:true|correct|right)))"
 )
-# A question's last words; what is denied twice ("没有错误的是") asks for the right statement.
+# A question's last words; a double negation ("没有错误的是") asks for the right statement.
 _ASKED = re.compile(
     rf"(?<![没无非避免防止纠正])(?<!没有)(?<!避免)(?<!纠正){_WRONG}|除外|除了|(?:以下|下列)[^,。]{{0,12}}除|\b(?i:except)\b"
 )

@@ -1,4 +1,4 @@
-"""Which answer key a benchmark's items hold."""
+"""Identify the answer key of a benchmark's items."""
 
 from collections.abc import Iterable
 

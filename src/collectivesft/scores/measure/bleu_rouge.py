@@ -1,4 +1,4 @@
-"""How much of a reference stands in an answer: BLEU-4 and ROUGE-L over characters."""
+"""Compare an answer with its reference: BLEU-4 and ROUGE-L over characters."""
 
 import math
 from collections import Counter

@@ -117,11 +117,11 @@ def _summary(
     )
 
 
-def _interval(value: float, drawn: Any, items: int, alone: bool = False) -> dict[str, float]:
+def _interval(value: float, drawn: Any, items: int, single: bool = False) -> dict[str, float]:
     """Return a value with its interval: Wilson's where the bootstrap has no width, and of few items
     that are drawn one by one, the bootstrap's otherwise."""
     found = estimate(value, drawn)
-    narrow = found["value"] in (0, 1) or (alone and items < FEW)
+    narrow = found["value"] in (0, 1) or (single and items < FEW)
     return wilson(round(value * items), items) if narrow else found
 
 

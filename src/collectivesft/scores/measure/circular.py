@@ -26,7 +26,7 @@ def circular(judged: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
         all_right: share of questions right in every order.
         voted: accuracy of the letters that most orders gave; the published order wins a tie.
         flips: share of answers in other orders that differ from the published order's.
-        floor: the same of repetitions of the published order; it is what a server's rounding does.
+        floor: the same of repetitions of the published order; a server's rounding causes it.
         above_floor: flips minus floor, fraction.
         bias: total variation distance between shown letters of answers and of keys, questions
             with one answer; null where none was read.

@@ -1,4 +1,4 @@
-"""How a model's answers went, besides right and wrong."""
+"""Count facts about a model's answers besides right and wrong."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -39,10 +39,10 @@ def count(rows: Sequence[dict[str, Any]], judged: Sequence[dict[str, Any]]) -> d
 
 
 def ends(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
-    """How answers of either kind ended.
+    """Count the ways in which answers of either kind ended.
 
     stopped: within the limit. endless: neither so nor settled. empty: nothing written although
-    asked. too_long: not asked, since not even the question alone fits. unanswered: the server gave
+    asked. too_long: not asked, since not even the bare question fits. unanswered: the server gave
     no answer (refused the request, filtered it or broke it off), which counts as wrong.
     fewer_shots: asked with fewer solved examples than the protocol's, so that the question fits.
     """
@@ -58,7 +58,7 @@ def ends(rows: Sequence[dict[str, Any]]) -> dict[str, int]:
 
 
 def single(row: dict[str, Any]) -> bool:
-    """Whether a prediction's question has one answer."""
+    """Return True if a prediction's question has one answer."""
     return not row["multiple"]
 
 
@@ -67,7 +67,7 @@ def _first_letters(answers: Iterable[str]) -> dict[str, int]:
 
 
 def letter_bias(chosen: Sequence[str], gold: Sequence[str]) -> float | None:
-    """How far the letters that a model chooses are from the key's: total variation distance.
+    """Return the total variation distance of the letters that a model chooses from the key's.
 
     0 where each letter is chosen as often as it is right, near 1 where one letter is chosen
     always and rarely right. Of questions with one answer that was read; None without any.

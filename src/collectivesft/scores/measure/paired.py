@@ -11,7 +11,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
     """Exact two-sided p value of McNemar's test, by the binomial distribution.
 
     Args:
-        only_first, only_second: questions that one of the two alone has right.
+        only_first, only_second: questions that only one of the two has right.
     """
     total, less = only_first + only_second, min(only_first, only_second)
     tail = sum(math.comb(total, count) for count in range(less + 1))
@@ -19,7 +19,7 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
 
 def kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
-    """Cohen's kappa of two sequences of answers; None where chance alone would agree always."""
+    """Cohen's kappa of two sequences of answers; None where chance would always agree."""
     total = len(first)
     agreed = sum(a == b for a, b in zip(first, second, strict=True)) / total
     one, two = Counter(first), Counter(second)
@@ -34,7 +34,7 @@ def difference(
 
     Whole questions are drawn with replacement within each sub-category, so both sets are always
     judged on the same ones: how many were won, lost or alike is then multinomial with the
-    observed shares, and that is what is drawn, from numpy's PCG64 with a fixed seed. First and
+    observed shares, and that is drawn, from numpy's PCG64 with a fixed seed. First and
     second the other way round give the same interval with the other sign.
     """
     import numpy as np

@@ -53,7 +53,7 @@ def by_id(
         needed: keys that each must hold, ``id`` among them.
 
     Raises:
-        InputError: none, one without what is needed, or a question twice; with this remedy.
+        InputError: none, one without a needed key, or a question twice; with this remedy.
     """
     rows: dict[str, dict[str, Any]] = {}
     for number, row in found:

@@ -26,7 +26,7 @@ def load(
         needed: keys that must be there besides those that any use needs.
 
     Raises:
-        InputError: none, one that is no prediction, or one of another model or protocol.
+        InputError: none, one that is no prediction, or one of a different model or protocol.
     """
     rows: list[dict[str, Any]] = []
     for number, row in read_jsonl(predictions):
@@ -69,6 +69,6 @@ def match(
 
 
 def unscored(items: Iterable[Item]) -> dict[str, int]:
-    """How many items are never asked, by reason."""
+    """Return the number of items that are never asked, by reason."""
     reasons = (item.meta.get("unscored", "") for item in items if item.split == "unscored")
     return dict(sorted(Counter(reasons).items()))

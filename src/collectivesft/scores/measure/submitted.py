@@ -1,6 +1,6 @@
 """The figures that the paper's own evaluation code reports: right answers among submitted ones.
 
-Source: CAS-SIAT-XinHai/CollectiveSFT @ 5adedaef, eval/examer.py, as described; written anew.
+Source: CAS-SIAT-XinHai/CollectiveSFT @ 5adedaef, eval/examer.py, as described; our own code.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from collectivesft.scores.measure.bootstrap import DIGITS
 
 
 def submitted(judged: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Accuracy over submitted answers alone, as the paper's examer.py counts it.
+    """Return the accuracy over submitted answers only, as the paper's examer.py counts it.
 
     Its overall figure is a micro average over the answers in the file: a question that is not in
     it (here: one that was never asked, since it was too long) is left out, where CMB's score.py

@@ -1,4 +1,4 @@
-"""How answers in free text are judged: one class a metric, chosen by an item's ``metric``.
+"""Judge answers in free text: one class a metric, chosen by an item's ``metric``.
 
 MedS-Bench's own code (MAGIC-AI4Med/MedS-Ins @ cb26b7f29, Metrics/) is the model; where it has a
 fault the corrected reading is taken, and the class says so.
@@ -22,7 +22,7 @@ class Metric(ABC):
     """A metric of one task: counts of each answer, which sum up to the task's values.
 
     Attributes:
-        main: which of the values stands for the task.
+        main: name of the value that represents the task.
     """
 
     main = ""
@@ -32,11 +32,11 @@ class Metric(ABC):
         del references  # most metrics go without
 
     def read(self, answer: str) -> str | None:
-        """What is read from an answer, "" if nothing can be; None where all of it counts."""
+        """Return the part of an answer that is read, "" if none is; None where all of it counts."""
         return None
 
     def right(self, answer: str, references: Sequence[str]) -> bool | None:
-        """Whether an answer is right; None where it is right in part."""
+        """Return True if an answer is right; None where it is right in part."""
         return None
 
     @abstractmethod
@@ -110,7 +110,7 @@ class TrueFalse(_Accuracy):
 
 
 class Contains(_Accuracy):
-    """A reference stands in the answer, as whole words, whatever else does.
+    """Check that the answer holds a reference as whole words, whatever else it holds.
 
     Lenient, as upstream is, where any part of a word counts ("no" in "know").
     """
@@ -142,7 +142,7 @@ class Entities(Metric):
 class Labels(Metric):
     """Labels of a closed set, the mean over them of precision, recall and F1 (macro).
 
-    The set is made of the references' labels; an answer has those that stand in it.
+    The set is made of the references' labels; an answer has those that it names.
     """
 
     main = "f1"
@@ -200,7 +200,7 @@ def plain(text: str) -> str:
 
 
 def stands_in(part: str, text: str) -> bool:
-    """Whether a plain text holds another, not empty, as whole words."""
+    """Return True if a plain text holds a second one, not empty, as whole words."""
     return bool(part) and re.search(rf"(?<!\w){re.escape(part)}(?!\w)", text) is not None
 
 

@@ -1,4 +1,4 @@
-"""Which of a benchmark's test items are asked."""
+"""Choose the test items of a benchmark that are asked."""
 
 import random
 from collections.abc import Sequence
@@ -9,10 +9,10 @@ from collectivesft.schema.item import Item
 def choose(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
     """The test items, or ``limit`` of them spread evenly over the sub-categories, in file order.
 
-    Each sub-category is shuffled with a seed of its own and gives its first items, so a larger
-    limit asks what a smaller one asked, and more. Where the limit does not divide evenly, the
+    Each sub-category is shuffled with a separate seed and gives its first items, so a larger
+    limit asks all that a smaller one asked, and more. Where the limit does not divide evenly, the
     sub-categories that come first in the file give one more; one with too few gives all it has
-    and the others make up for it.
+    and the rest make up for it.
 
     Args:
         items: all items, val included; those are left out.
@@ -34,7 +34,7 @@ def choose(items: Sequence[Item], limit: int | None, seed: int) -> list[Item]:
 
 
 def _quotas(sizes: list[int], limit: int) -> list[int]:
-    """How many each group gives: as even as their sizes allow, ``limit`` in all."""
+    """Return the number that each group gives: as even as their sizes allow, ``limit`` in all."""
     quotas = [0] * len(sizes)
     left = limit
     while left:

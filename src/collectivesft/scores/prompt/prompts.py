@@ -12,18 +12,18 @@ from collectivesft.schema.item import Item
 Template = Literal["chat", "plain", "cmb"]
 
 LEAD = "答案是"
-# CMB's own words around questions for a model without a format of its own (README.md, "Modify
+# CMB's own words around questions for a model without its own format (README.md, "Modify
 # model worker").
 _CMB_SYSTEM = "你是一个人工智能助手。"
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a model reads.
+    """Text that a model reads.
 
     Attributes:
         text: the whole text.
-        lead: the end of ``text`` that belongs to the answer: what the model writes goes on from
+        lead: the end of ``text`` that belongs to the answer: the model's words continue
             it, and the answer is read together with it. "" where the answer begins afresh.
     """
 
@@ -35,9 +35,9 @@ def few_shot(item: Item, pool: Sequence[Item], shots: int, seed: int | None = No
     """The ``shots`` val items shown before ``item``: of its sub-category, then of its category,
     then any, each in file order.
 
-    With a seed they are drawn for each item anew from its sub-category alone, as CMB's
+    With a seed they are drawn for each item from its sub-category only, as CMB's
     generate_fewshot.py does, which has no seed and so never draws the same twice. A task in free
-    text is explained by its own examples alone, as many as there are.
+    text is explained by its own examples only, as many as there are.
 
     Raises:
         UserError: fewer val items than shots; with a seed, in the item's sub-category.
@@ -78,7 +78,7 @@ def turns(item: Item, examples: Sequence[Item], style: str, preset: str) -> list
 
     Args:
         examples: solved items to show first, each as a question and its reply.
-        style: answer_only or cot. A cot example without explanation shows its answer alone.
+        style: answer_only or cot. A cot example without explanation shows only its answer.
         preset: official leaves out options of one character and cuts no blanks, as CMB's own code.
     """
     if preset == "official":
@@ -94,7 +94,7 @@ def turns(item: Item, examples: Sequence[Item], style: str, preset: str) -> list
 def render(
     tokenizer: Any, conversation: Sequence[tuple[str, str]], template: Template, lead: str
 ) -> Prompt:
-    """A conversation as text, up to where the model goes on.
+    """Render a conversation as text, up to the model's turn.
 
     chat is the tokenizer's chat template with its mark for the assistant's turn; plain joins
     question and reply by one line break, one pair and the next by two, and ends with a line break;
@@ -130,7 +130,7 @@ def lead_of(method: str, style: str, template: Template, kind: str = "choice") -
     """The words that an answer is made to begin with.
 
     The likelihood method needs LEAD, so that a letter comes next. So does plain text that asks
-    for the letters alone: without a template nothing else says that an answer is due. Free text
+    for the letters only: without a template nothing else says that an answer is due. Free text
     begins afresh.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How a run's answers went, as Markdown rows: what accuracy alone does not say."""
+"""Render diagnostics of a run's answers as Markdown rows, besides accuracy."""
 
 from collections.abc import Sequence
 from typing import Any

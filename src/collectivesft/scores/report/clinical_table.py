@@ -20,7 +20,7 @@ Table = tuple[str, Sequence[str], list[list[str]], int]
 def tables(rows: Sequence[dict[str, Any]], leaderboard: Path | None) -> list[Table]:
     """Overlap of every run, grades of those that were judged, then published grades.
 
-    Overlap and grades are different scales and never stand in one table; nor do own and published
+    Overlap and grades are different scales and never in one table; nor do own and published
     grades.
 
     Args:
@@ -37,7 +37,7 @@ def tables(rows: Sequence[dict[str, Any]], leaderboard: Path | None) -> list[Tab
 
 def _overlap(rows: Sequence[dict[str, Any]]) -> Table:
     heads = ("Model", "Benchmark", "Cases", "Answers", "BLEU-4, %", "ROUGE-L, %", "Empty",
-             "Endless", "Too long")  # fmt: skip
+             "Truncated", "Prompt too long")  # fmt: skip
     cells = [
         [row["model"], row["benchmark"], str(row["cases"]), str(row["answers"])]
         + [f"{100 * row[key]:.2f}" for key in ("bleu", "rouge")]

@@ -7,11 +7,11 @@ from typing import Any
 from collectivesft.common.errors import InputError
 from collectivesft.scores.cases.rubric import ASPECTS
 
-BENCHMARK, CLINICAL = "cmb", "cmb_clin"  # what the accuracies, and the grades, are about
+BENCHMARK, CLINICAL = "cmb", "cmb_clin"  # benchmarks of the accuracies and the grades
 OWN_ENTRY = "CollectiveSFT"  # of the original study's name
-# Published models to see the run's against: beside the best, the paper's namesake and two of 7B.
+# Published models for comparison: next to the best, the paper's namesake and two of 7B.
 REFERENCES = (OWN_ENTRY, "HuatuoGPTII-7B (华佗)", "Qwen-7B-Chat")
-# Beside CMB-Clin's best: a medical model, a general one, the base model's family, a small one.
+# Next to CMB-Clin's best: a medical model, a general one, the base model's family, a small one.
 CLIN_REFERENCES = ("HuatuoGPTII-34B", "ChatGPT", "ChatGLM3-6B", "Internlm-Chat-20B")
 CLIN_JUDGE = "GPT-4"  # who gave the published grades
 AVERAGE = "average"
