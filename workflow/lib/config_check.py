@@ -12,6 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import tokenizer_check
+from title_check import title_fault
+
 if TYPE_CHECKING:
     from collectivesft.config.experiment import Experiment, ModelRecipe
 
@@ -344,6 +347,8 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
         _read_as(read_source, root, f"config/models/{recipe.base}.yaml")
         _check_template(root, recipe.base)
         yield from _check_length(config, root, where, recipe)
+        yield from _check_tokenizer(config, root, where, recipe)
+        yield from _check_titles(root, where, recipe)
         yield from _check_weights(config, where, name, recipe)
     except ConfigurationError as error:
         for line in error.lines:
@@ -368,6 +373,45 @@ def _check_length(config: dict, root: Path, where: str, recipe: "Experiment") ->
     if longest > known:
         key = (where, "training", "max_length")
         yield Problem(key, f"{longest} tokens, {base} takes {known}; lower it")
+
+
+def _check_titles(root: Path, where: str, recipe: "Experiment") -> Iterator[Problem]:
+    """The fonts have every sign of the titles, so that no paper stops after its trainings."""
+    base = f"config/models/{recipe.base}.yaml"
+    for file, title in ((where, recipe.title), (base, model(root, recipe.base).title)):
+        if fault := title_fault(title):
+            yield Problem((file, "title"), fault)
+
+
+def _check_tokenizer(
+    config: dict, root: Path, where: str, recipe: "Experiment"
+) -> Iterator[Problem]:
+    """The tokenizer serves the template and the protocols, as far as it is at hand."""
+    from collectivesft.models.chat import read_own_template, training_template
+
+    base = model(root, recipe.base)
+    folders = [Path(model_folder(recipe.base, root) or os.devnull)]
+    folders.append(Path(config["cache"], "models", recipe.base))
+    encode = tokenizer_check.encoder(base, folders)
+    if encode is None:
+        return
+    if own := base.own_template(root / f"config/models/{recipe.base}.yaml"):
+        template = read_own_template(own, base.end_of_turn or "")
+    else:
+        template = training_template(base.chat_template)
+    longest = recipe.training.max_length
+    if fault := tokenizer_check.template_fault(template, encode, longest):
+        yield Problem((where, "training", "max_length"), fault)
+    asked = {
+        (benchmark, name)
+        for benchmark in config["benchmarks"]
+        for name in config["evaluation"].get(benchmark, {}).get("protocols", [])
+        if config["protocols"].get(name, {}).get("method") == "likelihood"
+    }
+    if asked and (fault := tokenizer_check.letters_fault(encode)):
+        benchmark, name = min(asked)
+        text = f"{name!r} compares letters, and of {recipe.base} {fault}; take method: generate"
+        yield Problem(("evaluation", benchmark, "protocols"), text)
 
 
 def _check_weights(config: dict, where: str, name: str, recipe: "Experiment") -> Iterator[Problem]:
