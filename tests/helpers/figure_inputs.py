@@ -1,6 +1,10 @@
 """Small result files as stages hand them on, for tests of figures and of the paper."""
 
+import itertools
 import re
+import shutil
+import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -199,29 +203,46 @@ def cut_texts(path: Path) -> list[str]:
 
 
 def lost_ink(pdf: Path, cell: int = 24) -> list[str]:
-    """Places of a PDF where one of two independent renderers (PDFium, MuPDF) draws nothing.
+    """Places of a PDF where one of the independent renderers draws nothing.
 
+    PDFium and MuPDF come with the environment; poppler takes part where ``pdftoppm`` is there.
     Each page is cut into squares of ``cell`` pixels at 144 dots per inch. A square is lost where
-    one renderer's picture has contrast and the other's has hardly any around there: so white text
-    on a dark bar is found too, and light lines of a grid hide nothing.
+    one renderer's picture has contrast and a second one's has hardly any around there: so white
+    text on a dark bar is found too, and light lines of a grid hide nothing.
     """
     import numpy as np
     import pymupdf
     import pypdfium2
 
     lost = []
+    poppler = _by_poppler(pdf)
     with pymupdf.open(pdf) as mupdf, pypdfium2.PdfDocument(pdf) as pdfium:
         for number, page in enumerate(mupdf):
             drawn = page.get_pixmap(dpi=144, alpha=False)
             one = np.frombuffer(drawn.samples, np.uint8).reshape(drawn.height, drawn.width, -1)
             two = pdfium[number].render(scale=2).to_numpy()[..., :3]
-            found = [_contrast(pixels.mean(2), cell) for pixels in (one, two)]
-            for mine, other in (found, found[::-1]):
+            pictures = [one.mean(2), two.mean(2), *poppler[number : number + 1]]
+            found = [_contrast(pixels, cell) for pixels in pictures]
+            for mine, other in itertools.permutations(found, 2):
                 for row, column in np.argwhere(mine > 0.12):
                     near = other[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
                     if near.max() < 0.35 * mine[row, column]:
                         lost.append(f"page {number + 1}, square {row}, {column}")
     return lost
+
+
+def _by_poppler(pdf: Path) -> list[Any]:
+    """Return the pages' greys as poppler draws them, each (height, width); none without it."""
+    import numpy as np
+    from PIL import Image
+
+    if shutil.which("pdftoppm") is None:
+        return []
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["pdftoppm", "-r", "144", "-gray", pdf, f"{folder}/page"]
+        subprocess.run(command, check=True, capture_output=True)
+        pages = sorted(Path(folder).glob("page*"), key=lambda one: (len(one.name), one.name))
+        return [np.asarray(Image.open(page), dtype=float) for page in pages]
 
 
 def _contrast(grey: Any, cell: int) -> Any:

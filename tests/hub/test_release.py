@@ -8,6 +8,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from collectivesft import __version__, datasets
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import read_json, sha256, write_json
 from collectivesft.hub.cli import app
@@ -53,6 +54,7 @@ class TestCard:
         assert data.license_link == "https://example.org/licence"
         assert data.language == ["zh", "en"]
         assert data.base_model == "org/base-7b"
+        assert data.base_model_relation == "finetune"
         assert data.pipeline_tag == "text-generation"
         assert data.library_name == "transformers"
         assert "demo" not in data.tags
@@ -109,6 +111,17 @@ class TestCard:
     def test_base_model_is_named_only_where_it_has_a_page_on_the_hub(self, folder, base, name):
         assert folder(base=base).release().card.data.base_model == name
 
+    def test_datasets_on_the_hub_are_named_by_their_own_entries(self, folder):
+        """MedQA is there; NLPEC is not. Made-up rows are of no dataset there."""
+        place = datasets.get("medqa").SOURCE.files[0].locations[0]
+        assert folder().release().card.data.datasets == [place.repo]
+        assert folder("demo").release(made_up=True).card.data.datasets is None
+
+    def test_an_adapter_is_related_to_its_base_as_one(self, folder):
+        made = folder()
+        card = made.release(more={"trained": made.adapter()}, weights="adapter").card
+        assert card.data.base_model_relation == "adapter"
+
     def test_demonstration_says_so(self, folder):
         made = folder().release(demo=True)
         assert "demo" in made.card.data.tags
@@ -133,7 +146,9 @@ class TestCard:
         address = "https://example.org/collectivesft"
         text = folder().release(package_url=address).text
         assert f"`pip install git+{address}`" in text
-        assert "has no public address yet" in folder("other").release().text
+        text = folder("other").release().text
+        assert "has no public address yet" in text
+        assert f"`collectivesft-{__version__}.tar.gz`" in text and "envs/install dev" in text
 
     def test_headings_of_the_data_card_stand_below_its_own(self, folder):
         lines = folder().release().card.content.splitlines()

@@ -51,6 +51,46 @@ def commit(root: Path) -> None:
     git(root, "commit", "-q", "-m", "x")
 
 
+# Of Zenodo's schema of a file in a repository (zenodo/zenodo, modules/deposit/jsonschemas/deposits/
+# records/legacyrecord.json), which takes no other property. The shape of those that we use.
+ZENODO = {
+    "additionalProperties": False,
+    "required": ["title", "upload_type", "description", "creators", "license"],
+    "properties": {
+        "title": {"type": "string"},
+        "upload_type": {"enum": ["publication", "dataset", "software", "other"]},
+        "description": {"type": "string"},
+        "license": {"type": "string"},
+        "keywords": {"type": "array", "items": {"type": "string"}},
+        "creators": {
+            "type": "array",
+            "items": {
+                "additionalProperties": False,
+                "properties": dict.fromkeys(
+                    ("name", "affiliation", "orcid", "gnd"), {"type": "string"}
+                ),
+            },
+        },
+        "related_identifiers": {
+            "type": "array",
+            "items": {
+                "properties": {
+                    "identifier": {"type": "string"},
+                    "relation": {"enum": ["isSupplementTo", "cites", "isDerivedFrom"]},
+                    "scheme": {"enum": ["arxiv", "doi", "url"]},
+                },
+            },
+        },
+    },
+}
+
+
+def test_zenodos_schema_takes_it(release):
+    import jsonschema
+
+    jsonschema.Draft4Validator(ZENODO).validate(json.loads(release.zenodo(ROOT)))
+
+
 def test_zenodo_says_what_the_citation_says(release):
     assert (ROOT / ".zenodo.json").read_text(encoding="utf-8") == release.zenodo(ROOT)
 

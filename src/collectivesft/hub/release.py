@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from collectivesft import __version__, benchmarks
+from collectivesft import __version__, benchmarks, datasets
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import (
     atomic_path,
@@ -24,6 +24,7 @@ from collectivesft.hub.card.licence_notice import notice
 from collectivesft.hub.card.model_card import hub_name, render
 from collectivesft.hub.evidence.code_digest import code_digest
 from collectivesft.hub.evidence.score_names import answers_name, score_name
+from collectivesft.sources.spec import Hub
 
 NOTICE = "NOTICE"
 
@@ -109,8 +110,16 @@ def release(
     data_card = inputs.data_card.read_text(encoding="utf-8")
     with open(inputs.table, encoding="utf-8", newline="") as handle:
         table = list(csv.DictReader(handle))
-    write_text(card, render(content, data_card, table, NOTICE if files else None))
+    trained_on = [] if made_up else _hub_datasets(content["mixture"])
+    write_text(card, render(content, data_card, table, NOTICE if files else None, trained_on))
     write_json(manifest, content | {"files": listed | {"README.md": _facts(card)}})
+
+
+def _hub_datasets(mixture: dict[str, Any]) -> list[str]:
+    """Return the repositories on the Hub of a mixture's datasets, by each dataset's own entry."""
+    sources = [datasets.get(part["dataset"]).SOURCE for part in mixture["datasets"]]
+    places = (place for one in sources for file in one.files for place in file.locations)
+    return sorted({p.repo for p in places if isinstance(p, Hub) and p.kind == "dataset"})
 
 
 def _beside(folder: Path, inputs: Inputs, weights: str, base: dict[str, Any]) -> None:

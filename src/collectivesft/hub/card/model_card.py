@@ -1,6 +1,7 @@
 """The model card: metadata that the Hub renders, and text from the run's own numbers."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from collectivesft.common.made_up import sentence
@@ -17,14 +18,16 @@ def render(
     data_card: str,
     table: list[dict[str, str]],
     notice: str | None = None,
+    datasets: Sequence[str] = (),
 ) -> str:
-    """The card's text with its YAML head.
+    """Return the card's text with its YAML head.
 
     Args:
         manifest: of the release.
         data_card: Markdown of the mixture's data card; its headings move one level down.
         table: rows of the run's table of scores.
         notice: name of the file with the duties under the base model's licence.
+        datasets: repositories on the Hub of the datasets that it was trained on.
     """
     name = manifest["repo"].partition("/")[2]
     sections = [
@@ -47,11 +50,11 @@ def render(
         "## Citation",
         _CITATION,
     ]
-    return f"---\n{metadata(manifest)}\n---\n\n" + "\n\n".join(sections) + "\n"
+    return f"---\n{metadata(manifest, datasets)}\n---\n\n" + "\n\n".join(sections) + "\n"
 
 
-def metadata(manifest: dict[str, Any]) -> str:
-    """The YAML head: licence, languages, base model, results as model-index."""
+def metadata(manifest: dict[str, Any], datasets: Sequence[str] = ()) -> str:
+    """Return the YAML head: licence, languages, base model, datasets, results as model-index."""
     from huggingface_hub import EvalResult, ModelCardData
 
     base, name = manifest["base"], manifest["repo"].partition("/")[2]
@@ -62,6 +65,8 @@ def metadata(manifest: dict[str, Any]) -> str:
     own_name = re.sub(r"[^a-z0-9.]+", "-", base["licence"].lower()).strip("-.")
     other = {"license_name": own_name} if licence == "other" else {}
     link = {"license_link": base["licence_url"]} if base["licence_url"] else {}
+    relation = "adapter" if manifest.get("weights") == "adapter" else "finetune"
+    related = {"base_model_relation": relation} if hub_name(base) else {}
     data = ModelCardData(
         language=sorted(manifest["mixture"]["languages"], reverse=True),
         license=licence,
@@ -70,7 +75,9 @@ def metadata(manifest: dict[str, Any]) -> str:
         tags=["medical", "sft", "cmb", "chinese", *_marks(manifest)],
         base_model=hub_name(base),
         model_name=name,
+        datasets=list(datasets) or None,
         eval_results=results or None,
+        **related,
         **other,
         **link,
     )
@@ -233,7 +240,11 @@ def _package(manifest: dict[str, Any], needs: str = "transformers needs none of 
     package = manifest["package"]
     text = f"`collectivesft` {package['version']} is the command of the release package"
     if "url" not in package:
-        return f"{text}, which has no public address yet; {needs}."
+        archive = f"collectivesft-{package['version']}.tar.gz"
+        return (
+            f"{text}, which has no public address yet. Ask this repository's owner for its source "
+            f"archive (`{archive}`) and run `envs/install dev .venv` in it; {needs}."
+        )
     return f"{text}, from {package['url']} (`pip install git+{package['url']}`); {needs}."
 
 
