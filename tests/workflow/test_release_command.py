@@ -66,9 +66,7 @@ ZENODO = {
             "type": "array",
             "items": {
                 "additionalProperties": False,
-                "properties": dict.fromkeys(
-                    ("name", "affiliation", "orcid", "gnd"), {"type": "string"}
-                ),
+                "properties": {one: {"type": "string"} for one in ("name", "affiliation", "orcid")},
             },
         },
         "related_identifiers": {
