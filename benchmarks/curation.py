@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import data
@@ -29,11 +29,11 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 TEXTS, LENGTH, PAIRS = 50_000, 120, 5_000
 
 
-def run(*arguments: str | Path) -> dict[str, float]:
+def run(*arguments: str | Path, clone: Path = ROOT) -> dict[str, float]:
     """Run one command of the package; wall and CPU seconds and peak memory in MB."""
     start = time.perf_counter()
     command = [sys.executable, "-m", "collectivesft", "curated", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    environment = {**os.environ, "PYTHONPATH": str(clone / "src")}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     peak = Peak(process.pid)
     _, status, usage = os.wait4(process.pid, 0)
@@ -80,59 +80,66 @@ def _resident(pid: int) -> int:
         return 0
 
 
-def curate(size: int, folder: Path, threads: int) -> dict:
-    """Make rows, run every step on them, and look for what was planted.
+def curate(size: int, folder: Path, threads: int, clone: Path | None = None) -> dict:
+    """Make rows, run every step on them, and count the planted rows that were found.
 
-    What was measured before a kill stays in the folder and is not measured again.
+    Steps that were measured before a kill stay in the folder and are not measured again. With
+    ``clone``, the clone of a second build, each step is measured right after with that build too,
+    on the same input.
     """
     if not (folder / "planted.jsonl").exists():
         data.make(folder, size)
     measured = folder / "steps.json"
     steps = json.loads(measured.read_bytes()) if measured.exists() else {}
     rows = sum(data.counts(size).values())
+    second = work_of(folder, threads, clone, "second.") if clone else {}
     for name, work in work_of(folder, threads).items():
         if name not in steps:
             steps[name] = step = work()
             step["rows_per_s"] = rows / step["wall_s"]
             step["rows_per_cpu_s"] = rows / step["cpu_s"]
+            if second:
+                step["second"] = second[name]()
             write_json(measured, steps)
     # Sorted by name in the file, in their order here.
     steps = {name: steps[name] for name in work_of(folder, threads)}
     return {"rows": rows, "threads": threads, "steps": steps, "found": found(folder)}
 
 
-def work_of(folder: Path, threads: int) -> dict[str, Callable[[], dict[str, float]]]:
-    """The steps in their order."""
+def work_of(
+    folder: Path, threads: int, clone: Path = ROOT, prefix: str = ""
+) -> dict[str, Callable[[], dict[str, float]]]:
+    """Return the steps of one build in their order.
+
+    Args:
+        prefix: of the names of its files; the input is always that of this build.
+    """
     cleaned = [part for n in data.SHAPES for part in ("--examples", folder / f"{n}.clean")]
     more = ("--threads", threads)
     source = ("--examples", folder / "dedup", "--items", folder / "items.jsonl")
-    report = ("--report", folder / "report.json")
+    report = ("--report", folder / f"{prefix}report.json")
     (folder / "recipe.yaml").write_text("mixture: {}\n")
-    mixed = ("--recipe", folder / "recipe.yaml", "--out", folder / "train")
-    mixed += ("--validation", folder / "validation", "--ledger", folder / "mix.json")
+    mixed = ("--recipe", folder / "recipe.yaml", "--out", folder / f"{prefix}train")
+    mixed += ("--validation", folder / f"{prefix}validation")
+    mixed += ("--ledger", folder / f"{prefix}mix.json", "--stats", folder / f"{prefix}stats")
+
+    def step(verb: str, name: str, *options: str | Path) -> dict[str, float]:
+        return run(verb, *options, *outputs(folder, f"{prefix}{name}"), clone=clone)
+
+    def read(name: str) -> dict[str, float]:
+        manifest = folder / "raw" / name / "manifest.json"
+        return step("read", f"{name}.read", "--dataset", name, "--manifest", manifest)
+
+    def clean(name: str) -> dict[str, float]:
+        return step("clean", f"{name}.clean", "--examples", folder / f"{name}.read", *more)
+
     return {
-        "read": lambda: total(read(name, folder) for name in data.SHAPES),
-        "clean": lambda: total(clean(name, folder, threads) for name in data.SHAPES),
-        "dedup": lambda: run("dedup", *cleaned, *outputs(folder, "dedup"), *more),
-        "decontaminate": lambda: run(
-            "decontaminate", *source, *outputs(folder, "clear"), *report, *more
-        ),
-        "mix": lambda: run(
-            "mix", "--examples", folder / "clear", *mixed, "--stats", folder / "stats"
-        ),
+        "read": lambda: total(map(read, data.SHAPES)),
+        "clean": lambda: total(map(clean, data.SHAPES)),
+        "dedup": lambda: step("dedup", "dedup", *cleaned, *more),
+        "decontaminate": lambda: step("decontaminate", "clear", *source, *report, *more),
+        "mix": lambda: run("mix", "--examples", folder / "clear", *mixed, clone=clone),
     }
-
-
-def read(name: str, folder: Path) -> dict[str, float]:
-    """Read one set's raw files."""
-    source = ("--dataset", name, "--manifest", folder / "raw" / name / "manifest.json")
-    return run("read", *source, *outputs(folder, f"{name}.read"))
-
-
-def clean(name: str, folder: Path, threads: int) -> dict[str, float]:
-    """Clean one set."""
-    source = ("--examples", folder / f"{name}.read")
-    return run("clean", *source, *outputs(folder, f"{name}.clean"), "--threads", threads)
 
 
 def outputs(folder: Path, step: str) -> list[str | Path]:
@@ -141,7 +148,7 @@ def outputs(folder: Path, step: str) -> list[str | Path]:
     return [part for option, name in names.items() for part in (option, folder / name)]
 
 
-def total(parts: Iterator[dict[str, float]]) -> dict[str, float]:
+def total(parts: Iterable[dict[str, float]]) -> dict[str, float]:
     """Several commands as one: times add up, memory does not."""
     found = list(parts)
     whole = {name: sum(part[name] for part in found) for name in ("wall_s", "cpu_s")}
@@ -200,13 +207,22 @@ def near_copies(work: Path, interpreter: str) -> list[dict]:
 def table(result: dict) -> str:
     """The results as Markdown."""
     lines = [f"Measured on: {result['machine']}.", "", "## Stage curated, all thirteen sets", ""]
-    lines += ["| rows | step | rows/s | rows a CPU second | CPU s | peak MB |"]
-    lines += ["|---:|---|---:|---:|---:|---:|"]
+    lines += ["| rows | step | rows/s | rows a CPU second | CPU s | peak MB | second build |"]
+    lines += ["|---:|---|---:|---:|---:|---:|---|"]
     for run in result["sizes"]:
         for name, step in run["steps"].items():
             cells = [f"{run['rows']:,}", name, f"{step['rows_per_s']:,.0f}"]
             cells += [f"{step['rows_per_cpu_s']:,.0f}", f"{step['cpu_s']:,.1f}"]
-            lines.append("| " + " | ".join([*cells, f"{step['peak_mb']:,.0f}"]) + " |")
+            cells += [f"{step['peak_mb']:,.0f}", beside(step)]
+            lines.append("| " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "The second build, where one was named (`--beside`), ran each step right after this",
+    ]
+    lines += [
+        "one, on the same input: its CPU seconds, its most memory, and how many times as many"
+    ]
+    lines += ["rows a CPU second this build has."]
     lines += ["", "Found of what was planted (near copies of Jaccard 0.82 and more):", ""]
     lines += ["| rows | exact copies | near copies | benchmark items | copies not planted |"]
     lines += ["|---:|---:|---:|---:|---:|"]
@@ -230,6 +246,15 @@ def table(result: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
+def beside(step: dict) -> str:
+    """Return the cell of the second build; empty where none was measured."""
+    if "second" not in step:
+        return ""
+    second = step["second"]
+    times = second["cpu_s"] / step["cpu_s"]
+    return f"{second['cpu_s']:,.1f} s, {second['peak_mb']:,.0f} MB: {times:.2f} times"
+
+
 def main() -> None:
     """Measure and write the results; sizes measured before stay in them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -237,11 +262,12 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder for the data; emptied")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--peers", default=sys.executable, help="interpreter with the peers")
+    parser.add_argument("--beside", type=Path, help="clone of a second build to measure too")
     parser.add_argument("--near-copies", action="store_true", help="measure these ways too")
     options = parser.parse_args()
     for size in options.size:
         folder = options.work / str(size)
-        save(curate(size, folder, options.threads))
+        save(curate(size, folder, options.threads, options.beside))
         shutil.rmtree(folder)
     if options.near_copies:
         save(near=near_copies(options.work, options.peers))
