@@ -36,8 +36,8 @@ def slurm(tmp_path):
     for name, text in (("calls", ""), ("looks", ""), ("asleep", "0"), ("queue", "")):
         (tmp_path / name).write_text(text, encoding="utf-8")
 
-    def submit(*more: str) -> subprocess.CompletedProcess:
-        environ = {"PATH": f"{SBATCH.parent}:{tmp_path}/bin:{os.environ['PATH']}"}
+    def submit(*more: str, **variables: str) -> subprocess.CompletedProcess:
+        environ = {"PATH": f"{SBATCH.parent}:{tmp_path}/bin:{os.environ['PATH']}"} | variables
         return subprocess.run(
             ["sbatch", *ASKED, "--wrap", "true", *more], cwd=tmp_path,
             env=os.environ | environ | {"COLLECTIVESFT_SLURM_PAUSE": "0"},
@@ -57,6 +57,14 @@ def test_a_job_that_is_taken_at_once_is_submitted_once(slurm, tmp_path):
     done = slurm()
     assert (done.returncode, done.stdout, done.stderr) == (0, "101\n", "")
     assert len(read(tmp_path, "calls")) == 1 and not read(tmp_path, "looks")
+
+
+def test_a_link_to_its_folder_is_no_other_slurm(slurm, tmp_path):
+    (tmp_path / "clone").symlink_to(SBATCH.parents[2])
+    linked = f"{tmp_path}/clone/lib/slurm-commands"
+    done = slurm(PATH=f"{linked}:{SBATCH.parent}:{tmp_path}/bin:{os.environ['PATH']}")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "101\n", "")
+    assert len(read(tmp_path, "calls")) == 1
 
 
 def test_a_refusal_passes_with_the_words_of_slurm(slurm, tmp_path):
