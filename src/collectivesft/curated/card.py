@@ -1,4 +1,4 @@
-"""The data card of an experiment's mixture: what is in it, its licences, what was left out."""
+"""Write the data card of an experiment's mixture: contents, licences and missing datasets."""
 
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,7 @@ def _dropped(ledger: dict[str, Any]) -> str:
 
 
 def _contamination(ledger: dict[str, Any], report: dict[str, Any]) -> str:
-    """What was found, and in which share of each set's examples: what would leak otherwise."""
+    """Return the benchmark items that were found, and their share of each dataset's examples."""
     done = "They were removed." if report["dropped"] else "They were left in, on purpose."
     count = f"{report['items_found']:,} were found in {report['examples_found']:,} examples"
     if not report["items_found"]:

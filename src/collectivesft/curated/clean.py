@@ -31,7 +31,7 @@ from collectivesft.curated.text.prefilter import ENDS, Screened, Texts, screen
 from collectivesft.curated.text.symbols import PRIVATE
 from collectivesft.schema.example import Drop, Example, conversation
 
-# What tokenizers read as a mark of turns or of a text's begin and end, not as words: an answer with
+# Marks that tokenizers read as the begin or end of a turn or text, not as words: an answer with
 # one in it would teach a model to stop there. <s> and </s> go before, as tags of HTML. Each begins
 # with a sign that the screen holds back.
 _CONTROL = re.compile(
@@ -39,7 +39,7 @@ _CONTROL = re.compile(
     r"|(?:start|end)_of_(?:turn|image))>"
 )
 
-# What an encoding lost, and private-use characters whose meaning is not known (see ``symbols``).
+# Characters that an encoding lost, and private-use ones without known meaning (see ``symbols``).
 _DAMAGED = re.compile(f"\ufffd|{PRIVATE.pattern}")
 
 
@@ -57,7 +57,7 @@ def clean_file(
     Args:
         shortest: fewest characters of an answer (exam questions are not held to it).
         longest: most characters of a conversation.
-        out, dropped, ledger: what is kept, what is not, and the counts.
+        out, dropped, ledger: kept rows, dropped rows, and the counts.
         threads: number of processes; the files do not depend on it.
     """
     counts, parts = StepLedger("clean"), row_groups([examples])
@@ -79,7 +79,7 @@ def clean_file(
 
 @dataclass
 class Cleaned:
-    """A batch after cleaning: kept rows, dropped rows, and what was done by dataset."""
+    """A batch after cleaning: kept rows, dropped rows, and the alterations by dataset."""
 
     kept: pa.RecordBatch
     drops: list[Drop]
@@ -93,7 +93,7 @@ def clean_group(part: tuple[Path, int, int], shortest: int, longest: int) -> lis
 
 
 def clean_batch(batch: pa.RecordBatch, shortest: int, longest: int) -> Cleaned:
-    """Clean a batch; only rows that may need it become examples, the others pass as they are."""
+    """Clean a batch; only rows that may need it become examples, the rest passes as it is."""
     suspect, dirty = _suspect(batch, shortest, longest)
     rows, counts = np.flatnonzero(suspect), StepLedger("clean")
     examples = examples_of(batch.take(pa.array(rows)))
@@ -142,7 +142,7 @@ def _facts(batch: pa.RecordBatch, rows: list[int]) -> tuple[list[str], np.ndarra
 
 
 def _other_language(batch: pa.RecordBatch, chinese: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Rows whose characters may be of another language than they say (see ``language_of``)."""
+    """Return the rows whose characters may contradict their language (see ``language_of``)."""
     some = np.concatenate([[0], np.cumsum(chinese)])[starts]
     return (np.diff(some) > 0) != np.asarray(pc.equal(batch.column("language"), "zh"))
 
@@ -199,7 +199,7 @@ def clean(
 def clean_example(
     example: Example, dirty: Collection[str] | None = None
 ) -> tuple[Example, set[str]]:
-    """The example with every text cleaned (see ``clean``), and what was done to it."""
+    """Return the example with every text cleaned (see ``clean``), and the names of alterations."""
     done: set[str] = set()
 
     def cleaned_text(text: str) -> str:
@@ -222,7 +222,7 @@ def clean_example(
 
 
 def fault(example: Example, shortest: int, longest: int) -> str | None:
-    """Why a cleaned example cannot be used; None if it can."""
+    """Return the reason why a cleaned example cannot be used; None if it can."""
     texts = [text for _, text in example.messages]
     if example.style == "mcqa":
         texts += [example.meta["question"], *example.meta["options"].values()]

@@ -57,7 +57,7 @@ _COLUMNS = {
     "meta": "JSON text: file and row of origin; of an exam question its options and answer.",
 }
 _TURNS = {"role": "user or assistant.", "content": "What is said."}
-# Largest number of examples, and what the Hub calls it.
+# Largest number of examples, and the Hub's name for the range.
 _SIZES = (
     (10**3, "n<1K"),
     (10**4, "1K<n<10K"),

@@ -54,7 +54,7 @@ def decontaminate_file(
 
     Args:
         items: JSON Lines of items, all splits.
-        allowed: splits of items that are not looked for: what a benchmark gives as training data.
+        allowed: splits of items that are not looked for: a benchmark's own training data.
         drop: whether found examples are removed; the report is the same either way.
         report: JSON with counts by dataset and benchmark and the first pairs found.
         threads: number of processes; the files do not depend on it.
@@ -132,7 +132,7 @@ def found_drop(example: Example, matches: Matches) -> Drop:
 
 
 class Found:
-    """What was found: counts and the first pairs."""
+    """Return the report: counts and the first pairs."""
 
     def __init__(self, index: ItemIndex):
         self.index = index

@@ -1,8 +1,8 @@
 """Draws an experiment's mixture from the curated examples and describes it.
 
-An example's draw depends on its id and the seed alone, not on the other examples: 1 % is a part of
+An example's draw depends only on its id and the seed, not on the other examples: 1 % is a part of
 10 %, and unless the recipe weighs sets or styles against each other, adding a dataset leaves the
-others' examples as they were.
+remaining examples as they were.
 """
 
 import sys
@@ -62,7 +62,7 @@ def mix_file(
 
 
 def _quota(examples: Path, recipe: Path, mixture: Mixture) -> Quota:
-    """What the mixture takes; a set or style that it weighs but that has no examples is named."""
+    """Plan the mixture; name a dataset or style that it weighs but that has no examples."""
     try:
         found = quota(examples, mixture)
     except ValueError as error:
@@ -84,7 +84,7 @@ def _quota(examples: Path, recipe: Path, mixture: Mixture) -> Quota:
 def _places(
     batch: pa.RecordBatch, taken: Quota, mixture: Mixture, counts: StepLedger
 ) -> np.ndarray:
-    """Where each row goes: LEFT_OUT, TRAIN or HELD_OUT; counted in the ledger."""
+    """Return each row's part, LEFT_OUT, TRAIN or HELD_OUT, and count it in the ledger."""
     places = np.full(len(batch), LEFT_OUT, dtype=np.int8)
     columns = (batch.column(name).to_pylist() for name in ("id", "dataset", "style"))
     for row, (id, dataset, style) in enumerate(zip(*columns, strict=True)):

@@ -36,7 +36,7 @@ def read_dataset(
     """Write a dataset's examples and its unusable rows; none for a set that was left out.
 
     Args:
-        options: ``NAME=VALUE`` of the reader's own options; the others have their defaults.
+        options: ``NAME=VALUE`` of the reader's own options; missing ones have their defaults.
 
     Raises:
         UserError: an option that the reader does not have.
@@ -61,7 +61,7 @@ def read_dataset(
 def _tables(
     reader: ModuleType, raw: RawFolder, options: dict[str, str]
 ) -> Iterable[_Result] | None:
-    """What a reader that can do so reads as tables; None where only its rows will do."""
+    """Return the tables of a reader that reads tables; None for one that reads only rows."""
     return reader.read_tables(raw, **options) if hasattr(reader, "read_tables") else None
 
 
@@ -101,7 +101,7 @@ def read_benchmark(name: str, manifest: Path, out: Path) -> None:
     """Write a benchmark's items as JSON Lines, in the order of its files.
 
     Raises:
-        InputError: a raw file is not what the benchmark expects, an item cannot be asked or scored
+        InputError: a raw file has another format, an item cannot be asked or scored
             (see ``item_fault``), or an id appears twice.
     """
     raw, seen, module = RawFolder.load(manifest), set(), benchmarks.get(name)

@@ -58,7 +58,7 @@ SOURCE = Source(
 
 _QUESTION, _ANSWER = ("question_id", "content"), ("ans_id", "content")
 
-# As the paper's code asks (preprocess/cmedqa2_to_sft.py): the question alone.
+# As the paper's code asks (preprocess/cmedqa2_to_sft.py): only the question.
 PROMPT = "{question}"
 
 OPTIONS = (
@@ -92,12 +92,12 @@ def read(raw: RawFolder, answers: str = "first") -> Iterator[Example | Drop]:
 
 
 def read_tables(raw: RawFolder, answers: str = "first") -> "Iterable[pa.Table | Drop] | None":
-    """What ``read`` gives, examples as tables, from joins of whole columns.
+    """Return the results of ``read``, examples as tables, from joins of whole columns.
 
     The candidates are five million lines: a join takes a tenth of the time of the rows.
 
     Returns:
-        None where a file is not regular: then the rows tell what is wrong with it, and where.
+        None where a file is not regular: then the rows name the fault and its place.
     """
     import pyarrow as pa
 
@@ -158,7 +158,7 @@ def _right_answers(part: Part, most: int | None) -> dict[str, list[str]]:
 
 
 def _contents(part: Part, wanted: set[str]) -> dict[str, str]:
-    """The answers that are wanted, by their numbers; the last where one stands twice."""
+    """Return the wanted answers by their numbers; of one that comes twice the last."""
     contents = {}
     for row in csv_rows(part, _ANSWER):
         if row.value is not None and row.text("ans_id") in wanted:
@@ -172,7 +172,7 @@ def _right_columns(part: Part, most: int | None) -> "tuple[pa.Array, np.ndarray,
     from pyarrow import compute
 
     with part.open() as handle:
-        # A right answer stands in many lines, one for each wrong one.
+        # A right answer is in many lines, one for each wrong one.
         found = [
             stripped(table.filter(_differs_from_above(table)))
             for table in csv_columns(handle, _candidate_columns(part))
@@ -278,7 +278,7 @@ def _joined(
 
 
 def _said(texts: "pa.ChunkedArray") -> "np.ndarray":
-    """Whether each text says something; one more for the place -1, where there is none."""
+    """Return whether each text says something; one more for the place -1, a missing text."""
     import numpy as np
     from pyarrow import compute
 

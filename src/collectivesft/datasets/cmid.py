@@ -40,7 +40,7 @@ SOURCE = Source(
 
 # As the paper's code asks and answers (preprocess/cmid_to_sft.py): the terms, then the intents.
 PROMPT = "分析下列描述中提到的医学专有名词并分析其意图：\n\n{text}"
-# Types of entity that are named, and whether the type stands before the words.
+# Types of entity that are named, and whether the type comes before the words.
 TYPES = {
     "疾病和诊断": False,
     "解剖部位": False,
@@ -77,7 +77,7 @@ def _example(row: Row, id: str) -> Example | Drop:
 
 
 def _answer(spans: list[tuple[str, str]], coarse: list[str], fine: list[str]) -> str:
-    """What the question mentions and what it wants to know; "" where neither is labelled."""
+    """Return the question's entities and intents in words; "" where neither is labelled."""
     terms = [f"{kind if TYPES[kind] else ''}{words}" for kind, words in spans if kind in TYPES]
     parts = [f"提到了{'，'.join(dict.fromkeys(terms))}"] if terms else []
     coarse, fine = ([label for label in labels if label not in _VAGUE] for labels in (coarse, fine))

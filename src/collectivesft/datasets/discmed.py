@@ -33,8 +33,8 @@ SOURCE = Source(
     synthetic=True,
 )
 
-# As the paper's code asks (preprocess/discmed_to_sft.py): what the user says; it joins neighbours
-# by a space where a line break stands here.
+# As the paper's code asks (preprocess/discmed_to_sft.py): the user's words; it joins neighbours
+# by a space instead of a line break.
 PROMPT = "{turn}"
 
 

@@ -33,11 +33,11 @@ SOURCE = Source(
     origin="Consultations of several turns between patients and physicians on a Chinese website.",
 )
 
-# As the paper's code asks (preprocess/medicaldialogue_to_sft.py): what the patient says, without
+# As the paper's code asks (preprocess/medicaldialogue_to_sft.py): the patient's words, without
 # the mark 病人：.
 PROMPT = "{turn}"
 _ROLES = {"病人": "user", "医生": "assistant"}
-# The mark alone: a time or a ratio in what is said has a colon too.
+# Only the mark: a time or a ratio in a text has a colon too.
 _MARK = re.compile(r"\s*([^:：]*?)\s*[:：]")
 
 

@@ -63,7 +63,7 @@ def _example(row: Row, id: str) -> Example | Drop:
 
 
 def _evidence(row: Row, options: list[str]) -> str:
-    """What `context` says of each option, or once where it is the same for all."""
+    """Return the text of `context` for each option, or once if it is the same for all."""
     context = row.texts("context") if "context" in row.value else []
     if len(set(context)) == 1:
         return context[0]

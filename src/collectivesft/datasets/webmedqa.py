@@ -1,4 +1,4 @@
-"""webMedQA: questions from Chinese health sites with one chosen answer and four others."""
+"""webMedQA: questions from Chinese health sites with one chosen and four further answers."""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ SOURCE = Source(
     annotation="The answer that the site marks as chosen.",
 )
 
-# As the paper's code asks (preprocess/webmedqa_to_sft.py): the question alone.
+# As the paper's code asks (preprocess/webmedqa_to_sft.py): only the question.
 PROMPT = "{question}"
 _COLUMNS = ("department", "label", "question_id", "question", "answer")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{4}:\d{2}", re.ASCII)

@@ -1,1 +1,1 @@
-"""Stage 1: fetch raw files, verify them, and say what is there."""
+"""Stage 1: fetch raw files, verify them, and list them."""

@@ -97,7 +97,7 @@ def status(
         Path | None, typer.Option(help="Lock file with checksums of earlier downloads.")
     ] = None,
 ) -> None:
-    """Show all sources: where they lie, licence, access, rows, size, what is here, what to do.
+    """Show all sources: where they lie, licence, access, rows, size, files here, remedies.
 
     Example: collectivesft raw status --root results/paper/1_raw --lock config/raw.lock.yaml
     """
@@ -113,7 +113,7 @@ def sources(
         typer.Option(help="Markdown file whose marked part is made anew; none: print it."),
     ] = None,
 ) -> None:
-    """Show as Markdown what every source's own file declares, and the readers' options.
+    """Show as Markdown the declarations of every source, and the readers' options.
 
     Example: collectivesft raw sources --into docs/data.md
     """

@@ -28,11 +28,11 @@ def fetch_source(
 
     Args:
         name: ``datasets/NAME`` or ``benchmarks/NAME``.
-        manifest: written last; the files go to ``files/`` beside it.
+        manifest: written last; the files go to ``files/`` in its folder.
         out: that folder, as a check.
         folder: where local copies lie, under the same relative paths.
         checksums: sha256sum's output for the local copies; replaces upstream's checksums.
-        names: files to take in place of the source's own list (with ``folder``).
+        names: files to take instead of the source's own list (with ``folder``).
         missing: whether a dataset that cannot be had is left out; the manifest then lists no
             files and says why.
         lock: lock file whose checksums hold where upstream's own are not known; only read.

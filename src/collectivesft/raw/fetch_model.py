@@ -107,7 +107,7 @@ def fetch_model(
 
     Args:
         config: the model's YAML file; only its ``source`` block is read.
-        manifest: written last; the files go to ``files/`` beside it.
+        manifest: written last; the files go to ``files/`` in its folder.
         out: that folder, as a check.
         folder: the folder of a model of kind ``folder``, expanded; the file is not read then.
     """

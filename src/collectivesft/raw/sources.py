@@ -1,4 +1,4 @@
-"""What all sources say of themselves, as Markdown: for docs/data.md, which holds nothing else."""
+"""Write all sources' own declarations as Markdown, for docs/data.md."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A table of all sources: what they are, how to get them, what is there, and what to do."""
+"""Print a table of all sources: titles, access, files on this machine, and remedies."""
 
 import shutil
 import sys
@@ -17,7 +17,7 @@ from collectivesft.sources.spec import GoogleDrive, Https, Hub, RawFile, Source
 HEADER = ("source", "where", "licence", "access", "rows", "size", "here", "verified", "to do")
 WIDTH = 100
 
-# What stands in the last column, in words.
+# Words of the last column.
 LEGEND = {
     "nothing": "all is here, and what is known of its content holds (local: a copy from a folder "
     "of yours, which only that folder's own checksums can vouch for)",
@@ -41,7 +41,7 @@ _ABSENT = {
 
 @dataclass(frozen=True)
 class Here:
-    """What is on this machine of one source: files, bytes, and how far its content is verified."""
+    """One source on this machine: files, bytes, and how far its content is verified."""
 
     files: str
     size: int | None
@@ -53,7 +53,7 @@ def table_rows(root: Path | None, lock: Path | None = None) -> list[tuple[str, .
 
     Args:
         root: folder of ``datasets/NAME/manifest.json`` and ``benchmarks/NAME/manifest.json``;
-            None: do not look what is here.
+            None: do not look for files.
         lock: lock file with checksums of earlier downloads.
     """
     held = Lock.read(lock) if lock else Lock(Path(), {})
@@ -150,7 +150,7 @@ def _bytes(size: int) -> str:
 def text(rows: list[tuple[str, ...]], width: int = WIDTH) -> str:
     """The table and what its last column means, wrapped to ``width``; no colours, no frames.
 
-    Place and licence are as long as they are, so they have a line of their own below each source.
+    Place and licence can be long, so they have a separate line below each source.
     """
     named = [dict(zip(HEADER, row, strict=True)) for row in rows]
     wide = {name: max(len(row[name]) for row in [*named, _HEAD]) for name in _COLUMNS}

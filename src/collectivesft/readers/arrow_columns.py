@@ -19,7 +19,7 @@ ROWS = 1 << 12  # of a table
 
 @cache
 def _space() -> str:
-    """What ``str.strip`` takes for space; Arrow's own idea differs in a few characters."""
+    """Return the space characters of ``str.strip``; Arrow's own differ in a few characters."""
     return "".join(filter(str.isspace, map(chr, range(sys.maxunicode + 1))))
 
 
@@ -38,7 +38,7 @@ def stripped(table: "pa.Table") -> "pa.Table":
 
 
 def firsts(codes: "np.ndarray") -> "np.ndarray":
-    """Where each different number stands first, in order."""
+    """Return the first place of each different number, in order."""
     import numpy as np
 
     differs = codes[1:] != codes[:-1]
@@ -48,7 +48,7 @@ def firsts(codes: "np.ndarray") -> "np.ndarray":
 
 
 def places(keys: "pa.Array", among: "pa.Array", last: bool = False) -> "np.ndarray":
-    """Where each key stands, -1 where it does not; of several places the first, or the last."""
+    """Return the place of each key, -1 for a missing one; of several the first, or the last."""
     from pyarrow import compute
 
     # Of several places Arrow names the first.
@@ -62,7 +62,7 @@ class Lines:
 
     Attributes:
         count: so far; the last need not end.
-        alone: whether a carriage return stands without a line feed.
+        alone: whether a carriage return comes without a line feed.
     """
 
     def __init__(self, handle: IO[bytes]):
@@ -129,7 +129,7 @@ def pairs_tables(
     Args:
         ids: such as ``cmedqa2:7-12``.
         origin: ``meta``'s file and its rows, one for each id.
-        around: what the prompt says before, between and after what the user asks.
+        around: the prompt's words before, between and after the user's texts.
         users: texts, and the place there of each example's first turn.
         assistants: the same of its second.
     """
@@ -178,7 +178,7 @@ class _Pieces:
     def at(self, places: "np.ndarray") -> tuple[list["pa.Array"], "np.ndarray"]:
         """Arrays that hold the texts at these places, and where each is once they are joined.
 
-        Where places follow each other, as in most tables, no text is copied.
+        No text is copied if places follow each other, as in most tables.
         """
         import numpy as np
         import pyarrow as pa

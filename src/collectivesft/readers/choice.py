@@ -35,7 +35,7 @@ def render(exam: str, item: Item, style: Style, preset: Preset) -> str:
 
 
 def reply(item: Item, style: Style) -> str:
-    """What a few-shot example answers: ``答案是X。``, for cot after the explanation."""
+    """Return the answer of a few-shot example: ``答案是X。``, for cot after the explanation."""
     return cmb_reply(item.answer, item.explanation, style)
 
 
@@ -55,7 +55,7 @@ def few_unscored(items: Iterable[tuple[Row, Item]], most: dict[str, float]) -> I
 
     Args:
         items: each with the row that it was made of.
-        most: by reason (``meta["unscored"]``) the largest share of the items; 0.01 for another.
+        most: by reason (``meta["unscored"]``) the largest share of the items; 0.01 by default.
 
     Raises:
         InputError: more are unscored for one reason; it comes after the last item.
@@ -73,7 +73,7 @@ def few_unscored(items: Iterable[tuple[Row, Item]], most: dict[str, float]) -> I
 
 
 def answer_fault(said: str, options: dict[str, str]) -> str:
-    """Why an answer cannot be scored against, "" if it can."""
+    """Return why an answer cannot be scored against, "" if it can."""
     answer = letters(said)
     if said.lower() in ("", "nan", "null", "none") or not answer:
         return "no answer"

@@ -32,7 +32,7 @@ def jsonl_rows(part: Part) -> Iterator[Row]:
 
 
 def _not_json(part: Part, number: int, reason: str) -> InputError:
-    """HTML pages and Git-LFS pointers are named for what they are."""
+    """Name HTML pages and Git-LFS pointers as such."""
     known = None if part.member else recognise(part.path, part.path.name)
     problem, remedy = known or (f"not valid JSON ({reason})", REMEDY)
     return InputError(part.label, problem, remedy, row=number)
@@ -72,7 +72,7 @@ def member_rows(part: Part, key: str) -> Iterator[Row]:
 
 
 def members(part: Part, without: str) -> dict[str, Any]:
-    """What a JSON object holds besides the big array under ``without``.
+    """Return a JSON object's members except the big array under ``without``.
 
     Raises:
         InputError: as ``member_rows``.
@@ -120,7 +120,7 @@ def _items(buffer: "_Buffer") -> Iterator[tuple[int, Any]]:
 
 
 class _Buffer:
-    """A window on a JSON text: grows by blocks, forgets what was decoded."""
+    """A window on a JSON text: grows by blocks, forgets its decoded part."""
 
     def __init__(self, part: Part, handle: IO[bytes]):
         self._part, self._handle = part, handle
@@ -138,7 +138,7 @@ class _Buffer:
         try:
             more = self._decode(block, final=self._ended)
         except UnicodeDecodeError as error:
-            # Hand on what is good before the fault, so that the item at fault is known.
+            # Hand on the good items before the fault, so that the item at fault is known.
             more = error.object[: error.start].decode("utf-8-sig")
             self._fault, self._ended = error, False
         self._text, self._at = self._text[self._at :] + more, 0
@@ -156,7 +156,7 @@ class _Buffer:
             self._grow()
 
     def expect(self, character: str, number: int, what: str) -> None:
-        """Step over one character that must stand there."""
+        """Step over one character that must come next."""
         found = self.peek()
         if found != character:
             shown = repr(found) if found else "the end of the file"
@@ -176,7 +176,7 @@ class _Buffer:
                 if self._ended:
                     raise _not_json(self._part, number, str(error)) from error
             else:
-                # A number at the window's edge may go on in the next block.
+                # A number at the window's edge may continue in the next block.
                 if end < len(self._text) or self._ended:
                     self._at = end
                     return value

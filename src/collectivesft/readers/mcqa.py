@@ -18,7 +18,7 @@ def letters(answer: str) -> str:
 def without_marks(options: dict[str, str], answer: str) -> tuple[dict[str, str], dict[str, str]]:
     """Options without scraped marks, and the marks.
 
-    In CMB some questions have, beside A to E, an option that is a single digit and that no key
+    In CMB some questions have, besides A to E, an option that is a single digit and that no key
     names: the position of the right one, as the page that was scraped marked it. Shown to a model,
     it gives the answer away.
 
@@ -36,7 +36,7 @@ def without_marks(options: dict[str, str], answer: str) -> tuple[dict[str, str],
 
 
 def ambiguous(options: dict[str, str], answer: str) -> bool:
-    """Whether a right option has the same text as one that is not: no letter is the right one.
+    """Return whether a right option has the text of a wrong one: no letter is the right one.
 
     Width and spaces do not count; case does ("Aa" is not "AA").
 
@@ -74,7 +74,7 @@ def mcqa(
         prompt: the dataset's template, with fields ``question``, ``options`` and those of
             ``words``.
         answer: the correct letters, in any order.
-        explanation: stands before the answer.
+        explanation: comes before the answer.
         exam: what CMB's prompt calls the exam, such as ``中国执业药师考试``.
         meta: further facts, such as ``category``.
     """

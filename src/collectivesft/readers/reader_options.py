@@ -13,7 +13,7 @@ class Option:
     Attributes:
         name: its name in the configuration (``readers``) and of the argument.
         choices: the allowed values, the default first.
-        help: what is chosen, one clause; the data card shows it.
+        help: the choice in one clause; the data card shows it.
     """
 
     name: str
@@ -22,7 +22,7 @@ class Option:
 
 
 def chosen(dataset: str, options: Iterable[Option], texts: Iterable[str]) -> dict[str, str]:
-    """The value of every option, from ``NAME=VALUE`` texts, defaults for the others.
+    """Return the value of every option, from ``NAME=VALUE`` texts or its default.
 
     Raises:
         UserError: an unknown name or value; the message lists the known ones.

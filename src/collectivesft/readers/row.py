@@ -24,7 +24,7 @@ class Row:
     Attributes:
         part: the file or archive member.
         number: 1-based line of a text file, or item of an array or table.
-        value: what stands there; a dict for nearly all formats.
+        value: its content; a dict for nearly all formats.
     """
 
     part: Part
@@ -128,7 +128,7 @@ def letter(value: Any) -> str:
 def beginnings(
     dataset: str, names: Sequence[str], named: bool = False
 ) -> Iterator[tuple[str, str]]:
-    """Each file, with what the ids of its rows begin with.
+    """Yield each file, with the prefix of its rows' ids.
 
     Args:
         names: a set's files; of several, the ids name them by their stems, or by their paths where

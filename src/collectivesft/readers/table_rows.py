@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 BATCH = 1024
-BLOCK = 1 << 20  # bytes of a file that are parsed at once: what a core has near it
+BLOCK = 1 << 20  # bytes of a file that are parsed at once: about a core's cache
 SAMPLE = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 _INNER = r"\n[^\n,]*,"  # a line within a text that has two fields at least
@@ -56,7 +56,7 @@ def guess_chinese(part: Part) -> str:
     if sample.startswith(_BOM):
         return "utf-8"
     text = (sample.rpartition(b"\n")[0] or sample).decode("utf-8", "replace")
-    # One damaged character does not make another encoding of the rest.
+    # One damaged character does not change the encoding of the rest.
     damaged = text.count("\ufffd")
     chinese = len(text) - len(text.encode("ascii", "ignore")) - damaged
     return "utf-8" if chinese > 8 * damaged else "gb18030"
@@ -65,8 +65,8 @@ def guess_chinese(part: Part) -> str:
 def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Iterator[Row]:
     """Rows of a CSV file with a header, in any order of columns.
 
-    A record with another number of fields than the header, or with a line end of another kind
-    within it, comes as ``None`` in place of the object: unusable, and the caller drops it. Lines
+    A record with another number of fields than the header, or with a line end of a second kind
+    within it, comes as ``None`` instead of the object: unusable, and the caller drops it. Lines
     that a stray quote joined come as ``None`` each.
 
     Raises:

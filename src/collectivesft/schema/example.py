@@ -54,7 +54,7 @@ class Drop:
     Attributes:
         id: ``dataset:key`` of the row.
         reason: a short snake_case word, counted in the ledger.
-        text: what the row said, as far as it is known, shortened to 500 characters.
+        text: the row's content, as far as it is known, shortened to 500 characters.
         detail: free words for a person: file, row, the value at fault.
     """
 

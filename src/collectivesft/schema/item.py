@@ -26,7 +26,7 @@ class Item:
             no usable answer, ``meta["unscored"]`` says why; training data must not hold it either).
         kind: choice (options and letters), clinical (free text, several turns) or text (free text).
         category, subcategory: as the benchmark's authors group their averages.
-        question: the question; for a case its description, for text what is the item's own,
+        question: the question; for a case its description, for text the item's own part,
             without the instruction that a whole task shares.
         options: letter to text, in the order shown; empty for a case.
         answer: gold letters, sorted, such as "A" or "ACD"; "" where it is not published.
@@ -37,7 +37,7 @@ class Item:
             where the benchmark keeps its answers.
         references: for text, the outputs that are accepted; none where they are not published.
         meta: facts that the prompt or the report needs (exam_type, exam_class, question_type);
-            under ``published`` the fields that stand otherwise in the authors' file, as they do.
+            under ``published`` the fields that differ in the authors' file, as they are there.
     """
 
     id: str
@@ -61,7 +61,7 @@ class Item:
         return replace(self, **self.meta.get("published", {}))
 
     def texts(self) -> Iterator[str]:
-        """What must not stand in the training data: the question, each turn's, and its answer."""
+        """Yield the texts that training data must not hold: questions, and their references."""
         yield self.question
         for turn in self.turns:
             yield turn["question"]

@@ -1,4 +1,4 @@
-"""How a question is put into words: what datasets, mixtures and benchmarks share.
+"""Put a question into words, for datasets, mixtures and benchmarks.
 
 Sources: the paper's templates, CAS-SIAT-XinHai/CollectiveSFT @ 5adedaef, preprocess/ (each
 dataset's file holds its own); CMB's, FreedomIntelligence/CMB @ 6c8ece46, src/generate_fewshot.py
@@ -117,7 +117,7 @@ def cmb_prompt(
 
 
 def cmb_reply(answer: str, explanation: str, asked: Asked, language: Language = "zh") -> str:
-    """What CMB's few-shot examples answer: ``答案是X。``, for cot after the explanation."""
+    """Return the reply of CMB's few-shot examples: ``答案是X。``; for cot after the explanation."""
     if asked == "cot":
         return f"{explanation}{_SO[language].format(answer)}"
     return _ANSWER[language].format(answer)

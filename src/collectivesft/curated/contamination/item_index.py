@@ -1,13 +1,13 @@
-"""Which benchmark items stand in which rows, by the n-grams of both.
+"""Find benchmark items in rows, by the n-grams of both.
 
 An item counts as found in an example when at least ``THRESHOLD`` of its n-grams of ``NGRAM``
-tokens (a Chinese character or a Latin word) stand in the example; an item with fewer tokens than
+tokens (a Chinese character or a Latin word) occur in the example; an item with fewer tokens than
 ``NGRAM`` when it makes up a whole turn. What many questions have in common tells nothing, though:
 
 - An exam question of fewer than ``COMMON`` tokens ("Which of the following is correct?") is found
   only where its right answer or half of its options are too, or where it is a whole turn of free
   text; one of fewer than ``MINIMUM`` ("The ureter") in an exam question with the same options.
-- A question about a case ("What is the most likely diagnosis?"), or its solution, of fewer than
+- A question about a case ("Name the most likely diagnosis."), or its solution, of fewer than
   ``COMMON`` tokens or of several cases is not looked for; the case's description is.
 """
 
@@ -33,21 +33,21 @@ MINIMUM = 6
 COMMON = 20
 # Texts that are folded at once.
 PART = 4096
-# Bits of an n-gram that a first look goes by: most n-grams stand in no item.
+# Bits of an n-gram that a first look uses: most n-grams occur in no item.
 _LOOK = 23
 Matches = list[tuple[str, float]]
 Named = tuple[str, str, Item, bool]  # an item's name, one of its texts, whether of a turn
 
 
 class ItemIndex:
-    """The n-grams of all items, sorted, with the items that each stands in."""
+    """The n-grams of all items, sorted, with the items that contain each."""
 
     def __init__(self, items: Iterable[Item]):
         self.benchmarks: Counter = Counter()
         self._names: list[str] = []
         self._short: dict[tuple[int, ...], list[int]] = defaultdict(list)
         self._exams: dict[tuple[str, ...], list[int]] = defaultdict(list)
-        # Of exam questions that may be like many others: the keys of question, options and answer.
+        # Of exam questions that may resemble many: the keys of question, options and answer.
         self._common_exams: dict[int, tuple[str, list[str], list[str]]] = {}
         turns: dict[str, list[int]] = defaultdict(list)
         unique: list[np.ndarray] = []
@@ -136,7 +136,7 @@ class ItemIndex:
         return {row: self._named(shares[row]) for row in sorted(shares) if shares[row]}
 
     def _is_that(self, i: int, texts: list[str], options: Collection[str]) -> bool:
-        """Whether a row that has a common question has what makes it this item too."""
+        """Return whether a row with a common question has the rest of this item too."""
         question, asked, right = self._common_exams[i]
         if options:
             there = set(map(key, options))
@@ -146,7 +146,7 @@ class ItemIndex:
         said = "\n".join(turns)
         if question in turns or 2 * sum(option in said for option in asked) >= len(asked):
             return True
-        # A number or a letter alone stands in many a text.
+        # A single number or letter occurs in many texts.
         return right != [] and all(len(text) > 1 and text in said for text in right)
 
     def _whole_turns(self, words: Flat, starts: np.ndarray) -> dict[int, dict[int, float]]:
@@ -197,7 +197,7 @@ def _cleaned(item: Item) -> Item:
 
 
 def exam_key(question: str, options: Iterable[str]) -> tuple[str, ...]:
-    """What is the same of an exam question whatever the order of its options."""
+    """Return the part of an exam question that does not depend on the order of its options."""
     return key(question), *sorted(map(key, options))
 
 
@@ -218,12 +218,12 @@ def load_index(paths: tuple[Path, ...], allowed: tuple[str, ...] = ()) -> ItemIn
 
 
 def compared(example: Example) -> list[str]:
-    """What of an example is compared: for an exam question itself, without the instruction."""
+    """Return the compared texts of an example: of an exam question those without instruction."""
     if example.style == "mcqa":
         return [example.meta["question"], example.messages[-1][1]]
     return [text for _, text in example.messages]
 
 
 def options_of(example: Example) -> Collection[str]:
-    """Texts of an exam question's options; none of another example."""
+    """Return the texts of an exam question's options; none for any other style."""
     return example.meta["options"].values() if example.style == "mcqa" else ()

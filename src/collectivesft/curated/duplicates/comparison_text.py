@@ -34,9 +34,9 @@ class Compared:
     Attributes:
         folded: the texts.
         keyed: rows whose answers are a key: exam questions and labelled texts.
-        salts: uint64 by row: what must agree in near copies. Two exam questions are near copies
+        salts: uint64 by row, equal in near copies. Two exam questions are near copies
             only if their right answers agree: one changed word ("correct", "wrong") makes
-            another question of them. So are two labelled texts, whose answers all have one form.
+            a different question. So are two labelled texts, whose answers all have one form.
     """
 
     folded: FoldedTexts

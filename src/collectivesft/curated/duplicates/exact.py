@@ -35,11 +35,11 @@ def digests(folded: FoldedTexts) -> np.ndarray:
 
 
 def _meant(folded: FoldedTexts) -> np.ndarray:
-    """What ``normalise.key`` keeps of each text, and the separators."""
+    """Return a mask of the characters that ``normalise.key`` keeps, and of the separators."""
     flags = folded.flags
     keep = (flags & (LATIN | SINGLE | SIGN)) != 0
     keep |= folded.codes == _SEPARATOR
-    # No text begins or ends without a separator beside it but the first.
+    # Every text has a separator on both sides, except the first.
     for place in np.flatnonzero(folded.codes == ord(".")).tolist():
         keep[place] = bool(_before(flags, place) & flags[place + 1] & DIGIT)
     for place in np.flatnonzero(folded.codes == ord("-")).tolist():
@@ -52,7 +52,7 @@ def _before(flags: np.ndarray, place: int) -> np.uint32:
 
 
 def _minus(before: np.uint32, after: np.uint32) -> bool:
-    """Whether a hyphen between two characters is more than punctuation."""
+    """Return whether a hyphen between two characters is more than punctuation."""
     if before & DIGIT and after & DIGIT:
         return True
     if not before & (SPACE | WORD) and not after & SPACE:
@@ -80,7 +80,7 @@ def _keep_signs_alone(folded: FoldedTexts, keep: np.ndarray) -> None:
 
 
 def groups(digests: np.ndarray) -> np.ndarray:
-    """For each row the number of its group of equal digests; -1 where it is alone.
+    """Return for each row the number of its group of equal digests; -1 for a unique row.
 
     Returns:
         int32 of shape (rows,).
@@ -96,11 +96,11 @@ def numbered(order: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """Number the groups of two rows and more.
 
     Args:
-        order: the rows, sorted so that those of a group stand together.
+        order: the rows, sorted by group.
         new: for each of these whether a group begins with it.
 
     Returns:
-        int32 numbers by row, -1 where a row is alone, and the groups' sizes.
+        int32 numbers by row, -1 for a unique row, and the groups' sizes.
     """
     sizes = np.diff(np.append(np.flatnonzero(new), len(order)))
     shared = sizes > 1

@@ -33,7 +33,7 @@ Part = tuple[Path, int, int]  # file, number of the row group, its rows
 
 @dataclass
 class RowSignatures:
-    """What the first reading takes from some rows.
+    """Facts of some rows from the first reading.
 
     Attributes:
         ids: of the rows.
@@ -85,13 +85,13 @@ def read_grams(task: tuple[Part, np.ndarray], template: Template) -> list[np.nda
 
 
 class DuplicateFinder:
-    """What is to become of each row of some files.
+    """Decides for each row of some files whether it is a copy.
 
     Args:
         parts: row groups of the files, in order.
         near: whether near copies go too.
         threshold: Jaccard similarity from which two texts are near copies.
-        folder: for what does not fit into memory.
+        folder: for arrays that do not fit into memory.
         threads: number of processes; nothing depends on it.
 
     Attributes:

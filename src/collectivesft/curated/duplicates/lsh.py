@@ -1,4 +1,4 @@
-"""Which rows may be near copies: MinHash signatures cut into bands, sorted band by band.
+"""Propose near copies: MinHash signatures cut into bands, sorted band by band.
 
 Broder 1997 for the signatures; rows that agree in a whole band share a bucket. The keys of all
 bands lie on disk and one band at a time is sorted: memory grows by some bytes a row, time with
@@ -74,7 +74,7 @@ class LshBuckets:
         self.rows += len(keys)
 
     def sort(self) -> tuple[np.ndarray, np.ndarray]:
-        """Replace keys by numbers of buckets, on through all bands; -1 for a row alone in one.
+        """Replace keys by numbers of buckets, counted through all bands; -1 without a partner.
 
         Returns:
             Sizes of the buckets, and for each row whether it shares any.

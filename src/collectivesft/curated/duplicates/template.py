@@ -1,7 +1,7 @@
-"""What most rows of a dataset have in common: its instruction, and the frame of its answers.
+"""Learn the common text of a dataset's rows: its instruction, and the frame of its answers.
 
 Two rows are not near copies because they follow the same template, so its n-grams do not count.
-They are learned from a sample, wherever they stand (before or after the question, in a system
+They are learned from a sample, at any place (before or after the question, in a system
 turn, in the answer), and read from the dataset's ``PROMPT``, which a dataset of few rows has too.
 """
 

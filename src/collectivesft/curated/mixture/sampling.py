@@ -1,6 +1,6 @@
-"""How many examples of each set and style a mixture takes, and which: those with small draws.
+"""Choose the examples of a mixture: of each dataset and style those with the smallest draws.
 
-A draw is a number in [0, 1) that depends on an example's id and the seed alone, not on the row's
+A draw is a number in [0, 1) that depends only on an example's id and the seed, not on the row's
 place, the batch or the other examples. One pass over ids, sets and styles collects the draws
 (8 bytes an example); each key of the recipe then lowers the limit below which an example is in.
 """
@@ -21,14 +21,14 @@ Stratum = tuple[str, str]  # set and style
 
 
 def sample_key(id: str, seed: int, purpose: str) -> float:
-    """A number in [0, 1) that depends on the id, the seed and the purpose alone."""
+    """Return a number in [0, 1) that depends only on the id, the seed and the purpose."""
     digest = xxhash.xxh3_64_intdigest(f"{seed}:{purpose}:{id}".encode())
     return (digest >> 11) / 2**53  # as many bits as a float holds: never rounded up to 1
 
 
 @dataclass(frozen=True)
 class Quota:
-    """What a mixture takes.
+    """The choice of a mixture.
 
     Attributes:
         present: sets in the file of examples, taken or not, in its order.
@@ -39,7 +39,7 @@ class Quota:
     limits: dict[Stratum, float]
 
     def reason(self, dataset: str, style: str, number: float) -> str | None:
-        """Why an example with that draw is not in the mixture, or None if it is."""
+        """Return why an example with that draw is not in the mixture, or None if it is."""
         limit = self.limits.get((dataset, style))
         if limit is None:
             return "not_in_mixture"
@@ -54,7 +54,7 @@ def _facts(examples: Path) -> Iterator[tuple[str, str, str]]:
 
 
 def quota(examples: Path, mixture: Mixture) -> Quota:
-    """What a mixture takes of a file of examples.
+    """Choose a mixture from a file of examples.
 
     Raises:
         ValueError: a style that has a share has no examples.

@@ -1,4 +1,4 @@
-"""Measures of a mixture: how much of what is in it, how even that is, how varied its words are."""
+"""Measure a mixture: its parts, how even they are, how varied its words are."""
 
 import heapq
 from collections import Counter, defaultdict
@@ -104,7 +104,7 @@ class Sample:
         self._heap: list[tuple[float, str, str]] = []  # the largest draw first
 
     def add(self, id: str, text: str) -> None:
-        """Take a text if its draw is small enough; let go what is then no longer needed."""
+        """Take a text if its draw is small enough; let go of the text that it replaces."""
         number = -sample_key(id, self._seed, "measure")
         if self._held >= self._size and number <= self._heap[0][0]:
             return

@@ -7,7 +7,7 @@ import numpy as np
 
 
 class DiskArray:
-    """Writes and reads arrays at places in a file; the system keeps in its cache what it can."""
+    """Writes and reads arrays at places in a file, through the system's cache."""
 
     def __init__(self, path: Path):
         self._file = open(path, "w+b", buffering=0)  # noqa: SIM115

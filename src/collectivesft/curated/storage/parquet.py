@@ -41,7 +41,7 @@ class Writer:
         self._schema, self._rows, self._tables, self._count = schema, [], [], 0
 
     def add(self, row: dict | Example) -> None:
-        """Add one row: an example, or a row of another schema; not both to one file."""
+        """Add one row: an example, or a row of the writer's schema; not both to one file."""
         self._rows.append(row)
         if len(self._rows) >= BATCH:
             self._gather()
@@ -116,7 +116,7 @@ def _turns(messages: list[list[tuple[str, str]]]) -> pa.Array:
 
 
 class Results:
-    """Writes kept rows to one file and dropped rows to another, and counts them.
+    """Writes kept rows to one file and dropped rows to a second one, and counts them.
 
     Both files appear at the end.
     """
@@ -170,7 +170,7 @@ def write_results(results: Iterable[Example | Drop | pa.Table], kept: Path, drop
 
 
 def drop_row(drop: Drop) -> dict[str, str]:
-    """The row as Parquet stores it; the dataset is what stands before the id's colon."""
+    """Return the row as Parquet stores it; the dataset is the id's part before the colon."""
     dataset = drop.id.partition(":")[0]
     fields = {"reason": drop.reason, "text": drop.text, "detail": drop.detail}
     return {"id": drop.id, "dataset": dataset, **fields}
@@ -198,7 +198,7 @@ def read_batches(
         same = file.schema_arrow.equals(arrow_schema())
         if not same and _shape(file.schema_arrow) != _shape(arrow_schema()):
             raise InputError(path, "not a table of examples (other columns)", _REMEDY)
-        # One by one: Arrow keeps what it read of all row groups that one call asks for.
+        # One by one: Arrow keeps all row groups that one call asks for.
         for i in range(file.num_row_groups) if group is None else [group]:
             found = file.iter_batches(BATCH, row_groups=[i], columns=columns, use_threads=False)
             yield from found if same else map(_as_written_here, found)

@@ -101,8 +101,8 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
             "options": {name: {option: value}}}``; and ``"forms": {name: text}`` if any.
 
     Raises:
-        InputError: rows in and kept plus dropped differ, or a step does not take what the one
-            before handed on.
+        InputError: rows in and kept plus dropped differ, or a step does not take the rows that
+            the step before handed on.
     """
     datasets: dict[str, dict[str, Any]] = {}
     facts: dict[str, dict[str, Any]] = {"left_out": {}, "options": {}}

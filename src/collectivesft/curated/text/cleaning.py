@@ -5,7 +5,7 @@ from collectivesft.curated.text.pii import scrub
 
 
 def clean_text(text: str) -> tuple[str, set[str]]:
-    """The text normalised and without personal data, and what was done to it."""
+    """Return the text normalised and without personal data, and the names of alterations."""
     text, changed = normalise(text)
     text, found = scrub(text)
     return text, changed | found

@@ -7,7 +7,7 @@ import unicodedata
 from collectivesft.curated.text.symbols import map_symbols
 from collectivesft.curated.text.unicode_fold import fold_text
 
-# What UTF-8 read as Latin-1 or cp1252 is made of; hardly any other Chinese text has it.
+# The characters of UTF-8 that was read as Latin-1 or cp1252; other Chinese text hardly has them.
 _SUSPECT = re.compile(r"[\u0080-\u00ff]{2}")
 _CJK = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 # Only tags that web pages are made of, with attributes as they are written there: neither
@@ -24,7 +24,7 @@ _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000e-\u001f\u007f\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]"
 )
 # A single space, and a plain line end without spaces, stay as they are and are no match: in English
-# every second match would put back what it took.
+# every second match would put the same text back.
 _OTHER_BLANK = r"\t\u00a0\u2000-\u200a\u202f\u205f\u3000"
 _BLANKS = re.compile(rf"(?:[{_OTHER_BLANK}]| (?=[ {_OTHER_BLANK}]))[ {_OTHER_BLANK}]*")
 _OTHER_END = r"(?:\r\n|[\r\u000b\u000c\u0085\u2028\u2029])"
@@ -92,13 +92,13 @@ _STEPS = (
     ("characters_normalised", regular_characters),
 )
 
-# Letters and digits, and signs that make another value: 1.5 is not 15, "(-)" not "(+)".
+# Letters and digits, and signs that change a value: 1.5 is not 15, "(-)" not "(+)".
 _MINUS = r"(?<=\d)-(?=\d)|(?<![\s\w])-(?!\s)|(?<=[^\W\d_])-(?!\w)"
 _MEANT = re.compile(rf"[^\W_]|[+<>=±×÷≤≥≠%]|(?<=\d)\.(?=\d)|{_MINUS}")
 
 
 def key(text: str) -> str:
-    """What is left of a text when case, width, script, spacing and punctuation do not count.
+    """Return a text without differences of case, width, script, spacing and punctuation.
 
     A text of nothing but punctuation stays as it is.
     """

@@ -1,7 +1,7 @@
 """Personal data of patients and doctors, replaced by placeholders.
 
-A number alone is hardly ever personal here (a blood pressure, a dose, a laboratory value, an
-approval number): what is not plain by its own form needs a word before it that says what it is.
+A bare number is hardly ever personal here (a blood pressure, a dose, a laboratory value, an
+approval number): one that is not plain by its form needs a word before it that names its kind.
 """
 
 import re
@@ -12,7 +12,7 @@ _ACCOUNT = r"[A-Za-z][A-Za-z0-9_-]{5,19}"
 _NUMBER = r"[1-9]\d{4,11}"
 _CALLED = r"(?:号码|账号|号)"
 _COLON = r"(?:是|为|[:：])"
-# Letters after a Latin name ("WeChat users", "QQ plotted") are an account only where that is said.
+# Letters after a Latin name ("WeChat users", "QQ plotted") are an account only after such a word.
 _CHINESE = (
     rf"(?:微信|薇信|威信|[Vv]信|扣扣){_CALLED}?\s*{_COLON}?\s*(?:{_ACCOUNT}|{_NUMBER})"
     rf"|加我?[微Vv]\s*[:：]\s*(?:{_ACCOUNT}|{_NUMBER})"
@@ -37,7 +37,7 @@ _LOCAL = (
 _DAY = r"(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
 _CARD = r"(?P<cue>身份证(?:号码|号)?\s*[:：是为]?\s*)"
 
-# What all of it has in common; most texts have none and are passed over.
+# Personal data has one of these; most texts have none and are skipped.
 _HINT = re.compile(r"\d{4}|@|信|扣扣|加我?[微Vv]|[Qq][Qq]|[VvWw][Xx]|[Ww][Ee][Cc][Hh]")
 
 # Order matters: an identity number contains what looks like a telephone number.
@@ -99,7 +99,7 @@ def scrub(text: str) -> tuple[str, set[str]]:
     if not _HINT.search(text):
         return text, set()
     found, before = set(), None
-    while text != before:  # what stood beside a number may be plain to see once that is gone
+    while text != before:  # without a number, the text next to it may match
         before = text
         for name, placeholder, pattern in RULES:
             text, count = pattern.subn(placeholder, text)

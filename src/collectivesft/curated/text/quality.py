@@ -1,4 +1,4 @@
-"""What makes an answer of free text worthless, and which language a text is in.
+"""Judge an answer of free text, and the language of a text.
 
 Each test is written so that terse medical answers pass: "120/80mmHg", "0.5g tid", "A+B+C", a list
 of laboratory values. Exam questions are not held to it: their answers are checked as they are read.
@@ -32,7 +32,7 @@ _EDGE = " \n。，？！,.?!:：；;"
 
 
 def drop_reason(example: Example) -> str | None:
-    """Why an example's free text is not worth learning from; None if it is, or for an exam.
+    """Return why an example's free text is not worth learning; None if it is, or for an exam.
 
     Returns:
         ``no_words`` (signs only), ``repeated_text``, ``only_contact`` (a link, a number to call
@@ -53,7 +53,7 @@ def answer_fault(text: str) -> str | None:
     """Say why an answer by itself is worthless; None if it is not (see ``drop_reason``)."""
     if not any(map(str.isalnum, text)):
         return "no_words"
-    # The begin alone tells nearly always, without a look at the whole.
+    # The first characters nearly always tell, without a look at the whole.
     if len(text) >= SHORT and len(set(text[:SHORT])) <= DIFFERENT and len(set(text)) <= DIFFERENT:
         return "repeated_text"
     if len(text) >= LONG and len(zlib.compress(raw := text.encode(), 1)) * SHRINKS < len(raw):
@@ -69,7 +69,7 @@ def _only_contact(text: str) -> bool:
 
 
 def echoes(asked: str, answer: str) -> bool:
-    """Whether the answer is the question, or one of its lines (a title), again."""
+    """Return whether the answer repeats the question, or one of its lines (a title)."""
     plain = answer.strip(_EDGE)
     if len(plain) < ECHO or plain not in asked:
         return False
@@ -77,7 +77,7 @@ def echoes(asked: str, answer: str) -> bool:
 
 
 def language_of(example: Example) -> Language:
-    """The language that an example is in, by its characters; what it says of itself in doubt.
+    """Return an example's language by its characters; in doubt the one that it names.
 
     An exam question is in the language of its instruction, which its reader knows.
     """

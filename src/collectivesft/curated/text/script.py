@@ -16,7 +16,7 @@ def simplified() -> dict[int, int]:
 
     codes = [code for block in _BLOCKS for code in range(*block)]
     convert = opencc.OpenCC("t2s").convert
-    # A line end after each: no phrase is made of two of them. Twice, as a few lead to others.
+    # A line end after each prevents phrases. Twice, as a few lead to a further traditional form.
     shown = convert(convert("\n".join(map(chr, codes)))).split("\n")
     pairs = zip(codes, shown, strict=True)
     return {code: ord(to) for code, to in pairs if len(to) == 1 and ord(to) != code}

@@ -13,7 +13,7 @@ import re
 
 PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")
 
-# Signs of Symbol from 0x20 and from 0xA0 on; U+FFFD stands where the font has none.
+# Signs of Symbol from 0x20 and from 0xA0; U+FFFD marks a code without a sign.
 _LOW = (
     " !∀#∃%&∋()∗+,−./0123456789:;<=>?"
     "≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_"
@@ -56,5 +56,5 @@ MEANING = _SYMBOL | _WINGDINGS | _gbk() | _GB18030
 
 
 def map_symbols(text: str) -> str:
-    """Replace private-use characters by what they stand for; one without a meaning stays."""
+    """Replace private-use characters by their meaning; one without a meaning stays."""
     return text.translate(MEANING) if PRIVATE.search(text) else text

@@ -1,7 +1,7 @@
 """Many texts as one array of code points; case, width and script left out, at the speed of numpy.
 
 A table of code points says what ``fold_text`` makes of each.
-Where that depends on the neighbours, or gives several letters, Python folds the text first.
+Python folds a text first if that depends on neighbours, or gives several letters.
 """
 
 import unicodedata
@@ -12,7 +12,7 @@ import numpy as np
 
 from collectivesft.curated.text.script import simplified
 
-# A lone surrogate stands between texts: no text that can be stored has one, nothing composes with
+# A lone surrogate separates texts: no text that can be stored has one, nothing composes with
 # it, and it is neither letter nor space.
 SEPARATOR = "\ud800"
 SIGNS = "+<>=±×÷≤≥≠%"
@@ -23,7 +23,7 @@ ASSIGNED = 0x34000
 _MARKED = (range(0x3400), range(0x4DC0, 0x4E00), range(0xA000, 0xAC00), range(0xD7A4, 0x20000))
 _MARKED += (range(0x2F800, 0x2FA20),)
 _POINT = np.uint32(0x1FFFFF)
-# What a code point is once it is folded, in the bits above it.
+# The kind of a code point after folding, in the bits above it.
 LATIN, SINGLE, DIGIT, SPACE, WORD, SIGN, SPECIAL = (np.uint32(1 << bit) for bit in range(21, 28))
 
 
@@ -33,9 +33,9 @@ class FoldedTexts:
 
     Attributes:
         codes: uint32 code points.
-        flags: uint32, for each what it is: LATIN a to z or 0 to 9, SINGLE any other letter or
-            digit (a token of its own), DIGIT, SPACE, WORD as ``\\d``, ``\\s``, ``\\w``, SIGN a
-            sign that makes another value wherever it stands (see ``normalise.key``).
+        flags: uint32, the kind of each: LATIN a to z or 0 to 9, SINGLE any other letter or
+            digit (one token), DIGIT, SPACE, WORD as ``\\d``, ``\\s``, ``\\w``, SIGN a
+            sign that changes a value at any place (see ``normalise.key``).
         starts: int64, one more than there are texts: where each begins.
     """
 
@@ -73,7 +73,7 @@ def _points(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 @cache
 def _table() -> np.ndarray:
-    """uint32 for each code point: what it folds to, and flags."""
+    """Return uint32 for each code point: its folded form, and flags."""
     table = np.arange(0x110000, dtype=np.uint32)
     joining = followers()
     for code in range(ASSIGNED):
@@ -90,7 +90,7 @@ def _table() -> np.ndarray:
     table[0x2212] = ord("-")  # the minus sign of mathematics
     simple = np.arange(0x110000, dtype=np.uint32)
     simple[list(simplified())] = list(simplified().values())
-    # What a special one folds to is looked up once more.
+    # The folded form of a special one is looked up once more.
     return np.where(table & SPECIAL, table, (table & ~_POINT) | simple[table & _POINT])
 
 

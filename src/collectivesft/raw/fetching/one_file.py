@@ -80,7 +80,7 @@ def _present(file: RawFile, path: Path, target: Target) -> dict | None:
         return None
     noted = journal(target).get(file.path, {})
     if file.locations and not (file.sha256 or file.git_blob):
-        # Nobody states a checksum: what was downloaded is then what it must still be.
+        # Nobody states a checksum: the file must then still equal the download.
         file = replace(file, sha256=noted.get("sha256"))
     try:
         digest = verify.check(path, file)
@@ -91,13 +91,13 @@ def _present(file: RawFile, path: Path, target: Target) -> dict | None:
             raise InputError(path, error.problem, remedy) from error
         sys.stderr.write(f"{path}: {error.problem}; kept as {rejected.name}, fetching again\n")
         return None
-    download.forget(path)  # what a kill right after the rename left
+    download.forget(path)  # remains of a kill right after the rename
     origin = noted["origin"] if noted.get("sha256") == digest else BY_HAND
     return entry(file.path, path, digest, origin)
 
 
 class Rejected(UserError):
-    """What a location gave is not the file; ``page``: it is a web page in its place."""
+    """The content of a location is not the file; ``page``: it is a web page instead."""
 
     def __init__(self, reason: str, kept: str, page: bool):
         self.reason, self.page = reason, page

@@ -1,4 +1,4 @@
-"""What becomes of a source that cannot be had: an error, or left out of the run with the reason."""
+"""Treat a source that cannot be had: an error, or left out of the run with the reason."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -65,7 +65,7 @@ def _may_leave(source: Source, missing: Missing, error: Unavailable) -> bool:
 
 
 def _reason(gone: list[tuple[RawFile, Unavailable]]) -> str:
-    """Why, once for all files that share a reason."""
+    """Return the reasons, each once for all files that share it."""
     names: dict[str, list[str]] = {}
     for file, error in gone:
         names.setdefault(error.reason, []).append(file.path)
