@@ -73,6 +73,10 @@ containers: ## build the Apptainer images that CONFIG needs (default config/demo
 check: ## what this machine lacks for CONFIG (WITH="apptainer slurm": run in that way)
 	@workflow/bin/check $(CONFIG) $(WITH)
 
+.PHONY: site
+site: ## the guides as a site in dist/site; with the last demo's PDF and report
+	@envs/install docs .venv-docs && .venv-docs/bin/python workflow/lib/guides_site.py dist/site && echo "site     dist/site/index.html"
+
 .PHONY: report
 report: $(VENV) ## what CONFIG's run made, as one HTML file that needs no network
 	@workflow/bin/make-report $(CONFIG)
