@@ -67,7 +67,13 @@ def main(out: Path) -> int:
         settings = (ROOT / "docs/mkdocs.yml").read_text(encoding="utf-8")
         config = Path(folder, "mkdocs.yml")
         config.write_text(f"{settings}docs_dir: {source}\n", encoding="utf-8")
-        command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"]
+        command = [
+            sys.executable,
+            "-m",
+            "mkdocs",
+            "build",
+            "--strict",
+        ]  # --quiet would hide and pass warnings
         command += ["--config-file", str(config), "--site-dir", str(out.absolute())]
         quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
         return subprocess.run(command, env=quiet, check=False).returncode
