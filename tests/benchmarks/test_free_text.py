@@ -27,7 +27,7 @@ from tests.helpers.benchmark_files import (
     meds_files,
     task,
 )
-from tests.helpers.upstream import jsonl, raw_folder
+from tests.helpers.upstream import jsonl, raw_folder, zipped
 
 PACK = {"cmexam": cmexam_files, "meds_bench": meds_files, "medbench": medbench_files}
 ANYWHERE = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -324,6 +324,7 @@ class TestMedbench:
             ("MedExam.jsonl", "MedExam"), ("MedExam/MedExam.jsonl", "MedExam"),
             ("DDx-advanced/DDx-advanced_test.jsonl", "DDx-advanced"),
             ("MedRxCheck_V4_MSQ.jsonl", "MedRxCheck_MSQ"), ("MedCOT_V4.jsonl", "MedCOT"),
+            ("MedTreat_v4.jsonl", "MedTreat"), ("MedBench_Agent/TEST/MedDBOps.jsonl", "MedDBOps"),
         ],
     )  # fmt: skip
     def test_each_layout_names_its_task(self, tmp_path, name, task):
@@ -331,10 +332,29 @@ class TestMedbench:
         assert item.subcategory == task and item.category in medbench.CATEGORIES
 
     def test_a_question_about_a_picture_is_counted_and_not_asked(self, tmp_path):
-        rows = [{"question": "图中是什么？", "img_path": "images/1.png"}, {"question": "甲？"}]
-        found = list(medbench.items(raw_folder(tmp_path, {"MedVQA.jsonl": jsonl(rows)})))
-        assert [item.split for item in found] == ["unscored", "test"]
-        assert unscored(found) == {"needs_image": 1}
+        rows = [{"question": "图中是什么？", "img_path": ["images/1.png"]}, {"question": "甲？"}]
+        files = {"MedNew.jsonl": jsonl(rows), "MedSeqIm.jsonl": jsonl(rows[1:])}
+        found = list(medbench.items(raw_folder(tmp_path, files)))
+        assert [item.split for item in found] == ["unscored", "test", "unscored"]
+        assert unscored(found) == {"needs_image": 2}
+        assert found[2].category == "图像"
+
+    def test_the_archive_of_v4_is_read_as_downloaded_and_its_folder_kept(self, tmp_path):
+        rows = {
+            "MedBench_Agent/TEST/MedShield.jsonl": jsonl([{"question": "甲？"}]),
+            "MedBench_Agent/TEST/MedLongQA.jsonl": jsonl([{"question": "乙？"}]),
+            "__MACOSX/._MedLongQA.jsonl": b"x", "MedBench_Agent/README.md": b"#",
+        }  # fmt: skip
+        raw = raw_folder(tmp_path, {"MedBench_Agent.zip": zipped(rows)})
+        found = list(medbench.items(raw))
+        assert [item.id for item in found] == ["MedLongQA-1", "MedShield-1"]
+        assert {item.category for item in found} == {"智能体"}
+        assert found[1].meta["file"] == "MedBench_Agent/TEST/MedShield.jsonl"
+
+    def test_an_archive_without_a_task_is_named(self, tmp_path):
+        raw = raw_folder(tmp_path, {"MedBench_LLM.zip": zipped({"README.md": b"#"})})
+        with pytest.raises(InputError, match=r"MedBench_LLM\.zip: an archive without a file"):
+            list(medbench.items(raw))
 
     def test_tasks_are_those_of_the_loader_and_of_v4(self, tmp_path):
         assert sum(map(len, medbench._GROUPS.values())) == 20
@@ -344,6 +364,7 @@ class TestMedbench:
         kept = {"DDx-advanced", "MedHC", "MedHG", "MedMC", "MedSafety", "MedSpeQA", "MedTreat",
                 "SMDoc"}  # fmt: skip
         assert len(text | kept) == 38 and kept < set(medbench.TASKS)
+        assert len(medbench._V4["智能体"]) == 14 and len(medbench._PICTURES["图像"]) == 10
         groups = {item.subcategory: item.category for item in items("medbench", tmp_path)}
         assert groups == {"DrugCA": "正误判断", "MedHC": "开放式问答", "MedNew": "其他"}
 

@@ -269,6 +269,14 @@ class TestScore:
         answers = [json.loads(line) for line in run.path("out.jsonl").read_text().splitlines()]
         assert [row["right"] for row in answers] == [True, False, False, None]
 
+    def test_a_file_of_an_archive_keeps_its_folder(self, tmp_path):
+        question = kept(0, "", "MedBench_LLM/TEST/MedExam.jsonl", None)
+        question.meta["archive"] = "MedBench_LLM.zip"
+        run = Run(tmp_path, [question], ["<A>"])
+        run.upload()
+        with zipfile.ZipFile(run.path("up.zip")) as archive:
+            assert archive.namelist() == ["MedBench_LLM/TEST/MedExam.jsonl"]
+
     def test_same_input_gives_the_same_bytes(self, tmp_path):
         runs = [Run(tmp_path / n, SOME, ["flu", "", "x", "flu"]) for n in "ab"]
         for run in runs:

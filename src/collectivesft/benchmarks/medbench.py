@@ -1,5 +1,6 @@
 """MedBench: it keeps its answers, so a run ends with a file to upload and no score of ours."""
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -8,7 +9,7 @@ from collectivesft.common.errors import InputError
 from collectivesft.readers.json_rows import jsonl_rows
 from collectivesft.readers.row import REMEDY, Row
 from collectivesft.schema.item import Item
-from collectivesft.sources.archive import Part
+from collectivesft.sources.archive import Part, member_names
 from collectivesft.sources.folder import RawFolder
 from collectivesft.sources.spec import RawFile, Source
 
@@ -23,8 +24,10 @@ _GROUPS = {
         "DBMHG", "CMeEE", "CMeIE", "CHIP-CDEE", "CHIP-CDN", "CHIP-CTC", "SMDoc", "IMCS-V2-MRG",
     ),
 }  # fmt: skip
-# The 38 tasks in text of V4 (December 2025), named as public submissions name them; grouped by what
-# is to be answered. Its agent tasks are named so far as such submissions do.
+# The tasks of V4 (December 2025): 38 in text, eight of them with names of 2024, and 14 for agents,
+# all grouped by the kind of answer. V4 comes as MedBench_LLM.zip, MedBench_Agent.zip and
+# MedBench_VLM.zip, each with a file <folder>/TEST/<task>.jsonl for a task. Names and layout are
+# from three public repositories of participants; the platform's own pages were not seen.
 _V4 = {
     "选择题": (
         "MedExam", "MedLitQA", "MedEthics", "MedRxCheck_SCQ", "MedRxCheck_MSQ",
@@ -36,12 +39,26 @@ _V4 = {
     ),
     "文书与质控": ("MedChartQC", "MedPathQC", "MedReportQC", "MedRecordGen", "MedSummary"),
     "结构化输出": ("MedInsureCheck", "MedInsureCalc"),
-    "智能体": ("MedCOT", "MedDecomp", "MedPathPlan"),
+    "智能体": (
+        "MedCOT", "MedDecomp", "MedPathPlan", "MedReflect", "MedCallAPI", "MedRetAPI", "MedDBOps",
+        "MedCollab", "MedIntentID", "MedRoleAdapt", "MedLongConv", "MedLongQA", "MedShield",
+        "MedDefend",
+    ),
+}  # fmt: skip
+# The ten tasks of V4 with pictures: none of their questions is asked.
+_PICTURES = {
+    "图像": (
+        "MedVQA", "MedQC", "MedOCR", "MedDetect", "MedClass", "MedDiffDx", "MedTherapy", "MedGen",
+        "MedSeqIm", "MedCourse",
+    ),
 }  # fmt: skip
 TASKS = {
-    task: group for groups in (_V4, _GROUPS) for group, tasks in groups.items() for task in tasks
+    task: group
+    for groups in (_V4, _GROUPS, _PICTURES)
+    for group, tasks in groups.items()
+    for task in tasks
 }
-CATEGORIES = {group: group for group in _GROUPS | _V4}
+CATEGORIES = {group: group for group in _GROUPS | _V4 | _PICTURES}
 
 SOURCE = Source(
     name="medbench",
@@ -50,21 +67,24 @@ SOURCE = Source(
     licence="not stated; the platform's terms apply",
     citation="liu2024medbench",
     access="form",
-    files=tuple(RawFile(f"{task}/{task}.jsonl") for task in TASKS),
+    files=tuple(RawFile(f"{task}/{task}.jsonl") for task in TASKS if TASKS[task] != "图像"),
     notes=(
         "The test inputs come from the platform's page, under an account: place them as "
         "<task>/<task>.jsonl, or name them under sources (files) as they were downloaded: in 2024 "
-        "<task>/<task>_test.jsonl, in V4 <task>.jsonl.",
+        "<task>/<task>_test.jsonl, in V4 <task>.jsonl or the archive itself (MedBench_LLM.zip).",
         "A row is {question, options, answer, other}; options is null or may be missing, answer "
         "is null or empty, other names source and number. V4's rows have no options.",
-        "Rows with a picture (img_path) are not asked, and counted (needs_image).",
+        "Rows with a picture (img_path) and all of V4's ten picture tasks are not asked, and "
+        "counted (needs_image).",
         "The upload is the same rows with answers, one file a task under the name that it came "
-        "with. Unverified: V4's groups, and whether the platform takes the files today as one zip "
-        "(OpenCompass issue 2320 reports a failed upload).",
+        "with; files of an archive keep its folder. Unverified: V4's groups, and whether the "
+        "platform takes the files today as one zip (OpenCompass issue 2320 reports a failed "
+        "upload).",
     ),
 )
 
 KINDS = ("upload",)
+_VERSION = re.compile(r"_[Vv]4")
 
 
 def items(raw: RawFolder) -> Iterator[Item]:
@@ -73,14 +93,24 @@ def items(raw: RawFolder) -> Iterator[Item]:
     Raises:
         InputError: a row that is not one of MedBench's.
     """
-    for name in raw.names:
-        rows = list(jsonl_rows(Part.of(raw, name)))
+    for part in (part for name in raw.names for part in _parts(raw, name)):
+        rows = list(jsonl_rows(part))
         if not rows:
-            raise InputError(raw.path(name), "an empty file", REMEDY, row=1)
+            raise InputError(part.label, "an empty file", REMEDY, row=1)
         questions = [_question(row) for row in rows]
         shared = _shared(questions)
         for row, question in zip(rows, questions, strict=True):
-            yield _item(row, name, question, shared)
+            yield _item(row, part, question, shared)
+
+
+def _parts(raw: RawFolder, name: str) -> list[Part]:
+    """Return a file of a task, or those of an archive in their order."""
+    if not name.endswith(".zip"):
+        return [Part.of(raw, name)]
+    found = member_names(raw.path(name), ".jsonl")
+    if not found:
+        raise InputError(raw.path(name), "an archive without a file <task>.jsonl", REMEDY)
+    return [Part.of(raw, name, member) for member in found]
 
 
 def _question(row: Row) -> str:
@@ -102,14 +132,16 @@ def _shared(questions: list[str]) -> str:
     return common[: common.rfind("\n") + 1]
 
 
-def _item(row: Row, name: str, question: str, shared: str) -> Item:
+def _item(row: Row, part: Part, question: str, shared: str) -> Item:
     if row.value.get("options") is not None:
         row.texts("options")  # a list, or an error
     if "other" in row.value:
         row.fields("other")
-    task = PurePosixPath(name).stem.removesuffix("_test").replace("_V4", "")
-    picture = bool(row.value.get("img_path"))
-    unscored = {"unscored": "needs_image"} if picture else {}
+    name = part.member or part.name
+    task = _VERSION.sub("", PurePosixPath(name).stem.removesuffix("_test"))
+    picture = bool(row.value.get("img_path")) or TASKS.get(task) in _PICTURES
+    facts = {"unscored": "needs_image"} if picture else {}
+    facts |= {"archive": part.name} if part.member else {}
     return Item(
         id=f"{task}-{row.number}",
         benchmark="medbench",
@@ -118,7 +150,7 @@ def _item(row: Row, name: str, question: str, shared: str) -> Item:
         category=TASKS.get(task, "其他"),
         subcategory=task,
         question=question.removeprefix(shared),
-        meta={"instruction": shared, "file": name, "row": row.value} | unscored,
+        meta={"instruction": shared, "file": name, "row": row.value} | facts,
     )
 
 

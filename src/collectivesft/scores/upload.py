@@ -21,8 +21,9 @@ _AGAIN = "Predict all items, with limit: null"
 def upload(predictions: Path, items: Path, out: Path) -> int:
     """Write a zip of all answers in the benchmark's own format, and check the zip.
 
-    One file for each of the benchmark's, under its name without folders (jsonl), or one for all
-    (csv). A question that was not answered has an empty text.
+    One file for each of the benchmark's (jsonl), under its name in the archive that it came from,
+    or without folders where it came by itself, or one for all (csv). A question that was not
+    answered has an empty text.
 
     Args:
         predictions: JSON Lines of `scores predict`, of all test items.
@@ -62,7 +63,7 @@ def _records(
     records: dict[str, list[dict[str, Any]]] = {}
     for item, row in pairs:
         source = item.meta["file"] if module.UPLOAD == "jsonl" else f"{item.benchmark}.csv"
-        name = source.rpartition("/")[2]
+        name = source if item.meta.get("archive") else source.rpartition("/")[2]
         if sources.setdefault(name, source) != source:
             problem = f"{source} and {sources[name]} would be one file"
             raise InputError(place, problem, "Give the raw files names of their own", item.id)

@@ -107,6 +107,17 @@ def _bounded(part: Part, member: zipfile.ZipInfo) -> None:
         raise InputError(part.label, problem, GET_AGAIN)
 
 
+def member_names(path: Path, suffix: str) -> list[str]:
+    """Return the names of an archive's members with that suffix, sorted.
+
+    Raises:
+        InputError: the archive is cut or damaged.
+    """
+    with Part(path, path.name)._explaining(UNREADABLE), zipfile.ZipFile(path) as archive:
+        names = [info.filename for info in archive.infolist() if not info.is_dir()]
+    return sorted(n for n in names if n.endswith(suffix) and not n.startswith("__MACOSX/"))
+
+
 def find_member(path: Path, archive: zipfile.ZipFile, member: str) -> zipfile.ZipInfo:
     """The member of that name, at the top or in exactly one folder of the archive.
 
