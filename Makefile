@@ -1,4 +1,4 @@
-# Each target is one line of intent; what it does in detail is in the file that it calls.
+# Each target is one line of intent; the file that it calls has the details.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 CORES ?= all
@@ -53,12 +53,12 @@ test: $(VENV) ## all fast tests, offline (FILE="tests/one.py tests/two.py": only
 test-all: $(VENV) ## every test that this machine can run
 	@.venv/bin/python -m pytest
 
-# SC2016: programs for awk and bash stand in single quotes, as they should.
+# SC2016: programs for awk and bash are in single quotes, as they should be.
 lint: $(VENV) ## ruff, snakefmt, snakemake --lint, shellcheck, habits of prose
 	@.venv/bin/shellcheck --exclude=SC2016 $$(grep -rlIsE '^#!.*bash$$' .ci containers envs findings tests/slurm workflow)
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/snakefmt --check Snakefile workflow && .venv/bin/snakemake --lint --configfile config/demo.yaml && .venv/bin/python workflow/lib/prose.py src workflow docs README.md config findings CONTRIBUTING.md
 
-format: $(VENV) ## write what the formatters want
+format: $(VENV) ## format all files
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . && .venv/bin/snakefmt Snakefile workflow
 
 lock: $(VENV) ## resolve envs/*.in into hash-pinned locks (ARGS=--check: only compare)
@@ -70,7 +70,7 @@ outdated: $(VENV) ## list our pins that have a newer version, and try the findin
 containers: ## build the Apptainer images that CONFIG needs (default config/demo.yaml)
 	@CONFIG=$(CONFIG) containers/build $(IMAGES)
 
-check: ## what this machine lacks for CONFIG (WITH="apptainer slurm": run in that way)
+check: ## list the lacks of this machine for CONFIG (WITH="apptainer slurm": run in that way)
 	@workflow/bin/check $(CONFIG) $(WITH)
 
 .PHONY: site

@@ -1,5 +1,5 @@
 # Stage 2: raw files become examples; examples are cleaned, made unique and separated from the
-# benchmarks; each experiment draws its mixture. Every step writes what it dropped and a ledger.
+# benchmarks; each experiment draws its mixture. Every step writes its dropped rows and a ledger.
 
 
 rule curated_read:

@@ -1,5 +1,5 @@
 # Stage 3: a base model as plain safetensors; an experiment's mixture as packed tokens; training,
-# which goes on from its last checkpoint after a kill; the trained model as one plain folder.
+# which resumes from its last checkpoint after a kill; the trained model as one plain folder.
 
 
 rule sft_base:

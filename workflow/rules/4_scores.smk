@@ -1,6 +1,6 @@
 # Stage 4: base models and experiments answer the benchmarks; answers become scores. Predictions
 # hold all that scoring needs: an edit of how answers are read or counted asks no model again. A
-# killed run goes on after the last answered item.
+# killed run resumes after the last answered item.
 
 
 rule scores_predict:
@@ -173,7 +173,7 @@ rule scores_answer_cases:
         " {params.server} {params.engine} 2> {log}"
 
 
-# Grades cost money: what a judge has said is kept in the cache of downloads, so that no run pays
+# Grades cost money: a judge's replies are kept in the cache of downloads, so that no run pays
 # for it again.
 rule scores_judge:
     input:

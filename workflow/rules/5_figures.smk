@@ -1,6 +1,6 @@
-# Stage 5: figures. Each is drawn from result tables and stands alone as SVG, PDF and PNG, with its
+# Stage 5: figures. Each is drawn from result tables and is complete as SVG, PDF and PNG, with its
 # data as CSV. All are made in the same way, so that this is one rule for each line of the table
-# FIGURE_TABLE in shown.smk: what a figure reads, and where the report shows it.
+# FIGURE_TABLE in report.smk: the inputs of a figure, and its place in the report.
 
 
 for figure, entry in FIGURE_TABLE.items():

@@ -1,4 +1,4 @@
-# Stage 7: what goes to the Hub. The release folder is part of every run; the upload is an
+# Stage 7: the files for the Hub. The release folder is part of every run; the upload is an
 # explicit target (`make publish-demo`, or `snakemake publish` with a token for the real Hub).
 
 
@@ -134,7 +134,7 @@ rule hub_release:
         " --lock {input.lock} --card {output.card} --manifest {output.manifest} 2> {log}"
 
 
-# What the run took, and the run as an RO-Crate: they hold times, so no part of `rule all`.
+# The costs of the run, and the run as an RO-Crate: they hold times, so no part of `rule all`.
 rule hub_provenance:
     input:
         manifest=f"{HUB}/{{experiment}}/manifest.json",

@@ -1,16 +1,16 @@
-# What commands are told beside their files: settings of the configuration as their options, how
-# training starts, what of a machine a job asks for.
+# Options of commands that are no files: settings of the configuration, the start of a training,
+# the resources of a job.
 
 import json
 
 from snakemake.settings.types import DeploymentMethod
 
-# What says where things lie on one machine, or is for looking on, is no part of what a release was
-# made from; nor is a GGUF copy that is not asked for.
+# Settings of one machine, and those for monitoring, are no inputs of a release; nor is a GGUF copy
+# that is not asked for.
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
 
 
-# Where a server stands and how it is asked; none of this decides an answer.
+# Address and limits of a server; none of this decides an answer.
 REACHED = ("url", "serve", "key_env", "concurrency", "timeout")
 
 
@@ -29,7 +29,7 @@ def release_settings():
 
 
 def unreached(server):
-    """Settings of a server without where it stands and how it is asked."""
+    """Return the settings of a server without its address and limits."""
     return {key: value for key, value in server.items() if key not in REACHED}
 
 
@@ -80,8 +80,8 @@ def engine_options(wildcards):
 def engine_server(wildcards, output):
     """Options that name that server.
 
-    A function of `output` is no reason for Snakemake to ask again what was answered: a run goes on
-    at another address.
+    A function of `output` is no reason for Snakemake to ask again: a run resumes at a new
+    address.
     """
     engine = config["engine"]
     return "" if engine["kind"] == "transformers" else server_options(engine, REACHED)
@@ -123,7 +123,7 @@ if IN_IMAGES:
 
 
 def launch(wildcards):
-    """How training starts: alone, by torchrun as a process for each GPU, by that on each node."""
+    """Return the start of a training: python, or torchrun with a process a GPU on each node."""
     if NODES > 1:
         script = os.path.relpath(ROOT / "workflow/bin/torchrun")
         return f"{script} {NODES} {max(1, GPUS)} -m"
@@ -135,7 +135,7 @@ def launch(wildcards):
 def tensorboard(wildcards, output):
     """The option for a training's curves, where they are asked for.
 
-    A function of `output` is no reason for Snakemake to train again, so what was trained without
+    A function of `output` is no reason for Snakemake to train again, so a model that was trained without
     curves stays as it is when they are turned on.
     """
     folder = f"{LOGS}/3_sft/{wildcards.experiment}/tensorboard"
@@ -148,7 +148,7 @@ def several_nodes(value):
 
 
 def one_gpu(wildcards):
-    """What a model that answers asks for: the first GPU, none where a server elsewhere has it."""
+    """Return the GPUs of a model that answers: one, or none for a server elsewhere."""
     return 1 if config["device"] == "cuda" and not config["engine"]["url"] else 0
 
 

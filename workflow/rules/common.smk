@@ -1,5 +1,5 @@
 # Checks the configuration before anything runs, and says where everything lies: folders, and the
-# files that rules take. What commands are told is in options.smk, what is shown in shown.smk; the
+# files that rules take. Options of commands are in cli_options.smk, the report is in report.smk; the
 # rules' own files hold no functions.
 
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from snakemake.utils import update_config
 
-# The clone, also where another workflow in another folder imports this one as a module.
+# The clone, also for a workflow in a different folder that imports this one as a module.
 ROOT = Path(workflow.current_basedir).parents[1]
 sys.path[:0] = [str(ROOT / name) for name in ("workflow/lib", "src")]
 import apptainer_env
@@ -25,7 +25,7 @@ def own(path):
     return os.path.relpath(ROOT / path)
 
 
-# The shared cache holds base models of every run, and what a judge was paid for.
+# The shared cache holds base models of every run, and the paid replies of a judge.
 if "--delete-all-output" in sys.argv:
     sys.exit(
         "error: --delete-all-output would delete the shared cache of base models too. Delete"
@@ -33,10 +33,10 @@ if "--delete-all-output" in sys.argv:
     )
 
 try:
-    # What another workflow passes to this module lies over the workflow's own file, as overlays do.
+    # Settings that an importing workflow passes lie over the workflow's own file, as overlays do.
     given, defaults = dict(config), config_check.read_yaml(ROOT / "config/config.yaml")
     update_config(defaults, given)
-    # The workflow's own file is the last that Snakemake lists and the first that others lie over.
+    # The workflow's own file is the last that Snakemake lists and the first one below the overlays.
     checked, notes = config_check.check(
         defaults, ROOT, [*workflow.configfiles[-1:], *workflow.configfiles[:-1]]
     )
@@ -63,10 +63,10 @@ os.environ.update(COLLECTIVESFT_COMMIT=config_check.commit(ROOT))
 
 # Shells and Apptainer go by PWD, which names a link where this folder is reached through one.
 os.environ.update(PWD=os.getcwd())
-# What is not there yet could not be bound into an image.
+# A folder that is not there yet could not be bound into an image.
 Path(config["cache"]).mkdir(parents=True, exist_ok=True)
 
-# Inside an image a command sees the working folder alone, and what this adds.
+# Inside an image a command sees only the working folder and the paths that this adds.
 os.environ.update(
     apptainer_env.variables(
         os.environ,
@@ -127,39 +127,39 @@ wildcard_constraints:
 
 
 def code(*modules):
-    """The package's own files that a rule's command runs: modules and what they import."""
+    """Return the package's files that a rule's command runs: modules and their imports."""
     root = ROOT / "src/collectivesft"
     return [os.path.relpath(path) for path in code_files.files(root, list(modules))]
 
 
 def own_file(kind, name, suffix=".py"):
-    """The file of a dataset or benchmark, or another one of the package."""
+    """Return the file of a dataset or benchmark, or a different one of the package."""
     return own(f"src/collectivesft/{kind}/{name}{suffix}")
 
 
 def source_code(wildcards):
-    """What fetching one source runs: an edit of another source's file does not fetch this one."""
+    """Return the code that fetches one source: an edit of a second source fetches only that one."""
     return [*code("raw/fetch.py"), own_file(wildcards.kind, wildcards.name)]
 
 
 def reader_code(wildcards):
-    """What reading one dataset runs."""
+    """Return the code that reads one dataset."""
     return code("curated/read.py", f"datasets/{wildcards.dataset}.py")
 
 
 def reader_options(wildcards):
-    """Options of `curated read` that a dataset's reader has of its own."""
+    """Return the reader's own options of `curated read`."""
     chosen = config["reader_options"].get(wildcards.dataset, {})
     return [f"--option {name}={value}" for name, value in sorted(chosen.items())]
 
 
 def items_code(wildcards):
-    """What reading one benchmark's items runs."""
+    """Return the code that reads one benchmark's items."""
     return code("curated/read.py", f"benchmarks/{wildcards.benchmark}.py")
 
 
 def benchmark_code(module):
-    """What a command of stage scores runs on one benchmark."""
+    """Return the code of a command of stage scores on one benchmark."""
     return lambda wildcards: code(module, f"benchmarks/{wildcards.benchmark}.py")
 
 
@@ -374,7 +374,7 @@ def gguf_memory(wildcards):
 
 
 def headline_predictions(wildcards):
-    """What the headline's experiment and its base answered, for the dataset repository."""
+    """Return the predictions of the headline's experiment and its base, for the dataset repository."""
     return [
         path.replace(".scores.json", ".predictions.jsonl") for path in headline_scores(wildcards)
     ]

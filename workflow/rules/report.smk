@@ -1,4 +1,4 @@
-# What a run shows: the report's pages, and what each figure is drawn from.
+# The report of a run: its pages, and the inputs of each figure.
 
 # Pages of the report, by category and title.
 PAGES = [
@@ -41,7 +41,7 @@ PLANNED = [
 ROLES = [*(f"--base {name}" for name in BASES), f"--headline {HEADLINE}"]
 DEMO = ["--demo"] if config["demo"] else []
 
-# What each figure is drawn from (options of its command), and where the report shows it.
+# The inputs of each figure (options of its command), and its place in the report.
 FIGURE_TABLE = {
     "mixture": {
         "category": "Data",
