@@ -167,6 +167,28 @@ rule hub_provenance:
         " --crate {output.crate} 2> {log}"
 
 
+rule hub_space:
+    input:
+        manifest=f"{HUB}/{{experiment}}/manifest.json",
+        code=code("hub/space.py"),
+    output:
+        folder=directory(f"{HUB}/{{experiment}}/space"),
+    log:
+        f"{LOGS}/7_hub/{{experiment}}/space.log",
+    benchmark:
+        f"{LOGS}/7_hub/{{experiment}}/space.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    shell:
+        "python -m collectivesft hub space --manifest {input.manifest} --out {output.folder} 2> {log}"
+
+
 rule hub_publish:
     input:
         model=f"{SFT}/{HEADLINE}/model",

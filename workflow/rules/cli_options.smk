@@ -20,7 +20,8 @@ def release_settings():
     That is published: addresses and commands of servers, which may hold keys, stay here.
     """
     kept = {key: value for key, value in config.items() if key not in LOCAL_SETTINGS}
-    hub, left_out = kept["hub"], {"gguf_converter": True, "gguf": config["hub"]["gguf"] is None}
+    hub, left_out = kept["hub"], {"gguf_converter": True, "space": True}
+    left_out["gguf"] = hub["gguf"] is None
     kept["hub"] = {key: value for key, value in hub.items() if not left_out.get(key)}
     judge = config["clinical"]["judge"]
     kept["engine"] = unreached(config["engine"])

@@ -263,6 +263,9 @@ class Hub(Section):
         None, pattern=r"^https?://[^@ ]+$",
         description="address of this package's repository, named in the model card",
     )  # fmt: skip
+    space: bool = Field(
+        False, description="also write `space/`: a Gradio app of one file that asks the model"
+    )
     gguf_converter: str = Field(
         ".tools/llama.cpp/convert_hf_to_gguf.py", min_length=1,
         description="llama.cpp's convert_hf_to_gguf.py; `envs/converter` gets it",
@@ -270,6 +273,11 @@ class Hub(Section):
 
     @model_validator(mode="after")
     def _whole_model(self) -> "Hub":
+        if self.space and self.weights == "adapter":
+            raise ValueError(
+                "weights: adapter has no whole model for a Space; set space to false, or weights "
+                "to merged or both"
+            )
         if self.gguf and self.weights == "adapter":
             raise ValueError(
                 "weights: adapter has no whole model to copy as GGUF; set gguf to null, or weights "

@@ -221,6 +221,20 @@ def push_data(
 
 
 @app.command()
+def space(
+    manifest: Manifest,
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+) -> None:
+    """Write the folder of a Space: one Gradio file that asks the published model, on a CPU.
+
+    Example: collectivesft hub space --manifest manifest.json --out space
+    """
+    from collectivesft.hub.space import build
+
+    build(manifest, out)
+
+
+@app.command()
 def verify(
     version: Annotated[str, typer.Argument(help="owner/name@tag")],
     manifest: Annotated[Path | None, typer.Option(help="Your own copy of the manifest.")] = None,
