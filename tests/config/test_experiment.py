@@ -165,3 +165,26 @@ def test_settings_that_do_not_decide_weights_are_keys_of_a_training():
     from collectivesft.sft import train
 
     assert set(Training.model_fields) >= train._NOT_DECISIVE
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        ([1, 2], "the first of seeds is training.seed, here 42"),
+        ([42, 42], "seeds are different whole numbers"),
+        ([42, -1], "seeds are different whole numbers"),
+        ([42], "seeds"),
+    ],
+)
+def test_seeds_that_cannot_be_trained_are_refused(workshop, seeds, message):
+    path = workshop.yaml({"title": "Mine", "base": "tiny", "seeds": seeds})
+    with pytest.raises(InputError, match=message):
+        read_experiment(path)
+
+
+def test_a_further_seed_changes_the_seed_only(workshop):
+    path = workshop.yaml({"title": "Mine", "base": "tiny", "seeds": [42, 7]})
+    experiment = read_experiment(path)
+    repeat = experiment.with_seed(7)
+    assert repeat.training.seed == 7 and repeat.seeds is None
+    assert repeat.with_seed(42) == experiment.model_copy(update={"seeds": None})

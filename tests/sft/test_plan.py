@@ -1,5 +1,6 @@
 """The estimate of memory and time agrees with what torch, peft and the plan count."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,14 @@ def test_model_without_a_shape_is_refused(workshop):
     path = workshop.model()
     with pytest.raises(InputError, match="no shape, which the estimate needs"):
         estimate(path, read_model(path), Training(), 10, 10, "h100-80gb", 1, 0.35)
+
+
+def test_seeds_are_counted_once_each(workshop, start):
+    recipe = workshop.yaml({"title": "Mine", "base": "internlm2_5-7b", "seeds": [42, 1, 2]})
+    arguments = ["--model", PAPER, "--recipe", recipe, "--examples", 256_000]
+    process = start("sft", "plan", *arguments, "--mean-tokens", 250, "--gpu", "h100-80gb")
+    out, errors = process.communicate(timeout=500)
+    assert process.returncode == 0, errors
+    (one,) = re.findall(r"([\d.]+) GPU-hours,", out)
+    (three,) = re.findall(r"3 seeds: ([\d.]+) GPU-hours", out)
+    assert float(three) == pytest.approx(3 * float(one), abs=0.2)

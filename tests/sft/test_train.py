@@ -9,8 +9,9 @@ import time
 
 import numpy as np
 import pytest
+import yaml
 
-from collectivesft.common.errors import UserError
+from collectivesft.common.errors import InputError, UserError
 from collectivesft.config.experiment import Training, read_experiment
 from collectivesft.sft.batches.packing import Plan
 from collectivesft.sft.batches.token_files import Tokens
@@ -18,7 +19,7 @@ from collectivesft.sft.distributed.world import World
 from collectivesft.sft.loop import trainer as module
 from collectivesft.sft.loop.checkpoint import trainable
 from collectivesft.sft.loop.trainer import learning_rate
-from collectivesft.sft.train import load
+from collectivesft.sft.train import load, train
 from tests.helpers.training_job import digests, steps_taken
 
 ALONE = World(0, 1, "cpu")
@@ -484,3 +485,16 @@ def test_same_bytes_after_sigkill(job, start):
         assert grown.read_bytes() == (made.folder / "history.jsonl").read_bytes()
     for text in errors:
         assert text.splitlines()[-1].split(" in ")[0] == "train: 36/36"
+
+
+def test_a_further_seed_is_the_recipe_with_that_seed(workshop, job):
+    """And no other number is taken for a seed of the experiment."""
+    plain = job("plain", **LORA, seed=7, max_steps=2).run()
+    several = job("several", **LORA, max_steps=2)
+    content = yaml.safe_load(several.recipe.read_text("utf-8")) | {"seeds": [42, 7]}
+    recipe = workshop.yaml(content)
+    arguments = [recipe if value == several.recipe else value for value in several.arguments]
+    with pytest.raises(InputError, match=r"no seed 8\. Add it to `seeds`"):
+        train(*arguments, threads=1, seed=8)
+    train(*arguments, threads=1, seed=7)
+    assert digests(several.folder / "trained") == digests(plain.folder / "trained")

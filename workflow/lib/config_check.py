@@ -344,6 +344,12 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
         if recipe.base in config["experiments"]:
             text = f"{recipe.base!r} is the name of a base model too; rename it"
             yield Problem(("experiments",), text)
+        for repeat in (f"{name}-seed{seed}" for seed in (recipe.seeds or [])[1:]):
+            if repeat in config["experiments"]:
+                text = (
+                    f"{repeat!r} is the name of a training of {name} with one more seed; rename it"
+                )
+                yield Problem(("experiments",), text)
         _read_as(read_source, root, f"config/models/{recipe.base}.yaml")
         _check_template(root, recipe.base)
         yield from _check_length(config, root, where, recipe)

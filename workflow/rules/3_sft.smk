@@ -60,7 +60,7 @@ rule sft_tokenize:
 
 rule sft_train:
     input:
-        tokens=f"{SFT}/{{experiment}}/tokens",
+        tokens=tokens_of,
         base=base_dir,
         recipe=ancient(recipe),
         code=code("sft/train.py"),
@@ -90,6 +90,7 @@ rule sft_train:
         threads=config["threads"],
         launch=launch,
         tensorboard=tensorboard,
+        seed=seed_option,
         file_lock=own("workflow/lib/file_lock.py"),
         settings=recipe_settings,
     # exec: a scheduler's request to stop reaches every process of a job. A shell in between would
@@ -102,7 +103,7 @@ rule sft_train:
         " exec {params.launch} collectivesft sft train --tokens {input.tokens} --base {input.base:q}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
         " --out {output.weights} --costs {params.costs} --threads {params.threads}"
-        " {params.tensorboard} 2> {log}"
+        " {params.seed} {params.tensorboard} 2> {log}"
 
 
 rule sft_merge:

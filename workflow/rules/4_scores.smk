@@ -69,6 +69,8 @@ rule scores_compare:
     input:
         first=f"{SCORES}/{HEADLINE}/{{benchmark}}.{{protocol}}.answers.jsonl",
         second=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.answers.jsonl",
+        first_seeds=lambda w: repeated_answers(HEADLINE, w.benchmark, w.protocol),
+        second_seeds=lambda w: repeated_answers(w.model, w.benchmark, w.protocol),
         code=code("scores/compare.py"),
     output:
         comparison=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.comparison.json",
@@ -84,9 +86,41 @@ rule scores_compare:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        seeds=lambda wildcards, input: [f"--first-seed {path}" for path in input.first_seeds]
+        + [f"--second-seed {path}" for path in input.second_seeds],
     shell:
-        "python -m collectivesft scores compare {input.first} {input.second}"
+        "python -m collectivesft scores compare {input.first} {input.second} {params.seeds}"
         " --out {output.comparison} 2> {log} >&2"
+
+
+rule scores_seeds:
+    input:
+        first=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.answers.jsonl",
+        repeats=lambda w: repeated_answers(w.experiment, w.benchmark, w.protocol),
+        code=code("scores/seeds.py"),
+    output:
+        summary=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.seeds.json",
+    log:
+        f"{LOGS}/4_scores/{{experiment}}/{{benchmark}}.{{protocol}}.seeds.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{experiment}}/{{benchmark}}.{{protocol}}.seeds.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        answers=lambda wildcards, input: [
+            f"--answers {path}" for path in [input.first, *input.repeats]
+        ],
+    shell:
+        "python -m collectivesft scores seeds {params.answers} --model {wildcards.experiment}"
+        " --benchmark {wildcards.benchmark} --protocol {wildcards.protocol}"
+        " --out {output.summary} 2> {log}"
 
 
 rule scores_agree:
@@ -288,6 +322,7 @@ rule scores_upload:
 rule scores_table:
     input:
         scores=score_files,
+        seeds=seed_files,
         leaderboard=LEADERBOARD,
         clinical_leaderboard=CLINICAL_LEADERBOARD,
         code=code("scores/table.py"),
@@ -314,7 +349,8 @@ rule scores_table:
         runtime=10,
     params:
         scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
+        seeds=lambda wildcards, input: [f"--seeds {path}" for path in input.seeds],
     shell:
-        "python -m collectivesft scores table {params.scores} --leaderboard {input.leaderboard}"
+        "python -m collectivesft scores table {params.scores} {params.seeds} --leaderboard {input.leaderboard}"
         " --clinical-leaderboard {input.clinical_leaderboard}"
         " --csv {output.csv} --markdown {output.markdown} --latex {output.latex} 2> {log}"

@@ -133,6 +133,12 @@ def launch(wildcards):
     return "python -m"
 
 
+def seed_option(wildcards):
+    """The seed of a training that repeats an experiment."""
+    repeat = SEEDS.get(wildcards.experiment)
+    return f"--seed {repeat[1]}" if repeat else ""
+
+
 def tensorboard(wildcards, output):
     """The option for a training's curves, where they are asked for.
 

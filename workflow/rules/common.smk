@@ -92,6 +92,13 @@ EVALUATION = config["evaluation"]
 EXPERIMENTS = config["experiments"]
 HEADLINE = config["headline"]["experiment"]
 RECIPES = {name: config_check.experiment(ROOT, name) for name in EXPERIMENTS}
+# Trainings of further seeds: name to the experiment and the seed.
+SEEDS = {
+    f"{name}-seed{seed}": (name, seed)
+    for name in EXPERIMENTS
+    for seed in (RECIPES[name].seeds or [])[1:]
+}
+RECIPES |= {repeat: RECIPES[name].with_seed(seed) for repeat, (name, seed) in SEEDS.items()}
 BASES = sorted({recipe.base for recipe in RECIPES.values()})
 MODELS = BASES + EXPERIMENTS
 CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
@@ -120,9 +127,9 @@ wildcard_constraints:
     dataset="|".join(DATASETS),
     benchmark="|".join(BENCHMARKS),
     curation="|".join(config["curation"]),
-    experiment="|".join(EXPERIMENTS),
+    experiment="|".join([*EXPERIMENTS, *SEEDS]),
     base="|".join(BASES),
-    model="|".join(MODELS),
+    model="|".join([*MODELS, *SEEDS]),
     protocol="|".join(config["protocols"]),
 
 
@@ -218,9 +225,40 @@ def source_checksums(wildcards):
     return [listed] if listed and (Path(listed).is_file() or not fetched) else []
 
 
+def experiment_of(name):
+    """Name of the experiment that a training repeats with one more seed, or that it is."""
+    return SEEDS.get(name, (name,))[0]
+
+
+def repeats(name):
+    """Names of an experiment's trainings with further seeds."""
+    return [repeat for repeat, (owner, _) in SEEDS.items() if owner == name]
+
+
+def tokens_of(wildcards):
+    """Tokens of an experiment, which its trainings with further seeds share."""
+    return f"{SFT}/{experiment_of(wildcards.experiment)}/tokens"
+
+
+def repeated_answers(model, benchmark, protocol):
+    """Judged answers of a model's trainings with further seeds."""
+    return [f"{SCORES}/{name}/{benchmark}.{protocol}.answers.jsonl" for name in repeats(model)]
+
+
+def seed_files(wildcards):
+    """Summaries over seeds of every experiment that has several."""
+    return [
+        f"{SCORES}/{name}/{benchmark}.{protocol}.seeds.json"
+        for benchmark in CHOICE
+        for protocol in EVALUATION[benchmark]["protocols"]
+        for name in EXPERIMENTS
+        if repeats(name)
+    ]
+
+
 def recipe(wildcards):
     """Path of an experiment's recipe."""
-    return own(f"config/experiments/{wildcards.experiment}.yaml")
+    return own(f"config/experiments/{experiment_of(wildcards.experiment)}.yaml")
 
 
 def recipe_settings(wildcards):
@@ -229,7 +267,7 @@ def recipe_settings(wildcards):
     Rules that take these take the recipe itself as ancient: an edit of its title or description
     trains nothing again.
     """
-    decisive = RECIPES[wildcards.experiment].model_dump(exclude={"title", "description"})
+    decisive = RECIPES[wildcards.experiment].model_dump(exclude={"title", "description", "seeds"})
     return json.dumps(decisive, ensure_ascii=False, sort_keys=True)
 
 

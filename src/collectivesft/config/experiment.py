@@ -202,6 +202,25 @@ class Experiment(Section):
     curation: str = Field("full", description="name under `curation` of the run")
     mixture: dict[str, Any] = Field({}, description="examples to train on: see below")
     training: Training = Training()
+    seeds: list[int] | None = Field(
+        None,
+        min_length=2,
+        description="train once for each of these seeds, the first of which is `training.seed`; "
+        "scores get a mean and a spread over seeds",
+    )
+
+    @model_validator(mode="after")
+    def _one_training_each(self) -> "Experiment":
+        if self.seeds and (len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0):
+            raise ValueError("seeds are different whole numbers from 0 on")
+        if self.seeds and self.seeds[0] != self.training.seed:
+            raise ValueError(f"the first of seeds is training.seed, here {self.training.seed}")
+        return self
+
+    def with_seed(self, seed: int) -> "Experiment":
+        """Return the experiment of one further seed."""
+        training = self.training.model_copy(update={"seed": seed})
+        return self.model_copy(update={"training": training, "seeds": None})
 
 
 Recipe = TypeVar("Recipe", ModelRecipe, Experiment)

@@ -185,6 +185,12 @@ def compare(
     first: Annotated[Path, typer.Argument(help="Judged answers that `scores score` wrote.")],
     second: Annotated[Path, typer.Argument(help="Judged answers to the same questions.")],
     out: Annotated[Path | None, typer.Option(help="JSON to write.")] = None,
+    first_seed: Annotated[
+        list[Path] | None, typer.Option(help="The first, trained with a further seed; repeatable.")
+    ] = None,
+    second_seed: Annotated[
+        list[Path] | None, typer.Option(help="The second, trained with a further seed; repeatable.")
+    ] = None,
 ) -> None:
     """Compare two models, or two protocols: differences, a paired test, agreement.
 
@@ -194,7 +200,29 @@ def compare(
     from collectivesft.scores.compare import compare as run
     from collectivesft.scores.compare import text
 
-    typer.echo(text(run(first, second, out), str(first), str(second)), nl=False)
+    found = run(first, second, out, first_seed or (), second_seed or ())
+    typer.echo(text(found, str(first), str(second)), nl=False)
+
+
+@app.command()
+def seeds(
+    answers: Annotated[
+        list[Path], typer.Option(help="Judged answers of one seed's training; repeatable.")
+    ],
+    model: Annotated[str, typer.Option(help="The experiment's name in results.")],
+    benchmark: Annotated[str, typer.Option(help="The benchmark's name in results.")],
+    protocol: Annotated[str, typer.Option(help="The protocol's name in results.")],
+    out: Out,
+) -> None:
+    """Summarise one experiment over seeds: mean, interval over questions, spread over seeds.
+
+    Example: collectivesft scores seeds --answers a/cmb.answer.answers.jsonl
+    --answers a-seed43/cmb.answer.answers.jsonl --model a --benchmark cmb --protocol answer
+    --out a/cmb.answer.seeds.json
+    """
+    from collectivesft.scores.seeds import summarise
+
+    summarise(answers, model, benchmark, protocol, out)
 
 
 @app.command()
@@ -393,6 +421,9 @@ def table(
     clinical_leaderboard: Annotated[
         Path | None, typer.Option(help="CSV of published grades of CMB-Clin.")
     ] = None,
+    seeds: Annotated[
+        list[Path] | None, typer.Option(help="Summary of `scores seeds`; give it repeatedly.")
+    ] = None,
 ) -> None:
     """Put scores into one table: CSV, Markdown and LaTeX.
 
@@ -403,7 +434,7 @@ def table(
     """
     from collectivesft.scores.table import write_tables
 
-    write_tables(scores, leaderboard, csv, markdown, latex, clinical_leaderboard)
+    write_tables(scores, leaderboard, csv, markdown, latex, clinical_leaderboard, seeds or ())
 
 
 @app.command()

@@ -1,26 +1,45 @@
 """Two files of judged answers side by side: two models, or two protocols of one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from collectivesft.common.files import read_jsonl, write_json
-from collectivesft.scores.measure.pairs import READINGS, against
+from collectivesft.scores.measure.pairs import READINGS, against, same_questions
+from collectivesft.scores.measure.seed_spread import difference_over_seeds
 
 
-def compare(first: Path, second: Path, out: Path | None = None) -> dict[str, Any]:
+def compare(
+    first: Path,
+    second: Path,
+    out: Path | None = None,
+    first_seeds: Sequence[Path] = (),
+    second_seeds: Sequence[Path] = (),
+) -> dict[str, Any]:
     """Compare answers to the same questions by both readings; write JSON to ``out`` if given.
+
+    Args:
+        first_seeds, second_seeds: answers of the same experiments, trained with further seeds.
 
     Returns:
         models (first and second), items, and for each reading: first and second (accuracy over
         all items), difference (second minus first: macro and micro with 95 % paired bootstrap
         intervals), both_right,
         only_first, only_second, both_wrong (counts), p (exact McNemar test, two-sided), same
-        (fraction of items with the same letters) and kappa (Cohen's, of the letters).
+        (fraction of items with the same letters) and kappa (Cohen's, of the letters). With further
+        seeds also over_seeds: the difference of the means over seeds, with 95 % intervals over
+        questions and seeds.
 
     Raises:
         InputError: files that do not hold the same questions with the same key.
     """
     result = against(first, [row for _, row in read_jsonl(second)], second)
+    if first_seeds or second_seeds:
+        sides = ([first, *first_seeds], [second, *second_seeds])
+        groups, right = same_questions([path for side in sides for path in side])
+        for name in READINGS:
+            runs = right[name][: len(sides[0])], right[name][len(sides[0]) :]
+            result[name]["over_seeds"] = difference_over_seeds(groups, *runs)
     if out:
         write_json(out, result)
     return result
@@ -32,7 +51,8 @@ def text(result: dict[str, Any], first: str, second: str) -> str:
     lines = [f"A: {models['first']} ({first})", f"B: {models['second']} ({second})"]
     lines += [f"{result['items']} questions", ""]
     lines.append(f"{'':28}{'corrected':>24}{'official':>24}")
-    for label, cell in _ROWS.items():
+    shown = _ROWS | (_SEED_ROWS if "over_seeds" in result[READINGS[0]] else {})
+    for label, cell in shown.items():
         cells = "".join(f"{cell(result[name]):>24}" for name in READINGS)
         lines.append(f"{label:28}{cells}")
     return "\n".join(lines) + "\n"
@@ -55,4 +75,8 @@ _ROWS = {
     "p (exact McNemar)": lambda r: f"{r['p']:.3g}",
     "same letters %": lambda r: f"{100 * r['same']:.1f}",
     "kappa of letters": lambda r: "-" if r["kappa"] is None else f"{r['kappa']:.3f}",
+}
+_SEED_ROWS = {
+    "B - A over seeds, micro %": lambda r: _change(r["over_seeds"]["micro"]),
+    "B - A over seeds, macro %": lambda r: _change(r["over_seeds"]["macro"]),
 }

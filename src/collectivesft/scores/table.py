@@ -11,6 +11,7 @@ from collectivesft.scores.report import (
     answers_table,
     circular_table,
     clinical_table,
+    seeds_table,
     text_table,
 )
 from collectivesft.scores.report.columns import COLUMNS
@@ -27,6 +28,7 @@ def write_tables(
     markdown: Path,
     latex: Path,
     clinical_leaderboard: Path | None = None,
+    seeds: Sequence[Path] = (),
 ) -> None:
     """Write one row for each model, benchmark and protocol, in the order of ``scores``.
 
@@ -39,6 +41,7 @@ def write_tables(
         scores: files of `scores score`, `scores score-cases` and `scores score-text`.
         leaderboard: CSV with columns model, category, accuracy.
         clinical_leaderboard: CSV with columns model, aspect, grade.
+        seeds: files of `scores seeds`, for the Markdown.
 
     Raises:
         InputError: a file that is not of that kind, or two with the same model and protocol.
@@ -50,6 +53,9 @@ def write_tables(
     rows = [_row(one) for one in choice]
     write_csv(table, rows, COLUMNS)
     parts = [_scores_section(rows)]
+    if repeated := seeds_table.rows([read_json(path) for path in seeds]):
+        lines = _markdown_table(seeds_table.HEADS, repeated, seeds_table.WORDS)
+        parts.append(f"{seeds_table.NOTE}\n\n{lines}")
     if any(row["benchmark"] == BENCHMARK for row in rows):
         parts.append(_published_section(leaderboard))
     if clinical:

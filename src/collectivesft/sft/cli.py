@@ -64,6 +64,7 @@ def train(
     threads: Annotated[int, typer.Option(help="CPU threads; part of the result on a CPU.")] = 2,
     costs: Annotated[Path | None, typer.Option(help="JSON file: time, operations, energy.")] = None,
     tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="One of the recipe's `seeds`.")] = None,
 ) -> None:
     """Train; resume from the last checkpoint if there is one.
 
@@ -73,7 +74,7 @@ def train(
     """
     from collectivesft.sft.train import train as run
 
-    run(tokens, base, recipe, checkpoints, history, out, threads, costs, tensorboard)
+    run(tokens, base, recipe, checkpoints, history, out, threads, costs, tensorboard, seed)
 
 
 @app.command()
@@ -118,10 +119,11 @@ def plan(
 
     if gpu not in GPUS:
         raise typer.BadParameter(f"known are {', '.join(GPUS)}", param_hint="--gpu")
-    training = read_experiment(recipe).training
+    experiment = read_experiment(recipe)
+    training = experiment.training
     content = read_model(model)
     found = estimate(model, content, training, examples, mean_tokens, gpu, gpus, mfu)
-    typer.echo(render(found, gpu, gpus, mfu))
+    typer.echo(render(found, gpu, gpus, mfu, len(experiment.seeds or [training.seed])))
 
 
 @app.command()

@@ -157,8 +157,12 @@ def flops_per_token(
     return passes * 2 * weights + 3 * attention
 
 
-def render(found: Estimate, gpu: str, gpus: int, mfu: float) -> str:
-    """Return the estimate as lines of text, with its assumptions."""
+def render(found: Estimate, gpu: str, gpus: int, mfu: float, trainings: int = 1) -> str:
+    """Return the estimate as lines of text, with its assumptions.
+
+    Args:
+        trainings: the experiment is trained so many times, once for each of its seeds.
+    """
     memory = sum(found.memory.values())
     lines = [f"{gpus} x {gpu}", "memory of each GPU:"]
     lines += [f"  {name:<36}{size / GIB:>8.1f} GiB" for name, size in found.memory.items() if size]
@@ -179,6 +183,7 @@ def render(found: Estimate, gpu: str, gpus: int, mfu: float) -> str:
             "time:",
             f"  {found.steps:,} steps, {found.tokens / 1e6:,.1f} M tokens, {found.flops:.2e} FLOP",
             f"  {found.hours:,.1f} GPU-hours, {hours:,.1f} hours; {speed:,.0f} tokens/s a GPU",
+            *([f"  {trainings} seeds: {trainings * found.hours:,.1f} GPU-hours"] * (trainings > 1)),
             "assumed:",
             f"  peak {GPUS[gpu][1] / 1e12:.0f} TFLOP/s (dense bfloat16), {mfu:.0%} of it used",
             "  for the operations above: recomputation by checkpointing is not counted",

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from collectivesft.common import digests
+from collectivesft.common.errors import InputError
 from collectivesft.common.files import atomic_path, read_json, share, write_json, write_jsonl
 from collectivesft.config.experiment import FACTS, Experiment, Training, read_experiment
 from collectivesft.models.quiet_transformers import quiet
@@ -32,6 +33,7 @@ def train(
     threads: int,
     costs: Path | None = None,
     tensorboard: Path | None = None,
+    seed: int | None = None,
 ) -> None:
     """Train and write the trained weights and the history.
 
@@ -47,15 +49,20 @@ def train(
         threads: CPU threads; on a CPU the weights depend on their number, in the last bits.
         costs: JSON file for the time, operations and energy of all tries, ``sft.costs``.
         tensorboard: folder for the curves; needs the package of that name.
+        seed: one of the recipe's ``seeds``; None: ``training.seed``.
 
     Raises:
         Interrupted: a stop was asked for (SIGTERM, SIGUSR1); the state is saved.
-        UserError: the loss is not a number, the device's memory is too small, or ``tensorboard``
-            is asked for and not installed.
+        UserError: a seed that the recipe does not list, the loss is not a number, the device's
+            memory is too small, or ``tensorboard`` is asked for and not installed.
     """
     import torch
 
     experiment = read_experiment(recipe)
+    if seed is not None:
+        if seed not in (experiment.seeds or [experiment.training.seed]):
+            raise InputError(recipe, f"no seed {seed}", "Add it to `seeds`")
+        experiment = experiment.with_seed(seed)
     if tensorboard:
         tensorboard_writer()  # a missing package is reported before anything is loaded
     torch.set_num_threads(threads)

@@ -42,6 +42,34 @@ def against(first: Path, rows: Sequence[dict[str, Any]], place: Path) -> dict[st
     return {"models": models, "items": len(pairs), **readings}
 
 
+def same_questions(
+    paths: Sequence[Path],
+) -> tuple[list[tuple[str, str]], dict[str, list[list[bool]]]]:
+    """Read judged answers of several trainings to the same questions.
+
+    Returns:
+        (category, sub-category) of each question, by id; and for each reading a list for each
+        file, right or wrong.
+
+    Raises:
+        InputError: files that do not hold the same questions with the same key.
+    """
+    files = [by_id(path, read_jsonl(path), _NEEDED, _REMEDY) for path in paths]
+    for path, rows in zip(paths, files, strict=True):
+        if missing := sorted(files[0].keys() ^ rows.keys()):
+            problem = f"{len(missing)} questions are in one file only, {missing[0]} first"
+            raise InputError(path, problem, _REMEDY)
+        for id, row in files[0].items():
+            if row["answer"] != rows[id]["answer"]:
+                problem = f"the key is {rows[id]['answer']} here, {row['answer']} in {paths[0]}"
+                raise InputError(path, problem, "Score all with the same answer key", row=id)
+    ids = sorted(files[0])
+    groups = [(files[0][id]["category"], files[0][id]["subcategory"]) for id in ids]
+    return groups, {
+        name: [[rows[id][f"{name}_right"] for id in ids] for rows in files] for name in READINGS
+    }
+
+
 def by_id(
     path: Path, found: Iterable[tuple[int, Any]], needed: Collection[str], remedy: str
 ) -> dict[str, dict[str, Any]]:
