@@ -472,7 +472,9 @@ class TestItemFile:
 
     def test_two_items_of_one_id(self, tmp_path):
         raw = raw_folder(tmp_path, cmb_files(test=[TEST[0], TEST[0]]))
-        with pytest.raises(InputError, match="cmb: two items 1"):
+        with pytest.raises(
+            InputError, match=r"merge\.json, row 2: cmb: a second item with the id 1"
+        ):
             read_benchmark("cmb", raw.manifest, tmp_path / "out" / "items.jsonl")
         assert list((tmp_path / "out").iterdir()) == []
 
@@ -529,6 +531,16 @@ class TestItemCheck:
             wards(tmp_path, monkeypatch, GOOD, {**GOOD, "id": "2", **changes})
         assert problem in str(caught.value) and "cmmlu_medical: item 2" in str(caught.value)
         assert not (tmp_path / "items.jsonl").exists()
+
+    def test_the_fault_of_an_item_names_the_file_and_row_that_it_was_read_from(
+        self, tmp_path, monkeypatch
+    ):
+        raw = raw_folder(tmp_path, {"a.json": b"[]"})
+        module = benchmarks.get("cmmlu_medical")
+        found = [Item(**{**GOOD, "answer": "E"}).at("files/a.json", 7)]
+        monkeypatch.setattr(module, "items", lambda raw: iter(found))
+        with pytest.raises(InputError, match=r"^files/a\.json, row 7: cmmlu_medical: item 1"):
+            read_benchmark("cmmlu_medical", raw.manifest, tmp_path / "items.jsonl")
 
     def test_an_unscored_item_may_lack_what_it_lacks(self, tmp_path, monkeypatch):
         lacking = {**GOOD, "split": "unscored", "answer": "", "options": {}, "question": ""}

@@ -73,7 +73,7 @@ def _item(row: Row) -> Item:
         answer=answer,
         multiple=len(answer) > 1,
         meta={"question_type": MULTIPLE if len(answer) > 1 else SINGLE},
-    )
+    ).at(*row.place_in_file)
 
 
 def _options(row: Row) -> dict[str, str]:

@@ -160,7 +160,7 @@ def _item(
         multiple=kind.startswith("多"),
         explanation=row.optional("explanation") if split == "val" else "",
         meta=meta,
-    )
+    ).at(*row.place_in_file)
     if published := _published(row, item):
         meta["published"] = published
     return item

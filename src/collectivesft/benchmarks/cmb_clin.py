@@ -50,7 +50,7 @@ def _item(row: Row) -> Item:
         question=description,
         turns=turns,
         meta={"title": row.optional("title")},
-    )
+    ).at(*row.place_in_file)
 
 
 def _turn(pair: Row) -> dict[str, str]:

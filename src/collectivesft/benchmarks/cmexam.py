@@ -130,7 +130,7 @@ def _item(row: Row, split: str, key: str) -> Item:
         multiple=len(answer) > 1,
         explanation=_cell(row, "Explanation"),
         meta={"question_type": kind} | ({"unscored": fault} if fault else {}),
-    )
+    ).at(*row.place_in_file)
 
 
 def _cell(row: Row, column: str) -> str:

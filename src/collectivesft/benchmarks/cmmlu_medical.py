@@ -74,7 +74,7 @@ def _item(row: Row, subject: str, split: str) -> Item:
         options=options,
         answer=answer,
         meta={"question_type": SINGLE},
-    )
+    ).at(*row.place_in_file)
 
 
 def prompt(item: Item, style: choice.Style, preset: choice.Preset) -> str:

@@ -151,7 +151,7 @@ def _item(row: Row, part: Part, question: str, shared: str) -> Item:
         subcategory=task,
         question=question.removeprefix(shared),
         meta={"instruction": shared, "file": name, "row": row.value} | facts,
-    )
+    ).at(*row.place_in_file)
 
 
 def prompt(item: Item, style: str, preset: str) -> str:

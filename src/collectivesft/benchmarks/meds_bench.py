@@ -181,7 +181,7 @@ def _item(row: Row, folder: str, shared: dict[str, str], split: str) -> Item:
         references=references,
         multiple=any(_several(text) for text in references),
         meta={**shared, "output": wanted[0]},
-    )
+    ).at(*row.place_in_file)
 
 
 def _lettered(row: Row, said: str, asked: str) -> str:

@@ -110,11 +110,14 @@ def read_benchmark(name: str, manifest: Path, out: Path) -> None:
     kept_key = hasattr(module, "KEY_DATES") or getattr(module, "KINDS", ()) == ("upload",)
     with atomic_path(out) as partial, open(partial, "w", encoding="utf-8") as handle:
         for number, item in enumerate(track(module.items(raw), f"read {name}"), start=1):
+            file, row = item.place or (manifest, None)
             if fault := item_fault(item, name, kept_key):
                 problem = f"{name}: item {number} (id {item.id}): {fault}"
-                raise InputError(manifest, problem, f"Correct benchmarks/{name}.py, or the row")
+                remedy = f"Correct benchmarks/{name}.py, or the row"
+                raise InputError(Path(file), problem, remedy, row=row)
             if item.id in seen:
-                raise InputError(manifest, f"{name}: two items {item.id}", "Fetch it again")
+                problem = f"{name}: a second item with the id {item.id}"
+                raise InputError(Path(file), problem, "Give each row its own id", row=row)
             seen.add(item.id)
             handle.write(dump_item(_marked(item)) + "\n")
 

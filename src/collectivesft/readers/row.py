@@ -35,6 +35,11 @@ class Row:
         """An error that names this file and row."""
         return InputError(self.part.label, problem, REMEDY, row=self.number)
 
+    @property
+    def place_in_file(self) -> tuple[str, int]:
+        """File and row, for ``Item.at``."""
+        return self.part.label, self.number
+
     def get(self, key: str) -> Any:
         """A value that must be there (None included).
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_jsonl
@@ -15,7 +15,7 @@ Kind = Literal["choice", "clinical", "text"]
 Split = Literal["val", "test", "unscored"]
 
 
-@dataclass(slots=True)
+@dataclass
 class Item:
     """One question with options, one clinical case with several questions, or one free-text task.
 
@@ -38,6 +38,8 @@ class Item:
         references: for text, the outputs that are accepted; none where they are not published.
         meta: facts that the prompt or the report needs (exam_type, exam_class, question_type);
             under ``published`` the fields that differ in the authors' file, as they are there.
+        place: file and row that it was read from, for messages (see ``at``); no field, so neither
+            written with the item nor part of any cache key.
     """
 
     id: str
@@ -55,6 +57,12 @@ class Item:
     metric: str = ""
     references: list[str] = field(default_factory=list)
     meta: dict[str, Any] = field(default_factory=dict)
+    place: ClassVar[tuple[str, int] | None] = None
+
+    def at(self, file: str, row: int) -> "Item":
+        """Note the place that the item was read from; return the item."""
+        self.place = (file, row)
+        return self
 
     def published(self) -> "Item":
         """The item as its authors' file has it, blanks at the ends of texts and all."""
