@@ -93,6 +93,7 @@ def test_folder_has_all_that_is_needed_to_talk(trained):
     taken = {
         "tokenizer.json",
         "tokenizer_config.json",
+        "training_template.jinja",
         "chat_template.jinja",
         "generation_config.json",
     }
@@ -168,3 +169,39 @@ def test_large_weights_are_cut_into_shards(trained, tmp_path, monkeypatch, works
     assert len(shards) > 1 and set(index["weight_map"].values()) == {p.name for p in shards}
     one, other = network(merged).state_dict(), network(tmp_path / "model").state_dict()
     assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("template", ["chatml", "gemma", "gemma_base"])
+def test_the_marked_template_gives_the_labels_of_the_training(
+    workshop, conversations, tmp_path, template
+):
+    """``return_assistant_tokens_mask`` of a merged model, as TRL's assistant_only_loss reads it."""
+    from transformers import AutoTokenizer
+
+    from collectivesft.sft.batches.token_files import Tokens
+
+    base, recipe = workshop.base(template=template), workshop.recipe(max_steps=1)
+    tokens, places = workshop.tokens(base), [tmp_path / n for n in ("checkpoints", "h", "trained")]
+    train(tokens, base, recipe, *places, threads=1)
+    merge(base, places[2], recipe, tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
+    assert "generation %}" not in tokenizer.chat_template.replace("add_generation_prompt -%}", "")
+    marked = (tmp_path / "model/training_template.jinja").read_text("utf-8")
+    trained_on = Tokens.load(tokens, "train")
+    kept = 0
+    for number, turns in enumerate(conversations):
+        messages = [{"role": role, "content": content} for role, content in turns]
+        how = {"return_dict": True, "return_assistant_tokens_mask": True}
+        found = tokenizer.apply_chat_template(messages, chat_template=marked, **how)
+        assert (
+            found["input_ids"]
+            == tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"]
+        )
+        assert 0 < sum(found["assistant_masks"]) < len(found["input_ids"])
+        if len(found["input_ids"]) > 256:  # cut by the recipe
+            continue
+        start, end = trained_on.offsets[number : number + 2]
+        assert found["input_ids"] == trained_on.ids[start:end].tolist()
+        assert found["assistant_masks"] == trained_on.mask[start:end].tolist()
+        kept += 1
+    assert kept > 3

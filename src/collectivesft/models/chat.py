@@ -10,7 +10,7 @@ from collectivesft.common.errors import InputError
 _GENERATION = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 
 
-# A base model's own template, in the model's folder.
+# The template with generation marks, in a base model's folder and in those trained from it.
 OWN = "training_template.jinja"
 
 

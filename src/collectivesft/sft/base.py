@@ -41,7 +41,7 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
         _weights(recipe, model, raw, partial)
         remove_code(partial)
         add_model_keys(partial)
-        _keep_own_template(recipe, model, partial)
+        _keep_template(recipe, model, partial)
         tokenizer = _tokenizer(model, raw, partial)
         sizes = check_model(raw.manifest, partial)
         check_tokenizer(raw.manifest, tokenizer, _end_of_turn(model), sizes["embeddings"])
@@ -217,11 +217,13 @@ def _end_of_turn(model: ModelRecipe) -> str:
     return model.end_of_turn or chat.END_OF_TURN[model.chat_template] or words.eos_token
 
 
-def _keep_own_template(recipe: Path, model: ModelRecipe, folder: Path) -> None:
-    """Keep the model's own chat template in its folder, for step tokenize."""
+def _keep_template(recipe: Path, model: ModelRecipe, folder: Path) -> None:
+    """Keep the chat template with its generation marks, for step tokenize and later trainings."""
     if path := model.own_template(recipe):
         text = chat.read_own_template(path, _end_of_turn(model))
-        (folder / chat.OWN).write_text(text, encoding="utf-8")
+    else:
+        text = chat.training_template(model.chat_template)
+    (folder / chat.OWN).write_text(text, encoding="utf-8")
 
 
 def _tokenizer(model: ModelRecipe, raw: RawFolder, folder: Path) -> Any:

@@ -13,7 +13,7 @@ from collectivesft.models.registry import register
 
 # Files that a model's folder takes over from its base.
 _FROM_BASE = ("tokenizer", "special_tokens", "chat_template", "generation_config", "added_tokens")
-_FROM_BASE += (chat.WORD_VOCABULARY,)
+_FROM_BASE += (chat.WORD_VOCABULARY, chat.OWN)
 
 
 # A larger file cannot be taken up again in the middle, and weights are read a file at a time.

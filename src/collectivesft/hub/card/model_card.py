@@ -195,6 +195,13 @@ def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:
     return "\n".join([*lines, "", note])
 
 
+TRAINING_TEMPLATE = (
+    "The chat template has no generation marks, which some programs do not know. "
+    "`training_template.jinja` is the same template with them. To continue training with loss on "
+    "answers only (TRL's `assistant_only_loss`), set `tokenizer.chat_template` to its text."
+)
+
+
 def usage(manifest: dict[str, Any]) -> str:
     """Describe how to check and run the model: the command line, transformers, vLLM."""
     repo, tag = manifest["repo"], manifest.get("tag") or "main"
@@ -219,7 +226,9 @@ print(ask(question, max_new_tokens=128)[0]["generated_text"][-1]["content"])
 
 ```bash
 vllm serve {repo} --revision {tag}     # as a service; not tried by this release's own checks
-```"""
+```
+
+{TRAINING_TEMPLATE}"""
 
 
 def _words_usage(manifest: dict[str, Any], repo: str, tag: str) -> str:
