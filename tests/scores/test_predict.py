@@ -389,6 +389,7 @@ NOT_ANSWERS = {
     "schema/item",
     "common/digests",
     "common/retry",
+    "models/word_vocabulary",
     "schema/example",
     "scores/engines/failures",
     "scores/engines/http_client",
@@ -431,6 +432,20 @@ def test_journal_drops_a_cut_line_and_begins_anew_with_another_header(tmp_path):
         journal.finish([{"r": 1}])
     assert rows(out) == [{"r": 1}]
     assert not journal.path.exists()
+
+
+def test_a_second_writer_of_one_answer_file_is_refused_and_changes_nothing(tmp_path):
+    out = tmp_path / "x.jsonl"
+    with ResumeLog(out, {"v": 1}) as journal:
+        journal.append({"a": 1})
+        before = journal.path.read_bytes()
+        words = r"x\.jsonl: another process writes it now\. Wait until that one ends"
+        with pytest.raises(UserError, match=words), ResumeLog(out, {"v": 2}):
+            pass
+        assert journal.path.read_bytes() == before
+        journal.append({"a": 2})
+    with ResumeLog(out, {"v": 1}) as journal:
+        assert journal.done == [{"a": 1}, {"a": 2}]
 
 
 def test_limit_takes_evenly_from_the_subcategories_in_file_order():

@@ -12,7 +12,7 @@ from typing import Any
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import atomic_path, scratch_folder, sha256, write_json
 from collectivesft.hub.evidence import gguf_agreement, gguf_tokens
-from collectivesft.models import chat
+from collectivesft.models.word_vocabulary import WORD_VOCABULARY
 
 # The converter's name of a type, and the largest mean divergence (nats a token) of its answers from
 # the original's. What rounding does lies far below: see docs/download.md for measured numbers. A
@@ -58,7 +58,7 @@ def make(
         raise UserError(f"{converter}: no converter there. {_REMEDY}.")
     if not any(model.glob("*.safetensors")):
         raise UserError(f"{model}: no weights in safetensors. Name the folder of a whole model.")
-    if (model / chat.WORD_VOCABULARY).is_file():
+    if (model / WORD_VOCABULARY).is_file():
         problem = "its tokenizer takes words by jieba, which llama.cpp does not know"
         raise UserError(f"{model}: {problem}. Set hub.gguf to null.")
     with atomic_path(out) as partial:

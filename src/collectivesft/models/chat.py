@@ -51,10 +51,6 @@ def read_own_template(path: Path, end: str) -> str:
     return text
 
 
-# SentencePiece model of a tokenizer of words (jieba_tokenizer.py). No program takes this file name
-# for a plain tokenizer.
-WORD_VOCABULARY = "vocabulary.model"
-
 # gemma_base is for a Gemma without instruction tuning: its marks of turns were never trained and
 # look like its thousands of unused tokens, so turns are marked by words and by <eos>.
 # words is for vocabularies without marks of turns: the tokenizer's end of text closes a turn.

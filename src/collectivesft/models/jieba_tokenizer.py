@@ -15,7 +15,7 @@ from typing import Any
 
 from transformers import PreTrainedTokenizer
 
-from collectivesft.models.chat import WORD_VOCABULARY
+from collectivesft.models.word_vocabulary import WORD_VOCABULARY
 
 _TO_SIGNS = str.maketrans(" \n", "▂▃")
 _FROM_SIGNS = str.maketrans("▂▃", " \n")

@@ -10,10 +10,11 @@ from collectivesft.models import chat
 from collectivesft.models.convert.older_formats import add_model_keys
 from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
+from collectivesft.models.word_vocabulary import WORD_VOCABULARY
 
 # Files that a model's folder takes over from its base.
 _FROM_BASE = ("tokenizer", "special_tokens", "chat_template", "generation_config", "added_tokens")
-_FROM_BASE += (chat.WORD_VOCABULARY, chat.OWN)
+_FROM_BASE += (WORD_VOCABULARY, chat.OWN)
 
 
 # A larger file cannot be taken up again in the middle, and weights are read a file at a time.
