@@ -1,10 +1,11 @@
 """Verbs of stage scores."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+
+from collectivesft.config.cli_options import options_of, values
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -21,47 +22,10 @@ MaxNewTokens = Annotated[int, typer.Option(min=1, help="Most tokens of one answe
 CaseAnswers = Annotated[
     Path, typer.Option("--answers", help="JSON Lines that `scores answer-cases` wrote.")
 ]
-Url = Annotated[
-    str | None,
-    typer.Option(help="OpenAI-compatible server to ask, such as http://127.0.0.1:8000/v1."),
-]
-Serve = Annotated[
-    str | None,
-    typer.Option(help="Command that starts one: {model}, {name} and {port} are filled in."),
-]
 ServedName = Annotated[
     str | None, typer.Option(help="The model's name on the server; --name if not given.")
 ]
-KeyEnv = Annotated[str | None, typer.Option(help="Environment variable with the server's key.")]
-Concurrency = Annotated[int, typer.Option(min=1, help="Requests at once.")]
-Timeout = Annotated[float, typer.Option(min=1, help="Longest silence of the server, seconds.")]
-PromptFormat = Annotated[
-    Literal["text", "tokens", "text_without_bos"],
-    typer.Option(help="Send the server the prompt as text, its ids, or the text without its BOS."),
-]
-Extensions = Annotated[
-    bool, typer.Option(help="Send fields beyond OpenAI's own, which vLLM and SGLang know.")
-]
-
-
-def _object(text: str) -> dict:
-    """A JSON object."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise typer.BadParameter("not a JSON object")
-    return found
-
-
-def _orders(text: str) -> str | int:
-    """``published``, ``rotations`` or a number from 2."""
-    if text in ("published", "rotations"):
-        return text
-    if text.isascii() and text.isdigit() and int(text) >= 2:
-        return int(text)
-    raise typer.BadParameter("not published, rotations or a number from 2")
+_ENGINE = ("url", "serve", "key_env", "concurrency", "timeout", "prompt_format", "extensions")
 
 
 @app.callback()
@@ -69,58 +33,17 @@ def _stage() -> None:
     """Let models answer benchmarks and score the answers."""
 
 
-@app.command()
+@app.command(cls=options_of("Protocol", "Engine", leave_out=["kind"]))
 def predict(
+    context: typer.Context,
     model: Model,
     name: Name,
     items: Items,
     out: Out,
-    method: Annotated[
-        Literal["generate", "likelihood"],
-        typer.Option(help="Write an answer, or compare the probabilities of the letters."),
-    ] = "generate",
-    style: Annotated[
-        Literal["answer_only", "cot"],
-        typer.Option(help="Ask for letters only, or reason first."),
-    ] = "answer_only",
-    shots: Annotated[int, typer.Option(min=0, help="Solved examples before the question.")] = 0,
-    shots_seed: Annotated[
-        int | None,
-        typer.Option(help="Draw them for each question, as CMB does; else in the file's order."),
-    ] = None,
-    template: Annotated[
-        Literal["chat", "plain", "cmb"],
-        typer.Option(help="The tokenizer's chat template, plain text, or CMB's own words."),
-    ] = "chat",
-    preset: Annotated[
-        Literal["official", "corrected"],
-        typer.Option(help="Prompt as the benchmark's code makes it, or without its faults."),
-    ] = "corrected",
-    stop: Annotated[
-        Literal["early", "end"],
-        typer.Option(help="End answers once nothing more can change their reading, or let them."),
-    ] = "early",
-    orders: Annotated[
-        str,
-        typer.Option(
-            parser=_orders,
-            metavar="published|rotations|INTEGER",
-            help="Orders of the options in which each question is asked; INTEGER: drawn ones.",
-        ),
-    ] = "published",
-    max_new_tokens: MaxNewTokens = 512,
-    batch_size: Annotated[int, typer.Option(min=1, help="Questions in one batch.")] = 16,
     limit: Limit = None,
     sample_seed: SampleSeed = 42,
     threads: Threads = 1,
-    url: Url = None,
-    serve: Serve = None,
     served_name: ServedName = None,
-    key_env: KeyEnv = None,
-    concurrency: Concurrency = 32,
-    timeout: Timeout = 600,
-    prompt_format: PromptFormat = "text",
-    extensions: Extensions = True,
 ) -> None:
     """Let a model answer a benchmark's questions; a killed run resumes where it stopped.
 
@@ -134,24 +57,11 @@ def predict(
     from collectivesft.scores.engines.server_process import connected
     from collectivesft.scores.predict import predict as run
 
-    options = Protocol(
-        method=method,
-        style=style,
-        shots=shots,
-        shots_seed=shots_seed,
-        template=template,
-        preset=preset,
-        stop=stop,
-        orders=orders,
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-        limit=limit,
-        sample_seed=sample_seed,
-        threads=threads,
-    )
-    server = Server(
-        url, served_name or name, key_env, concurrency, timeout, prompt_format, extensions
-    )
+    given = values(context)
+    engine = {key: given.pop(key) for key in _ENGINE}
+    serve, timeout = engine.pop("serve"), engine.pop("timeout")
+    server = Server(model=served_name or name, timeout_s=timeout, **engine)
+    options = Protocol(**given, limit=limit, sample_seed=sample_seed, threads=threads)
     with connected(model, serve, server) as asked:
         run(model, name, items, out, options, asked)
 
@@ -263,8 +173,9 @@ def submit(
     typer.echo(f"{out}: complete; {unread} questions have no letter.")
 
 
-@app.command("answer-cases")
+@app.command("answer-cases", cls=options_of("Engine", leave_out=["kind"]))
 def answer_cases(
+    context: typer.Context,
     model: Model,
     name: Name,
     items: Items,
@@ -273,14 +184,7 @@ def answer_cases(
     limit: Limit = None,
     sample_seed: SampleSeed = 42,
     threads: Threads = 1,
-    url: Url = None,
-    serve: Serve = None,
     served_name: ServedName = None,
-    key_env: KeyEnv = None,
-    concurrency: Concurrency = 32,
-    timeout: Timeout = 600,
-    prompt_format: PromptFormat = "text",
-    extensions: Extensions = True,
 ) -> None:
     """Let a model answer clinical cases, turn by turn; a killed run resumes where it stopped.
 
@@ -291,9 +195,9 @@ def answer_cases(
     from collectivesft.scores.engines.openai_server import Server
     from collectivesft.scores.engines.server_process import connected
 
-    server = Server(
-        url, served_name or name, key_env, concurrency, timeout, prompt_format, extensions
-    )
+    engine = values(context)
+    serve, timeout = engine.pop("serve"), engine.pop("timeout")
+    server = Server(model=served_name or name, timeout_s=timeout, **engine)
     with connected(model, serve, server) as asked:
         run(
             model,
@@ -308,28 +212,13 @@ def answer_cases(
         )
 
 
-@app.command()
+@app.command(cls=options_of("Judge"))
 def judge(
+    context: typer.Context,
     answers: CaseAnswers,
     items: Items,
     cache: Annotated[Path, typer.Option(help="JSON Lines of replies; grows, never paid twice.")],
     out: Out,
-    url: Annotated[str, typer.Option(help="OpenAI-compatible chat server, up to /v1.")],
-    model: Annotated[str, typer.Option(help="The judge's name on the server.")],
-    key_env: KeyEnv = None,
-    concurrency: Concurrency = 8,
-    timeout: Timeout = 120,
-    input_price: Annotated[float, typer.Option(min=0, help="Of a million tokens read.")] = 0,
-    output_price: Annotated[float, typer.Option(min=0, help="Of a million tokens written.")] = 0,
-    max_tokens: Annotated[
-        int, typer.Option(min=1, help="Most tokens of one reply, thoughts included.")
-    ] = 256,
-    body: Annotated[
-        dict | None,
-        typer.Option(
-            parser=_object, metavar="JSON", help="Fields to add or replace; null leaves one out."
-        ),
-    ] = None,
 ) -> None:
     """Let a chat model grade answers to clinical cases: fluency, relevance, completeness,
     proficiency, 1 to 5 each.
@@ -341,8 +230,9 @@ def judge(
     from collectivesft.scores.judge import Judge
     from collectivesft.scores.judge import judge as run
 
-    prices = (input_price, output_price)
-    by = Judge(url, model, key_env, concurrency, timeout, *prices, max_tokens, body or {})
+    given = values(context)
+    given |= {"max_tokens": given["max_tokens"] or 256, "body": given["body"] or {}}
+    by = Judge(timeout_s=given.pop("timeout"), **given)
     done = run(answers, items, cache, out, by)
     typer.echo(
         f"{out}: {done['asked']} graded now ({done['retried']} tries again), "

@@ -1,0 +1,122 @@
+"""Options of a command from the fields of a configuration's class.
+
+The options are made when a command is called or explained: a list of commands builds no section.
+"""
+
+import contextlib
+import importlib
+import inspect
+import json
+import types
+import typing
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperCommand
+
+_VALUES = "collectivesft.config.cli_options"
+
+
+def options_of(*kinds: str, leave_out: Sequence[str] = ()) -> type[TyperCommand]:
+    """Return a command's class that adds an option for each field of some sections.
+
+    Args:
+        kinds: names of classes in config/run.py, such as ``Protocol``.
+        leave_out: fields without an option.
+    """
+
+    class Command(TyperCommand):
+        @property
+        def params(self) -> list[Any]:
+            if self._added is None:
+                added = [one for kind in kinds for one in _options(kind, leave_out)]
+                self._added = [option.name for option in added]
+                self._params += added
+            return self._params
+
+        @params.setter
+        def params(self, value: list[Any]) -> None:
+            self._params, self._added = value, None
+
+        def invoke(self, ctx: Any) -> Any:
+            ctx.meta[_VALUES] = {name: ctx.params.pop(name) for name in self._added or ()}
+            return super().invoke(ctx)
+
+    return Command
+
+
+def values(context: typer.Context) -> dict[str, Any]:
+    """Return the values of the options that ``options_of`` has added, by field."""
+    return context.meta[_VALUES]
+
+
+def _options(kind: str, leave_out: Sequence[str]) -> list[Any]:
+    """Let typer make the options of a section, as for a function with its fields."""
+    section = getattr(importlib.import_module("collectivesft.config.run"), kind)
+    fields = {n: field for n, field in section.model_fields.items() if n not in leave_out}
+    parameters = [_parameter(name, field) for name, field in fields.items()]
+
+    def command() -> None: ...
+
+    command.__signature__ = inspect.Signature(parameters)
+    command.__annotations__ = {one.name: one.annotation for one in parameters}
+    app = typer.Typer(add_completion=False)
+    app.command()(command)
+    return [one for one in typer.main.get_command(app).params if one.name in fields]
+
+
+def _parameter(name: str, field: Any) -> inspect.Parameter:
+    """Return the parameter of a function that has a field as its option."""
+    kind, nullable, rules = _plain(field.annotation)
+    words = (field.description or "").replace("`", "")
+    how: dict[str, Any] = {"help": f"{words[:1].upper()}{words[1:]}."}
+    if kind in (int, float):
+        bounds = [one.ge for one in (*field.metadata, *rules) if hasattr(one, "ge")]
+        how["min"] = next(iter(bounds), None)
+    elif kind not in (bool, str) and typing.get_origin(kind) is not Literal:
+        how |= _parsed(kind)
+        kind = str
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if field.is_required() else field.default,
+        annotation=Annotated[kind | None if nullable else kind, typer.Option(**how)],
+    )
+
+
+def _plain(annotation: Any) -> tuple[Any, bool, list[Any]]:
+    """Return a type without ``None`` and metadata, if it may be None, and the metadata."""
+    parts = typing.get_args(annotation)
+    if typing.get_origin(annotation) is Annotated:
+        kind, nullable, rules = _plain(parts[0])
+        more = [rule for one in parts[1:] for rule in getattr(one, "metadata", [one])]
+        return kind, nullable, [*rules, *more]
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType) and type(None) in parts:
+        (rest,) = [part for part in parts if part is not type(None)]
+        kind, _, rules = _plain(rest)
+        return kind, True, rules
+    return annotation, False, []
+
+
+def _parsed(kind: Any) -> dict[str, Any]:
+    """Return the parser of a value that is a JSON object, or a number or a name."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from collectivesft.common.validation import allowed
+
+    adapter = TypeAdapter(kind)
+    schema = adapter.json_schema()
+    is_json = schema.get("type") == "object"
+    words = "not a JSON object" if is_json else f"allowed: {allowed(schema)}"
+
+    def parse(text: Any) -> Any:
+        value = text
+        with contextlib.suppress(ValueError):  # a name is no JSON
+            value = json.loads(text) if isinstance(text, str) else text
+        try:
+            return adapter.validate_python(value)
+        except ValidationError as error:
+            raise typer.BadParameter(words) from error
+
+    return {"parser": parse, "metavar": "JSON" if is_json else "VALUE"}
