@@ -31,6 +31,8 @@ SOURCE = Source(
         "medqa out of the configuration's datasets.",
         "The Hub repository is a script that today's libraries refuse; its archive is read, or "
         "else the authors' on Google Drive.",
+        "About 90 of the 1,273 questions of the US test ask about a picture that no file holds; "
+        "none is marked, and all are kept, as in the paper's code.",
         "A file of one region by itself is read too, where its path names the region (US/...).",
         "Elsewhere, unpacked and not fetched: katielink/med_qa on the Hub.",
     ),
