@@ -276,6 +276,9 @@ def test_every_job_behind_the_release_is_one_action(crate):
     assert train["result"] == {"@id": "#run/model"}
     (made,) = [jobs["Job of rule hub_release"]["result"]]
     assert entities[made["@id"]]["sha256"] == sha256(crate / "manifest.json")
+    # Its path is absolute here: the folders of a machine are not published.
+    assert made["@id"].startswith("#run/outside/") and made["@id"].endswith("/manifest.json")
+    assert str(crate.parent) not in (crate / "ro-crate-metadata.json").read_text("utf-8")
     mentioned = {one["@id"] for one in entities["./"]["mentions"]}
     assert mentioned == {"#run", "#jobs/1", "#jobs/2", "#jobs/3"}
     assert entities["Snakefile"]["step"][0] == {"@id": "#steps/raw_fetch"}

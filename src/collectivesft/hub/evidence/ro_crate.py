@@ -191,7 +191,11 @@ def _job(
 ) -> Any:
     """Add a job's action with its files and the digest of its environment's lock."""
     digest = content.get("locks", {}).get(f"{env}.lock")
-    known = f"environment {env}, lock with sha256 {digest}" if digest else "environment unknown"
+    known = (
+        f"its rule declares the environment {env}, whose lock has the sha256 {digest}"
+        if digest
+        else "its rule declares no environment with a lock"
+    )
     files = {
         side: [{"@id": _run_id(path)} for path in paths if not _is_code(path)]
         for side, paths in (("object", job.inputs), ("result", job.outputs))
@@ -216,11 +220,18 @@ def _job_file(crate: Any, path: str, checksums: dict[str, str]) -> None:
     """Add a file that a job read or wrote."""
     known = facts(path, checksums)
     about = {"contentSize": str(known.pop("size"))} if "size" in known else {}
-    _entity(crate, _run_id(path), _work(path, **about, **known))
+    _entity(crate, _run_id(path), _work(_shown(path), **about, **known))
 
 
 def _run_id(path: str) -> str:
-    return _id(f"run/{path}")
+    return _id(f"run/{_shown(path)}")
+
+
+def _shown(path: str) -> str:
+    """Return a path as it may be published: folders outside the run's are those of a machine."""
+    if not Path(path).is_absolute() and ".." not in Path(path).parts:
+        return path
+    return f"outside/{hashlib.sha256(path.encode()).hexdigest()[:12]}/{Path(path).name}"
 
 
 def _is_code(path: str) -> bool:
