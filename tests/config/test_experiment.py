@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from collectivesft.common.errors import InputError
+from collectivesft.common.files import read_yaml
 from collectivesft.config.experiment import Training, read_experiment, read_model
 from collectivesft.raw.fetch_model import read_source
 
@@ -188,3 +189,13 @@ def test_a_further_seed_changes_the_seed_only(workshop):
     repeat = experiment.with_seed(7)
     assert repeat.training.seed == 7 and repeat.seeds is None
     assert repeat.with_seed(42) == experiment.model_copy(update={"seeds": None})
+
+
+def test_the_run_with_meds_ins_differs_by_that_dataset_only():
+    usual, run = (read_yaml(ROOT / f"config/{name}.yaml") for name in ("config", "medsins"))
+    assert run["datasets"] == [*usual["datasets"], "meds_ins"]
+    found = read_experiment(ROOT / "config/experiments/collective-plus-medsins.yaml")
+    paper = read_experiment(ROOT / "config/experiments/collective.yaml")
+    assert (found.training, found.mixture, found.base) == (
+        paper.training, paper.mixture, paper.base,
+    )  # fmt: skip

@@ -30,7 +30,8 @@ SOURCE = Source(
     citation="wu2024medsins",
     files=tuple(RawFile(name, (Hub(_REPO, _REVISION, name),)) for name in _NAMES),
     notes=(
-        "Not one of the paper's datasets: name it under datasets to use it.",
+        "Not one of the paper's datasets: name it under datasets to use it, or run "
+        "config/medsins.yaml, which trains on it and on the paper's.",
         "Three of the 122 tasks are listed; place the others by hand and name them under sources "
         "(files). Those made of MIMIC need a licence of their own and are not published.",
         "Of several wordings of a task's definition the first is asked, as MedS-Bench's evaluation "
