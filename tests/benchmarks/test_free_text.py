@@ -27,6 +27,7 @@ from tests.helpers.benchmark_files import (
     meds_files,
     task,
 )
+from tests.helpers.promises import real
 from tests.helpers.upstream import jsonl, raw_folder, zipped
 
 PACK = {"cmexam": cmexam_files, "meds_bench": meds_files, "medbench": medbench_files}
@@ -285,6 +286,39 @@ class TestMedsBench:
         more = {"Poetry/task900_x.json": task(["d"], [instance(1, "q", "a")])}
         with pytest.raises(InputError, match="not in the folder of a task type"):
             items("meds_bench", tmp_path, **more)
+
+
+CHAT = (
+    "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nInput:\n问题: 甲？\nOutput:\n"
+    "因为乙。<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nInput:\n问题: 丙？\n正确答案是 B: 丁。"
+    "\nOutput:<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
+)
+
+
+class TestMedsBenchResults:
+    def test_rationale_is_read_from_upstreams_file_of_results(self, tmp_path):
+        table = f'task_id,input,GT,output\ntask51,"{CHAT}",选择B。,C\n'
+        raw = raw_folder(tmp_path, {"Rationale/rationale.csv": table.encode()})
+        (item,) = meds_bench.items(raw)
+        assert (item.id, item.category) == ("task51-test-2", "Explanation and rationale")
+        assert item.question == "Input:\n问题: 丙？\n正确答案是 B: 丁。\nOutput:"
+        assert item.references == ["选择B。"] and item.subcategory == "task51"
+        wanted = "Input:\n问题: 甲？\nOutput:\n因为乙。\n" + item.question
+        assert meds_bench.prompt(item, "answer_only", "corrected") == wanted
+
+    def test_an_input_that_is_no_chat_is_named(self, tmp_path):
+        table = "task_id,input,GT,output\ntask51,问题,选择B。,C\n"
+        raw = raw_folder(tmp_path, {"Rationale/rationale.csv": table.encode()})
+        with pytest.raises(InputError, match=r"rationale\.csv, row \d: input is no chat"):
+            list(meds_bench.items(raw))
+
+    def test_the_real_file_is_read(self, tmp_path):
+        data = real("meds-bench/rationale.csv").read_bytes()
+        raw = raw_folder(tmp_path, {"Rationale/rationale.csv": data})
+        found = list(meds_bench.items(raw))
+        assert len(found) == 300 and len({item.id for item in found}) == 300
+        assert {item.subcategory for item in found} == {f"task{n}" for n in range(51, 57)}
+        assert all(item.question.startswith("Input:") for item in found)
 
 
 class TestMedbench:

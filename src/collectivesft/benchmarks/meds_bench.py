@@ -8,6 +8,7 @@ from typing import Any
 from collectivesft.common.errors import InputError
 from collectivesft.readers.json_rows import jsonl_rows, member_rows, members
 from collectivesft.readers.row import REMEDY, Row
+from collectivesft.readers.table_rows import csv_rows
 from collectivesft.schema.item import Item
 from collectivesft.sources.archive import Part
 from collectivesft.sources.folder import RawFolder
@@ -84,7 +85,8 @@ SOURCE = Source(
     ),
     notes=(
         "Eight of the paper's eleven task types are in these files (Rationale, six files whose "
-        "names are unknown here, can be placed by hand).",
+        "names are unknown here, can be placed by hand; upstream's example of a results file, "
+        "Rationale/rationale.csv, is read too, with the solved examples that it asks after).",
         "Summaries, outcome prediction and inference rest on MIMIC and were withdrawn upstream "
         "(inference still stood at the pinned revision); own copies can be placed by hand.",
         "Unverified: file names of Diagnosis, Text_classification and Fact_verication are from "
@@ -97,6 +99,9 @@ SOURCE = Source(
 
 KINDS = ("text", "upload")
 _SHOWN = "Positive Examples"
+_CHAT = re.compile(
+    r"<\|start_header_id\|>(system|user)<\|end_header_id\|>\s*(.*?)<\|eot_id\|>", re.DOTALL
+)
 # "The right answer is C: x", "正しい答えは E: x です", "La bonne réponse est A: x, D: y".
 _LETTER = re.compile(r"(?<![A-Za-z])([A-H](?:\s*[,，、]\s*[A-H])*)(?=\s*[:：.)）])")
 _PREFIX = re.compile(r"the (?:diagnosis result|treatment planning|right answer) is\s*:?\s*", re.I)
@@ -114,6 +119,9 @@ def items(raw: RawFolder) -> Iterator[Item]:
             known = f"Place it in one of the folders {', '.join(_FOLDERS)}"
             raise InputError(raw.path(name), "not in the folder of a task type", known)
         part, task = Part.of(raw, name), path.stem.partition("_")[0]
+        if name.endswith(".csv"):
+            yield from _of_results(part, path.parent.name)
+            continue
         if _is_lines(part):
             head, examples, rows = {}, [], jsonl_rows(part)
         else:
@@ -125,6 +133,22 @@ def items(raw: RawFolder) -> Iterator[Item]:
             yield _item(Row(part, number, example), path.parent.name, shared, "val")
         for row in rows:
             yield _item(row, path.parent.name, shared, "test")
+
+
+def _of_results(part: Part, folder: str) -> Iterator[Item]:
+    """Yield the items of a file of results, each with the chat that upstream asked.
+
+    Raises:
+        InputError: a row whose input is no chat of Llama 3 with a system and a user turn.
+    """
+    for row in csv_rows(part, ("task_id", "input", "GT")):
+        turns = dict(_CHAT.findall(row.text("input"))) if row.value else {}
+        if not {"system", "user"} <= turns.keys():
+            raise row.error("input is no chat with a system and a user turn")
+        task, wanted = row.text("task_id"), row.text("GT")
+        shared = {"file": f"{folder}/{task}", "task": task, "instruction": turns["system"].strip()}
+        asked = {"input": turns["user"].strip(), "output": wanted}
+        yield _item(Row(part, row.number, asked), folder, shared, "test")
 
 
 def _is_lines(part: Part) -> bool:
