@@ -290,8 +290,8 @@ class TestMedsBench:
 
 CHAT = (
     "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nInput:\n问题: 甲？\nOutput:\n"
-    "因为乙。<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nInput:\n问题: 丙？\n正确答案是 B: 丁。"
-    "\nOutput:<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
+    "因为乙。<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nInput:\n问题: 丙？\n"
+    "正确答案是 B: 丁。\nOutput:<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n"
 )
 
 
