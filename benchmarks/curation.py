@@ -1,7 +1,7 @@
 """Measures stage curated: its own commands, one after the other, on made-up rows.
 
-Rows a second, CPU seconds of all processes, and the most memory that they held together; what was
-found of the planted copies and leaks; and near-copy removal beside other libraries, in one run.
+Rows a second, CPU seconds of all processes, and the most memory that they held together; the share
+of planted copies and leaks that was found; and near-copy removal with other libraries, in one run.
 
     python benchmarks/curation.py --size 100000 --size 500000 --work /tmp/curation
 """
@@ -156,7 +156,7 @@ def total(parts: Iterable[dict[str, float]]) -> dict[str, float]:
 
 
 def found(folder: Path) -> dict[str, float]:
-    """Shares of what was planted that was dropped, and drops of near copies that were not planted.
+    """Shares of planted rows that were dropped, and drops of near copies that were not planted.
 
     A copy counts where it came through cleaning.
     """
@@ -274,7 +274,7 @@ def main() -> None:
 
 
 def save(run: dict | None = None, near: list[dict] | None = None) -> None:
-    """Put a result beside those of before: what takes an hour is written as soon as it is there."""
+    """Add a result to the earlier ones, as soon as it is there: one may take an hour."""
     path = RESULTS / "curation.json"
     before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     sizes = {old["rows"]: old for old in before.get("sizes", [])}

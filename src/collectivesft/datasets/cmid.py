@@ -30,9 +30,9 @@ SOURCE = Source(
     ),
     rows=12_254,
     notes=(
-        "Intent labels carry quotes of their own (\"'病症'\"), which are taken off.",
+        "Intent labels carry quotes (\"'病症'\"), which are taken off.",
         "An entity is originalText[start_pos:end_pos].",
-        "The rows are as others report them; the file has not been counted here.",
+        "The row count is from secondary reports; the file has not been counted here.",
     ),
     origin="Questions of Chinese patients, written in their own words.",
     annotation="Entities and intents labelled for the dataset.",

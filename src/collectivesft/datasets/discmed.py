@@ -24,7 +24,7 @@ SOURCE = Source(
     notes=(
         "Neighbouring turns of one speaker are joined; an assistant's turn before the first "
         "question, and a question after the last answer, are left out.",
-        "The rows are as others list them; the released file has not been counted here.",
+        "The row count is from secondary lists; the released file has not been counted here.",
     ),
     origin=(
         "Consultations, exam questions and facts of knowledge graphs, rewritten as "

@@ -35,7 +35,7 @@ SOURCE = Source(
         "ra, the right answer, is text that matches an answer's aid, counted from 1.",
         "Questions about a picture are dropped (needs_image).",
         "The archive's train_HEAD_EN.json by itself is read too.",
-        "Elsewhere, in another form and not fetched: EleutherAI/headqa on the Hub.",
+        "Elsewhere, in a different form and not fetched: EleutherAI/headqa on the Hub.",
     ),
     origin="Questions of Spanish exams for healthcare posts, translated into English by a machine.",
     annotation="The answer keys of the exams.",

@@ -26,8 +26,8 @@ SOURCE = Source(
     files=(RawFile(_FILE, (Hub("bigbio/med_qa", _REVISION, _FILE), GoogleDrive(_DRIVE))),),
     rows=48_876,
     notes=(
-        "10,178 + 27,400 + 11,298 training questions (USA, mainland China, Taiwan), as reported "
-        "by others; in the paper's code, not in its model card's table: to follow that table, take "
+        "10,178 + 27,400 + 11,298 training questions (USA, mainland China, Taiwan) by secondary "
+        "reports; in the paper's code, not in its model card's table: to follow that table, take "
         "medqa out of the configuration's datasets.",
         "The Hub repository is a script that today's libraries refuse; its archive is read, or "
         "else the authors' on Google Drive.",

@@ -32,8 +32,8 @@ SOURCE = Source(
     notes=(
         "Not one of the paper's datasets: name it under datasets to use it, or run "
         "config/medsins.yaml, which trains on it and on the paper's.",
-        "Three of the 122 tasks are listed; place the others by hand and name them under sources "
-        "(files). Those made of MIMIC need a licence of their own and are not published.",
+        "Three of the 122 tasks are listed; place the rest by hand and name it under sources "
+        "(files). Those made of MIMIC need a separate licence and are not published.",
         "Of several wordings of a task's definition the first is asked, as MedS-Bench's evaluation "
         "does; of several outputs the first is the answer.",
         "Unverified: no file has been read here; the format is that of MedS-Bench's task files.",

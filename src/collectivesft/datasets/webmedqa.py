@@ -35,9 +35,9 @@ SOURCE = Source(
     notes=(
         "train.zip is kept in Git LFS: the repository's raw address gives a pointer of 133 bytes.",
         "The paper's model card counts nearly all 253,050 rows, yet its script keeps only those "
-        "labelled 1, about 50,600. So by default here: the others are dropped as not_labelled.",
+        "labelled 1, about 50,600. So by default here: the rest is dropped as not_labelled.",
         "Dates that the site appended to answers (2015-05-1012:30) are taken off.",
-        "Elsewhere, in another form and not fetched: zirui3/webMedQA-instructions on the Hub.",
+        "Elsewhere, in a different form and not fetched: zirui3/webMedQA-instructions on the Hub.",
     ),
     origin="Questions of patients and answers of physicians on Chinese health sites.",
     annotation="The answer that the site marks as chosen.",
