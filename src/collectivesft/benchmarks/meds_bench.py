@@ -90,7 +90,8 @@ SOURCE = Source(
         "Summaries, outcome prediction and inference rest on MIMIC and were withdrawn upstream "
         "(inference still stood at the pinned revision); own copies can be placed by hand.",
         "Unverified: file names of Diagnosis, Text_classification and Fact_verication are from "
-        "third parties' code; the format of the .jsonl files was not seen, both likely ones are read.",
+        "third parties' code; the format of the .jsonl files was not seen, both likely ones are "
+        "read.",
         "Upstream asks all but MCQA after three solved examples, drawn anew from the scored items "
         "themselves; here only a task's own positive examples are shown, where it has any.",
         "task12 has one answer for all its questions (no), so its accuracy tells nothing.",

@@ -51,7 +51,8 @@ SOURCE = Source(
         "The paper's model card counts questions; its released script writes one row for each "
         "right answer (about 188,000). By default one row a question, its first right answer.",
         "Candidates come as question_id,pos_ans_id,neg_ans_id or question_id,ans_id,cnt,label.",
-        "Elsewhere, in a different form and not fetched: fzkuji/cMedQA2 on the Hub (unpacked tables).",
+        "Elsewhere, in a different form and not fetched: fzkuji/cMedQA2 on the Hub (unpacked "
+        "tables).",
     ),
     origin="Questions of patients and answers of physicians on a Chinese web forum.",
 )
