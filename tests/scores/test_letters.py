@@ -340,8 +340,31 @@ def test_a_reading_is_settled_once_nothing_can_change_it(text, lead, done):
     assert is_final(text, lead, OPTIONS, multiple=False) is done
 
 
-# Beginnings of answers that were cut at their longest length, as a small base model writes them.
 CUT = {"A": "肝右叶破裂", "B": "胃穿孔", "C": "脾破裂", "D": "肠扭转", "E": "胰腺炎"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("✅ A. 肝右叶破裂\n❌ B. 胃穿孔\n✅ C. 脾破裂\n❌ D. 肠扭转\n❌ E. 胰腺炎", "AC"),
+        ("✅A\n❌B\n✅C", "AC"),
+        ("❌ A. 肝右叶破裂\n✅ B. 胃穿孔\n✅ C. 脾破裂\n❌ D. 肠扭转\n❌ E. 胰腺炎", "BC"),
+        ("✅ A、C、E", "ACE"),
+        ("病因包括A、B、C、E。", "ABCE"),
+        ("该病的病因包含A、C和E。", "ACE"),
+        ("病因包括A、C，不包括B。", "AC"),
+        ("食物中含B族维生素。", ""),
+    ],
+)
+def test_marks_before_letters_and_lists_after_include_are_read(text, expected):
+    assert corrected(text, True, CUT, question="病因包括") == expected
+
+
+def test_an_option_that_is_not_included_is_no_answer():
+    assert corrected("病因不包括A。", False, OPTIONS) == ""
+
+
+# Beginnings of answers that were cut at their longest length, as a small base model writes them.
 
 
 @pytest.mark.parametrize(

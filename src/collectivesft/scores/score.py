@@ -16,6 +16,7 @@ from collectivesft.scores.measure.circular import circular
 from collectivesft.scores.measure.diagnostics import count
 from collectivesft.scores.measure.pairs import READINGS, against
 from collectivesft.scores.measure.predictions import AGAIN, load, match, unscored
+from collectivesft.scores.measure.protocol_version import versioned
 from collectivesft.scores.measure.shares import FEW, floors, wilson
 from collectivesft.scores.measure.stems import count_shared, stem_of
 from collectivesft.scores.measure.submitted import submitted
@@ -45,7 +46,7 @@ def score(
     averages that need no knowledge: one letter always, the best letter of each sub-category;
     ``shared_stems`` the items that share their case with a second one, drawn together.
     A question that was too long to ask, or that a server did not answer, counts as wrong. ``key``
-    says which answer key was used.
+    says which answer key was used, ``versioned`` the protocol with its version (``cmb:answer@2``).
 
     Args:
         answers: JSON Lines to write, one row an item in the items' order: the prompt, the
@@ -69,6 +70,7 @@ def score(
         "model": model,
         "benchmark": rows[0]["benchmark"],
         "protocol": protocol,
+        "versioned": versioned(rows[0]["benchmark"], protocol),
         "kind": "choice",
         "method": rows[0]["method"],
         "items": len(rows),

@@ -43,6 +43,12 @@ _ORDINAL = re.compile(
 _ORDER = dict(zip("一二三四五六七1234567", "ABCDEFG" * 2, strict=True))
 _UNCHECKED = re.compile(r"^[ \t]*[-+]?[ \t]*\[ \][^\n]*$", re.M)
 _CHECKED = re.compile(r"^[ \t]*[-+]?[ \t]*\[[xX✓√]\][ \t]*", re.M)
+# A mark before a letter and its text; not before a list of letters.
+_MARK_FIRST = re.compile(
+    r"^[ \t>\-•]{0,6}([✓✔√✗✘×❌])[ \t]?([(【]?[A-G])"
+    r"(?![A-Za-z]|[ \t]{0,3}[、,和与及][ \t]{0,3}[A-G])([^\n]{0,80})$",
+    re.M,
+)
 _TRUE = re.compile(r"(?<![A-Za-z])([A-G])\s?:\s?(?i:true|yes)\b")
 _FALSE = re.compile(r"(?<![A-Za-z])([A-G])\s?:\s?(?i:false|no)\b")
 _BOXES = re.compile(r"}\s{0,3}(?:[、,;和]|and)?\s{0,3}\\boxed\s?{(?=\s?[A-G])")
@@ -186,6 +192,7 @@ def clean(text: str, multiple: bool) -> str:
     if not text.isascii():
         text = _FOREIGN_LETTER.sub(lambda match: _FOREIGN[match.group()], text)
         text = text.replace("\ufe0f", "").replace("✅", "✓").replace("☑", "✓").replace("✖", "✗")
+        text = _MARK_FIRST.sub(r"\2\3 \1", text)
     if "_" in text:
         text = _UNDERLINED.sub(r" \1 ", text)
     if multiple:

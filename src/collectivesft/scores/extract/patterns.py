@@ -78,7 +78,7 @@ LIST = re.compile(rf"{_ALONE}(?:[ \t]{{0,3}}[、和与及或&+][ \t]{{0,3}}{_ALO
 # Text before a letter that is part of a term (维生素C, hepatitis B, type A) or denied.
 TERM_BEFORE = re.compile(
     r"(?:维生素|维他命|肝炎|病毒|因子|蛋白|辅酶|球菌|免疫球蛋白|抗原|受体|排除|否定|除外|除了"
-    r"|[不勿](?:应该|应|能|该|可能|可)?(?:是|为|选择|选|考虑)"
+    r"|[不勿](?:应该|应|能|该|可能|可)?(?:是|为|选择|选|考虑|包括|包含|含)"
     r"|(?i:vitamins?|hepatitis|types?|groups?|influenza|class|grade|stage|factor|protein|not))"
     r"(?:选项)?\s*$"
 )
@@ -91,7 +91,7 @@ DENIED_AFTER = re.compile(
 ARTICLE = re.compile(r"\s+(?!is\b|and\b|or\b|are\b)[a-z]")
 SPECIES = re.compile(_SPECIES)
 # Han characters that may be right before or after a letter that means an option.
-HAN_BEFORE = set("选项择是为案和与及或即故有")
+HAN_BEFORE = set("选项择是为案和与及或即故有括含")
 HAN_AFTER = re.compile(r"[选项和与及或是为正对错均都]|[两三四五]个?选?项|吧(?=[\s。.!]|$)")
 # A model that declines to answer.
 REFUSAL = re.compile(
