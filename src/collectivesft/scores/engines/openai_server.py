@@ -6,6 +6,7 @@ may name are off. A server's rounding depends on its batches, so unlike on a CPU
 may differ in near ties from run to run.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -26,6 +27,8 @@ from collectivesft.scores.extract.early_stop import is_final
 FIRST = 64
 # Most alternatives that servers give for a token: vLLM's default, and OpenAI's.
 _ALTERNATIVES = {True: 20, False: 5}
+# A bias that makes any token the next one, and a log probability that only such a bias explains.
+_FORCE, _CERTAIN = 100, 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +155,14 @@ class Completions:
             EndpointError: the server gives no log probabilities, or scores no prompts.
         """
         tokens = [(token, letter) for letter, token in wanted.items()]
+        forced: dict[str, Any] = {}
         for count in (_ALTERNATIVES[self.server.extensions], 2000, len(self.model.tokenizer)):
-            choice = self._ask(text, ids, {"max_tokens": 1, "logprobs": count})
+            choice = self._ask(text, ids, {"max_tokens": 1, "logprobs": count, **forced})
             given = replies.next_tokens(choice)
+            if not given and not forced:
+                forced = {"logit_bias": {str(tokens[0][0]): _FORCE}}
+                choice = self._ask(text, ids, {"max_tokens": 1, "logprobs": count, **forced})
+                given = self._unforced(replies.next_tokens(choice), tokens[0][0])
             if not given:
                 raise self._error(
                     "it gives no log probabilities. Use a protocol with method: generate, or a "
@@ -169,6 +177,17 @@ class Completions:
                 value = self._scored(text + letter, [*ids, token], letter)
             found[letter] = round(float(value), 6)
         return found
+
+    def _unforced(self, given: dict[Any, float] | None, token: int) -> dict[Any, float] | None:
+        """Return log probabilities of an answer whose token was forced, if they do not count that.
+
+        llama.cpp's server gives none where the likeliest token ends within a character, as a byte
+        of a Chinese one does. A letter ends none; the values are those before the bias. With the
+        bias counted, the letter would be certain. Values by text are refused: they prove nothing.
+        """
+        if not given or not all(isinstance(key, int) for key in given):
+            return None
+        return None if given.get(token, -math.inf) > -_CERTAIN else given
 
     def _scored(self, text: str, ids: Sequence[int], letter: str) -> float:
         """The log probability of a prompt's last token, by letting the server repeat the prompt."""
