@@ -6,6 +6,7 @@ run of the workflow; ``real`` runs as it stands in a copy of the clone; ``bash``
 """
 
 import ast
+import itertools
 import json
 import os
 import re
@@ -93,14 +94,15 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory) -> Path:
-    """A copy of the repository with the files that docs/extend.md shows."""
+    """A copy of the repository with the files that two guides show."""
     folder = tmp_path_factory.mktemp("copy")
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("src", "config"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     for name in ("Snakefile", "workflow", "resources", "envs", "paper", "containers", "Makefile", "benchmarks"):  # fmt: skip  # noqa: E501
         (folder / name).symlink_to(ROOT / name)
-    for name, _, content in fences(ROOT / "docs/extend.md"):
+    shown = [f for page in ("extend", "configuration") for f in fences(ROOT / f"docs/{page}.md")]
+    for name, _, content in shown:
         if name:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(content, encoding="utf-8")
@@ -234,7 +236,11 @@ def dry(command: str) -> str:
     words = shlex.split(command)
     if words[0] == "workflow/bin/run":
         words = ["snakemake", "--configfile", *words[1:]]
-    kept = [word for word in words if word not in ("-n", "--dry-run", "--quiet")]
+    kept = [word for word in words if word not in ("-n", "--dry-run")]
+    if "--quiet" in kept:  # with what it hides
+        start = kept.index("--quiet")
+        hidden = itertools.takewhile(lambda word: not word.startswith("-"), kept[start + 1 :])
+        del kept[start : start + 1 + len(list(hidden))]
     return shlex.join([*kept, "--dry-run"])
 
 

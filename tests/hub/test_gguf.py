@@ -138,7 +138,7 @@ def test_the_same_bytes_wherever_it_lies(convert, model, tmp_path):
 @pytest.mark.parametrize(
     "fault, words",
     [
-        ("fails", "the converter ended with code 3 (ValueError: this cannot be). What it said"),
+        ("fails", "the converter ended with code 3 (ValueError: this cannot be). Its output"),
         ("architecture", "the converter does not know the architecture FooForCausalLM. Set hub."),
         ("tokenizer", "the converter does not know its tokenizer: BPE pre-tokenizer was not"),
         ("nothing", "ended well, but wrote no GGUF file. Run envs/converter"),

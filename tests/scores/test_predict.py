@@ -391,6 +391,7 @@ NOT_ANSWERS = {
     "common/retry",
     "models/word_vocabulary",
     "schema/example",
+    "schema/option_orders",
     "scores/engines/failures",
     "scores/engines/http_client",
     "scores/engines/resume_log",
@@ -401,7 +402,7 @@ NOT_ANSWERS = {
 @pytest.mark.parametrize(
     ("name", "beside"),
     [
-        ("predict", {"scores/prompt/prompts"}),
+        ("predict", {"scores/prompt/prompts", "common/significance"}),
         # Prompts of a case hold its answers, and no header holds them: what makes them counts.
         ("answer_cases", {"scores/engines/questions", "scores/extract/early_stop"}),
     ],

@@ -23,6 +23,15 @@ MODELS = "config/models/README.md"
 START, END = "<!-- keys: written by `make docs` -->", "<!-- end of keys -->"
 INTRO = """A run is `config/config.yaml` with your own file laid over it, which says what differs:
 
+`config/mine.yaml`:
+
+```yaml
+run: mine
+curation:
+  full:
+    threshold: 0.7
+```
+
 ```bash
 workflow/bin/run config/mine.yaml --cores all
 ```
