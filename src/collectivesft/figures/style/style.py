@@ -130,9 +130,9 @@ def save(figure, out: Path, rows: Sequence[dict[str, Any]]) -> None:
 def _numbered_clips(svg: str) -> str:
     """Number the clip paths of an SVG.
 
-    matplotlib names a clip path by a hash over unrounded coordinates. Their last bits depend on
-    memory addresses, by which the solver of the layout orders its sums; the drawn coordinates are
-    rounded and do not.
+    matplotlib names a clip path by a hash over unrounded coordinates, so a difference in the last
+    bit of a layout changes the name. The drawn coordinates are rounded and do not change. Such a
+    difference was seen once in 17 runs; its cause is not known (issue 22).
     """
     found = dict.fromkeys(re.findall(r'<clipPath id="(p[0-9a-f]{10})"', svg))
     number = {old: f"clip{count}" for count, old in enumerate(found, start=1)}
