@@ -46,7 +46,7 @@ def test_what_training_asks_for(snakemake, nodes, resources, command):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     block = (done.stdout + done.stderr).split("rule sft_train:")[1]
-    block = block[: block.index("2> logs")]
+    block = block[: block.rindex("2> logs")]
     found = [one for one in re.findall(r"\w+=\w+", block) if one.split("=")[0] in resources]
     assert ", ".join(dict.fromkeys(found)) == resources
     assert re.search(command + " collectivesft sft train", block)
