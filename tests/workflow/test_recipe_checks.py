@@ -1,5 +1,6 @@
 """Titles and tokenizers are checked before a run: fonts, room for the template, letters."""
 
+import os
 import re
 from pathlib import Path
 
@@ -95,3 +96,29 @@ def test_every_sign_that_a_title_may_have_is_in_our_fonts():
     taken = [code for code in range(0x110000) if not title_check.title_fault(chr(code))]
     assert [hex(code) for code in taken if code not in known] == []
     assert len(taken) > 20_000
+
+
+def test_a_tokenizer_is_loaded_once_for_the_same_texts(tmp_path, monkeypatch):
+    """Each start of Snakemake, so each job of a cluster, checks; loading takes seconds."""
+    tokenizers = pytest.importorskip("tokenizers")
+    (tmp_path / "m").mkdir()
+    folder = {"kind": "folder", "path": "m"}
+    model = random_model().model_copy(update={"source": folder})
+    path = tmp_path / "m/tokenizer.json"
+    words = {"答案是": 0, "A": 1, "答案是A": 2}
+    tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="A")).save(str(path))
+    first = tokenizer_check.encoder(model, [path.parent], tmp_path)("答案是A")
+    loaded, load = [], tokenizers.Tokenizer.from_file
+
+    class Counted:
+        @staticmethod
+        def from_file(name):
+            loaded.append(name)
+            return load(name)
+
+    monkeypatch.setattr(tokenizers, "Tokenizer", Counted)
+    assert tokenizer_check.encoder(model, [path.parent], tmp_path)("答案是A") == first == [2]
+    assert not loaded
+    os.utime(path, ns=(1, 1))
+    assert tokenizer_check.encoder(model, [path.parent], tmp_path)("答案是A") == first
+    assert loaded

@@ -5,6 +5,7 @@ loaded by name (a dataset's reader, a benchmark) cannot be seen here; rules name
 """
 
 import ast
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -49,7 +50,7 @@ def _is_plumbing(path: Path) -> bool:
 def imports(root: Path, path: Path) -> tuple[Path, ...]:
     """The package's own files that a file imports, inside functions too."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _statements(ast.parse(path.read_text(encoding="utf-8")).body):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -58,6 +59,14 @@ def imports(root: Path, path: Path) -> tuple[Path, ...]:
     own = (name.split(".")[1:] for name in names if name.split(".")[0] == PACKAGE)
     candidates = (_file(root.joinpath(*parts)) for parts in own if parts)
     return tuple(sorted({candidate for candidate in candidates if candidate}))
+
+
+def _statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
+    """Yield statements and those inside them. Expressions hold no import and are most of a tree."""
+    for node in body:
+        yield node
+        for part in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _statements(getattr(node, part, ()))
 
 
 def _file(stem: Path) -> Path | None:

@@ -398,7 +398,7 @@ def _check_tokenizer(
     base = model(root, recipe.base)
     folders = [Path(model_folder(recipe.base, root) or os.devnull)]
     folders.append(Path(config["cache"], "models", recipe.base))
-    encode = tokenizer_check.encoder(base, folders)
+    encode = tokenizer_check.encoder(base, folders, root / ".snakemake")
     if encode is None:
         return
     if own := base.own_template(root / f"config/models/{recipe.base}.yaml"):

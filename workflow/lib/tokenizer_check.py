@@ -4,10 +4,16 @@ Reads `tokenizer.json` where it is at hand, in the model's folder or in the cach
 tokenizers is installed. A model with random weights has one token for each byte.
 """
 
+import hashlib
+import json
+import os
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from collectivesft.common.files import atomic_path
 
 if TYPE_CHECKING:
     from collectivesft.config.experiment import ModelRecipe
@@ -18,11 +24,13 @@ LEAD = "答案是"
 LETTERS = "ABCDE"
 
 
-def encoder(model: "ModelRecipe", folders: list[Path]) -> Encode | None:
+def encoder(model: "ModelRecipe", folders: list[Path], memory: Path | None = None) -> Encode | None:
     """Return a function from text to token ids; None where no tokenizer is at hand.
 
     Args:
         folders: of the model, the first one with a tokenizer is taken.
+        memory: folder that keeps the ids of texts encoded before, if it can be written. A large
+            tokenizer takes seconds to load, and each start of Snakemake asks for the same texts.
     """
     if model.source.get("kind") == "random":
         return _byte_encoder()
@@ -33,11 +41,32 @@ def encoder(model: "ModelRecipe", folders: list[Path]) -> Encode | None:
         return None
     if not paths:
         return None
+    load = cache(lambda: Tokenizer.from_file(str(paths[0])))
+    kept = _memory_file(memory, paths[0])
+    known = json.loads(kept.read_text("utf-8")) if kept and kept.is_file() else {}
     try:
-        tokenizer = Tokenizer.from_file(str(paths[0]))
+        known or load()
     except Exception:  # tokenizers raises this very class; a damaged file is for stage sft
         return None
-    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+
+    def encode(text: str) -> list[int]:
+        if text not in known:
+            known[text] = load().encode(text, add_special_tokens=False).ids
+            if kept:
+                with atomic_path(kept) as partial:
+                    partial.write_text(json.dumps(known), encoding="utf-8")
+        return known[text]
+
+    return encode
+
+
+def _memory_file(memory: Path | None, tokenizer: Path) -> Path | None:
+    """File of a tokenizer's known texts: a changed tokenizer has a different one."""
+    if memory is None or not os.access(memory, os.W_OK):
+        return None
+    state = tokenizer.stat()
+    key = f"{tokenizer.resolve()} {state.st_size} {state.st_mtime_ns}"
+    return memory / f"tokenizer-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
 def _byte_encoder() -> Encode:
