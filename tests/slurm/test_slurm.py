@@ -93,7 +93,7 @@ def test_a_killed_controller_loses_nothing(troubles, profile, small_place, small
         wait_for((place.results / "3_sft/tiny/tokens").exists, 900, first, log)
         second = place.run(*command, PROFILE=environment["PROFILE"])
         assert second.returncode == 1
-        assert "error: a run is still going in this folder" in second.stdout
+        assert "error: a run still works in this folder" in second.stdout
     finally:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
