@@ -7,7 +7,7 @@ import pytest
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_yaml
 from collectivesft.config.experiment import Training, read_experiment, read_model
-from collectivesft.raw.fetch_model import read_source
+from collectivesft.sources.model_source import read_source
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from collectivesft.common.errors import InputError, UserError
-from collectivesft.raw.fetch_model import fetch_model, read_source
+from collectivesft.raw.fetch_model import fetch_model
 from collectivesft.sources.folder import RawFolder
+from collectivesft.sources.model_source import read_source
 
 REVISION = "a" * 40
 WEIGHTS = b"".join(hashlib.sha256(b"%d" % number).digest() for number in range(512))

@@ -1,7 +1,10 @@
 """A wrong configuration ends in one line for each fault, before anything runs."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import config_check
@@ -497,3 +500,20 @@ def test_damaged_lock_file_is_named(clone, snakemake):
     assert result.stderr.startswith(
         "error: config/raw.lock.yaml: datasets/cmid.CMID.json.sha256: 'abc'; allowed: text"
     )
+
+
+def test_the_check_needs_only_what_snakemake_s_environment_has():
+    """envs/workflow.lock: `snakemake -n` of the README runs where nothing more is installed."""
+    absent = ["httpx2", "huggingface_hub", "tokenizers", "torch", "transformers", "matplotlib"]
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({absent}))\n"
+        "from pathlib import Path\nimport config_check\n"
+        "for name in ('tiny', 'demo', 'config'):\n"
+        "    config_check.load(Path.cwd(), Path(f'config/{name}.yaml'))\n"
+    )
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "workflow/lib")])
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"PYTHONPATH": path},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr

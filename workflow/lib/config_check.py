@@ -327,7 +327,7 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
         names: also look its names up in the configuration.
     """
     from collectivesft.config.mixture import read_mixture
-    from collectivesft.raw.fetch_model import read_source
+    from collectivesft.sources.model_source import read_source
 
     where = f"config/experiments/{name}.yaml"
     try:
@@ -568,7 +568,7 @@ def commit(root: Path) -> str:
 
 def model_folder(base: str, root: Path) -> str | None:
     """The folder that a base model is copied from; None where it comes from elsewhere."""
-    from collectivesft.raw.fetch_model import FolderModel, read_source
+    from collectivesft.sources.model_source import FolderModel, read_source
 
     source = _read_as(read_source, root, f"config/models/{base}.yaml")
     return str(source.path) if isinstance(source, FolderModel) else None
