@@ -86,7 +86,9 @@ ZENODO = {
 def test_zenodos_schema_takes_it(release):
     import jsonschema
 
-    jsonschema.Draft4Validator(ZENODO).validate(json.loads(release.zenodo(ROOT)))
+    validator, record = jsonschema.Draft4Validator(ZENODO), json.loads(release.zenodo(ROOT))
+    assert not [error.message for error in validator.iter_errors(record)]
+    assert not validator.is_valid(record | {"version": "0.1.0"}), "refused by Zenodo, issue 21"
 
 
 def test_zenodo_says_what_the_citation_says(release):

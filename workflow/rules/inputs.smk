@@ -1,0 +1,319 @@
+# Files, options and resources that rules take, by their wildcards. Names are those of common.smk.
+
+
+def code(*modules):
+    """Return the package's files that a rule's command runs: modules and their imports."""
+    root = ROOT / "src/collectivesft"
+    return [os.path.relpath(path) for path in code_files.files(root, list(modules))]
+
+
+def own_file(kind, name, suffix=".py"):
+    """Return the file of a dataset or benchmark, or a different one of the package."""
+    return own(f"src/collectivesft/{kind}/{name}{suffix}")
+
+
+def source_code(wildcards):
+    """Return the code that fetches one source: an edit of a second source fetches only that one."""
+    return [*code("raw/fetch.py"), own_file(wildcards.kind, wildcards.name)]
+
+
+def reader_code(wildcards):
+    """Return the code that reads one dataset."""
+    return code("curated/read.py", f"datasets/{wildcards.dataset}.py")
+
+
+def reader_options(wildcards):
+    """Return the reader's own options of `curated read`."""
+    chosen = config["reader_options"].get(wildcards.dataset, {})
+    return [f"--option {name}={value}" for name, value in sorted(chosen.items())]
+
+
+def items_code(wildcards):
+    """Return the code that reads one benchmark's items."""
+    return code("curated/read.py", f"benchmarks/{wildcards.benchmark}.py")
+
+
+def benchmark_code(module):
+    """Return the code of a command of stage scores on one benchmark."""
+    return lambda wildcards: code(module, f"benchmarks/{wildcards.benchmark}.py")
+
+
+SOURCE_FILES = [f"datasets/{name}.py" for name in DATASETS]
+BENCHMARK_FILES = [f"benchmarks/{name}.py" for name in BENCHMARKS]
+
+
+def image(name):
+    """The Apptainer image of an environment."""
+    return IMAGES[name]
+
+
+MODEL_ENV = run_paths.model_environment(config)
+IMAGES = run_paths.images(config)
+LOCKS = [own(f"envs/{name}.lock") for name in IMAGES]
+
+
+def source_options(wildcards):
+    """Options of `raw fetch` that say where a source's files lie, if not upstream."""
+    place = run_paths.place(config, wildcards.kind, wildcards.name)
+    options = [f"--folder {shlex.quote(place['folder'])}"] if place["folder"] else []
+    options += [f"--checksums {shlex.quote(place['checksums'])}"] if place["checksums"] else []
+    options += [f"--file {shlex.quote(name)}" for name in place["files"]]
+    options += [f"--missing {place['missing']}"] if place["missing"] != "error" else []
+    return " ".join(options)
+
+
+def source_placed(wildcards):
+    """Files that somebody placed for a source: one that appears or changes is taken."""
+    place = run_paths.place(config, wildcards.kind, wildcards.name)
+    return run_paths.placed(place, Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/files"))
+
+
+def model_placed(wildcards):
+    """Files of a base model that lie in a folder on this machine: new weights are taken."""
+    return run_paths.placed_model(wildcards.base, ROOT)
+
+
+def model_options(wildcards, output):
+    """Options of `raw fetch-model` for a folder of this machine.
+
+    `~` and variables are expanded here: an image has neither. A function of `output` is no reason
+    to fetch again; files that change in the folder are.
+    """
+    folder = config_check.model_folder(wildcards.base, ROOT)
+    return f"--folder {shlex.quote(folder)}" if folder else ""
+
+
+def source_checksums(wildcards):
+    """The list of checksums of a local source: when a file changes, so does this list.
+
+    In a bundle, where the source was fetched already, the list may have stayed behind.
+    """
+    listed = run_paths.place(config, wildcards.kind, wildcards.name)["checksums"]
+    fetched = Path(f"{RAW}/{wildcards.kind}/{wildcards.name}/manifest.json").is_file()
+    return [listed] if listed and (Path(listed).is_file() or not fetched) else []
+
+
+def experiment_of(name):
+    """Name of the experiment that a training repeats with one more seed, or that it is."""
+    return SEEDS.get(name, (name,))[0]
+
+
+def repeats(name):
+    """Names of an experiment's trainings with further seeds."""
+    return [repeat for repeat, (owner, _) in SEEDS.items() if owner == name]
+
+
+def tokens_of(wildcards):
+    """Tokens of an experiment, which its trainings with further seeds share."""
+    return f"{SFT}/{experiment_of(wildcards.experiment)}/tokens"
+
+
+def repeated_answers(model, benchmark, protocol):
+    """Judged answers of a model's trainings with further seeds."""
+    return [f"{SCORES}/{name}/{benchmark}.{protocol}.answers.jsonl" for name in repeats(model)]
+
+
+def seed_files(wildcards):
+    """Summaries over seeds of every experiment that has several."""
+    return [
+        f"{SCORES}/{name}/{benchmark}.{protocol}.seeds.json"
+        for benchmark in CHOICE
+        for protocol in EVALUATION[benchmark]["protocols"]
+        for name in EXPERIMENTS
+        if repeats(name)
+    ]
+
+
+def recipe(wildcards):
+    """Path of an experiment's recipe."""
+    return own(f"config/experiments/{experiment_of(wildcards.experiment)}.yaml")
+
+
+def recipe_settings(wildcards):
+    """The keys of an experiment's recipe that decide data and weights, as a parameter.
+
+    Rules that take these take the recipe itself as ancient: an edit of its title or description
+    trains nothing again.
+    """
+    decisive = RECIPES[wildcards.experiment].model_dump(exclude={"title", "description", "seeds"})
+    return json.dumps(decisive, ensure_ascii=False, sort_keys=True)
+
+
+def curation_of(wildcards):
+    """Name of the curation setting that an experiment trains on."""
+    return RECIPES[wildcards.experiment].curation
+
+
+def curated_examples(wildcards):
+    """The examples that an experiment's mixture is drawn from."""
+    return f"{CURATED}/{curation_of(wildcards)}/decontaminate.parquet"
+
+
+def base_dir_of(experiment):
+    """Folder of the base model of an experiment, by name."""
+    return LAYOUT.base(RECIPES[experiment].base)
+
+
+def base_dir(wildcards):
+    """Folder of the base model of an experiment."""
+    return base_dir_of(wildcards.experiment)
+
+
+def chat_template(wildcards):
+    """The file of a base model's chat template, named or by way of an experiment."""
+    base = wildcards.get("base") or RECIPES[wildcards.experiment].base
+    model = config_check.model(ROOT, base)
+    if path := model.own_template(ROOT / f"config/models/{base}.yaml"):
+        return os.path.relpath(path)
+    return own_file("models/templates", model.chat_template, ".jinja")
+
+
+def model_dir(wildcards):
+    """Folder of a model that is scored: a base model or an experiment's."""
+    if wildcards.model in BASES:
+        return LAYOUT.base(wildcards.model)
+    return f"{SFT}/{wildcards.model}/model"
+
+
+def base_answers(wildcards):
+    """Judged answers of an experiment's base model, to compare with; none for a base model."""
+    if wildcards.model in BASES:
+        return []
+    base = RECIPES[wildcards.model].base
+    return f"{SCORES}/{base}/{wildcards.benchmark}.{wildcards.protocol}.answers.jsonl"
+
+
+def base_texts(wildcards):
+    """The same for answers in free text."""
+    found = base_answers(wildcards)
+    return found and found.removesuffix(".answers.jsonl") + ".text.answers.jsonl"
+
+
+def score_files(wildcards):
+    """Scores of every model on every benchmark by every protocol."""
+    return (
+        [
+            f"{SCORES}/{model}/{benchmark}.{protocol}.scores.json"
+            for benchmark in CHOICE
+            for protocol in EVALUATION[benchmark]["protocols"]
+            for model in MODELS
+        ]
+        + [
+            f"{SCORES}/{model}/{benchmark}.cases.scores.json"
+            for benchmark in CLINICAL
+            for model in MODELS
+        ]
+        + [
+            f"{SCORES}/{model}/{benchmark}.{protocol}.text.scores.json"
+            for benchmark in TEXT
+            for protocol in EVALUATION[benchmark]["protocols"]
+            for model in MODELS
+        ]
+    )
+
+
+def headline_scores(wildcards):
+    """Scores of every model by the headline's protocol, for the figure of accuracy."""
+    name = "{benchmark}.{protocol}.scores.json".format(**config["headline"])
+    return [f"{SCORES}/{model}/{name}" for model in MODELS]
+
+
+def comparisons(wildcards):
+    """Comparisons of every other model with the headline's experiment, by its protocol."""
+    name = "{benchmark}.{protocol}.comparison.json".format(**config["headline"])
+    return [f"{SCORES}/{model}/{name}" for model in MODELS if model != HEADLINE]
+
+
+def protocol_answers(wildcards):
+    """Judged answers of one model on one benchmark, by every protocol."""
+    stem = f"{SCORES}/{wildcards.model}/{wildcards.benchmark}"
+    protocols = EVALUATION[wildcards.benchmark]["protocols"]
+    return {protocol: f"{stem}.{protocol}.answers.jsonl" for protocol in protocols}
+
+
+def agreements(wildcards):
+    """Agreement of readings and protocols, of the headline's base and of the headline."""
+    pair = (RECIPES[HEADLINE].base, HEADLINE)
+    return [f"{SCORES}/{model}/{config['headline']['benchmark']}.agreement.json" for model in pair]
+
+
+def release_scores(wildcards):
+    """Scores of an experiment's model and of its base, for the model card."""
+    pair = (RECIPES[wildcards.experiment].base, wildcards.experiment)
+    return [path for path in score_files(wildcards) if path.split("/")[-2] in pair]
+
+
+def release_answers(wildcards):
+    """The judged answers behind those scores."""
+    return [path.replace(".scores.json", ".answers.jsonl") for path in release_scores(wildcards)]
+
+
+MODEL_NAME = Path(config["hub"]["repo_id"]).name
+
+
+def release_gguf(wildcards):
+    """The report on the GGUF copy of a release and the copy; none where none is asked for.
+
+    By the end of their names, programs see the type.
+    """
+    kind = config["hub"]["gguf"]
+    if kind is None:
+        return []
+    stem = f"{HUB}/{wildcards.experiment}/gguf/{MODEL_NAME}-{kind.upper()}"
+    return [f"{stem}.json", f"{stem}.gguf"]
+
+
+def memory(wildcards, each):
+    """MB for so many bytes (`each`) a parameter of an experiment's model, and some."""
+    base = RECIPES[wildcards.experiment].base
+    return 4000 + each * config_check.model(ROOT, base).parameters // 1_000_000
+
+
+def answer_memory(wildcards):
+    """MB for an answer: weights in bfloat16."""
+    return memory(wildcards, 2)
+
+
+def gguf_memory(wildcards):
+    """MB for comparing a copy: weights in float32 as read and as loaded."""
+    return memory(wildcards, 10)
+
+
+def headline_predictions(wildcards):
+    """Return the predictions of the headline's experiment and its base, for the dataset repository."""
+    return [
+        path.replace(".scores.json", ".predictions.jsonl") for path in headline_scores(wildcards)
+    ]
+
+
+# Raw files behind a release: benchmarks too, as decontamination and scores hang on them.
+RAW_MANIFESTS = [
+    f"{RAW}/{kind}/{name}/manifest.json"
+    for kind, names in (("datasets", DATASETS), ("benchmarks", BENCHMARKS))
+    for name in names
+]
+
+
+def base_recipe(wildcards):
+    """Path of the recipe of an experiment's base model."""
+    return own(f"config/models/{RECIPES[wildcards.experiment].base}.yaml")
+
+
+def ledgers(wildcards):
+    """The ledger of each step that leads to an experiment's mixture, in their order."""
+    return (
+        [f"{CURATED}/{dataset}/read.ledger.json" for dataset in DATASETS]
+        + [f"{CURATED}/{dataset}/clean.ledger.json" for dataset in DATASETS]
+        + [
+            f"{CURATED}/{curation_of(wildcards)}/{step}.ledger.json"
+            for step in ("dedup", "decontaminate")
+        ]
+        + [f"{CURATED}/mixtures/{wildcards.experiment}/mix.ledger.json"]
+    )
+
+
+def judged_cases(wildcards):
+    """The judge's grades of a model's answers to cases; none without a judge."""
+    if not config["clinical"]["judge"]:
+        return []
+    return f"{SCORES}/{wildcards.model}/{wildcards.benchmark}.cases.grades.jsonl"
