@@ -1,6 +1,8 @@
 """InternLM2 as its repositories hold it, but tiny: configuration, weights, tokenizer."""
 
 import io
+import json
+from pathlib import Path
 
 SIZES = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "vocab_size": 50}
 SHAPES = {
@@ -132,3 +134,25 @@ def added_tokens(reference) -> dict:
         reference.piece_to_id(piece): text for piece, text in zip(UNUSED[2:], SPECIAL, strict=True)
     }
     return {"added_tokens_decoder": {str(place): token(text) for place, text in texts.items()}}
+
+
+def write_base(workshop, folder: Path) -> Path:
+    """Make a base model of files as internlm/internlm2_5-1_8b holds them; return its folder."""
+    import torch
+
+    from collectivesft.sft.base import make_base
+
+    reference = write_model(folder / "tokenizer.model")
+    config = configuration(vocab_size=len(reference), max_position_embeddings=2048)
+    torch.save(random_weights(config), folder / "pytorch_model.bin")
+    settings = SETTINGS | added_tokens(reference)
+    manifest = workshop.manifest(
+        config__json=json.dumps(config).encode(),
+        pytorch_model__bin=(folder / "pytorch_model.bin").read_bytes(),
+        tokenizer__model=(folder / "tokenizer.model").read_bytes(),
+        tokenizer_config__json=json.dumps(settings).encode(),
+        modeling_internlm2__py=b"raise SystemExit('code of a repository was run')",
+    )
+    source = {"kind": "folder", "path": "somewhere"}
+    make_base(workshop.model(source=source, architecture=None), manifest, folder / "base")
+    return folder / "base"

@@ -11,14 +11,14 @@ import pytest
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json
 from collectivesft.models.convert import internlm2, safetensors_shards
-from collectivesft.sft.base import count_parameters, make_base
+from collectivesft.sft.base import count_parameters
 from tests.helpers.internlm2_upstream import (
     SETTINGS,
     SHAPES,
     added_tokens,
     configuration,
     random_weights,
-    write_model,
+    write_base,
 )
 
 
@@ -407,23 +407,7 @@ def test_scaling_of_transformers_4_without_an_internlm2_form_is_refused(llama, t
 @pytest.fixture(scope="module")
 def base(workshop, tmp_path_factory):
     """A base model made of files as internlm/internlm2_5-1_8b holds them."""
-    import torch
-
-    folder = tmp_path_factory.mktemp("base")
-    reference = write_model(folder / "tokenizer.model")
-    config = configuration(vocab_size=len(reference), max_position_embeddings=2048)
-    torch.save(random_weights(config), folder / "pytorch_model.bin")
-    settings = SETTINGS | added_tokens(reference)
-    manifest = workshop.manifest(
-        config__json=json.dumps(config).encode(),
-        pytorch_model__bin=(folder / "pytorch_model.bin").read_bytes(),
-        tokenizer__model=(folder / "tokenizer.model").read_bytes(),
-        tokenizer_config__json=json.dumps(settings).encode(),
-        modeling_internlm2__py=b"raise SystemExit('code of a repository was run')",
-    )
-    source = {"kind": "folder", "path": "somewhere"}
-    make_base(workshop.model(source=source, architecture=None), manifest, folder / "base")
-    return folder / "base"
+    return write_base(workshop, tmp_path_factory.mktemp("base"))
 
 
 def test_base_model_has_no_code_and_loads_as_llama(base):
