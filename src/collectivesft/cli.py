@@ -6,6 +6,7 @@ environment: the data environment has no torch, the paper environment no dataset
 
 import importlib
 import io
+import os
 import sys
 import tempfile
 import traceback
@@ -148,12 +149,25 @@ def unexpected(error: Exception) -> str:
     message = f"{type(error).__name__}: {words} ({_place(error)}). "
     if not sys.stderr.isatty():
         sys.stderr.write(text)
-        return f"{message}This is a fault in the code; the traceback is above."
+        return f"{message}This is a fault in the code; the traceback is {_log_of_stderr()}."
     with tempfile.NamedTemporaryFile(
         "w", prefix="collectivesft-", suffix=".log", delete=False, encoding="utf-8"
     ) as log:
         log.write(text)
     return f"{message}This is a fault in the code; the traceback is in {log.name}."
+
+
+def _log_of_stderr() -> str:
+    """Name the file into which stderr is written; ``above`` where the system does not tell it."""
+    try:
+        # `2> log` of a rule; a pipe has no name.
+        log = Path(os.readlink("/proc/self/fd/2"))
+    except OSError:  # macOS has no /proc
+        return "above"
+    if not log.is_file():
+        return "above"
+    here = Path.cwd()
+    return f"in {log.relative_to(here) if log.is_relative_to(here) else log}"
 
 
 def _place(error: Exception) -> str:
