@@ -7,24 +7,45 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from collectivesft import cli
 from collectivesft.config import run
 from collectivesft.config.cli_options import options_of, values
-from collectivesft.scores import cli
 
+ENGINE = sorted({*run.Engine.model_fields} - {"kind"})
 VERBS = {
-    "predict": (run.Protocol, run.Engine),
-    "answer-cases": (run.Engine,),
-    "judge": (run.Judge,),
+    "raw fetch": {run.Source: ["folder", "checksums", "files"]},
+    "curated clean": {run.Clean: [*run.Clean.model_fields]},
+    "curated dedup": {run.Curation: ["near_duplicates", "threshold"]},
+    "curated decontaminate": {run.Curation: ["decontaminate", "allow_splits"]},
+    "scores predict": {
+        run.Protocol: [*run.Protocol.model_fields],
+        run.Engine: ENGINE,
+        run.Evaluation: ["limit"],
+    },
+    "scores answer-cases": {
+        run.Clinical: ["max_new_tokens"],
+        run.Engine: ENGINE,
+        run.Evaluation: ["limit"],
+    },
+    "scores judge": {run.Judge: [*run.Judge.model_fields]},
+    "hub release": {run.Hub: ["weights", "package_url"]},
 }
+
+
+def test_every_knob_of_curation_has_its_option():
+    verbs = [verb for verb in VERBS if verb.startswith("curated")]
+    named = [name for verb in verbs for name in VERBS[verb].get(run.Curation, ())]
+    assert sorted(named) == sorted(run.Curation.model_fields)
 
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_command_has_an_option_for_each_field_with_its_default(verb):
-    options = {one.name: one for one in typer.main.get_group(cli.app).commands[verb].params}
-    for section in VERBS[verb]:
-        for name, field in section.model_fields.items():
-            if (section, name) == (run.Engine, "kind"):
-                continue
+    stage, name = verb.split()
+    commands = typer.main.get_group(cli.app).get_command(None, stage).commands
+    options = {one.name: one for one in commands[name].params}
+    for section, names in VERBS[verb].items():
+        for name in names:
+            field = section.model_fields[name]
             assert f"--{name.replace('_', '-')}" in options[name].opts
             assert options[name].required == field.is_required()
             if not field.is_required():
@@ -35,7 +56,11 @@ def test_a_command_has_an_option_for_each_field_with_its_default(verb):
 app = typer.Typer()
 
 
-@app.command(cls=options_of("Protocol", "Judge", leave_out=["key_env"]))
+@app.command(
+    cls=options_of(
+        "Protocol", "Judge", "Curation.threshold", "Curation.allow_splits", leave_out=["key_env"]
+    )
+)
 def show(context: typer.Context) -> None:
     """Print the values."""
     typer.echo(repr(values(context)))
@@ -52,6 +77,10 @@ def test_values_have_the_types_of_their_fields():
     chosen = {"shots": 3, "orders": 4, "max_tokens": 9, "body": {"a": [1]}, "model": "m"}
     assert chosen.items() <= found.items() and found["method"] == "likelihood"
     assert "key_env" not in found and found["timeout"] == 120
+    assert (found["threshold"], found["allow_splits"]) == (0.8, [])
+    splits = ("--allow-splits", "val", "--allow-splits", "test", "--threshold", "1")
+    chosen = eval(CliRunner().invoke(app, [*SERVER, *splits]).output)
+    assert (chosen["threshold"], chosen["allow_splits"]) == (1, ["val", "test"])
     named = CliRunner().invoke(app, [*SERVER, "--orders", "rotations"])
     assert eval(named.output)["orders"] == "rotations"
 
@@ -64,6 +93,9 @@ def test_values_have_the_types_of_their_fields():
         ("--orders", "1", "allowed: published or rotations or a whole number, at least 2"),
         ("--orders", "all", "allowed: published or rotations or a whole number, at least 2"),
         ("--method", "guess", "generate"),
+        ("--threshold", "0", "allowed: a number, above 0, at most 1"),
+        ("--threshold", "1.01", "allowed: a number, above 0, at most 1"),
+        ("--allow-splits", "train", "allowed: val, test or unscored"),
         ("--body", "[1]", "not a JSON object"),
         ("--body", "{", "not a JSON object"),
     ],

@@ -358,7 +358,7 @@ class TestFile:
         assert report["allowed_splits"] == [split]
 
     def test_a_split_that_no_benchmark_has_is_an_error(self, tmp_path):
-        with pytest.raises(UserError, match=r"--allow-split dev: no such split\. Take one of val"):
+        with pytest.raises(UserError, match=r"--allow-splits dev: no such split\. Take one of val"):
             self.run(self.sources(tmp_path), tmp_path, allowed=["dev"])
 
     def test_keeping_them_reports_the_same(self, tmp_path):

@@ -121,7 +121,7 @@ class TestRecord:
 
     def test_source_left_out_has_nothing_to_record(self, page, manifest, locked):
         page.answer(404)
-        get(manifest, missing="leave-out-always")
+        get(manifest, on_unavailable="skip-always")
         assert record([manifest], locked) == []
 
 

@@ -28,16 +28,16 @@ def known(known):
     return partial(known, access="hand_placed")
 
 
-def reason(manifest: Path, missing: str = "leave-out", **options) -> str:
-    fetch.fetch_source(NAME, manifest, missing=missing, **options)
+def reason(manifest: Path, policy: str = "skip", **options) -> str:
+    fetch.fetch_source(NAME, manifest, on_unavailable=policy, **options)
     content = json.loads(manifest.read_text(encoding="utf-8"))
     assert content["files"] == []
     return content["left_out"]
 
 
-def refused(manifest: Path, missing: str, **options) -> str:
+def refused(manifest: Path, policy: str, **options) -> str:
     with pytest.raises(UserError) as caught:
-        fetch.fetch_source(NAME, manifest, missing=missing, **options)
+        fetch.fetch_source(NAME, manifest, on_unavailable=policy, **options)
     assert not manifest.exists()
     return str(caught.value)
 
@@ -72,32 +72,32 @@ class TestPolicy:
     def test_open_source_is_an_error_whatever_the_reason(self, server, known, manifest, status):
         page = server.put(BODY).answer(status, times=50)
         known(RawFile("a.json", (Https(page.url),)), access="open")
-        assert f"HTTP {status}" in refused(manifest, "leave-out")
+        assert f"HTTP {status}" in refused(manifest, "skip")
         page.faults.clear()
         page.answer(status, times=50)
-        assert f"HTTP {status}" in reason(manifest, "leave-out-always")
+        assert f"HTTP {status}" in reason(manifest, "skip-always")
 
     def test_network_that_is_down_is_an_error_even_for_a_closed_source(self, known, manifest):
         known(RawFile("a.json", (Https("http://127.0.0.1:1/a.json"),)), access="gated")
-        assert "no answer" in refused(manifest, "leave-out")
+        assert "no answer" in refused(manifest, "skip")
 
-    @pytest.mark.parametrize("missing", ["leave-out", "leave-out-always"])
-    def test_half_placed_is_an_error(self, known, manifest, missing):
+    @pytest.mark.parametrize("policy", ["skip", "skip-always"])
+    def test_half_placed_is_an_error(self, known, manifest, policy):
         known(RawFile("a.json"), RawFile("b.json"))
         (manifest.parent / "files").mkdir(parents=True)
         (manifest.parent / "files/b.json").write_bytes(BODY)
-        assert "a.json could not be fetched" in refused(manifest, missing)
+        assert "a.json could not be fetched" in refused(manifest, policy)
 
     def test_wrong_file_is_an_error_not_a_missing_one(self, known, manifest):
         known(RawFile("a.json", sha256="0" * 64))
         (manifest.parent / "files").mkdir(parents=True)
         (manifest.parent / "files/a.json").write_bytes(BODY)
-        assert "sha256 is" in refused(manifest, "leave-out-always")
+        assert "sha256 is" in refused(manifest, "skip-always")
 
     def test_wrong_download_of_a_closed_source_is_an_error(self, server, known, manifest):
         page = server.put(BODY)
         known(RawFile("a.json", (Https(page.url),), sha256="0" * 64), access="gated")
-        assert "sha256 is" in refused(manifest, "leave-out")
+        assert "sha256 is" in refused(manifest, "skip")
 
     def test_not_in_the_local_folder(self, known, manifest, tmp_path):
         known(RawFile("a.json"))
@@ -111,20 +111,20 @@ class TestPolicy:
         reason(manifest)
         (manifest.parent / "files").mkdir(parents=True)
         (manifest.parent / "files/a.json").write_bytes(BODY)
-        fetch.fetch_source(NAME, manifest, missing="leave-out")
+        fetch.fetch_source(NAME, manifest, on_unavailable="skip")
         raw = RawFolder.load(manifest)
         assert raw.names == ("a.json",) and raw.left_out == ""
 
     def test_benchmark_cannot_be_left_out(self, known, manifest):
         known(RawFile("a.json"))
         with pytest.raises(UserError, match="only datasets can be left out, not benchmarks/cmb"):
-            fetch.fetch_source("benchmarks/cmb", manifest, missing="leave-out")
+            fetch.fetch_source("benchmarks/cmb", manifest, on_unavailable="skip")
 
 
 def test_command_ends_well_and_says_so(command, manifest):
     arguments = ("raw", "fetch", "--source", NAME, "--manifest", manifest)
     assert command(*arguments)[0] == 1
-    code, said = command(*arguments, "--missing", "leave-out")
+    code, said = command(*arguments, "--on-unavailable", "skip")
     assert code == 0 and said.startswith("warning: datasets/nlpec is left out")
 
 
@@ -162,6 +162,6 @@ class TestReading:
         known(RawFile("a.json"))
         (manifest.parent / "files").mkdir(parents=True)
         (manifest.parent / "files/a.json").write_bytes(b"\n")
-        fetch.fetch_source(NAME, manifest, missing="leave-out")
+        fetch.fetch_source(NAME, manifest, on_unavailable="skip")
         with pytest.raises(InputError, match="nlpec has no rows"):
             read_dataset("nlpec", manifest, *(tmp_path / name for name in "abc"))

@@ -14,7 +14,12 @@ DEMO = ROOT / "resources/demo/raw/datasets"
 
 def place(folder: Path | None) -> dict:
     """Where a source's files are."""
-    return {"folder": folder and str(folder), "checksums": None, "files": [], "missing": "error"}
+    return {
+        "folder": folder and str(folder),
+        "checksums": None,
+        "files": [],
+        "on_unavailable": "error",
+    }
 
 
 @pytest.mark.parametrize("name", ["cmid", "cmedqa2", "headqa"])

@@ -295,7 +295,7 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
         elif source.access in PLACED:
             # Google Drive is tried; it may want a signed-in browser.
             tried = all(file.locations for file in source.files)
-            left_out = place["missing"] != "error"
+            left_out = place["on_unavailable"] != "error"
             state = "note" if tried or left_out else "missing"
             remedy = f"Place its files ({source.homepage}) and name the folder under sources:"
             remedy += "; a set that cannot be had is left out" * left_out

@@ -59,32 +59,32 @@ def place(config: dict, kind: str, name: str) -> dict:
 
     Returns:
         ``{"folder": path or None (upstream), "checksums": path or None, "files": [names],
-        "missing": value of ``raw fetch --missing``}``.
+        "on_unavailable": value of ``raw fetch --on-unavailable``}``.
     """
     own = config["sources"].get(f"{kind}/{name}", {})
-    missing = _missing(config, own, kind)
+    policy = _policy(config, own, kind)
     if "folder" in own:
         return {
             "folder": own["folder"],
             "checksums": own.get("checksums"),
             "files": own.get("files", []),
-            "missing": missing,
+            "on_unavailable": policy,
         }
     folder = config["raw"]["folder"]
     return {
         "folder": f"{folder}/{kind}/{name}" if folder else None,
         "checksums": config["raw"]["checksums"],
         "files": [],
-        "missing": missing,
+        "on_unavailable": policy,
     }
 
 
-def _missing(config: dict, own: dict, kind: str) -> str:
+def _policy(config: dict, own: dict, kind: str) -> str:
     """Return the policy for a dataset that cannot be had; its own entry has the last word."""
     if own.get("on_unavailable"):
-        return "leave-out-always" if own["on_unavailable"] == "skip" else "error"
+        return "skip-always" if own["on_unavailable"] == "skip" else "error"
     may = kind == "datasets" and config["raw"]["on_unavailable"] == "skip"
-    return "leave-out" if may else "error"
+    return "skip" if may else "error"
 
 
 def check_lock(config: dict, root: Path, lock: Path, results: Path) -> None:

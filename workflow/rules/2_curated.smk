@@ -105,7 +105,9 @@ rule curated_dedup:
     params:
         examples=lambda wildcards, input: [f"--examples {path}" for path in input.examples],
         near=lambda wildcards: (
-            "--near" if config["curation"][wildcards.curation]["near_duplicates"] else "--no-near"
+            "--near-duplicates"
+            if config["curation"][wildcards.curation]["near_duplicates"]
+            else "--no-near-duplicates"
         ),
         threshold=lambda wildcards: config["curation"][wildcards.curation]["threshold"],
     shell:
@@ -139,10 +141,12 @@ rule curated_decontaminate:
     params:
         item_file=lambda wildcards, input: [f"--items {path}" for path in input.item_file],
         drop=lambda wildcards: (
-            "--drop" if config["curation"][wildcards.curation]["decontaminate"] else "--keep"
+            "--decontaminate"
+            if config["curation"][wildcards.curation]["decontaminate"]
+            else "--no-decontaminate"
         ),
         allow=lambda wildcards: [
-            f"--allow-split {split}"
+            f"--allow-splits {split}"
             for split in config["curation"][wildcards.curation].get("allow_splits", [])
         ],
     shell:

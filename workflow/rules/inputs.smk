@@ -55,10 +55,11 @@ LOCKS = [own(f"envs/{name}.lock") for name in IMAGES]
 def source_options(wildcards):
     """Options of `raw fetch` that say where a source's files lie, if not upstream."""
     place = run_paths.place(config, wildcards.kind, wildcards.name)
+    policy = place["on_unavailable"]
     options = [f"--folder {shlex.quote(place['folder'])}"] if place["folder"] else []
     options += [f"--checksums {shlex.quote(place['checksums'])}"] if place["checksums"] else []
-    options += [f"--file {shlex.quote(name)}" for name in place["files"]]
-    options += [f"--missing {place['missing']}"] if place["missing"] != "error" else []
+    options += [f"--files {shlex.quote(name)}" for name in place["files"]]
+    options += [f"--on-unavailable {policy}"] if policy != "error" else []
     return " ".join(options)
 
 

@@ -22,7 +22,8 @@ def options_of(*kinds: str, leave_out: Sequence[str] = ()) -> type[TyperCommand]
     """Return a command's class that adds an option for each field of some sections.
 
     Args:
-        kinds: names of classes in config/run.py, such as ``Protocol``.
+        kinds: names of classes in config/run.py, such as ``Protocol``, or of one field of them,
+            such as ``Clinical.max_new_tokens``.
         leave_out: fields without an option.
     """
 
@@ -53,8 +54,10 @@ def values(context: typer.Context) -> dict[str, Any]:
 
 def _options(kind: str, leave_out: Sequence[str]) -> list[Any]:
     """Let typer make the options of a section, as for a function with its fields."""
+    kind, _, chosen = kind.partition(".")
     section = getattr(importlib.import_module("collectivesft.config.run"), kind)
-    fields = {n: field for n, field in section.model_fields.items() if n not in leave_out}
+    names = [chosen] if chosen else [one for one in section.model_fields if one not in leave_out]
+    fields = {name: section.model_fields[name] for name in names}
     parameters = [_parameter(name, field) for name, field in fields.items()]
 
     def command() -> None: ...
@@ -69,11 +72,21 @@ def _options(kind: str, leave_out: Sequence[str]) -> list[Any]:
 def _parameter(name: str, field: Any) -> inspect.Parameter:
     """Return the parameter of a function that has a field as its option."""
     kind, nullable, rules = _plain(field.annotation)
-    words = (field.description or "").replace("`", "")
+    words = (field.description or "").replace("`", "").replace("null:", "not given:")
     how: dict[str, Any] = {"help": f"{words[:1].upper()}{words[1:]}."}
-    if kind in (int, float):
-        bounds = [one.ge for one in (*field.metadata, *rules) if hasattr(one, "ge")]
-        how["min"] = next(iter(bounds), None)
+    rules = [*field.metadata, *rules]
+    if any(hasattr(one, "gt") for one in rules):
+        # typer has no word for a bound that is itself refused.
+        how |= _parsed(Annotated[kind, *rules])
+        kind = str
+    elif kind in (int, float):
+        bounds = (("ge", "min"), ("le", "max"))
+        how |= {
+            side: getattr(one, word) for one in rules for word, side in bounds if hasattr(one, word)
+        }
+    elif typing.get_origin(kind) is list:
+        how |= _parsed(*typing.get_args(kind))
+        kind = list[str]
     elif kind not in (bool, str) and typing.get_origin(kind) is not Literal:
         how |= _parsed(kind)
         kind = str

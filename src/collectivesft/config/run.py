@@ -90,8 +90,12 @@ class Evaluation(Section):
 class Clean(Section):
     """Bounds of the cleaning step."""
 
-    min_characters: int = Field(2, ge=1, description="shortest text kept, characters")
-    max_characters: int = Field(6000, ge=1, description="longest text kept, characters")
+    min_characters: int = Field(
+        2,
+        ge=1,
+        description="shortest answer kept, characters; exam questions may have a shorter one",
+    )
+    max_characters: int = Field(6000, ge=1, description="longest conversation kept, characters")
 
     @model_validator(mode="after")
     def _ordered(self) -> "Clean":

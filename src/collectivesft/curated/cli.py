@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from collectivesft.config.cli_options import options_of, values
+
 app = typer.Typer(no_args_is_help=True)
 
 Manifest = Annotated[Path, typer.Option(help="Manifest that `raw fetch` wrote.")]
@@ -60,14 +62,13 @@ def items(
     read_benchmark(benchmark, manifest, out)
 
 
-@app.command()
+@app.command(cls=options_of("Clean"))
 def clean(
+    context: typer.Context,
     examples: Examples,
     out: Out,
     dropped: Dropped,
     ledger: Ledger,
-    min_characters: Annotated[int, typer.Option(help="Fewest characters of an answer.")] = 2,
-    max_characters: Annotated[int, typer.Option(help="Most characters of an example.")] = 6000,
     threads: Threads = 1,
 ) -> None:
     """Normalise texts, replace personal data, drop what cannot be used.
@@ -77,17 +78,18 @@ def clean(
     """
     from collectivesft.curated.clean import clean_file
 
-    clean_file(examples, min_characters, max_characters, out, dropped, ledger, threads)
+    bounds = values(context)
+    shortest, longest = bounds["min_characters"], bounds["max_characters"]
+    clean_file(examples, shortest, longest, out, dropped, ledger, threads)
 
 
-@app.command()
+@app.command(cls=options_of("Curation.near_duplicates", "Curation.threshold"))
 def dedup(
+    context: typer.Context,
     examples: Annotated[list[Path], typer.Option(help="Parquet files, the preferred first.")],
     out: Out,
     dropped: Dropped,
     ledger: Ledger,
-    near: Annotated[bool, typer.Option(help="Remove near copies too.")] = True,
-    threshold: Annotated[float, typer.Option(help="Jaccard similarity of near copies.")] = 0.8,
     threads: Threads = 1,
 ) -> None:
     """Remove copies within and across datasets.
@@ -97,22 +99,21 @@ def dedup(
     """
     from collectivesft.curated.dedup import dedup_files
 
+    chosen = values(context)
+    near, threshold = chosen["near_duplicates"], chosen["threshold"]
     dedup_files(examples, near, threshold, out, dropped, ledger, threads)
 
 
-@app.command()
+@app.command(cls=options_of("Curation.decontaminate", "Curation.allow_splits"))
 def decontaminate(
+    context: typer.Context,
     examples: Examples,
     items: Annotated[list[Path], typer.Option(help="JSON Lines of benchmark items.")],
     out: Out,
     dropped: Dropped,
     ledger: Ledger,
     report: Annotated[Path, typer.Option(help="JSON file for what was found.")],
-    drop: Annotated[bool, typer.Option("--drop/--keep", help="Remove what was found.")] = True,
     threads: Threads = 1,
-    allow_split: Annotated[
-        list[str] | None, typer.Option(help="Split of the items that may be trained on.")
-    ] = None,
 ) -> None:
     """Find benchmark items in the examples and remove those examples.
 
@@ -122,9 +123,10 @@ def decontaminate(
     """
     from collectivesft.curated.decontaminate import decontaminate_file
 
+    chosen = values(context)
     decontaminate_file(
-        examples, items=items, drop=drop, out=out, dropped=dropped, ledger=ledger, report=report,
-        threads=threads, allowed=allow_split or (),
+        examples, items=items, drop=chosen["decontaminate"], out=out, dropped=dropped,
+        ledger=ledger, report=report, threads=threads, allowed=chosen["allow_splits"],
     )  # fmt: skip
 
 

@@ -65,7 +65,7 @@ def decontaminate_file(
     splits = tuple(allowed)
     if unknown := set(splits) - set(get_args(Split)):
         remedy = f"Take one of {', '.join(get_args(Split))}"
-        raise UserError(f"--allow-split {', '.join(sorted(unknown))}: no such split. {remedy}.")
+        raise UserError(f"--allow-splits {', '.join(sorted(unknown))}: no such split. {remedy}.")
     found = Found(load_index(tuple(items), splits))
     counts, parts = StepLedger("decontaminate"), row_groups([examples])
     work = partial(search_group, items=tuple(items), allowed=splits)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from collectivesft.config.cli_options import options_of, values
+
 app = typer.Typer(no_args_is_help=True)
 
 Private = Annotated[
@@ -59,8 +61,9 @@ def gguf(
     make(model, converter, type_, name, out, report, threads)
 
 
-@app.command()
+@app.command(cls=options_of("Hub.weights", "Hub.package_url"))
 def release(
+    context: typer.Context,
     run: Annotated[str, typer.Option(help="Name of the run.")],
     repo: Annotated[str, typer.Option(help="owner/name on the Hub.")],
     experiment: Annotated[str, typer.Option(help="Name of the experiment.")],
@@ -92,9 +95,7 @@ def release(
         Path | None, typer.Option(help="Report of `hub gguf`, next to its file.")
     ] = None,
     tag: Annotated[str, typer.Option(help="Version on the Hub.")] = "",
-    weights: Annotated[str, typer.Option(help="merged, adapter or both.")] = "merged",
     settings: Annotated[str, typer.Option(help="The run's configuration as JSON.")] = "{}",
-    package_url: Annotated[str, typer.Option(help="This package's address for readers.")] = "",
 ) -> None:
     """Write the model card, the manifest of a release, and the files next to them.
 
@@ -110,6 +111,7 @@ def release(
     from collectivesft.hub.release import Inputs
     from collectivesft.hub.release import release as write
 
+    chosen = values(context)
     inputs = Inputs(
         model=model, recipe=recipe, base_recipe=base_recipe, ledger=ledger, mixture=mixture,
         data_card=data_card, contamination=contamination, history=history, tokens=tokens,
@@ -119,8 +121,8 @@ def release(
     )  # fmt: skip
     write(
         inputs, run=run, repo=repo, demo=demo, made_up=made_up, experiment=experiment, card=card,
-        manifest=manifest, files=files, tag=tag, weights=weights, settings=json.loads(settings),
-        package_url=package_url,
+        manifest=manifest, files=files, tag=tag, settings=json.loads(settings),
+        weights=chosen["weights"], package_url=chosen["package_url"] or "",
     )  # fmt: skip
 
 

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from collectivesft.config.cli_options import options_of, values
+
 app = typer.Typer(no_args_is_help=True)
 
 Out = Annotated[
@@ -18,23 +20,17 @@ def _stage() -> None:
     """Fetch raw files and verify them."""
 
 
-@app.command()
+@app.command(cls=options_of("Source", leave_out=["on_unavailable"]))
 def fetch(
+    context: typer.Context,
     source: Annotated[str, typer.Option(help="datasets/NAME or benchmarks/NAME.")],
     manifest: Manifest,
     out: Out = None,
-    folder: Annotated[Path | None, typer.Option(help="Take local copies from here.")] = None,
-    checksums: Annotated[
-        Path | None, typer.Option(help="sha256sum's output for the local copies.")
-    ] = None,
-    file: Annotated[
-        list[str] | None, typer.Option(help="Take this file in place of the source's own list.")
-    ] = None,
-    missing: Annotated[
-        Literal["error", "leave-out", "leave-out-always"],
+    on_unavailable: Annotated[
+        Literal["error", "skip", "skip-always"],
         typer.Option(
-            help="If the dataset cannot be had: stop; leave it out if its access is not open and "
-            "it was refused; leave it out whatever the reason."
+            help="A dataset that cannot be downloaded: stop; leave it out if its access is "
+            "restricted and was refused; leave it out for any reason."
         ),
     ] = "error",
     lock: Annotated[
@@ -47,7 +43,11 @@ def fetch(
     """
     from collectivesft.raw.fetch import fetch_source
 
-    fetch_source(source, manifest, out, folder, checksums, file or (), missing, lock)
+    given = values(context)
+    folder, checksums = (
+        Path(given[key]) if given[key] else None for key in ("folder", "checksums")
+    )
+    fetch_source(source, manifest, out, folder, checksums, given["files"], on_unavailable, lock)
 
 
 @app.command("fetch-model")

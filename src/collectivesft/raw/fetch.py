@@ -9,7 +9,7 @@ from collectivesft.raw.fetching import registry
 from collectivesft.raw.fetching.lock_file import Lock
 from collectivesft.raw.fetching.manifest import Target, write_manifest
 from collectivesft.raw.fetching.one_file import copy_file, fetch_remote
-from collectivesft.raw.fetching.unavailable import Missing, Unavailable, take_all, warn
+from collectivesft.raw.fetching.unavailable import OnUnavailable, Unavailable, take_all, warn
 from collectivesft.sources import local_files
 from collectivesft.sources.spec import RawFile
 
@@ -21,7 +21,7 @@ def fetch_source(
     folder: Path | None = None,
     checksums: Path | None = None,
     names: Sequence[str] = (),
-    missing: Missing = "error",
+    on_unavailable: OnUnavailable = "error",
     lock: Path | None = None,
 ) -> None:
     """Fetch a source's raw files; from a local folder if one is given.
@@ -33,7 +33,7 @@ def fetch_source(
         folder: where local copies lie, under the same relative paths.
         checksums: sha256sum's output for the local copies; replaces upstream's checksums.
         names: files to take instead of the source's own list (with ``folder``).
-        missing: whether a dataset that cannot be had is left out; the manifest then lists no
+        on_unavailable: whether a dataset that cannot be had is left out; the manifest then lists no
             files and says why.
         lock: lock file whose checksums hold where upstream's own are not known; only read.
 
@@ -47,14 +47,16 @@ def fetch_source(
         held = Lock.read(lock)
         wanted = [held.pin(name, file) for file in wanted]
     if folder is None and (names or checksums):
-        raise UserError("--file and --checksums describe local files: name their --folder too.")
-    if missing != "error" and not name.startswith("datasets/"):
-        raise UserError(f"--missing {missing}: only datasets can be left out, not {name}.")
+        raise UserError("--files and --checksums describe local files: name their --folder too.")
+    if on_unavailable != "error" and not name.startswith("datasets/"):
+        raise UserError(
+            f"--on-unavailable {on_unavailable}: only datasets can be left out, not {name}."
+        )
     if folder is None:
         take = functools.partial(fetch_remote, target=target)
     else:
         take = copier(Path(folder), target, checksums)
-    entries, left_out = take_all(wanted, take, source, missing)
+    entries, left_out = take_all(wanted, take, source, on_unavailable)
     if left_out:
         warn(name, left_out, target.manifest)
     write_manifest(target, entries, left_out)

@@ -14,11 +14,7 @@ Name = Annotated[str, typer.Option(help="The model's name in results.")]
 Items = Annotated[Path, typer.Option(help="JSON Lines of benchmark items.")]
 Out = Annotated[Path, typer.Option(help="File to write.")]
 Threads = Annotated[int, typer.Option(min=1, help="CPU threads; part of the result, to the bit.")]
-Limit = Annotated[
-    int | None, typer.Option(min=1, help="Take only so many items, evenly over sub-categories.")
-]
 SampleSeed = Annotated[int, typer.Option(help="Seed of the choice that --limit makes.")]
-MaxNewTokens = Annotated[int, typer.Option(min=1, help="Most tokens of one answer.")]
 CaseAnswers = Annotated[
     Path, typer.Option("--answers", help="JSON Lines that `scores answer-cases` wrote.")
 ]
@@ -33,14 +29,13 @@ def _stage() -> None:
     """Let models answer benchmarks and score the answers."""
 
 
-@app.command(cls=options_of("Protocol", "Engine", leave_out=["kind"]))
+@app.command(cls=options_of("Protocol", "Engine", "Evaluation.limit", leave_out=["kind"]))
 def predict(
     context: typer.Context,
     model: Model,
     name: Name,
     items: Items,
     out: Out,
-    limit: Limit = None,
     sample_seed: SampleSeed = 42,
     threads: Threads = 1,
     served_name: ServedName = None,
@@ -61,7 +56,7 @@ def predict(
     engine = {key: given.pop(key) for key in _ENGINE}
     serve, timeout = engine.pop("serve"), engine.pop("timeout")
     server = Server(model=served_name or name, timeout_s=timeout, **engine)
-    options = Protocol(**given, limit=limit, sample_seed=sample_seed, threads=threads)
+    options = Protocol(**given, sample_seed=sample_seed, threads=threads)
     with connected(model, serve, server) as asked:
         run(model, name, items, out, options, asked)
 
@@ -173,15 +168,16 @@ def submit(
     typer.echo(f"{out}: complete; {unread} questions have no letter.")
 
 
-@app.command("answer-cases", cls=options_of("Engine", leave_out=["kind"]))
+@app.command(
+    "answer-cases",
+    cls=options_of("Clinical.max_new_tokens", "Engine", "Evaluation.limit", leave_out=["kind"]),
+)
 def answer_cases(
     context: typer.Context,
     model: Model,
     name: Name,
     items: Items,
     out: Out,
-    max_new_tokens: MaxNewTokens = 512,
-    limit: Limit = None,
     sample_seed: SampleSeed = 42,
     threads: Threads = 1,
     served_name: ServedName = None,
@@ -196,6 +192,7 @@ def answer_cases(
     from collectivesft.scores.engines.server_process import connected
 
     engine = values(context)
+    max_new_tokens, limit = engine.pop("max_new_tokens"), engine.pop("limit")
     serve, timeout = engine.pop("serve"), engine.pop("timeout")
     server = Server(model=served_name or name, timeout_s=timeout, **engine)
     with connected(model, serve, server) as asked:

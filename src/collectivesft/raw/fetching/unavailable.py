@@ -8,9 +8,9 @@ from typing import Literal
 from collectivesft.common.errors import UserError
 from collectivesft.sources.spec import RawFile, Source
 
-# leave-out: if its access is not open and every location refused it for good;
-# leave-out-always: whatever the reason, a broken network included.
-Missing = Literal["error", "leave-out", "leave-out-always"]
+# skip: if its access is not open and every location refused it for good;
+# skip-always: whatever the reason, a broken network included.
+OnUnavailable = Literal["error", "skip", "skip-always"]
 
 
 class Unavailable(UserError):
@@ -31,7 +31,7 @@ def take_all(
     wanted: Iterable[RawFile],
     take: Callable[[RawFile], dict],
     source: Source,
-    missing: Missing,
+    on_unavailable: OnUnavailable,
 ) -> tuple[list[dict], str]:
     """Take each file of a source; all of them, or none if it may be left out.
 
@@ -42,8 +42,8 @@ def take_all(
         The manifest's entries, and why the source is left out ("" if it is not).
 
     Raises:
-        Unavailable: a file cannot be had and that is an error: by ``missing``, because the source
-            is open, or because other files of it are there (a set that somebody half placed).
+        Unavailable: a file cannot be had and that is an error: by ``on_unavailable``, because the
+            source is open, or because other files of it are there (half of them placed by hand).
     """
     entries: list[dict] = []
     gone: list[tuple[RawFile, Unavailable]] = []
@@ -51,7 +51,7 @@ def take_all(
         try:
             entries.append(take(file))
         except Unavailable as error:
-            if not _may_leave(source, missing, error):
+            if not _may_leave(source, on_unavailable, error):
                 raise
             gone.append((file, error))
     if gone and entries:
@@ -59,9 +59,9 @@ def take_all(
     return entries, _reason(gone)
 
 
-def _may_leave(source: Source, missing: Missing, error: Unavailable) -> bool:
+def _may_leave(source: Source, on_unavailable: OnUnavailable, error: Unavailable) -> bool:
     closed = source.access != "open" and error.final
-    return missing == "leave-out-always" or (missing == "leave-out" and closed)
+    return on_unavailable == "skip-always" or (on_unavailable == "skip" and closed)
 
 
 def _reason(gone: list[tuple[RawFile, Unavailable]]) -> str:
