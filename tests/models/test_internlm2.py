@@ -13,9 +13,7 @@ from collectivesft.common.files import read_json
 from collectivesft.models.convert import internlm2, safetensors_shards
 from collectivesft.sft.base import count_parameters
 from tests.helpers.internlm2_upstream import (
-    SETTINGS,
     SHAPES,
-    added_tokens,
     configuration,
     random_weights,
     write_base,
