@@ -249,6 +249,44 @@ def test_llama_cpps_own_converter_there_and_back(real_converter, tmp_path, kind)
     assert cache == [], "the converter's folder stays as it was"
 
 
+def as_gemma(model: Path, folder: Path) -> Path:
+    """A random Gemma 3 with the tokenizer of a folder, in its plain form only, as from a GGUF."""
+    import torch
+    from transformers import Gemma3ForCausalLM, Gemma3TextConfig
+
+    from collectivesft.models.convert.older_formats import add_tokenizer_keys
+
+    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("*.safetensors", "*.model"))
+    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 16}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "query_pre_attn_scalar": 16}
+    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
+    config = Gemma3TextConfig(
+        vocab_size=read_json(model / "config.json")["vocab_size"],
+        layer_types=["sliding_attention", "full_attention"],
+        sliding_window=64,
+        initializer_range=0.3,
+        max_position_embeddings=512,
+        **sizes | heads | ends,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        Gemma3ForCausalLM(config).save_pretrained(folder)
+    add_tokenizer_keys(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_gemma_without_its_sentencepiece_file_keeps_its_tokenizer(real_converter, tmp_path):
+    """llama.cpp's converter takes it for a byte-level tokenizer, which nobody reads back."""
+    model = as_gemma(write_sentencepiece_model(tmp_path / "llama"), tmp_path / "model")
+    paths = {"out": tmp_path / "tiny.gguf", "report": tmp_path / "tiny.json"}
+    report = make(model, real_converter, "f16", "Tiny", **paths)
+    found = report["tokenizer"]
+    assert (found["model"], found["pre"], found["prompt"]) == ("llama", "default", True)
+    assert report["agreement"]["divergence"] < LIMITS["f16"]
+    assert not (model / "tokenizer.model").exists(), "the model's folder stays as it was"
+
+
 @pytest.mark.slow
 def test_llama_cpps_own_converter_says_what_it_does_not_know(real_converter, refused, tmp_path):
     said = refused(converter=real_converter, name="Tiny")

@@ -129,7 +129,7 @@ def test_other_settings_of_the_trainer(tmp_path, changes):
     reference = write_model(tmp_path / "tokenizer.model", **changes)
     convert_tokenizer(tmp_path / "tokenizer.model", {"add_bos_token": False}, tmp_path)
     tokenizer = AutoTokenizer.from_pretrained(tmp_path)
-    for text in (*sentencepiece_tokenizer._PROBES, *CORPUS):
+    for text in (*sentencepiece_tokenizer.PROBES, *CORPUS):
         assert tokenizer(text)["input_ids"] == reference.encode(text)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import atomic_path, scratch_folder, sha256, write_json
 from collectivesft.hub.evidence import gguf_agreement, gguf_tokens
+from collectivesft.models.convert.sentencepiece_model import write_sentencepiece_model
 from collectivesft.models.word_vocabulary import WORD_VOCABULARY
 
 # The converter's name of a type, and the largest mean divergence (nats a token) of its answers from
@@ -97,6 +98,9 @@ def _convert(model: Path, converter: Path, kind: str, name: str, out: Path) -> N
         folder.mkdir()
         for path in (path for path in sorted(model.iterdir()) if path.suffix in _PLAIN):
             (folder / path.name).symlink_to(path.resolve())
+        vocabulary = folder / "tokenizer.model"
+        if not vocabulary.is_file():
+            write_sentencepiece_model(folder / "tokenizer.json", vocabulary)
         command = [sys.executable, str(converter), "--outtype", kind, "--model-name", name]
         command += ["--outfile", str(out), str(folder)]
         said, code = _run(command, _environment(os.environ, scratch))

@@ -23,7 +23,7 @@ from collectivesft.models.convert.sentencepiece_proto import (
 SPACE = "▁"
 _ROLES = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "</s>"}
 # Texts that tokenizers tend to disagree about: spaces, lines, bytes, forms of letters, numbers.
-_PROBES = (
+PROBES = (
     "头痛三天，伴有发热38.5℃，应该怎么办？",
     "以下哪项正确？\nA. 青霉素\nB. 头孢菌素\n\n答案：",
     " leading, double  and trailing spaces  ",
@@ -210,7 +210,7 @@ def _check(model: Path, backend: Any, content: SentencePieces) -> None:
 
     reference = sentencepiece.SentencePieceProcessor(model_file=str(model))
     own = [text for text, _, kind in content.pieces if kind == USER_DEFINED][:2]
-    for probe in (*_PROBES, *(f"a{text}b" for text in own)):
+    for probe in (*PROBES, *(f"a{text}b" for text in own)):
         ids, wanted = backend.encode(probe).ids, reference.encode(probe)
         if ids != wanted or backend.decode(ids) != reference.decode(wanted):
             problem = f"the converted tokenizer reads {probe!r} otherwise than sentencepiece"
