@@ -46,7 +46,7 @@ def score(
     averages that need no knowledge: one letter always, the best letter of each sub-category;
     ``shared_stems`` the items that share their case with a second one, drawn together.
     A question that was too long to ask, or that a server did not answer, counts as wrong. ``key``
-    says which answer key was used, ``versioned`` the protocol with its version (``cmb:answer@2``).
+    says which answer key was used, ``versioned`` the protocol with its version (``cmb:answer@3``).
 
     Args:
         answers: JSON Lines to write, one row an item in the items' order: the prompt, the

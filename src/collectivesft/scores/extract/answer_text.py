@@ -50,8 +50,21 @@ _MARK_FIRST = re.compile(
     re.M,
 )
 _TRUE = re.compile(r"(?<![A-Za-z])([A-G])\s?:\s?(?i:true|yes)\b")
+_CALLED = re.compile(r"(?<![A-Za-z])([A-G])\s?\((?:(?P<right>正确|对)|错误?|不正确|不对|有误)\)")
 _FALSE = re.compile(r"(?<![A-Za-z])([A-G])\s?:\s?(?i:false|no)\b")
 _BOXES = re.compile(r"}\s{0,3}(?:[、,;和]|and)?\s{0,3}\\boxed\s?{(?=\s?[A-G])")
+# "A、B和E;D是禁忌": the list ends where a clause about another letter begins.
+_CLAUSE_AFTER_LIST = re.compile(
+    r"([A-G]{2,7}|(?:[A-G][、和与及]){1,5}[A-G])\s?[,;]\s?"
+    r"(?=[A-G](?:[、和与及][A-G]){0,4}(?:选?项)?(?:\(|是|为|属|则|会|虽|不|均|都))"
+)
+# "ABC(早发现、早诊断)", "A,B,C三项。D为…": the letters are the answer, the rest explains it.
+_RUN_THEN_NOTE = re.compile(r"\A\s{0,9}([A-G]{2,7})\s?(?=\()")
+_COUNTED_RUN = re.compile(
+    r"\A\s{0,9}([A-G](?:\s?[,、和与及]?\s?[A-G]){1,6})\s?[两三四五六]个?选?项[。,;]"
+)
+# "A√ B√ D× E√" as a whole answer.
+_MARKED = re.compile(r"\A\s{0,9}(?:[A-G]\s?[√✓✔✗✘×❌][\s,、;]{0,3}){2,7}\Z")
 _BEGINS_WITH_RUN = re.compile(r"\A\s{0,9}([A-G]{2,7})(?=(?:[两三四五六]个?)?(?:选?项|均|都|皆|全))")
 _DOTS = re.compile(r"(?<=[A-G])\s?[·•]\s?(?=[A-G](?![A-Za-z]))")
 _LEFT_OUT = re.compile(rf"[,(]?但?(?:不包括|不包含|不含|没有){_LETTERS}")
@@ -67,8 +80,8 @@ _BARS = re.compile(r"(?<=[A-G])\s?\|\s?(?=[A-G](?![A-Za-z]))")
 _RANGE = re.compile(rf"(?<![{patterns.LATIN}])([A-G])[ \t]?(?:[-–—~]|至|到)[ \t]?([A-G]){_ENDS}")
 
 _CORRECTION = re.compile(
-    r"(?:(?:(?<=[。,;:\n….!?\s)—\-])|\A)(?:"
-    r"不对(?!称|应|等)|[哦噢啊呃]?不,|不,?不|错了|更正|纠正|修正|改正|抱歉|对不起|等等|等一下|且慢|再想想|重新考虑|重新分析|更准确地说"
+    r"(?:(?:(?<=[。,;:\n….!?\s()—\-])|\A)(?:"
+    r"不对(?!称|应|等)|[哦噢啊呃]?不,|不,?不|错了|(?:更正|纠正|修正|改正)(?:一下)?|抱歉|对不起|等等|等一下|且慢|再想想|重新考虑|重新分析|更准确地说"
     r"|我(?:搞|弄|说|看|记)错了"
     r"|(?i:actually|correction|corrected|wait|sorry|no(?=[,.])|hmm"
     r"|on second thought|my mistake)"
@@ -79,15 +92,31 @@ _CORRECTION = re.compile(
 _CHANGED = re.compile(
     rf"(?:(?:更正|修正|纠正|改正?|改选|修改)(?:为|成|选)\s?[:(【]?\s?"
     r"|(?:其实|实际上|实则|实|后来发现|后来认为|结果)(?:应该?|正确答案)?(?:是|为|选)(?:选项)?\s?"
+    r"|\([^()\n]{0,8}(?:修改|更正|改正|订正)[^()\n]{0,4}\)\s?"
     r"|\b(?i:but\s(?:actually\s|now\s)?(?:it\sis|its)\s)|(?:→|->|=>)\s?(?=[A-G]\W{0,3}\Z))"
     rf"(?P<run>{_RUN}){_ENDS}(?=[)】]?(?:选?项)?(?:[。,;.!\s]|\Z))"
 )
 
 # "只剩下B", "只有B符合": as good as a statement.
 _ONLY = re.compile(
-    rf"(?:只(?:剩|余)下?|仅剩下?|剩下?(?:的)?(?:只有|就是|是)|[只仅唯]有?)(?:选项)?[\s(【]?(?P<run>{_RUN}){_ENDS}"
+    rf"(?:只(?:剩|余)下?|仅剩下?|剩下?(?:的)?(?:只有|就是|是)|[只仅唯]有?|锁定(?:为|在|到)?)(?:选项)?[\s(【]?(?P<run>{_RUN}){_ENDS}"
     r"(?=[)】]?(?:选?项)?(?:了|[。,;.!\n\s]|正确|最?符合|对|是对|可以?|能|满足|属于|$))"
 )
+
+# "所以D。" at the end, "即B最敏感": a conclusion with its letter only.
+_CONCLUSION = re.compile(
+    rf"(?:所以|因此|因而|故而?|那么|综上,?|即)(?:应该?|就|还是|便)?(?:是|为)?[\s(【]?(?P<run>{_RUN}){_ENDS}"
+    r"(?=[)】]?(?:选?项)?(?:最[^不,。;]|[。.!\s]{0,5}\Z))"
+)
+# "None of A, B, D or E has both": letters that are denied together.
+_NONE_OF = re.compile(
+    r"(?i:\b(?:none\sof|neither)\s(?:options?\s)?)[A-G](?:(?:,?\s?(?:and|or|nor)\s|,\s?|/)[A-G]){1,6}(?![A-Za-z])"
+)
+# "1A 2B 3C": each letter with its number in a list.
+_NUMBERED = re.compile(
+    r"(?<=[:\s、,;])\d[.、)]?\s?([A-G])(?=[\s,、;]{1,3}\d[.、)]?\s?[A-G](?![A-Za-z]))"
+)
+_LAST_NUMBERED = re.compile(r"(?<=[A-G]、)[\s,、;]{0,3}\d[.、)]?\s?([A-G])(?![A-Za-z])")
 
 _WARNING = re.compile(
     r"(?:但|注意|切记|千万|请|也|而|且|并|故|因此)?(?:要|应该|应当|应)?"
@@ -118,6 +147,8 @@ _UNDECIDED = re.compile(
     rf"|(?:答案)?(?:可能|也许|大概|或许)?(?:应该?)?(?:是|选|为)?{_LETTERS}还是(?:是|选|为)?{_LETTERS}"
     rf"|(?:答案)?(?:有?可能|也许|或许)(?:是|为|选)?{_LETTERS},?(?:也|或者?|又|亦|但也)(?:有)?(?:可能|也许|或许)?(?:是|为|选)?{_LETTERS}"
     rf"|{_RUN}{_ENDS}(?:都|均|皆)?(?:有|是)可能"
+    rf"|{_LETTERS}(?:或者?|抑或){_LETTERS},?\s?我?(?:也)?(?:拿不准|不确定|不好说|说不准|难说)"
+    rf"|(?:答案|选)(?:可能)?(?:是|为|:)?{_LETTERS}(?:或者?|抑或){_LETTERS}(?=[。.!\s]{{0,5}}\Z)"
     r"|(?i:(?:either|between|could\sbe|may\sbe|might\sbe)\s(?:options?\s)?)[A-G]\s(?:or|and)\s(?:(?i:option)\s)?[A-G]\b"
     r"|(?<![A-Za-z])[A-G]\sor\s[A-G]\s?\?"
 )
@@ -137,8 +168,8 @@ _AND_THEN = re.compile(
 )
 
 _EXCEPT = re.compile(
-    rf"(?:除(?:了|去)?|(?i:(?:all|everything|every\soption)\s(?:except|but)))\s?(?:选项)?({_RUN}){_ENDS}\s?(?:选?项)?"
-    r"(?:以外|之外|外)?[,、]?\s?(?:其他|其余|其它|剩下|别)?的?(?:选项|各项|[四三两几]项|[四三两]个(?:选项)?)?"
+    rf"(?:除(?:了|去)?|(?i:(?:all|everything|every\soption)\s(?:except|but)))\s?(?:选项)?({_RUN}){_ENDS}\s?(?:选?项)?(?:\([^()\n]{{0,30}}\))?"
+    r"(?:以外|之外|外)?[,、]?\s?(?:其他|其余|其它|剩下|别)?的?(?:选项|各项|说法|叙述|描述|表述|[四三两几]项|[四三两]个(?:选项)?)?"
     r"(?P<said>(?:都|均|全|皆)?(?:是)?(?:不)?(?:正确|对|符合|属于|是|可以|选|错误?)?)"
 )
 _OTHERS_RIGHT = re.compile(
@@ -147,7 +178,7 @@ _OTHERS_RIGHT = re.compile(
 )
 # Several answers: all of them.
 ALL = re.compile(
-    r"\A\s{0,9}(?:以上)?(?:全部|[都均皆全])(?:选项)?[都均]?(?:是|正确|对|选)?[。.!]?\s{0,9}\Z|以上选?项?[都均皆全]是|(?<![不非])(?:全选|全部(?:都)?(?:选|正确|对)|(?<!并非)都选|(?:以上|上述|所有|全部|这?[四五六]个|每个|各个?)"
+    r"\A\s{0,9}(?:以上)?(?:全部|[都均皆全])(?:选项)?[都均]?(?:是|正确|对|选)?[。.!]?\s{0,9}\Z|以上[三四五六]?个?选?项?[都均皆全](?:是|属于)|(?<![不非])(?:全选|全部(?:都)?(?:选|正确|对)|(?<!并非)都选|(?:以上|上述|所有|全部|这?[四五六]个|每个|各个?)"
     r"(?:的)?(?:选?项|说法|答案)?(?:[都全均皆]|全部)?(?:是)?(?:正确|对(?!应|于|照)|符合题意|应选|要选|选(?!项))"
     r"|五项[都全均皆](?:正确|对|选)|(?i:all\sof\sthe\sabove|all\s(?:five\s|four\s)?(?:options\s)?are\s(?:correct|right)))"
 )
@@ -160,7 +191,7 @@ ALSO = re.compile(
 # Heads of a next question. Text before one counts if it holds an answer already.
 NEXT_QUESTION = re.compile(
     r"(?<=\S)\s*(?:下一题|下一道|下一个问题|以下是(?:另)?一道|(?i:next\squestion)"
-    r"|\n[ \t>*#]{0,6}(?:【(?:题目|问题|例题|练习)[^】\n]{0,6}】"
+    r"|\n[ \t>*#]{0,6}(?:【(?:题目|问题|例题?|练习)[^】\n]{0,6}】"
     r"|(?:问题|题目|例题|练习题?|单选题|多选题|多项选择题|单项选择题"
     r"|追问|新题|案例|试题|考题|类似题|变式)\s?[\d一二三四五六]{0,3}\s?[:.、(【\n]|第\s?[\d一二三四五六七八九十]{1,3}\s?题"
     r"|#{1,4}\s?(?:题目|问题|例题|练习|Question)|(?i:question|q|problem|exercise)\s?\d{0,3}\s?[:.]"
@@ -183,6 +214,8 @@ def clean(text: str, multiple: bool) -> str:
     text = text.translate(_GLYPHS)
     if ":" in text:
         text = _FALSE.sub(r"\1×", _TRUE.sub(r"\1√", text))
+    if "(" in text:
+        text = _CALLED.sub(lambda match: match[1] + ("√" if match["right"] else "×"), text)
     if "第" in text:
         text = _ORDINAL.sub(lambda match: _ORDER[match[1]], text)
     if "~~" in text:
@@ -210,8 +243,16 @@ def _clean_lists(text: str) -> str:
     """Return an answer with several letters, its ranges and rarer lists as "A、B"."""
     text = _BOXES.sub("、", _DOTS.sub("、", text))
     text = _BEGINS_WITH_RUN.sub(lambda match: "、".join(match[1]), text)
+    text = _COUNTED_RUN.sub(r"答案是\1。", _RUN_THEN_NOTE.sub(r"\1。", text))
+    text = _CLAUSE_AFTER_LIST.sub(r"\1。", text)
+    text = _LAST_NUMBERED.sub(r"\1", _NUMBERED.sub(r"\1、", text))
     text = _NO_WORDS.sub("", _LEFT_OUT.sub("", text))
     return _RANGE.sub(_spelled, text)
+
+
+def ticked(text: str) -> str:
+    """Return the ticked letters of an answer of nothing but marked letters ("A√ B× C√"), or ""."""
+    return "".join(re.findall(r"([A-G])\s?[√✓✔]", text)) if _MARKED.match(text) else ""
 
 
 def drop_unmeant(text: str) -> str:
@@ -222,6 +263,8 @@ def drop_unmeant(text: str) -> str:
     text = _CORRECTION.sub(lambda match: f"。答案是{match['run']}", text)
     text = _CHANGED.sub(lambda match: f"。答案是{match['run']}", text)
     text = _ONLY.sub(lambda match: f"。答案是{match['run']} ", text)
+    text = _CONCLUSION.sub(lambda match: f"。答案是{match['run']} ", text)
+    text = _NONE_OF.sub("", text)
     if _DOUBT.search(text):
         text = _UNDECIDED.sub("", text)
     return _WARNING.sub("", text)

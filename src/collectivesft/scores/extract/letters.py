@@ -15,6 +15,7 @@ from collectivesft.scores.extract.answer_text import (
     drop_conditions,
     drop_unmeant,
     excepted,
+    ticked,
 )
 from collectivesft.scores.extract.early_stop import ANOTHER, normal
 from collectivesft.scores.extract.option_list import listed, verdict
@@ -146,16 +147,22 @@ def _read(text: str, asked: _Asked) -> str:
         text_in_full, text = text, option_texts.hide(text, asked.texts)
     text = drop_unmeant(clean(text, multiple))
     negative = polarity.asks_for_wrong(asked.question, text)
-    if asked.question and not negative:
+    denial = "" if negative else polarity.asks_for_denied(asked.question)
+    if asked.question and not negative and not denial:
         text = polarity.drop_stated_wrong(text)
     certain, conditions = drop_conditions(text)
     found = _chosen(certain, asked, negative)
+    if not found and asked.stopped:
+        found = polarity.stated_denied(certain, denial, asked.letters)
+        found = found if multiple or len(set(found)) == 1 else ""
     if not found and conditions == 1:
         found = _chosen(text, asked, negative)
     if found or not asked.stopped:
         return _single_or_sorted(found, multiple)
     if asked.texts:
-        return option_texts.named(text_in_full, asked.texts, multiple, negative)
+        return option_texts.named(
+            text_in_full, asked.texts, multiple, negative, bool(denial), asked.question
+        )
     return ""
 
 
@@ -172,20 +179,27 @@ def _chosen(text: str, asked: _Asked, negative: bool) -> str:
         found = found or _last_line(text, letters) or wrong
         if found or judged:
             return found or _at_an_end(text, letters, multiple, negative=True)
+    if multiple and (found := ticked(text)):
+        return found
+    repeated = polarity.repeated(text, asked.question, letters)
     found = _at_an_end(text, letters, multiple, negative)
-    found = found or excepted(text, letters, multiple)
+    found = found or excepted(text, letters, multiple) or (repeated if multiple else "")
     if found:
         return found
     lone = _verdicts(text, letters) or _standing_alone(_without_options(text, multiple), letters)
     if not lone and multiple and ALL.search(text):
         return "".join(letters)
-    return "".join(sorted(lone)) if multiple or len(lone) == 1 else ""
+    return "".join(sorted(lone)) if multiple or len(lone) == 1 else repeated
 
 
 def _first_line(text: str, letters: frozenset[str], multiple: bool) -> str:
     """Return the letters that begin an answer which was cut later, if its first line is whole and
     no list of options begins there; a small model that repeats one option lists none."""
     head, newline, rest = text.strip().partition("\n")
+    if not multiple and (first := patterns.FIRST_SENTENCE.match(head)):
+        return _run_letters(first[1], letters)
+    if not newline and not multiple and (repeated := patterns.REPEATED.fullmatch(head)):
+        return _run_letters(repeated[2], letters)
     found = _at_an_end(head, letters, multiple) if newline else ""
     if not found:
         return ""

@@ -19,15 +19,29 @@ _LEAD = re.compile(
     r"|\b(?i:answer))(?:应该|应当|应|的)?(?:是|为|选|:|药物|治疗|检查|方法|(?i:\sis)){0,3}[\s:(【]{0,3}\Z"
 )
 _DENIAL = re.compile(
-    r"(?:不|非|未|无|排除|除|勿|别|误|而非|(?i:not|no|exclude[sd]?))[^。,;]{0,6}\Z"
+    r"(?:不|非|未|无|排除|除(?!极)|勿|别|误|而非|(?i:not|no|exclude[sd]?))[^。,;]{0,6}\Z"
 )
 _DENIAL_AFTER = re.compile(
     r"(?:选?项)?[)]?(?:不|错|有误|可?排除|无关|除外|并非|(?i:\sis not|\sis wrong))"
 )
 _HEDGE = re.compile(
-    r"(?:无法|不能|难以|不好)(?:确定|判断|回答|给出)|不确定|不知道|还是|抱歉|对不起|咨询|如果|若"
+    r"(?:无法|不能|难以|不好)(?:确定|判断|回答|给出)|不确定|不知道|还是|抱歉|对不起|咨询|(?:如果|若)(?![您你])"
     r"|(?i:sorry|not sure|cannot|unsure)"
 )
+# "有此功效的药物是柴胡。": a first sentence that ends with one option's text.
+_FIRST_SENTENCE = re.compile(
+    r"\A\s*(?P<said>[^。,;!?\n]{4,80}?(?<!不)(?:是|为))(?P<end>[^。;!?\n]{1,80}[。.])"
+)
+_WRONG_AFTER = re.compile(
+    r"[,\s]?(?:这[种一个]?|的)?(?:说法|叙述|描述|表述|做法|观点)?(?:是|都是|显然)?(?:错误|不正确|不对|有误|不恰当|不妥)的?(?=[。,;.!\s]|\Z)"
+)
+_CONTRASTED = re.compile(r"(?:而|并)(?:不是|非|不)\Z")
+# A clause that repeats the question's own words with one option is its answer.
+_CLAUSE = re.compile(r"[,。;!?\n]")
+_HAN = re.compile(r"[\u3400-\u9fff]")
+_FUNCTION_WORDS = set("的是为有下列哪项以者何种个属于最常见首选应")
+_DENIES = re.compile(r"[不非未无]")
+_FEWEST_WORDS, _MOST_WORDS = 4, 0.8
 _SEPARATORS = re.compile(r"[、,;\n]|(?:以及|和|与|及)")
 _SHORTEST_MENTION = 2
 _LONGEST_ANSWER = 200
@@ -82,12 +96,21 @@ def paired(text: str, texts: Mapping[str, str]) -> str:
     return found if not _SEPARATORS.sub("", rest).strip(_EDGES) and len(found) < len(texts) else ""
 
 
-def named(text: str, texts: Mapping[str, str], multiple: bool, negative: bool) -> str:
+def named(
+    text: str,
+    texts: Mapping[str, str],
+    multiple: bool,
+    negative: bool,
+    denied_asked: bool = False,
+    question: str = "",
+) -> str:
     """Return the letters of the options that an answer gives by their text only; "" for none.
 
     The answer is one option's text (several answers: a list of them), states it ("答案是硝普钠"),
     or mentions no other option (not where the question asks for the wrong one, since an
-    explanation would name it too). Options with the same text cannot be distinguished: "".
+    explanation would name it too), or one clause repeats the question's words with one option.
+    A question for what is not so is answered by the only option that is denied. Options with the
+    same text cannot be distinguished: "".
     """
     count = Counter(texts.values())
     letters = {said: letter for letter, said in texts.items() if said and count[said] == 1}
@@ -104,13 +127,48 @@ def named(text: str, texts: Mapping[str, str], multiple: bool, negative: bool) -
     if stated:
         return letters.get(stated[-1], "")
     once = {said for _, said in mentions}
-    if negative or len(once) != 1 or len(text) > _LONGEST_ANSWER:
+    if negative and (wrong := _called_wrong(text, mentions)):
+        return letters.get(wrong, "")
+    if negative and len(once) == 1 and len(text) <= _LONGEST_ANSWER:
+        begin, said = mentions[0]
+        return letters.get(said, "") if _CONTRASTED.search(text[:begin]) else ""
+    if negative or not once or len(text) > _LONGEST_ANSWER:
         return ""
     begin, said = mentions[0]
+    if len(once) > 1:
+        first = _FIRST_SENTENCE.match(text)
+        whole = first and first.end("said") == begin and first["end"].startswith(said)
+        alone = whole and first["end"][len(said) :] in ("", "。", ".")
+        if denied_asked:
+            return ""
+        return letters.get(said if alone else _repeated(text, list(texts.values()), question), "")
     denied = _DENIAL.search(text[max(begin - 12, 0) : begin])
     denied = denied or _DENIAL_AFTER.match(text, begin + len(said))
     short = len(said) < _SHORTEST_MENTION or said.isdigit()
-    return "" if denied or short else letters.get(said, "")
+    return "" if bool(denied) != denied_asked or short else letters.get(said, "")
+
+
+def _called_wrong(text: str, mentions: Sequence[tuple[int, str]]) -> str:
+    """Return the only option's text that is called wrong right after it, or ""."""
+    wrong = {said for begin, said in mentions if _WRONG_AFTER.match(text, begin + len(said))}
+    return wrong.pop() if len(wrong) == 1 else ""
+
+
+def _repeated(text: str, texts: Sequence[str], question: str) -> str:
+    """Return the option's text of the only clauses that repeat the question's words, or ""."""
+    asked = set(_HAN.findall(question)) - _FUNCTION_WORDS
+    if len(asked) < _FEWEST_WORDS:
+        return ""
+    found = set()
+    for clause in _CLAUSE.split(text):
+        said = {one for _, one in _mentions(clause, texts)}
+        own = asked - set("".join(texts))
+        if len(own) < _FEWEST_WORDS or len(own & set(clause)) < _MOST_WORDS * len(own):
+            continue
+        if len(said) != 1 or _DENIES.search(clause):
+            return ""
+        found |= said
+    return found.pop() if len(found) == 1 else ""
 
 
 def _mentions(text: str, texts: Sequence[str]) -> list[tuple[int, str]]:

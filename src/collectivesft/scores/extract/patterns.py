@@ -38,14 +38,16 @@ _SPECIES = (
 
 STATEMENT = re.compile(
     rf"""(?:
-        (?:答案|正确选项|正确的选项|正确的|符合题意的|正确项)[】\])>\s]{{0,3}}{_SURELY}{{0,2}}
+        (?:答案|正确选项|正确的选项|正确的|正确(?:措施|做法|处理|说法|描述)|符合题意的|正确项)[】\])>\s]{{0,3}}{_SURELY}{{0,2}}
             (?:选择|选|是|为|有|包括|即|:|-|=)?{_FILLER}{_OPTION}
+      | (?<![不非])首选(?:药物?|措施|方法|治疗|检查)?(?:应该|应)?(?:是|为){_FILLER}{_OPTION}
       | (?<![不未勿非排可待])(?<!不[能应可会该宜])(?:选择|选(?!项))(?:的(?:是)?)?{_FILLER}{_OPTION}
       | (?P<options>(?<![供待各误他它余])选项)(?:应该|应当|应)?(?:是|为|:){_FILLER}
       | (?i:\b(?:answers?|(?P<choices>options?|choices?))
-            \s*(?:is|are|would\s+be|should\s+be|must\s+be|:|=))
+            \s*(?:is|are|would\s+be|should\s+be|must\s+be|has\s+to\s+be|:|=))
             {_FILLER}(?i:options?\s|choices?\s|the\s+letter\s)?
-      | (?i:\bI(?:ll|\s+would|\s+will)?\s+(?:choose|select|pick|go\s+with)\s)(?i:options?\s)?
+      | (?i:\bI(?:ll|d|\s+would|\s+will)?\s+(?:choose|select|pick|go\s+(?:with|for))\s)
+            (?i:options?\s)?
       | \\boxed\s?{{\s?(?:\\(?:text|mathrm|mathbf|textbf)\s?{{)?
       | (?i:<answer>|\[answer\]|final\s+answer)
     ){_FILLER}(?P<run>{_RUN}(?!{_SPECIES}))""",
@@ -60,15 +62,18 @@ LINE = re.compile(
 )
 # The question's options written again in one line, as "A. xx B. xx C. xx".
 RESTATED = re.compile(r"A\s?[.、:][^\n]{1,80}?[\s;,。]B\s?[.、:][^\n]{1,80}?[\s;,。]C\s?[.、:]")
+FIRST_SENTENCE = re.compile(r"([A-Z])。(?![A-Z])")
+# One option, again and again in one line, by a small model.
+REPEATED = re.compile(r"(([A-Z])[.、:][^\n]{1,40}?)(?:\s{1,3}\1){1,200}[^\n]{0,40}")
 LAST_LINE = re.compile(rf"\n[ \t>#【\[(]{{0,9}}({_DOTTED}|{_LETTERS})[ \t.。!)\]】]{{0,3}}\Z")
 # "B正确", "A、C两项的说法都是正确的", "D is correct".
 VERDICT = re.compile(
     rf"""(?<![{LATIN}/])((?>{_FEW_LETTERS}))(?![{LATIN}])
     \s?(?:选?项|[两三四五六]个?选?项)?(?:的?(?:说法|叙述|描述|表述))?
     (?:[是为都均才最也皆]{{0,3}}(?:应该|应|完全)?
-        (?:正确|符合题意|合适|恰当|妥当|成立|对(?=[\s,。、;.!)的]|[A-Z][对错]|$))
-      |\s?\(?[√✓✔]|\s(?:is|are)\s(?:both\s|all\s)?(?:the\s)?(?:most\s|best\s)?
-        (?:correct|right|answers?|best|appropriate))""",
+        (?:正确|符合题意|合适|恰当|妥当|成立|佳(?:选择|选项|答案)|对(?=[\s,。、;.!)的]|[A-Z][对错]|$))
+      |\s?\(?[√✓✔]|\)?\s(?:is|are)\s(?:both\s|all\s)?(?:the\s)?(?:most\s|best\s)?
+        (?:correct|right|answers?|best|appropriate|preferred|drug\sof\schoice|first[\s-](?:line|choice)))""",
     re.X,
 )
 TICK = re.compile("[√✓✔]")

@@ -35,13 +35,83 @@ _WRONG_IS = re.compile(
     rf"(?:的?答案)?\s?(?:应该|应)?(?:就?是|为|:|有|选|\sis){{1,2}}[\s:(【]{{0,3}}(?:选项)?({_LETTERS})"
     rf"(?![{patterns.LATIN}{patterns.TERM}])"
 )
-_LINE = re.compile(r"^[ \t>#\-•·\d.]{0,6}[(【]?([A-Z])[)】]?[.、:\s]([^\n]{1,120})$", re.M)
+_LINE = re.compile(
+    r"^[ \t>#\-•·\d.]{0,6}[(【]?([A-Z])[)】]?[.、:\s](?!\s?[A-Z][、,和与及均都])([^\n]{1,120})$",
+    re.M,
+)
 _LINE_WRONG = re.compile(
     rf"{_WRONG}(?=[\s。,;.)!:]|的?(?:说法|选项)?[\s。,;.)!]|$)|[×✗✘❌]|[(:]\s?错(?=[)。,\s]|$)"
 )
 _LINE_RIGHT = re.compile(
     r"(?<!不)正确(?=[\s。,;.)!:]|$)|[√✓✔]|[(:]\s?对(?=[)。,\s]|$)|\b(?i:correct|true)\b"
 )
+
+
+# A stem that asks for what is not so: 不属于, 不需要, 不是, not.
+_ASKED_NOT = re.compile(
+    r"[不无非](?:属于?|是|包括|包含|需要?|用|必|应|宜|能|会|可|符合|具有?|存在|参与|支持|引起|出现|见于|考虑|关)"
+    r"|\b(?:NOT|not|isn't|least)\b"
+)
+
+
+_TAIL = re.compile(r"([\u3400-\u9fff]{2,4})(?:的?(?:是|有|包括|为))\Z")
+
+
+_BEFORE_TAIL = re.compile(
+    rf"(?<![{patterns.LATIN}])({_LETTERS})(?![{patterns.LATIN}{patterns.TERM}])"
+    r"(?:[两三四五]?选?项)?[^A-Z,。;:\n不非无的中]{0,8}\Z"
+)
+_LONGEST_RUN = 40
+
+
+def asks_for_denied(question: str) -> str:
+    """Return the denial of a question for what is not so (不属于, 不需要); "" for others."""
+    asked = question.rstrip(" \t\n()（）_。：:？?")[-_LAST_WORDS:]
+    found = _ASKED_NOT.findall(asked)
+    return found[-1] if found else ""
+
+
+def stated_denied(text: str, denial: str, letters: frozenset[str]) -> str:
+    """Return the letters of the last "不属于的是D" or "不需要：C" by the question's own denial."""
+    if not denial:
+        return ""
+    words = r"(?i:\bNOT\b)" if denial.isascii() else f"(?:{re.escape(denial)}|(?i:\\bNOT\\b))"
+    found = re.findall(
+        rf"{words}[^。;\n]{{0,60}}?(?<![{patterns.LATIN}])(?:是|为|:|有|备|要|\bis|\bare)"
+        rf"[\s:(【]{{0,3}}(?:选项)?({_LETTERS})(?![{patterns.LATIN}{patterns.TERM}])",
+        text,
+    )
+    if not found:
+        found = re.findall(
+            rf"(?<![{patterns.LATIN}])({_LETTERS})(?![{patterns.LATIN}{patterns.TERM}])(?:选?项)?"
+            r"(?:[则却就]?\s?不(?:(?:是|属于|包括|需要?)(?=[^A-Z]|\Z)|(?:能|宜|可以?|会|应|该|用|行|具有?)(?=[。,;.!]|\Z))|\s(?:is|are)\s(?i:not)\b)",
+            text,
+        ) or re.findall(
+            rf"(?:不包括|不属于|不包含|不含)\s?(?:选项)?({_LETTERS})(?![{patterns.LATIN}{patterns.TERM}])",
+            text,
+        )
+        found = found if len(found) == 1 else []
+    return "".join(c for c in found[-1] if c in letters) if found else ""
+
+
+def repeated(text: str, question: str, letters: frozenset[str]) -> str:
+    """Return the letters that one clause names with the question's last words: "B禁用" where it
+    ends with 禁用的是. The question's denials have ``stated_denied``."""
+    tail = _TAIL.search(question.rstrip(" \t\n()（）_。：:？?"))
+    if not tail or re.search("[不非无]", question[-_LAST_WORDS:]):
+        return ""
+    for length in range(len(tail[1]), 1, -1):
+        runs = set()
+        for place in _places(text, tail[1][-length:]):
+            if named := _BEFORE_TAIL.search(text[max(place - _LONGEST_RUN, 0) : place]):
+                runs.add("".join(c for c in named[1] if c in letters))
+        if runs:
+            return runs.pop() if len(runs) == 1 else ""
+    return ""
+
+
+def _places(text: str, part: str) -> list[int]:
+    return [match.start() for match in re.finditer(re.escape(part), text)] if part in text else []
 
 
 def asks_for_wrong(question: str, text: str = "") -> bool:
