@@ -94,6 +94,9 @@ def new(
     ],
     name: Annotated[str, typer.Argument(help="Its name in configurations and results.")],
     root: Annotated[Path, typer.Option(help="Folder of the clone.")] = Path(),
+    yaml: Annotated[
+        bool, typer.Option("--yaml", help="A dataset or benchmark without code.")
+    ] = False,
 ) -> None:
     """Write a new dataset, benchmark, base model or experiment with its test, ready to edit.
 
@@ -101,9 +104,9 @@ def new(
     """
     from collectivesft.extend.new_file import next_steps, write_new
 
-    for path in write_new(kind, name, root):
+    for path in write_new(kind, name, root, yaml):
         typer.echo(f"written  {path}")
-    for step in next_steps(kind, name):
+    for step in next_steps(kind, name, yaml):
         typer.echo(f"next     {step}")
 
 

@@ -135,6 +135,49 @@ def test_medmcqas_two_forms_number_the_options_from_zero_and_from_one(tmp_path: 
     assert forms == ["a.parquet: cop counts from 0", "train.json: cop counts from 1"]
 
 
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("cmeddialogue", "Data_数据/Andriatria_男科/男科5-13000.csv: gb18030"),
+        ("cmedqa2", "right answers by pos_ans_id"),
+        ("cmid", "start_pos counts from 0, end_pos is the place after the last character"),
+        ("headqa", "head-qa-es-en-pdfs.zip: the archive's member"),
+        ("medqa", "data_clean.zip: US, Mainland, Taiwan"),
+        ("nlpec", "answer counts from 1"),
+        ("pubmedqa", "pqa_labeled/train-00000-of-00001.parquet: Parquet of the Hub"),
+        ("webmedqa", "no header; columns department, label, question_id, question, answer"),
+    ],
+)
+def test_a_reader_says_which_form_of_the_file_it_met(name, form, tmp_path: Path):
+    raw = raw_folder(tmp_path, PACK[name](ROWS[name]))
+    assert datasets.get(name).form(raw) == form
+
+
+def test_a_reader_says_the_other_forms_too(tmp_path: Path):
+    candidates = "question_id,ans_id,cnt,label\n1,2,0,1\n"
+    others = {
+        "cmedqa2": (
+            PACK["cmedqa2"](ROWS["cmedqa2"])
+            | {"train_candidates.zip": zipped({"train_candidates.txt": candidates.encode()})}
+        ),
+        "cmeddialogue": {"a.csv": "department,title,ask,answer\n甲,乙,丙,丁\n".encode()},
+        "headqa": {"train_HEAD_EN.json": b"{}"},
+        "medqa": {"US_train.jsonl": b""},
+        "pubmedqa": {"pubmedqa-labelled.json": b"{}"},
+    }
+    said = {
+        name: datasets.get(name).form(raw_folder(tmp_path / name, files))
+        for name, files in others.items()
+    }
+    assert said == {
+        "cmedqa2": "right answers by ans_id with label 1",
+        "cmeddialogue": "a.csv: utf-8",
+        "headqa": "train_HEAD_EN.json: the member by itself",
+        "medqa": "US_train.jsonl: US",
+        "pubmedqa": "pubmedqa-labelled.json: the authors' JSON",
+    }
+
+
 @pytest.mark.parametrize(("cops", "lines", "counted"), [([1, 2, 4], False, 1), ([2, 0], True, 0)])
 def test_a_number_of_the_other_numbering_ends_the_reading(tmp_path, cops, lines, counted):
     raw = medmcqa_file(tmp_path, cops, lines)

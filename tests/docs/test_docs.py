@@ -35,7 +35,7 @@ ENGINE = r"(?:[A-Z_]+=\S+ )*(?:workflow/bin/run|snakemake)\b"
 PLANS: list[tuple[str, str, str]] = [
     (r"^collectivesft --install-completion$", "bash", "writes into the home folder"),
     (r"^collectivesft\b.* --help$|^collectivesft --help$", "real", ""),
-    (r"^collectivesft (raw fetch|curated read|check) .*ward_qa", "real", ""),
+    (r"^collectivesft (raw fetch|curated read|check) .*ward_(qa|exam)", "real", ""),
     (r"^collectivesft new ", "real", ""),
     (r"^(?:[A-Z_]+=\S+ )*collectivesft\b", "help", ""),
     (r"^python -m collectivesft\b", "help", ""),
@@ -242,6 +242,24 @@ def dry(command: str) -> str:
         hidden = itertools.takewhile(lambda word: not word.startswith("-"), kept[start + 1 :])
         del kept[start : start + 1 + len(list(hidden))]
     return shlex.join([*kept, "--dry-run"])
+
+
+@pytest.mark.slow
+def test_a_dataset_without_code_goes_through_the_workflow(copy):
+    import polars as pl
+
+    target = "results/ward/2_curated/ward_exam/clean.parquet"
+    done = run(f"snakemake --configfile config/ward.yaml --cores 1 {target}", copy)
+    assert done.returncode == 0, done.stderr
+    kept = pl.read_parquet(copy / target)
+    assert kept["id"].to_list() == ["ward_exam:1", "ward_exam:2"]
+    assert [turn["content"] for turn in kept["messages"][0].to_list()] == [
+        "心内科考题：\n胸痛首选的检查是？\nA: 心电图\nB: 胃镜\nC: 脑电图",
+        "先排除心肌梗死。\n答案是A。",
+    ]
+    ledger = json.loads((copy / target).with_name("read.ledger.json").read_text("utf-8"))
+    assert ledger["forms"]["ward_exam"] == "options are a, b, c; right counts from 1"
+    assert ledger["datasets"]["ward_exam"]["dropped"] == {"bad_answer": 1}
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from collectivesft.common.errors import UserError
 from collectivesft.extend.new_file import write_new
 
 ROOT = Path(__file__).parents[2]
-KINDS = ("dataset", "benchmark", "model", "experiment")
+KINDS = ("dataset", "benchmark", "model", "experiment", "dataset --yaml", "benchmark --yaml")
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +39,14 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
 
 
 def new(folder: Path, kind: str, name: str) -> list[Path]:
-    done = run(folder, "collectivesft", "new", kind, name)
+    done = run(folder, "collectivesft", "new", *kind.split(), name)
     assert done.returncode == 0, done.stderr
     return [folder / path for path in re.findall(r"^written +(\S+)$", done.stdout, re.M)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_file_passes_the_test_that_comes_with_it(clone, kind):
-    file, test = new(clone, kind, f"ward_{kind}")
+    file, test = new(clone, kind, f"ward_{kind.replace(' --', '_')}")
     assert file.is_file() and "test_" in test.name
     done = run(clone, "pytest", "-q", "-p", "no:cacheprovider", str(test))
     assert done.returncode == 0, done.stdout
@@ -55,6 +55,14 @@ def test_a_new_file_passes_the_test_that_comes_with_it(clone, kind):
     if file.suffix == ".py":
         assert formatted.returncode == 0, formatted.stdout
     assert run(clone, "ruff", "check", str(test)).returncode == 0
+
+
+def test_a_model_is_yaml_without_the_option_and_a_second_form_is_refused(clone):
+    done = run(clone, "collectivesft", "new", "model", "x", "--yaml")
+    assert done.stderr == "error: --yaml: a model is a YAML file anyway. Leave the option out.\n"
+    new(clone, "dataset", "twice_qa")
+    done = run(clone, "collectivesft", "new", "dataset", "twice_qa", "--yaml")
+    assert "datasets/twice_qa.py: there already. Choose another name" in done.stderr
 
 
 def test_the_test_of_a_new_dataset_fails_where_its_reader_is_wrong(clone):

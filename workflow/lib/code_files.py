@@ -41,6 +41,16 @@ def files(root: Path, modules: list[str]) -> list[Path]:
     return sorted(path for path in found if not _is_plumbing(path.relative_to(root)))
 
 
+def source_file(root: Path, kind: str, name: str) -> str:
+    """Return a dataset's or benchmark's file below the package, ``NAME.py`` or ``NAME.yaml``.
+
+    Args:
+        kind: ``datasets`` or ``benchmarks``.
+    """
+    yaml = Path(kind, f"{name}.yaml")
+    return str(yaml if (root / yaml).is_file() else yaml.with_suffix(".py"))
+
+
 def _is_plumbing(path: Path) -> bool:
     """Tell plumbing by its path: a room may have a ``files.py`` with a different meaning."""
     return path.name in ("__init__.py", "cli.py") or path.as_posix() in PLUMBING
@@ -49,6 +59,8 @@ def _is_plumbing(path: Path) -> bool:
 @cache
 def imports(root: Path, path: Path) -> tuple[Path, ...]:
     """The package's own files that a file imports, inside functions too."""
+    if path.suffix == ".yaml":  # a dataset or benchmark without code
+        return (root / "readers/described.py",)
     names: set[str] = set()
     for node in _statements(ast.parse(path.read_text(encoding="utf-8")).body):
         if isinstance(node, ast.Import):

@@ -518,8 +518,8 @@ def _unknown(names: Iterable[str], known: Iterable[str], *key: str) -> Iterator[
 
 
 def _modules(root: Path, package: str) -> list[str]:
-    files = (root / "src/collectivesft" / package).glob("[a-z]*.py")
-    return sorted(path.stem for path in files if path.stem != "item")
+    folder = root / "src/collectivesft" / package
+    return sorted(path.stem for kind in ("py", "yaml") for path in folder.glob(f"[a-z]*.{kind}"))
 
 
 def _files(root: Path, folder: str) -> list[str]:

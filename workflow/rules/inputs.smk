@@ -7,6 +7,11 @@ def code(*modules):
     return [os.path.relpath(path) for path in code_files.files(root, list(modules))]
 
 
+def source_file(kind, name):
+    """Return a dataset's or benchmark's file below the package."""
+    return code_files.source_file(ROOT / "src/collectivesft", kind, name)
+
+
 def own_file(kind, name, suffix=".py"):
     """Return the file of a dataset or benchmark, or a different one of the package."""
     return own(f"src/collectivesft/{kind}/{name}{suffix}")
@@ -14,12 +19,13 @@ def own_file(kind, name, suffix=".py"):
 
 def source_code(wildcards):
     """Return the code that fetches one source: an edit of a second source fetches only that one."""
-    return [*code("raw/fetch.py"), own_file(wildcards.kind, wildcards.name)]
+    own_code = own(f"src/collectivesft/{source_file(wildcards.kind, wildcards.name)}")
+    return [*code("raw/fetch.py"), own_code]
 
 
 def reader_code(wildcards):
     """Return the code that reads one dataset."""
-    return code("curated/read.py", f"datasets/{wildcards.dataset}.py")
+    return code("curated/read.py", source_file("datasets", wildcards.dataset))
 
 
 def reader_options(wildcards):
@@ -30,16 +36,16 @@ def reader_options(wildcards):
 
 def items_code(wildcards):
     """Return the code that reads one benchmark's items."""
-    return code("curated/read.py", f"benchmarks/{wildcards.benchmark}.py")
+    return code("curated/read.py", source_file("benchmarks", wildcards.benchmark))
 
 
 def benchmark_code(module):
     """Return the code of a command of stage scores on one benchmark."""
-    return lambda wildcards: code(module, f"benchmarks/{wildcards.benchmark}.py")
+    return lambda wildcards: code(module, source_file("benchmarks", wildcards.benchmark))
 
 
-SOURCE_FILES = [f"datasets/{name}.py" for name in DATASETS]
-BENCHMARK_FILES = [f"benchmarks/{name}.py" for name in BENCHMARKS]
+SOURCE_FILES = [source_file("datasets", name) for name in DATASETS]
+BENCHMARK_FILES = [source_file("benchmarks", name) for name in BENCHMARKS]
 
 
 def image(name):

@@ -6,21 +6,22 @@ else lists the names (docs/extend-benchmark.md is a walk-through). Where there i
 ``KINDS`` names how a configuration may run it (choice, clinical, text, upload; without it in any
 way), ``KEY_DATES`` dates answer keys by their digest, ``apart(item)`` names the group of a question
 that is reported apart, and ``submission(item, answer)`` is a record of the leaderboard's file; for
-free text ``UPLOAD`` names that file's format (jsonl or csv). Files whose name begins with an
+free text ``UPLOAD`` names that file's format (jsonl or csv). An exam that needs no code is a YAML
+file (see ``readers.described``). Files whose name begins with an
 underscore are shared helpers.
 """
 
 import importlib
-import pkgutil
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from collectivesft.common.errors import UserError
 
 
 def names() -> list[str]:
-    """Names of all benchmarks, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in found if not name.startswith("_") and name != "item")
+    """Return the names of all benchmarks, sorted."""
+    return sorted(_files())
 
 
 def get(name: str) -> ModuleType:
@@ -29,6 +30,31 @@ def get(name: str) -> ModuleType:
     Raises:
         UserError: unknown; the message lists the known ones.
     """
-    if name not in names():
+    path = _files().get(name)
+    if path is None:
         raise UserError(f"unknown benchmark {name!r}. Known are: {', '.join(names())}.")
-    return importlib.import_module(f"{__name__}.{name}")
+    if path.suffix == ".py":
+        return importlib.import_module(f"{__name__}.{name}")
+    return _described(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _described(path: Path, changed: int) -> ModuleType:
+    # By name, so that only rules on such a file depend on its reader (workflow/lib/code_files.py).
+    described = importlib.import_module("collectivesft.readers.described")
+    return described.exam(path)
+
+
+def _files() -> dict[str, Path]:
+    """Return the file of each benchmark, ``NAME.py`` or ``NAME.yaml``.
+
+    Raises:
+        UserError: both are there.
+    """
+    found: dict[str, Path] = {}
+    for folder in map(Path, __path__):
+        for path in sorted([*folder.glob("[a-z]*.py"), *folder.glob("[a-z]*.yaml")]):
+            if path.stem in found:
+                raise UserError(f"{path}: {found[path.stem].name} is there too. Keep one of both.")
+            found[path.stem] = path
+    return found

@@ -167,4 +167,6 @@ def _notes(ledger: dict[str, Any]) -> str:
         for option in (o for o in getattr(reader, "OPTIONS", ()) if o.name in values):
             text = f"read with {option.name}={values[option.name]} ({option.help})."
             lines.append(f"- {reader.SOURCE.title}: {text}")
+        if form := ledger.get("forms", {}).get(name):
+            lines.append(f"- {reader.SOURCE.title}: files as read: {form}.")
     return "\n".join(lines)

@@ -1,20 +1,21 @@
 """One file per dataset: where it comes from (``SOURCE``) and how a raw row becomes an example.
 
 To add a dataset, add a file with ``SOURCE``, ``PROMPT`` (the template of the user's turn, see
-``schema.prompts.fill``; several by kind as a dict) and ``read(raw)``; nothing else lists the names.
+``schema.prompts.fill``; several by kind as a dict) and ``read(raw)``, or a YAML file that names the
+keys of a row (``readers.described``); nothing else lists the names.
 """
 
 import importlib
-import pkgutil
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 
 from collectivesft.common.errors import UserError
 
 
 def names() -> list[str]:
-    """Names of all datasets, sorted."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
-    return sorted(name for name in found if not name.startswith("_"))
+    """Return the names of all datasets, sorted."""
+    return sorted(_files())
 
 
 def get(name: str) -> ModuleType:
@@ -28,6 +29,31 @@ def get(name: str) -> ModuleType:
     Raises:
         UserError: unknown; the message lists the known ones.
     """
-    if name not in names():
+    path = _files().get(name)
+    if path is None:
         raise UserError(f"unknown dataset {name!r}. Known are: {', '.join(names())}.")
-    return importlib.import_module(f"{__name__}.{name}")
+    if path.suffix == ".py":
+        return importlib.import_module(f"{__name__}.{name}")
+    return _described(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _described(path: Path, changed: int) -> ModuleType:
+    # By name, so that only rules on such a file depend on its reader (workflow/lib/code_files.py).
+    described = importlib.import_module("collectivesft.readers.described")
+    return described.dataset(path)
+
+
+def _files() -> dict[str, Path]:
+    """Return the file of each dataset, ``NAME.py`` or ``NAME.yaml``.
+
+    Raises:
+        UserError: both are there.
+    """
+    found: dict[str, Path] = {}
+    for folder in map(Path, __path__):
+        for path in sorted([*folder.glob("[a-z]*.py"), *folder.glob("[a-z]*.yaml")]):
+            if path.stem in found:
+                raise UserError(f"{path}: {found[path.stem].name} is there too. Keep one of both.")
+            found[path.stem] = path
+    return found

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from collectivesft.readers.json_rows import array_rows
 from collectivesft.readers.mcqa import letters, mcqa, without_marks
+from collectivesft.readers.reader_options import PAPER_FORM
 from collectivesft.readers.row import Row, beginnings
 from collectivesft.schema.example import Drop, Example
 from collectivesft.sources.archive import Part
@@ -33,16 +34,17 @@ SOURCE = Source(
 
 # As the paper's code asks (preprocess/cmb_to_sft.py).
 PROMPT = "该问题源自{exam_type}，面向{exam_class}中的{exam_subject}。\n\n{question}\n{options}"
+OPTIONS = (PAPER_FORM,)
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
+def read(raw: RawFolder, form: str = "corrected") -> Iterator[Example | Drop]:
     """Yield an example per question."""
     for name, key in beginnings("cmb", raw.names):
         for row in array_rows(Part.of(raw, name)):
-            yield _example(row, f"{key}:{row.number}")
+            yield _example(row, f"{key}:{row.number}", form == "paper")
 
 
-def _example(row: Row, id: str) -> Example | Drop:
+def _example(row: Row, id: str, paper: bool) -> Example | Drop:
     exam_type, exam_class = row.text("exam_type"), row.text("exam_class")
     words = {"exam_type": exam_type, "exam_class": exam_class}
     words["exam_subject"] = subject = row.optional("exam_subject")
@@ -54,5 +56,6 @@ def _example(row: Row, id: str) -> Example | Drop:
     facts |= {"left_out": marks} if marks else {}
     return mcqa(
         row, id, "cmb", "zh", prompt, question, options, answer,
-        exam=f"中国{exam_type}中{exam_class}考试", words=words, **facts,
+        exam=f"中国{exam_type}中{exam_class}考试", words=words,
+        paper=row.options("option", empty=True) if paper else None, **facts,
     )  # fmt: skip

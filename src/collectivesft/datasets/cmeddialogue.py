@@ -56,6 +56,11 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
             yield _example(row, f"{key}:{row.number}")
 
 
+def form(raw: RawFolder) -> str:
+    """Name the encoding of each file."""
+    return "; ".join(f"{name}: {guess_chinese(Part.of(raw, name))}" for name in raw.names)
+
+
 def _example(row: Row, id: str) -> Example | Drop:
     if row.value is None:
         return row.drop(id, "malformed_row", detail="another number of fields than the header")

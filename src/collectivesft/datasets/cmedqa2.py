@@ -110,6 +110,12 @@ def read_tables(raw: RawFolder, answers: str = "first") -> "Iterable[pa.Table | 
         return None
 
 
+def form(raw: RawFolder) -> str:
+    """Say which column of the candidates names the right answers."""
+    paired = len(_candidate_columns(_parts(raw)[0])) == 2
+    return f"right answers by {'pos_ans_id' if paired else 'ans_id with label 1'}"
+
+
 def _parts(raw: RawFolder) -> tuple[Part, Part, Part]:
     return (
         Part.of(raw, "train_candidates.zip", "train_candidates.txt"),

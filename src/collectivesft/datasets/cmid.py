@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from collectivesft.readers.json_rows import array_rows
+from collectivesft.readers.reader_options import PAPER_FORM
 from collectivesft.readers.row import Row, beginnings
 from collectivesft.schema.example import Drop, Example
 from collectivesft.schema.prompts import fill
@@ -40,6 +41,7 @@ SOURCE = Source(
 
 # As the paper's code asks and answers (preprocess/cmid_to_sft.py): the terms, then the intents.
 PROMPT = "分析下列描述中提到的医学专有名词并分析其意图：\n\n{text}"
+OPTIONS = (PAPER_FORM,)
 # Types of entity that are named, and whether the type comes before the words.
 TYPES = {
     "疾病和诊断": False,
@@ -52,14 +54,19 @@ TYPES = {
 _VAGUE = {"其他", "无法确定", "多问"}
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
+def read(raw: RawFolder, form: str = "corrected") -> Iterator[Example | Drop]:
     """Yield an example per question: the entities in reading order, then the intents."""
     for name, key in beginnings("cmid", raw.names):
         for row in array_rows(Part.of(raw, name)):
-            yield _example(row, f"{key}:{row.number}")
+            yield _example(row, f"{key}:{row.number}", form)
 
 
-def _example(row: Row, id: str) -> Example | Drop:
+def form(raw: RawFolder) -> str:
+    """Say how the file states places in a text."""
+    return "start_pos counts from 0, end_pos is the place after the last character"
+
+
+def _example(row: Row, id: str, form: str) -> Example | Drop:
     text = row.text("originalText")
     if not text:
         return row.drop(id, "empty_question")
@@ -68,7 +75,10 @@ def _example(row: Row, id: str) -> Example | Drop:
     if spans is None:
         return row.drop(id, "bad_entity", text, "an entity outside of the text")
     coarse, fine = _labels(row, "label_4class"), _labels(row, "label_36class")
-    answer = _answer(spans, coarse, fine)
+    if form == "paper":
+        answer = _paper_answer(row, spans)
+    else:
+        answer = _answer([(kind, words) for _, kind, words in sorted(spans)], coarse, fine)
     if not answer:
         return row.drop(id, "nothing_labelled", text, "neither an entity nor an intent")
     messages = [("user", fill(PROMPT, text=text)), ("assistant", answer)]
@@ -87,8 +97,30 @@ def _answer(spans: list[tuple[str, str]], coarse: list[str], fine: list[str]) ->
     return f"该描述{'，'.join(parts)}。" if parts else ""
 
 
-def _entities(row: Row, text: str) -> list[tuple[str, str]] | None:
-    """``(type, words)`` in reading order; None if a position lies outside of the text."""
+def _paper_answer(row: Row, spans: list[tuple[int, str, str]]) -> str:
+    """Return the same in the words of the paper's code.
+
+    Entities keep the file's order and repeat. A comma after them depends on the labels of the
+    coarse kind, and only labels in quotes are vague.
+    """
+    terms = [f"{kind if TYPES[kind] else ''}{words}" for _, kind, words in spans if kind in TYPES]
+    named = f"提到了{'，'.join(terms)}" if terms else ""
+    coarse, fine = (
+        "，".join(label.strip("'") for label in row.texts(key) if label not in vague)
+        for key, vague in (
+            ("label_4class", {"'其他'"}),
+            ("label_36class", {"'无法确定'", "'多问'"}),
+        )
+    )
+    if coarse:
+        before, wanted = ", 并" if named else "", f"期望知道该{coarse}" + (fine and f"及其{fine}")
+    else:
+        before, wanted = "", fine and f"期望知道{fine}"
+    return f"该描述{named}{before}{wanted}。" if named or wanted else ""
+
+
+def _entities(row: Row, text: str) -> list[tuple[int, str, str]] | None:
+    """``(place, type, words)`` in the file's order; None if one lies outside of the text."""
     found = []
     for value in row.items("entities"):
         entity = Row(row.part, row.number, value)
@@ -99,7 +131,7 @@ def _entities(row: Row, text: str) -> list[tuple[str, str]] | None:
         if not kind or not 0 <= start < end <= len(text) or not text[start:end].strip():
             return None
         found.append((start, kind, text[start:end].strip()))
-    return [(kind, words) for _, kind, words in sorted(found)]
+    return found
 
 
 def _labels(row: Row, key: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from collectivesft.readers.json_rows import jsonl_rows
+from collectivesft.readers.reader_options import PAPER_FORM
 from collectivesft.readers.row import Row, beginnings
 from collectivesft.schema.example import Drop, Example, conversation
 from collectivesft.schema.prompts import fill
@@ -33,24 +34,26 @@ SOURCE = Source(
     synthetic=True,
 )
 
-# As the paper's code asks (preprocess/discmed_to_sft.py): the user's words; it joins neighbours
-# by a space instead of a line break.
+# As the paper's code asks (preprocess/discmed_to_sft.py): the user's words.
 PROMPT = "{turn}"
+OPTIONS = (PAPER_FORM,)
+# Between neighbouring turns of one speaker.
+_BETWEEN = {"corrected": "\n", "paper": " "}
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
+def read(raw: RawFolder, form: str = "corrected") -> Iterator[Example | Drop]:
     """Yield an example per conversation."""
     for name, key in beginnings("discmed", raw.names):
         for row in jsonl_rows(Part.of(raw, name)):
-            yield _example(row, f"{key}:{row.number}")
+            yield _example(row, f"{key}:{row.number}", _BETWEEN[form])
 
 
-def _example(row: Row, id: str) -> Example | Drop:
+def _example(row: Row, id: str, between: str) -> Example | Drop:
     turns = [_turn(Row(row.part, row.number, value)) for value in row.items("conversation")]
     shown = conversation(turns)
     if unknown := [role for role, _ in turns if role not in ("user", "assistant")]:
         return row.drop(id, "bad_role", shown, f"role {unknown[0][:20]!r}")
-    messages = _alternating(turns)
+    messages = _alternating(turns, between)
     if not messages:
         has_answer = any(role == "assistant" and text for role, text in turns)
         return row.drop(id, "empty_question" if has_answer else "empty_answer", shown)
@@ -63,14 +66,14 @@ def _turn(turn: Row) -> tuple[str, str]:
     return turn.text("role"), turn.text("content")
 
 
-def _alternating(turns: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def _alternating(turns: list[tuple[str, str]], between: str) -> list[tuple[str, str]]:
     """Join neighbours of one role; begin with the user and end with the assistant."""
     merged: list[tuple[str, str]] = []
     for role, text in turns:
         if not text:
             continue
         if merged and merged[-1][0] == role:
-            merged[-1] = (role, f"{merged[-1][1]}\n{text}")
+            merged[-1] = (role, f"{merged[-1][1]}{between}{text}")
         else:
             merged.append((role, text))
     first = 1 if merged and merged[0][0] == "assistant" else 0

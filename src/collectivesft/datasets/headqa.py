@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from collectivesft.common.errors import InputError
-from collectivesft.readers.mcqa import by_position, mcqa
+from collectivesft.readers.mcqa import by_letter, by_position, mcqa
+from collectivesft.readers.reader_options import PAPER_FORM
 from collectivesft.readers.row import Ids, Row
 from collectivesft.readers.table_rows import lines
 from collectivesft.schema.example import Drop, Example
@@ -47,6 +48,7 @@ PROMPT = (
     "This is a question about {area} from exams to access a specialized position in healthcare "
     "system.\n\n{question}\n{options}"
 )
+OPTIONS = (PAPER_FORM,)
 # The area by the letter at the end of an exam's name, where the exam does not state it.
 AREAS = {
     "B": "biology",
@@ -58,13 +60,20 @@ AREAS = {
 }
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
+def read(raw: RawFolder, form: str = "corrected") -> Iterator[Example | Drop]:
     """Yield an example per question of the training exams."""
     ids = Ids("headqa")
     for name in raw.names:
         part = Part.of(raw, name, MEMBER if name.endswith(".zip") else "")
         for exam, area, row in _questions(part):
-            yield _example(row, ids(f"{exam}:{row.text('qid')}", row), area)
+            id = ids(f"{exam}:{row.text('qid')}", row)
+            yield _example(row, id, area, form == "paper")
+
+
+def form(raw: RawFolder) -> str:
+    """Say whether the archive or its member was read; ra is matched with aid, not counted."""
+    kinds = {True: "the archive's member", False: "the member by itself"}
+    return "; ".join(f"{name}: {kinds[name.endswith('.zip')]}" for name in raw.names)
 
 
 def _questions(part: Part) -> Iterator[tuple[str, str, Row]]:
@@ -90,7 +99,7 @@ def _document(part: Part):
         raise InputError(part.label, f"not valid JSON ({error})", remedy, row=row) from error
 
 
-def _example(row: Row, id: str, area: str) -> Example | Drop:
+def _example(row: Row, id: str, area: str, paper: bool) -> Example | Drop:
     question = row.text("qtext")
     if row.optional("image"):
         return row.drop(id, "needs_image", question)
@@ -100,8 +109,9 @@ def _example(row: Row, id: str, area: str) -> Example | Drop:
     if right and right not in names:
         detail = f"ra is {right} of {', '.join(names)}"
         return row.drop(id, "bad_answer", question, detail)
-    options = by_position([answer.text("atext") for answer in answers])
+    texts = [answer.text("atext") for answer in answers]
+    options = by_position(texts)
     gold = names.get(right, "")
     facts = {"exam": "a Spanish exam for specialised healthcare posts", "category": area}
-    facts["words"] = {"area": area}
+    facts |= {"words": {"area": area}, "paper": by_letter(texts) if paper else None}
     return mcqa(row, id, "headqa", "en", PROMPT, question, options, gold, **facts)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from collectivesft.common.errors import InputError
 from collectivesft.readers.json_rows import jsonl_rows
-from collectivesft.readers.mcqa import by_position, mcqa
+from collectivesft.readers.mcqa import by_letter, by_position, mcqa
+from collectivesft.readers.reader_options import PAPER_FORM
 from collectivesft.readers.row import Ids, Row
 from collectivesft.readers.table_rows import parquet_rows
 from collectivesft.schema.example import Drop, Example
@@ -40,9 +41,10 @@ PROMPT = (
     "This is a question about {subject} from real-world medical entrance exam.\n"
     "The topic is {topic}.\n\n{question}\n{options}"
 )
+OPTIONS = (PAPER_FORM,)
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
+def read(raw: RawFolder, form: str = "corrected") -> Iterator[Example | Drop]:
     """Yield an example per question; the explanation comes before the answer where there is one.
 
     Raises:
@@ -53,7 +55,7 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
         part, first = Part.of(raw, name), _first(name)
         rows = jsonl_rows(part) if first else parquet_rows(part, _COLUMNS, _OPTIONAL)
         for row in rows:
-            yield _example(row, ids(row.text("id"), row), first)
+            yield _example(row, ids(row.text("id"), row), first, form == "paper")
 
 
 def form(raw: RawFolder) -> str:
@@ -67,7 +69,7 @@ def _first(name: str) -> int:
     return int(name.endswith((".json", ".jsonl")))
 
 
-def _example(row: Row, id: str, first: int) -> Example | Drop:
+def _example(row: Row, id: str, first: int, paper: bool) -> Example | Drop:
     answer, exp = row.get("cop") if first == 0 else row.value.get("cop"), row.optional("exp")
     if answer is None or answer == -1:
         return row.drop(id, "empty_answer", row.text("question"), "cop is not published")
@@ -81,8 +83,10 @@ def _example(row: Row, id: str, first: int) -> Example | Drop:
         return row.drop(id, "bad_answer", row.text("question"), detail)
     subject, topic = row.optional("subject_name"), row.optional("topic_name")
     question, gold = row.text("question"), "ABCD"[int(answer) - first]
-    options = by_position([row.text(name) for name in ("opa", "opb", "opc", "opd")])
+    texts = [row.text(name) for name in ("opa", "opb", "opc", "opd")]
+    options = by_position(texts)
     facts = {"exam": "a medical entrance exam", "category": subject, "topic": topic}
+    facts["paper"] = by_letter(texts) if paper else None
     words = {"subject": subject, "topic": topic}
     return mcqa(
         row, id, "medmcqa", "en", PROMPT, question, options, gold, exp, words=words, **facts

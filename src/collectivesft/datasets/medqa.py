@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from collectivesft.common.errors import InputError
 from collectivesft.readers.json_rows import jsonl_rows
 from collectivesft.readers.mcqa import letters, mcqa
-from collectivesft.readers.reader_options import takes
+from collectivesft.readers.reader_options import PAPER_FORM, takes
 from collectivesft.readers.row import Row, beginnings
 from collectivesft.schema.example import Drop, Example
 from collectivesft.sources.archive import Part
@@ -58,11 +58,16 @@ OPTIONS = (
     takes("us", "questions in English of the United States' exam"),
     takes("mainland", "questions in Chinese of mainland China's exam"),
     takes("taiwan", "questions in Chinese (traditional script) of Taiwan's exam"),
+    PAPER_FORM,
 )
 
 
 def read(
-    raw: RawFolder, us: str = "read", mainland: str = "read", taiwan: str = "read"
+    raw: RawFolder,
+    us: str = "read",
+    mainland: str = "read",
+    taiwan: str = "read",
+    form: str = "corrected",
 ) -> Iterator[Example | Drop]:
     """Yield an example per question, region by region; one not wanted drops as other_region."""
     chosen = dict(zip(REGIONS, (us, mainland, taiwan), strict=True))
@@ -73,9 +78,14 @@ def read(
             for row in jsonl_rows(part):
                 id = f"{key}:{region}:{row.number}"
                 if chosen[region] == "read":
-                    yield _example(row, id, region)
+                    yield _example(row, id, region, form == "paper")
                 else:
                     yield row.drop(id, "other_region", row.text("question"), region)
+
+
+def form(raw: RawFolder) -> str:
+    """Say which regions each file holds; a letter that contradicts its text is dropped."""
+    return "; ".join(f"{name}: {', '.join(_parts(raw, name))}" for name in raw.names)
 
 
 def _parts(raw: RawFolder, name: str) -> dict[str, Part]:
@@ -94,7 +104,7 @@ def _parts(raw: RawFolder, name: str) -> dict[str, Part]:
     return {named[0]: Part.of(raw, name)}
 
 
-def _example(row: Row, id: str, region: str) -> Example | Drop:
+def _example(row: Row, id: str, region: str, paper: bool) -> Example | Drop:
     language, exam = REGIONS[region]
     question, options = row.text("question"), row.options("options")
     gold, text = letters(row.text("answer_idx")), row.optional("answer")
@@ -102,4 +112,5 @@ def _example(row: Row, id: str, region: str) -> Example | Drop:
         detail = f"{gold} is {options[gold]}, the answer {text}"
         return row.drop(id, "answer_mismatch", question, detail[:200])
     facts = {"exam": exam, "category": region}
+    facts["paper"] = row.options("options", empty=True) if paper else None
     return mcqa(row, id, "medqa", language, PROMPT[region], question, options, gold, **facts)

@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 
 from collectivesft.readers.json_rows import array_rows
 from collectivesft.readers.mcqa import mcqa
+from collectivesft.readers.reader_options import PAPER_FORM
 from collectivesft.readers.row import Ids, Row
 from collectivesft.schema.example import Drop, Example
 from collectivesft.sources.archive import Part
@@ -40,22 +41,25 @@ SOURCE = Source(
 
 # As the paper's code asks (preprocess/mlecqa_to_sft.py).
 PROMPT = "这是国家医师资格考试的题目。\n\n{question}\n{options}"
+OPTIONS = (PAPER_FORM,)
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
+def read(raw: RawFolder, form: str = "corrected") -> Iterator[Example | Drop]:
     """Yield an example per question, subject by subject."""
     ids = Ids("mlecqa")
     for name in raw.names:
         subject = PurePosixPath(name).name.partition("_")[0]
         for row in array_rows(Part.of(raw, name)):
-            yield _example(row, ids(f"{subject}:{row.text('qid')}", row), subject)
+            id = ids(f"{subject}:{row.text('qid')}", row)
+            yield _example(row, id, subject, form == "paper")
 
 
-def _example(row: Row, id: str, subject: str) -> Example | Drop:
+def _example(row: Row, id: str, subject: str, paper: bool) -> Example | Drop:
     question = row.text("qtext")
     if row.optional("qimage"):
         return row.drop(id, "needs_image", question)
     exam = f"中国医师资格考试中{SUBJECTS.get(subject, subject)}考试"
     options, gold = row.options("options"), row.text("answer")
     facts = {"category": subject, "item_type": row.optional("qtype")}
+    facts["paper"] = row.options("options", empty=True) if paper else None
     return mcqa(row, id, "mlecqa", "zh", PROMPT, question, options, gold, exam=exam, **facts)

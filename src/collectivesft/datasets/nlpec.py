@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from collectivesft.readers.json_rows import jsonl_rows
-from collectivesft.readers.mcqa import by_position, mcqa
+from collectivesft.readers.mcqa import by_letter, by_position, mcqa
+from collectivesft.readers.reader_options import PAPER_FORM
 from collectivesft.readers.row import Row, beginnings
 from collectivesft.schema.example import Drop, Example
 from collectivesft.sources.archive import Part
@@ -34,9 +35,10 @@ SOURCE = Source(
 PROMPT = (
     "这是国家药品监督管理局执业药师资格认证考试的题目。\n源自{subject}\n\n{question}\n{options}"
 )
+OPTIONS = (PAPER_FORM,)
 
 
-def read(raw: RawFolder) -> Iterator[Example | Drop]:
+def read(raw: RawFolder, form: str = "corrected") -> Iterator[Example | Drop]:
     """Yield an example per question.
 
     Raises:
@@ -44,10 +46,15 @@ def read(raw: RawFolder) -> Iterator[Example | Drop]:
     """
     for name, key in beginnings("nlpec", raw.names):
         for row in jsonl_rows(Part.of(raw, name)):
-            yield _example(row, f"{key}:{row.number}")
+            yield _example(row, f"{key}:{row.number}", form == "paper")
 
 
-def _example(row: Row, id: str) -> Example | Drop:
+def form(raw: RawFolder) -> str:
+    """Say how the file numbers the options."""
+    return "answer counts from 1"
+
+
+def _example(row: Row, id: str, paper: bool) -> Example | Drop:
     question, texts, answers = row.text("questionText"), row.texts("option"), row.texts("answer")
     known = {str(index + 1): chr(ord("A") + index) for index in range(min(len(texts), 26))}
     if "0" in answers:
@@ -56,18 +63,25 @@ def _example(row: Row, id: str) -> Example | Drop:
         detail = f"{', '.join(wrong)} of {', '.join(known)}"
         return row.drop(id, "bad_answer", question, detail)
     gold = "".join(known[answer] for answer in answers)
-    subject, evidence = row.optional("subject"), _evidence(row, texts)
+    subject, evidence = row.optional("subject"), _evidence(row, texts, paper)
     facts = {"exam": "中国执业药师考试", "words": {"subject": subject}, "category": subject}
+    facts["paper"] = by_letter(texts) if paper else None
     options = by_position(texts)
     return mcqa(row, id, "nlpec", "zh", PROMPT, question, options, gold, evidence, **facts)
 
 
-def _evidence(row: Row, options: list[str]) -> str:
-    """Return the text of `context` for each option, or once if it is the same for all."""
+def _evidence(row: Row, options: list[str], empty: bool) -> str:
+    """Return the text of `context` for each option, or once if it is the same for all.
+
+    Args:
+        empty: name an option without a text too, as the paper's code does.
+    """
     context = row.texts("context") if "context" in row.value else []
     if len(set(context)) == 1:
         return context[0]
     if len(context) != len(options):
         return ""
-    known = [f"{option}：{text}" for option, text in zip(options, context, strict=True) if text]
+    known = [
+        f"{option}：{text}" for option, text in zip(options, context, strict=True) if text or empty
+    ]
     return "\n".join(known)

@@ -79,6 +79,12 @@ def read(
                 yield row.drop(id, "other_configuration", question, config)
 
 
+def form(raw: RawFolder) -> str:
+    """Say which files are Parquet of the Hub and which the authors' JSON."""
+    kinds = {True: "the authors' JSON", False: "Parquet of the Hub"}
+    return "; ".join(f"{name}: {kinds[name.endswith('.json')]}" for name in raw.names)
+
+
 def _parquet_rows(part: Part) -> Iterator[tuple[Row, tuple[Any, ...]]]:
     columns = ("pubid", "question", "context", "long_answer")
     for row in parquet_rows(part, columns, ("final_decision",)):

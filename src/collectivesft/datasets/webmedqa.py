@@ -66,6 +66,11 @@ def read(raw: RawFolder, rows: str = "labelled") -> Iterator[Example | Drop]:
             yield _example(row, f"{key}:{row.number}", rows)
 
 
+def form(raw: RawFolder) -> str:
+    """Name the columns: the file has no header, so their order is taken as known."""
+    return f"no header; columns {', '.join(_COLUMNS)}"
+
+
 def _example(row: Row, id: str, rows: str) -> Example | Drop:
     if row.value is None:
         return row.drop(id, "malformed_row", detail=f"fewer than {len(_COLUMNS)} fields")

@@ -11,6 +11,7 @@ from collectivesft.common.errors import UserError
 from collectivesft.common.files import atomic_path
 
 Kind = Literal["dataset", "benchmark", "model", "experiment"]
+WITHOUT_CODE = ("dataset", "benchmark")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ _MODULE = ("[a-z][a-z0-9_]*", "small letters, digits and _, a letter first")
 _FILE = ("[a-z0-9][a-z0-9._-]*", "small letters, digits, dot, - and _")
 _RUN_TEST = "pytest tests -k $test"
 
+# By kind; ``KIND --yaml`` is the form of one that needs no code.
 FORMS: dict[str, _Form] = {
     "dataset": _Form(
         {
@@ -56,6 +58,32 @@ FORMS: dict[str, _Form] = {
         *_MODULE,
         (
             "Edit SOURCE, CATEGORIES and items(), and the rows of the test.",
+            "collectivesft check benchmarks/$name FILE",
+            _RUN_TEST,
+            "collectivesft raw sources --into docs/data.md",
+        ),
+    ),
+    "dataset --yaml": _Form(
+        {
+            "dataset.yaml": "src/collectivesft/datasets/$name.yaml",
+            "dataset_yaml_test.py": "tests/datasets/test_$test.py",
+        },
+        *_MODULE,
+        (
+            "Edit the file: docs/extend.md lists all keys. Edit the rows of the test.",
+            "collectivesft check datasets/$name FILE",
+            _RUN_TEST,
+            "collectivesft raw sources --into docs/data.md",
+        ),
+    ),
+    "benchmark --yaml": _Form(
+        {
+            "benchmark.yaml": "src/collectivesft/benchmarks/$name.yaml",
+            "benchmark_yaml_test.py": "tests/benchmarks/test_$test.py",
+        },
+        *_MODULE,
+        (
+            "Edit the file: docs/extend.md lists all keys. Edit the rows of the test.",
             "collectivesft check benchmarks/$name FILE",
             _RUN_TEST,
             "collectivesft raw sources --into docs/data.md",
@@ -88,19 +116,21 @@ FORMS: dict[str, _Form] = {
 }
 
 
-def write_new(kind: Kind, name: str, root: Path) -> list[Path]:
+def write_new(kind: Kind, name: str, root: Path, described: bool = False) -> list[Path]:
     """Write the file of a new dataset, benchmark, base model or experiment, and its test.
 
     Args:
         root: the clone.
+        described: write a YAML file in place of code.
 
     Returns:
         The files, relative to the clone.
 
     Raises:
-        UserError: the folder is no clone, the name cannot be used, or a file is there already.
+        UserError: the folder is no clone, the name cannot be used, a file is there already, or the
+            kind has no form without code.
     """
-    form = FORMS[kind]
+    form = _form(kind, described)
     if not (root / "src/collectivesft").is_dir() or not (root / "config").is_dir():
         raise UserError(f"{root}: no clone of this package. Name its folder with --root.")
     if not re.fullmatch(form.names, name):
@@ -109,7 +139,8 @@ def write_new(kind: Kind, name: str, root: Path) -> list[Path]:
         Path(_fill(path, name)): _fill(_template(file), name) for file, path in form.files.items()
     }
     for path in texts:
-        if (root / path).exists():
+        same = [path.with_suffix(other) for other in (".py", ".yaml")]
+        if path := next((one for one in same if (root / one).exists()), None):
             raise UserError(f"{path}: there already. Choose another name, or edit that file.")
     for path, text in texts.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -118,9 +149,15 @@ def write_new(kind: Kind, name: str, root: Path) -> list[Path]:
     return list(texts)
 
 
-def next_steps(kind: Kind, name: str) -> list[str]:
+def next_steps(kind: Kind, name: str, described: bool = False) -> list[str]:
     """Return the next steps after ``write_new``, one line each."""
-    return [_fill(line, name) for line in FORMS[kind].next]
+    return [_fill(line, name) for line in _form(kind, described).next]
+
+
+def _form(kind: Kind, described: bool) -> _Form:
+    if described and kind not in WITHOUT_CODE:
+        raise UserError(f"--yaml: a {kind} is a YAML file anyway. Leave the option out.")
+    return FORMS[f"{kind} --yaml" if described else kind]
 
 
 def _template(file: str) -> str:

@@ -19,7 +19,7 @@ def markdown() -> str:
     parts += ["### Files", _ORDER]
     parts.append(_table(_FILES, (row for item in sources.items() for row in _files(*item))))
     parts += ["### Notes", "\n".join(_notes(sources))]
-    parts += ["### Options of the readers (`readers:`)", _table(_OPTIONS, _options())]
+    parts += ["### Options of the readers (`reader_options:`)", _table(_OPTIONS, _options())]
     parts += ["### Prompts", _EMPTY, _table(("set", "asks"), _prompts())]
     return "\n\n".join(parts) + "\n"
 

@@ -53,6 +53,11 @@ def by_position(texts: list[str]) -> dict[str, str]:
     return {chr(ord("A") + index): text for index, text in enumerate(texts) if text}
 
 
+def by_letter(texts: list[str]) -> dict[str, str]:
+    """Options in order as A, B, C, ..., with those without a text, as the paper's code shows."""
+    return {chr(ord("A") + index): text for index, text in enumerate(texts)}
+
+
 def mcqa(
     row: Row,
     id: str,
@@ -66,6 +71,7 @@ def mcqa(
     *,
     exam: str,
     words: dict[str, str] | None = None,
+    paper: dict[str, str] | None = None,
     **meta: Any,
 ) -> Example | Drop:
     """An exam question as an Example, or a Drop that says why it cannot be one.
@@ -75,6 +81,8 @@ def mcqa(
             ``words``.
         answer: the correct letters, in any order.
         explanation: comes before the answer.
+        paper: for ``form: paper`` all options that the paper's converter shows, empty ones too; the
+            answer then keeps the order of its letters, and its line the converter's characters.
         exam: what CMB's prompt calls the exam, such as ``中国执业药师考试``.
         meta: further facts, such as ``category``.
     """
@@ -92,7 +100,9 @@ def mcqa(
     if ambiguous(options, gold):
         shown = paper_options(options).replace("\n", " ")
         return row.drop(id, "same_options", question, f"{gold} of {shown}"[:200])
-    user = fill(prompt, question=question, options=paper_options(options), **(words or {}))
-    messages = [("user", user), ("assistant", paper_reply(gold, language, explanation))]
+    user = fill(prompt, question=question, options=paper_options(paper or options), **(words or {}))
+    said = gold if paper is None else letter(answer)
+    reply = paper_reply(said, language, explanation, paper is not None)
+    messages = [("user", user.rstrip()), ("assistant", reply)]
     facts = {**row.place(), "answer": gold, "options": options, "question": question}
     return Example(id, dataset, "mcqa", language, messages, {**facts, "exam": exam, **meta})

@@ -41,6 +41,14 @@ def chosen(dataset: str, options: Iterable[Option], texts: Iterable[str]) -> dic
     return values
 
 
+PAPER_FORM = Option(
+    "form",
+    ("corrected", "paper"),
+    "corrected: as docs/data.md says; paper: the texts of the paper's converter to the character, "
+    "but for blanks at the ends of a text and empty lines",
+)
+
+
 def takes(name: str, what: str) -> Option:
     """An option that reads or drops one part of a dataset."""
     return Option(name, ("read", "drop"), what)

@@ -98,14 +98,16 @@ class Row:
         """A list of texts, stripped."""
         return [self.as_text(f"{key} item", value) for value in self.items(key)]
 
-    def options(self, key: str) -> dict[str, str]:
+    def options(self, key: str, empty: bool = False) -> dict[str, str]:
         """An object of option letters to texts, sorted by letter.
 
-        Letters may be lower case or full width. Some sources write absent options as "";
-        those are left out.
+        Letters may be lower case or full width. Some sources write absent options as "".
+
+        Args:
+            empty: keep the absent options too.
         """
         texts = {letter(k): self.as_text(f"{key}.{k}", v) for k, v in self.fields(key).items()}
-        return {name: texts[name] for name in sorted(texts) if texts[name]}
+        return {name: texts[name] for name in sorted(texts) if texts[name] or empty}
 
     def place(self) -> dict[str, Any]:
         """``file`` and ``row`` for an example's meta."""

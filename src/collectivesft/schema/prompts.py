@@ -32,6 +32,7 @@ _CLAUSE = re.compile(
     r"(?:\{[^}]*\}|[^{，。：；！？,:;!?])+[，。：；！？,:;!?]?|[，。：；！？,:;!?]"
 )
 _ANSWER = {"zh": "答案是{}。", "en": "The answer is {}."}
+_PAPER_ANSWER = _ANSWER | {"en": "The answer is {} ."}
 _SO = {"zh": "所以答案是{}。", "en": " So the answer is {}."}
 
 
@@ -84,12 +85,14 @@ def paper_options(options: dict[str, str]) -> str:
     return "\n".join(f"{letter}: {text}" for letter, text in options.items())
 
 
-def paper_reply(answer: str, language: Language, explanation: str = "") -> str:
+def paper_reply(answer: str, language: Language, explanation: str = "", paper: bool = False) -> str:
     """An answer as the paper's code writes it: the explanation, if any, then a closing line.
 
-    Its English line has a space before the full stop ("The answer is C ."), which is not imitated.
+    Args:
+        paper: to the character: its English line has a space before the full stop ("The answer is
+            C .").
     """
-    closing = _ANSWER[language].format(answer)
+    closing = (_PAPER_ANSWER if paper else _ANSWER)[language].format(answer)
     return f"{explanation}\n{closing}" if explanation else closing
 
 
@@ -123,6 +126,12 @@ def cmb_reply(answer: str, explanation: str, asked: Asked, language: Language = 
     return _ANSWER[language].format(answer)
 
 
+def _explanation(reply: str, language: Language) -> str:
+    """Return what comes before the closing line, in either form and any order of letters."""
+    head, tail = _ANSWER[language].split("{}")
+    return re.sub(rf"(^|\n){head}[A-Z]+ ?{re.escape(tail)}$", "", reply).strip()
+
+
 def in_cmb_form(example: Example) -> Example:
     """An exam question asked as CMB asks; any other example as it is.
 
@@ -131,8 +140,7 @@ def in_cmb_form(example: Example) -> Example:
     if example.style != "mcqa":
         return example
     meta, language = example.meta, example.language
-    closing = paper_reply(meta["answer"], language)
-    explanation = example.messages[-1][1].removesuffix(closing).strip()
+    explanation = _explanation(example.messages[-1][1], language)
     asked: Asked = "cot" if explanation else "answer_only"
     kind = meta.get("question_type") or (MULTIPLE if len(meta["answer"]) > 1 else SINGLE)
     options = cmb_options(meta["options"])

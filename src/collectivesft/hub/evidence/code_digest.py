@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-_KINDS = {".py", ".jinja"}
+_KINDS = {".py", ".jinja", ".yaml"}
 
 
 def code_digest() -> str:

@@ -1,7 +1,6 @@
 """Finds sources by name, such as ``datasets/cmb`` or ``benchmarks/cmb_clin``."""
 
 import importlib
-import pkgutil
 
 from collectivesft.common.errors import UserError
 from collectivesft.sources.spec import Source
@@ -35,12 +34,10 @@ def names() -> list[str]:
 
 
 def _module_names(kind: str) -> list[str]:
-    package = importlib.import_module(f"collectivesft.{kind}")
-    found = (module.name for module in pkgutil.iter_modules(package.__path__))
-    return sorted(name for name in found if not name.startswith("_"))
+    return importlib.import_module(f"collectivesft.{kind}").names()
 
 
 def _source(kind: str, short: str) -> Source | None:
-    module = importlib.import_module(f"collectivesft.{kind}.{short}")
+    module = importlib.import_module(f"collectivesft.{kind}").get(short)
     source = getattr(module, "SOURCE", None)
     return source if isinstance(source, Source) else None
