@@ -29,7 +29,17 @@ def write_csv(
     with atomic_path(path) as partial, open(partial, "w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: no_formula(row[name]) for name in row} for row in rows)
+
+
+def no_formula(cell: Any) -> Any:
+    """Return a cell that no spreadsheet takes for a formula: such a text gets an apostrophe.
+
+    A name that begins with ``=``, ``+``, ``-`` or ``@`` would be computed when the file is opened.
+    Numbers stay.
+    """
+    risky = isinstance(cell, str) and len(cell) > 1 and cell[0] in "=+-@\t\r"
+    return f"'{cell}" if risky and not _is_number(cell) else cell
 
 
 def tabular(heads: Sequence[str], rows: Sequence[Sequence[Any]], align: str | None = None) -> str:

@@ -76,6 +76,7 @@ def _jsonl(records: Sequence[dict[str, Any]]) -> str:
 
 
 def _csv(records: Sequence[dict[str, Any]]) -> str:
+    """Write answers to the letter: this file is for a leaderboard's program, not a spreadsheet."""
     stream = io.StringIO(newline="")
     writer = csv.DictWriter(stream, list(records[0]), lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writeheader()

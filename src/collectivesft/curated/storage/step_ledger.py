@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from collectivesft import datasets as known
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json, write_json, write_text
+from collectivesft.common.table_files import no_formula
 from collectivesft.curated.text.pii import RULES
 from collectivesft.schema.example import Drop, Example
 
@@ -197,7 +198,7 @@ def _csv(result: dict) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["dataset", "step", "rows_in", "rows_kept", "what", "reason", "rows"])
-    writer.writerows(_lines(result))
+    writer.writerows(map(no_formula, line) for line in _lines(result))
     return stream.getvalue()
 
 
