@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -23,6 +24,7 @@ from collectivesft.curated.mixture.statistics import (
     Sample,
     entropy,
     grams,
+    vendi,
 )
 from collectivesft.curated.storage.parquet import read_examples
 from collectivesft.schema.example import Example
@@ -509,3 +511,79 @@ def test_the_folder_of_a_mixture_is_one_that_load_dataset_reads(tmp_path, share)
     assert {split: len(list(part)) for split, part in stream.items()} == rows
     for split, count in rows.items():
         assert len(loader.load_dataset(str(folder), split=split, **where)) == count
+
+
+def sizes(found: dict) -> Counter:
+    """Examples of each dataset, of both parts."""
+    return Counter(id.split(":")[0] for id in [*found["train"], *found["validation"]])
+
+
+@pytest.mark.parametrize(
+    ("mixture", "expected"),
+    [
+        ("{examples: 60}", {"alpha": 27, "beta": 26, "gamma": 7}),
+        ("{examples: 60, datasets: [alpha]}", {"alpha": 60}),
+        ("{examples: 457}", {"alpha": 400, "beta": 50, "gamma": 7}),
+        ("{examples: 5, datasets: [alpha, beta]}", {"alpha": 3, "beta": 2}),
+    ],
+)
+def test_a_budget_is_met_exactly_with_even_datasets(tmp_path, mixture, expected):
+    found = mix(tmp_path, mixture)
+    by_size = sorted(sizes(found).values())
+    assert by_size == sorted(expected.values()) and sizes(found).keys() == expected.keys()
+
+
+def test_random_rows_meet_the_budget_in_the_proportions_of_the_datasets(tmp_path):
+    found = sizes(mix(tmp_path, "{examples: 100, examples_by: rows}"))
+    assert found.total() == 100 and found["alpha"] > 70 > 25 > found["beta"] > 0
+
+
+def test_draws_choose_different_datasets_of_one_size(tmp_path):
+    rows = [e for n in range(8) for e in examples({f"set{n}": 30})]
+    source = save(tmp_path / "in.parquet", rows)
+    drawn = [mix(tmp_path / str(d), f"{{choose: 2, examples: 40, draw: {d}}}", source)
+             for d in (1, 2, 3)]  # fmt: skip
+    assert [sorted(sizes(one).values()) for one in drawn] == [[20, 20]] * 3
+    assert len({tuple(sorted(sizes(one))) for one in drawn}) > 1
+    assert drawn[1]["stats"]["budget"] == {"examples": 40, "by": "datasets", "draw": 2}
+    again = mix(tmp_path / "again", "{choose: 2, examples: 40, draw: 2}", source)
+    assert again["train"] == drawn[1]["train"]
+
+
+@pytest.mark.parametrize(
+    ("mixture", "words"),
+    [
+        ("{examples: 458}", "mixture.examples: 458, but there are 457. Lower the number"),
+        ("{choose: 4}", "mixture.choose: 4 of 3 datasets with examples. Lower the number"),
+        ("{choose: 2, datasets: [alpha]}", "choose takes 2 of 1 datasets"),
+        ("{examples_by: rows}", "examples_by: rows needs examples"),
+    ],
+)
+def test_a_budget_that_cannot_be_met_is_an_error(tmp_path, mixture, words):
+    with pytest.raises(InputError, match=re.escape(words)):
+        mix(tmp_path, mixture)
+
+
+def test_vendi_score_counts_different_texts():
+    one, other = "患者头痛三天，伴有发热。", "Which vitamin prevents scurvy?"
+    assert vendi([one] * 10)["score"] == 1.0
+    assert vendi([one, other])["score"] == pytest.approx(2, abs=0.05)
+    assert vendi([one, one, other, other])["score"] == pytest.approx(2, abs=0.05)
+    assert vendi([]) == {"score": 0.0, "texts": 0}
+    assert vendi(["", "甲"])["texts"] == 2
+
+
+def test_more_datasets_at_one_size_have_a_higher_vendi_score(tmp_path):
+    words = ["头痛发热三天", "骨折固定方法", "糖尿病饮食管理", "Which drug treats asthma"]
+    rows = [
+        Example(id=f"s{n}:{i}", dataset=f"s{n}", style="qa", language="zh",
+                messages=[("user", f"{word}{i}"), ("assistant", word * 2)], meta={})
+        for n, word in enumerate(words) for i in range(40)
+    ]  # fmt: skip
+    source = save(tmp_path / "in.parquet", rows)
+    scores = [
+        mix(tmp_path / str(k), f"{{choose: {k}, examples: 40, validation: 0}}", source)["stats"]
+        for k in (1, 2, 4)
+    ]
+    first, second, third = (found["vendi"]["score"] for found in scores)
+    assert first < second < third

@@ -145,6 +145,7 @@ def test_an_edit_of_the_chat_template_reaches_what_reads_it(snakemake, run, name
     [
         ("title", "Other", set()),
         ("description", "Said in other words.", set()),
+        ("seeds", [42, 7], set()),
         ("mixture", {"max_samples": 9}, {"curated_mix"}),
     ],
 )

@@ -344,10 +344,14 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
         if recipe.base in config["experiments"]:
             text = f"{recipe.base!r} is the name of a base model too; rename it"
             yield Problem(("experiments",), text)
-        for repeat in (f"{name}-seed{seed}" for seed in (recipe.seeds or [])[1:]):
+        repeats = [f"{name}-seed{seed}" for seed in (recipe.seeds or [])[1:]]
+        repeats += [f"{name}-draw{draw}" for draw in range(2, 1 + (recipe.draws or 1))]
+        for repeat in repeats:
             if repeat in config["experiments"]:
+                kind = "seed" if "-seed" in repeat[len(name) :] else "draw"
                 text = (
-                    f"{repeat!r} is the name of a training of {name} with one more seed; rename it"
+                    f"{repeat!r} is the name of a training of {name} with one more {kind};"
+                    " rename it"
                 )
                 yield Problem(("experiments",), text)
         _read_as(read_source, root, f"config/models/{recipe.base}.yaml")

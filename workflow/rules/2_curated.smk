@@ -179,10 +179,11 @@ rule curated_mix:
         runtime=120,
     params:
         settings=recipe_settings,
+        draw=draw_option,
     shell:
         "python -m collectivesft curated mix --examples {input.examples} --recipe {input.recipe}"
         " --out {output.train} --validation {output.validation} --ledger {output.ledger}"
-        " --stats {output.stats} 2> {log}"
+        " --stats {output.stats} {params.draw} 2> {log}"
 
 
 rule curated_ledger:

@@ -139,6 +139,12 @@ def seed_option(wildcards):
     return f"--seed {repeat[1]}" if repeat else ""
 
 
+def draw_option(wildcards):
+    """Return the option for a mixture that repeats an experiment with a further draw of datasets."""
+    repeat = DRAWS.get(wildcards.experiment)
+    return f"--draw {repeat[1]}" if repeat else ""
+
+
 def tensorboard(wildcards, output):
     """The option for a training's curves, where they are asked for.
 

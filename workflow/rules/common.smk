@@ -99,6 +99,14 @@ SEEDS = {
     for seed in (RECIPES[name].seeds or [])[1:]
 }
 RECIPES |= {repeat: RECIPES[name].with_seed(seed) for repeat, (name, seed) in SEEDS.items()}
+# Trainings on further draws of datasets: name to the experiment and the number of the draw.
+DRAWS = {
+    f"{name}-draw{draw}": (name, draw)
+    for name in EXPERIMENTS
+    for draw in range(2, 1 + (RECIPES[name].draws or 1))
+}
+RECIPES |= {repeat: RECIPES[name].with_draw(draw) for repeat, (name, draw) in DRAWS.items()}
+REPEATS = SEEDS | DRAWS
 BASES = sorted({recipe.base for recipe in RECIPES.values()})
 MODELS = BASES + EXPERIMENTS
 CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
@@ -127,7 +135,7 @@ wildcard_constraints:
     dataset="|".join(DATASETS),
     benchmark="|".join(BENCHMARKS),
     curation="|".join(config["curation"]),
-    experiment="|".join([*EXPERIMENTS, *SEEDS]),
+    experiment="|".join([*EXPERIMENTS, *REPEATS]),
     base="|".join(BASES),
-    model="|".join([*MODELS, *SEEDS]),
+    model="|".join([*MODELS, *REPEATS]),
     protocol="|".join(config["protocols"]),

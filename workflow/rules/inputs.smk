@@ -101,22 +101,23 @@ def source_checksums(wildcards):
 
 
 def experiment_of(name):
-    """Name of the experiment that a training repeats with one more seed, or that it is."""
-    return SEEDS.get(name, (name,))[0]
+    """Name of the experiment that a training repeats by seed or draw, or that it is."""
+    return REPEATS.get(name, (name,))[0]
 
 
 def repeats(name):
-    """Names of an experiment's trainings with further seeds."""
-    return [repeat for repeat, (owner, _) in SEEDS.items() if owner == name]
+    """Names of an experiment's trainings with further seeds or draws of datasets."""
+    return [repeat for repeat, (owner, _) in REPEATS.items() if owner == name]
 
 
 def tokens_of(wildcards):
     """Tokens of an experiment, which its trainings with further seeds share."""
-    return f"{SFT}/{experiment_of(wildcards.experiment)}/tokens"
+    owner = SEEDS.get(wildcards.experiment, (wildcards.experiment,))[0]
+    return f"{SFT}/{owner}/tokens"
 
 
 def repeated_answers(model, benchmark, protocol):
-    """Judged answers of a model's trainings with further seeds."""
+    """Judged answers of a model's trainings with further seeds or draws."""
     return [f"{SCORES}/{name}/{benchmark}.{protocol}.answers.jsonl" for name in repeats(model)]
 
 
@@ -142,7 +143,7 @@ def recipe_settings(wildcards):
     Rules that take these take the recipe itself as ancient: an edit of its title or description
     trains nothing again.
     """
-    decisive = RECIPES[wildcards.experiment].model_dump(exclude={"title", "description", "seeds"})
+    decisive = RECIPES[wildcards.experiment].model_dump(exclude={"title", "description", "seeds", "draws"})
     return json.dumps(decisive, ensure_ascii=False, sort_keys=True)
 
 

@@ -24,7 +24,8 @@ PAGES = [
 def figure_files(entry):
     """The files that a figure is drawn from."""
     values = entry["files"].values()
-    return [path for value in values for path in ([value] if isinstance(value, str) else value)]
+    listed = [path for value in values for path in ([value] if isinstance(value, str) else value)]
+    return [path.rpartition("=")[2] for path in listed]
 
 
 HEADLINE_MIXTURE = f"{CURATED}/mixtures/{HEADLINE}/mixture.json"
@@ -118,4 +119,22 @@ FIGURE_TABLE = {
         "options": [f"--headline {HEADLINE}"],
     },
 }
+# Experiments with a fixed number of examples, and their further draws: only they can be compared by
+# their diversity.
+BUDGETS = [name for name in EXPERIMENTS if RECIPES[name].mixture.get("examples")]
+BUDGETS += [repeat for repeat, (name, _) in REPEATS.items() if name in BUDGETS]
+if BUDGETS:
+    FIGURE_TABLE["diversity"] = {
+        "category": "Scores",
+        "label": "Accuracy against diversity at one size",
+        "files": {
+            "mixture": [f"{name}={CURATED}/mixtures/{name}/mixture.json" for name in BUDGETS],
+            "scores": [
+                f"{SCORES}/{name}/{{benchmark}}.{{protocol}}.scores.json".format(
+                    **config["headline"]
+                )
+                for name in BUDGETS
+            ],
+        },
+    }
 FIGURE_NAMES = list(FIGURE_TABLE)

@@ -209,6 +209,21 @@ class Experiment(Section):
         "scores get a mean and a spread over seeds",
     )
 
+    draws: int | None = Field(
+        None,
+        ge=2,
+        description="train on so many draws of datasets (`mixture.choose`); scores get a mean and "
+        "a spread over draws",
+    )
+
+    @model_validator(mode="after")
+    def _draws_of_datasets(self) -> "Experiment":
+        if self.draws and not self.mixture.get("choose"):
+            raise ValueError("draws repeats mixture.choose; add it")
+        if self.draws and self.seeds:
+            raise ValueError("draws and seeds exclude each other; write one of them")
+        return self
+
     @model_validator(mode="after")
     def _one_training_each(self) -> "Experiment":
         if self.seeds and (len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0):
@@ -221,6 +236,10 @@ class Experiment(Section):
         """Return the experiment of one further seed."""
         training = self.training.model_copy(update={"seed": seed})
         return self.model_copy(update={"training": training, "seeds": None})
+
+    def with_draw(self, draw: int) -> "Experiment":
+        """Return the experiment on a further draw of datasets."""
+        return self.model_copy(update={"mixture": self.mixture | {"draw": draw}, "draws": None})
 
 
 Recipe = TypeVar("Recipe", ModelRecipe, Experiment)

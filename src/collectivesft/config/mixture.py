@@ -48,6 +48,23 @@ class Mixture(BaseModel):
         description="`even`, or a weight for each style: the largest mixture with these shares. "
         "Styles without a weight are not taken. Within a style all datasets give the same share",
     )
+    choose: Cap | None = Field(
+        None,
+        description="so many of the datasets, drawn at random; an experiment's `draws` repeats it",
+    )
+    examples: Cap | None = Field(
+        None,
+        description="the budget: exactly so many examples, validation with them, whatever the "
+        "number of datasets; fewer are an error",
+    )
+    examples_by: Literal["datasets", "rows"] = Field(
+        "datasets",
+        description="how `examples` are taken. datasets: as many of each, and all of a smaller "
+        "one; rows: random rows of all of them together",
+    )
+    draw: int = Field(
+        1, ge=1, description="number of the draw of `choose`; `draws` of an experiment sets it"
+    )
     prompt: Literal["paper", "cmb"] = Field(
         "paper",
         description="ask exam questions as the paper's code does, by dataset, or in the words of "
@@ -57,6 +74,14 @@ class Mixture(BaseModel):
         0.1, ge=0, lt=1, description="share held out for the evaluation loss (`val_size`)"
     )
     seed: int = Field(42, ge=0, description="seed of the draw")
+
+    @model_validator(mode="after")
+    def _enough_to_choose_from(self) -> Self:
+        if self.choose and self.datasets != "all" and self.choose > len(self.datasets):
+            raise ValueError(f"choose takes {self.choose} of {len(self.datasets)} datasets")
+        if self.examples_by == "rows" and self.examples is None:
+            raise ValueError("examples_by: rows needs examples")
+        return self
 
     @model_validator(mode="after")
     def _shares_of_taken_styles(self) -> Self:
@@ -78,8 +103,8 @@ class Mixture(BaseModel):
         return self.max_samples
 
 
-def read_mixture(path: Path) -> Mixture:
-    """The mixture of an experiment.
+def read_mixture(path: Path, draw: int | None = None) -> Mixture:
+    """The mixture of an experiment, or of one of its further draws of datasets.
 
     Raises:
         InputError: a key or value that does not belong there.
@@ -88,4 +113,5 @@ def read_mixture(path: Path) -> Mixture:
     if not isinstance(content, dict):
         raise InputError(path, "not a table of keys and values", "Write `mixture: {...}`")
     with validated(path, Mixture, "mixture"):
-        return Mixture.model_validate(content.get("mixture") or {})
+        given = content.get("mixture") or {}
+        return Mixture.model_validate(given if draw is None else given | {"draw": draw})

@@ -138,6 +138,9 @@ def mix(
     validation: Annotated[Path, typer.Option(help="Parquet file for the held-out part.")],
     ledger: Ledger,
     stats: Annotated[Path, typer.Option(help="JSON file that describes the mixture.")],
+    draw: Annotated[
+        int | None, typer.Option(min=1, help="Further draw of the datasets that it chooses.")
+    ] = None,
 ) -> None:
     """Draw the mixture of an experiment.
 
@@ -147,7 +150,7 @@ def mix(
     """
     from collectivesft.curated.mix import mix_file
 
-    mix_file(examples, recipe, out, validation, ledger, stats)
+    mix_file(examples, recipe, out, validation, ledger, stats, draw)
 
 
 @app.command()

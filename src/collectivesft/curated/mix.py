@@ -33,15 +33,24 @@ LEFT_OUT, TRAIN, HELD_OUT = range(3)
 
 
 def mix_file(
-    examples: Path, recipe: Path, out: Path, validation: Path, ledger: Path, stats: Path
+    examples: Path,
+    recipe: Path,
+    out: Path,
+    validation: Path,
+    ledger: Path,
+    stats: Path,
+    draw: int | None = None,
 ) -> None:
     """Write an experiment's training and validation part, their ledger and their measures.
+
+    Args:
+        draw: number of a further draw of datasets; None for the recipe's own.
 
     Raises:
         InputError: the recipe has a wrong key, names only datasets that are not there, or leaves
             nothing to train on.
     """
-    mixture = read_mixture(recipe)
+    mixture = read_mixture(recipe, draw)
     taken = _quota(examples, recipe, mixture)
     counts, description = StepLedger("mix"), Description(mixture.seed)
     with ExitStack() as stack:
@@ -58,6 +67,9 @@ def mix_file(
     counts.write(ledger)
     held = sum(entry.changed["held_out"] for entry in counts.entries.values())
     about = {"experiment": recipe.stem, "prompt": mixture.prompt, "validation": held}
+    if mixture.examples is not None:
+        about["budget"] = {"examples": mixture.examples, "by": mixture.examples_by}
+        about["budget"]["draw"] = mixture.draw if mixture.choose else None
     write_json(stats, about | description.as_json())
 
 
@@ -66,7 +78,10 @@ def _quota(examples: Path, recipe: Path, mixture: Mixture) -> Quota:
     try:
         found = quota(examples, mixture)
     except ValueError as error:
-        raise InputError(recipe, f"mixture.style_shares: {error}", "Leave it out") from error
+        key, remedy = "mixture.style_shares: ", "Leave it out"
+        if str(error).startswith(("choose", "examples")):
+            key, remedy = "mixture.", "Lower the number"
+        raise InputError(recipe, f"{key}{error}", remedy) from error
     if not found.present:
         remedy = "The run's ledger.md says why rows were dropped; correct that step's options"
         raise InputError(examples, "no row of any dataset came through the curation", remedy)

@@ -35,7 +35,12 @@ def table(
     bases: Collection[str] = (),
     headline: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Tidy rows: benchmark, protocol, model, role, title, macro, difference, bounds, p, p_holm.
+    """Tidy rows: benchmark, protocol, model, role, title, macro, difference, bounds, p, p_holm,
+    trainings, spread.
+
+    An experiment of several trainings (seeds or draws) has the mean over them, the interval over
+    questions and the spread over trainings apart; its difference has an interval over both, its p
+    is of the first trainings.
 
     Args:
         scores: of base models, then of experiments, on one benchmark.
@@ -52,10 +57,14 @@ def table(
     for score in sorted(scores, key=lambda score: order.index(roles[score["model"]])):
         name = score["model"]
         found = comparisons.get(name, {}).get("corrected")
-        change = found["difference"]["macro"] if found else {}
+        change = found.get("over_seeds", found["difference"])["macro"] if found else {}
+        macro = inputs.over_trainings(name, comparisons) or score["macro"]
         head = {key: score[key] for key in ("benchmark", "protocol", "model")}
         head |= {"role": roles[name], "title": titles.get(name, name), "items": score["items"]}
-        row = head | _percent("macro", score["macro"]) | _percent("difference", change)
+        row = head | _percent("macro", macro) | _percent("difference", change)
+        spread = macro.get("spread")
+        row |= {"trainings": len(macro.get("seeds", [0]))}
+        row |= {"spread": "" if spread is None else round(100 * spread, 4)}
         rows.append(row | {"p": found["p"] if found else ""})
     adjusted = holm({row["model"]: row["p"] for row in rows if row["p"] != ""})
     return [row | {"p_holm": adjusted.get(row["model"], "")} for row in rows]

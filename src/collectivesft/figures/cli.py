@@ -151,6 +151,25 @@ def ablations(
     draw_files(scores, comparison, recipe, base or (), headline, out)
 
 
+@app.command()
+def diversity(
+    mixture: Annotated[
+        list[str], typer.Option(help="NAME=PATH of JSON that `curated mix` wrote, with a budget.")
+    ],
+    scores: Scores,
+    out: Out,
+) -> None:
+    """Draw accuracy against the diversity of mixtures with the same number of examples.
+
+    Example: collectivesft figures diversity --mixture one=one/mixture.json
+    --mixture all=all/mixture.json --scores one/cmb.answer.scores.json
+    --scores all/cmb.answer.scores.json --out diversity.svg
+    """
+    from collectivesft.figures.diversity import draw_files
+
+    draw_files(mixture, scores, out)
+
+
 @app.command("data-size")
 def data_size(
     scores: Scores,

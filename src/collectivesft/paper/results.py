@@ -105,12 +105,15 @@ def experiment_values(
 ) -> list[dict[str, Any]]:
     """A line for each model of the run by the headline's protocol: the headline's first.
 
+    Of several trainings it has the mean, the interval over questions and the spread over them.
+
     Args:
         sizes: examples that each experiment was trained on.
         comparisons: files of ``scores compare``, headline first.
     """
     experiment, benchmark, protocol = headline
-    titles = {path.stem: read_experiment(path).title for path in recipes}
+    read = {path.stem: read_experiment(path) for path in recipes}
+    titles = {name: recipe.title for name, recipe in read.items()}
     compared = inputs.read_comparisons(comparisons)
     lines = []
     for row in rows:
@@ -119,10 +122,14 @@ def experiment_values(
         name = row["model"]
         role = "headline" if name == experiment else "experiment" if name in titles else "base"
         found = compared.get(name, {}).get("corrected")
+        macro = inputs.over_trainings(name, compared) or row["macro"]
+        change = found and found.get("over_seeds", found["difference"])["macro"]
         lines.append(
             {"model": name, "title": titles.get(name, name), "role": role}
-            | {"examples": sizes.get(name), "macro": row["macro"]}
-            | {"difference": found and found["difference"]["macro"], "p": found and found["p"]}
+            | {"examples": sizes.get(name), "macro": macro}
+            | {"trainings": len(macro.get("seeds", [0])), "spread": macro.get("spread")}
+            | {"budget": read[name].mixture.get("examples") if name in read else None}
+            | {"difference": change, "p": found and found["p"]}
         )
     adjusted = holm({line["model"]: line["p"] for line in lines if line["p"] is not None})
     lines = [line | {"p_holm": adjusted.get(line["model"])} for line in lines]

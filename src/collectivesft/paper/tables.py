@@ -119,9 +119,12 @@ def _experiment(row: dict[str, Any]) -> dict[str, Any]:
     head = {key: row[key] for key in ("model", "title")} | {"run": "yes", "role": row["role"]}
     head |= {"examples": "" if row["examples"] is None else row["examples"]}
     values = _interval("macro", row["macro"]) | _interval("difference", row["difference"])
+    spread = {"trainings": row["trainings"]}
+    spread |= {"spread": "" if row["spread"] is None else f"{100 * row['spread']:.2f}"}
     return (
         head
         | values
+        | spread
         | {key: "" if row[key] is None else f"{row[key]:.3g}" for key in ("p", "p_holm")}
     )
 
@@ -133,6 +136,7 @@ def _planned(row: dict[str, Any]) -> dict[str, Any]:
         | {"examples": ""}
         | _interval("macro", None)
         | _interval("difference", None)
+        | {"trainings": "", "spread": ""}
         | {"p": "", "p_holm": ""}
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from collectivesft.common.files import read_jsonl, write_json
 from collectivesft.scores.measure.pairs import READINGS, against, same_questions
-from collectivesft.scores.measure.seed_spread import difference_over_seeds
+from collectivesft.scores.measure.seed_spread import difference_over_seeds, summarise_seeds
 
 
 def compare(
@@ -28,7 +28,8 @@ def compare(
         only_first, only_second, both_wrong (counts), p (exact McNemar test, two-sided), same
         (fraction of items with the same letters) and kappa (Cohen's, of the letters). With further
         seeds also over_seeds: the difference of the means over seeds, with 95 % intervals over
-        questions and seeds.
+        questions and seeds, and trainings: the macro accuracy of each side (mean over seeds, its
+        interval over questions, each seed's value, the spread over seeds).
 
     Raises:
         InputError: files that do not hold the same questions with the same key.
@@ -40,6 +41,7 @@ def compare(
         for name in READINGS:
             runs = right[name][: len(sides[0])], right[name][len(sides[0]) :]
             result[name]["over_seeds"] = difference_over_seeds(groups, *runs)
+            result[name]["trainings"] = [summarise_seeds(groups, side)["macro"] for side in runs]
     if out:
         write_json(out, result)
     return result

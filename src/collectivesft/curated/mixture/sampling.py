@@ -57,7 +57,8 @@ def quota(examples: Path, mixture: Mixture) -> Quota:
     """Choose a mixture from a file of examples.
 
     Raises:
-        ValueError: a style that has a share has no examples.
+        ValueError: a style that has a share has no examples, or there are too few datasets or
+            examples for the mixture.
     """
     present: dict[str, None] = {}
     taken, drawn = set(mixture.taken_styles()), defaultdict(lambda: array("d"))
@@ -67,7 +68,10 @@ def quota(examples: Path, mixture: Mixture) -> Quota:
         present.setdefault(dataset)
         if style in taken and (mixture.datasets == "all" or dataset in mixture.datasets):
             drawn[dataset, style].append(sample_key(id, mixture.seed, "sample"))
-    cells = {cell: np.sort(np.frombuffer(found)) for cell, found in drawn.items()}
+    names = _chosen(sorted({dataset for dataset, _ in drawn}), mixture)
+    cells = {
+        cell: np.sort(np.frombuffer(found)) for cell, found in drawn.items() if cell[0] in names
+    }
     limits = {cell: float(kept[-1]) if len(kept) else -1.0 for cell, kept in _keep(cells, mixture)}
     return Quota(tuple(present), limits)
 
@@ -82,7 +86,45 @@ def _keep(
     cells = _first(cells, apply_temperature(most, mixture.temperature))
     if mixture.style_shares is not None:
         cells = _styled(cells, mixture.style_shares)
+    if mixture.examples is not None:
+        cells = _budget(cells, mixture.examples, mixture.examples_by)
     return iter(cells.items())
+
+
+def _chosen(names: list[str], mixture: Mixture) -> set[str]:
+    """Return the datasets of a draw: those with the smallest numbers by its own seed."""
+    if mixture.choose is None:
+        return set(names)
+    if mixture.choose > len(names):
+        raise ValueError(f"choose: {mixture.choose} of {len(names)} datasets with examples")
+    purpose = f"datasets {mixture.draw}"
+    order = sorted(names, key=lambda name: sample_key(name, mixture.seed, purpose))
+    return set(order[: mixture.choose])
+
+
+def _budget(cells: dict[Stratum, np.ndarray], examples: int, by: str) -> dict[Stratum, np.ndarray]:
+    """Return cells that together hold exactly so many examples."""
+    sizes = {name: len(found) for name, found in _by_set(cells).items()}
+    if sum(sizes.values()) < examples:
+        raise ValueError(f"examples: {examples}, but there are {sum(sizes.values())}")
+    if by == "datasets":
+        return _first(cells, even_shares(sizes, examples))
+    every = np.sort(np.concatenate(list(cells.values())))
+    return {cell: draws[draws <= every[examples - 1]] for cell, draws in cells.items()}
+
+
+def even_shares(sizes: dict[str, int], examples: int) -> dict[str, int]:
+    """Return sizes that add up to ``examples``: all of a small dataset, as many of each other.
+
+    What does not divide evenly goes to the first names, one each.
+    """
+    left, shares = examples, {}
+    order = sorted(sizes, key=lambda name: (sizes[name], name))
+    for place, name in enumerate(order):
+        others = len(order) - place
+        shares[name] = min(sizes[name], -(-left // others))
+        left -= shares[name]
+    return shares
 
 
 def _by_set(cells: dict[Stratum, np.ndarray]) -> dict[str, np.ndarray]:

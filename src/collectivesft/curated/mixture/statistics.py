@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,10 @@ SAMPLE = 1_000_000
 NGRAMS = (1, 2, 3)
 # Categories of a set that are listed; the entropy is over all.
 LISTED = 30
+# Examples that the Vendi score compares: the same number for every mixture, as it grows with it.
+VENDI_ROWS = 200
+# Columns into which n-grams are hashed, a prime.
+_COLUMNS = 4093
 
 
 class Description:
@@ -77,6 +81,7 @@ class Description:
             "entropy_bits": {name: entropy(counts) for name, counts in groups.items()},
             "groups": {name: len(counts) for name, counts in groups.items()},
             "distinct": self._sample.distinct(),
+            "vendi": vendi(self._sample.first(VENDI_ROWS)),
         }
 
     def _dataset(self, name: str) -> dict[str, Any]:
@@ -113,6 +118,10 @@ class Sample:
         while self._held - len(self._heap[0][2]) >= self._size:
             self._held -= len(heapq.heappop(self._heap)[2])
 
+    def first(self, texts: int) -> list[str]:
+        """Return the texts with the smallest draws, at most so many."""
+        return [text for _, _, text in sorted(self._heap, reverse=True)[:texts]]
+
     def distinct(self) -> dict[str, Any]:
         """Share of n-grams of characters that differ (distinct-n, Li et al. 2016), by n.
 
@@ -126,6 +135,28 @@ class Sample:
             shares[str(n)] = round(len(np.unique(flat)) / max(len(flat), 1), 4)
         characters = min(self._held, self._size)
         return {"shares": shares, "characters": characters, "texts": len(texts)}
+
+
+def vendi(texts: Sequence[str]) -> dict[str, Any]:
+    """Return the Vendi score (Friedman and Dieng 2023) of texts: the effective number of
+    different ones, from 1 (all the same) to their number (nothing in common).
+
+    The similarity of two texts is the cosine of their bigrams of characters, counted as
+    1 + log n. They have no weights by rarity (IDF): weights of one mixture's own texts would make
+    two mixtures incomparable.
+    """
+    if not texts:
+        return {"score": 0.0, "texts": 0}
+    rows = np.zeros((len(texts), _COLUMNS))
+    for row, text in zip(rows, texts, strict=True):
+        found, counts = np.unique(grams(text, 2) % np.uint64(_COLUMNS), return_counts=True)
+        row[found.astype(np.int64)] = 1 + np.log(counts)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= np.where(lengths, lengths, 1)
+    values = np.clip(np.linalg.eigvalsh(rows @ rows.T / len(texts)), 0, None)
+    shares = values[values > 1e-12]
+    score = float(np.exp(-(shares * np.log(shares)).sum()))
+    return {"score": round(score, 3), "texts": len(texts)}
 
 
 def grams(text: str, n: int) -> np.ndarray:

@@ -182,6 +182,27 @@ def read_comparisons(paths: Iterable[Path]) -> dict[str, dict[str, Any]]:
     return found
 
 
+def over_trainings(model: str, comparisons: dict[str, dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the macro accuracy of a model's several trainings, by the corrected reading.
+
+    Args:
+        comparisons: with the headline, by the other model; the headline's own is in each.
+
+    Returns:
+        value (mean), low and high (over questions), seeds (of each), spread; None for a model that
+        was trained once.
+    """
+    for other, content in comparisons.items():
+        for name, macro in zip(
+            (content["models"]["first"], other),
+            content["corrected"].get("trainings", []),
+            strict=False,
+        ):
+            if name == model and len(macro["seeds"]) > 1:
+                return macro
+    return None
+
+
 def read_recipes(paths: Iterable[Path]) -> dict[str, Experiment]:
     """Recipes of experiments by name.
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 NOTE = (
-    "Several seeds. Macro: mean over the seeds, with its 95 % interval over questions. Spread: "
-    "standard deviation over the seeds. Lowest, highest: the seeds' own macro."
+    "Several trainings: seeds, or draws of datasets. Macro: mean over the trainings, with its 95 % "
+    "interval over questions. Spread: standard deviation over the trainings. Lowest, highest: the "
+    "trainings' own macro."
 )
 HEADS = (
-    "Model", "Benchmark", "Protocol", "Items", "Seeds", "Macro, %", "Spread, %", "Lowest, %",
+    "Model", "Benchmark", "Protocol", "Items", "Trainings", "Macro, %", "Spread, %", "Lowest, %",
     "Highest, %",
 )  # fmt: skip
 WORDS = 3

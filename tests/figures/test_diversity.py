@@ -1,0 +1,96 @@
+"""Accuracy against diversity at one number of examples."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from collectivesft.common.errors import InputError, UserError
+from collectivesft.figures import ablations, diversity
+from collectivesft.figures.style import inputs
+
+
+def mixture(vendi: float, datasets: int = 1, by: str = "datasets") -> dict:
+    return {
+        "datasets": [{"dataset": str(n)} for n in range(datasets)],
+        "budget": {"examples": 40, "by": by, "draw": None},
+        "vendi": {"score": vendi, "texts": 40},
+    }
+
+
+def score(model: str, value: float) -> dict:
+    macro = {"value": value, "low": value - 0.02, "high": value + 0.02}
+    return {"kind": "choice", "benchmark": "cmb", "protocol": "answer", "model": model,
+            "items": 50, "macro": macro, "categories": []}  # fmt: skip
+
+
+MIXTURES = {"one": mixture(5), "two": mixture(9, 2), "four": mixture(14, 4),
+            "rows": mixture(16, 4, "rows")}  # fmt: skip
+SCORES = {name: score(name, 0.2 + 0.02 * n) for n, name in enumerate(MIXTURES)}
+
+
+def test_rows_are_ordered_by_diversity_and_name_the_control():
+    rows = diversity.table(MIXTURES, SCORES)
+    assert [(row["model"], row["vendi"], row["by"]) for row in rows][:2] == [
+        ("rows", 16, "rows"), ("four", 14, "datasets"),
+    ]  # fmt: skip
+    assert rows[-1]["accuracy"] == 20.0 and rows[-1]["datasets"] == 1
+
+
+def test_rank_correlation_needs_one_budget_and_four_mixtures():
+    rows = diversity.table(MIXTURES, SCORES)
+    found = diversity.rank_correlation(rows)
+    assert found["value"] == 1.0 and found["low"] <= found["high"] == 1.0
+    assert diversity.rank_correlation(rows[:3]) is None
+    assert diversity.rank_correlation([*rows, rows[0] | {"examples": 80}]) is None
+    assert diversity.rank_correlation([row | {"accuracy": 3.0} for row in rows]) is None
+    down = [row | {"accuracy": -row["accuracy"]} for row in rows]
+    assert diversity.rank_correlation(down)["value"] == -1.0
+
+
+def write(folder: Path, name: str, content: dict) -> Path:
+    path = folder / f"{name}.json"
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_the_figure_is_drawn_from_files(tmp_path):
+    named = [f"{name}={write(tmp_path, f'm-{name}', MIXTURES[name])}" for name in MIXTURES]
+    scored = [write(tmp_path, f"s-{name}", SCORES[name]) for name in MIXTURES]
+    diversity.draw_files(named, scored, tmp_path / "diversity.svg")
+    text = (tmp_path / "diversity.svg").read_text("utf-8")
+    assert "Spearman +1.00" in text and "Every mixture has 40 examples." in text
+    with open(tmp_path / "diversity.csv", encoding="utf-8", newline="") as handle:
+        assert [row["model"] for row in csv.DictReader(handle)] == ["rows", "four", "two", "one"]
+    with pytest.raises(UserError, match="one: no scores"):
+        diversity.draw_files(named, scored[1:], tmp_path / "diversity.svg")
+    free = write(tmp_path, "free", {"datasets": []})
+    with pytest.raises(InputError, match=r"without a budget.*mixture\.examples"):
+        diversity.draw_files([f"one={free}"], scored, tmp_path / "diversity.svg")
+
+
+TRAININGS = [
+    {"value": 0.3, "low": 0.28, "high": 0.32, "seeds": [0.29, 0.31], "spread": 0.0141},
+    {"value": 0.2, "low": 0.18, "high": 0.22, "seeds": [0.2], "spread": None},
+]
+COMPARED = {
+    "base": {
+        "models": {"first": "tuned", "second": "base"},
+        "corrected": {
+            "difference": {"macro": {"value": -0.09, "low": -0.1, "high": -0.08}},
+            "over_seeds": {"macro": {"value": -0.1, "low": -0.14, "high": -0.06}},
+            "trainings": TRAININGS, "p": 0.01,
+        },
+    }
+}  # fmt: skip
+
+
+def test_several_trainings_show_mean_spread_and_the_interval_over_both():
+    assert inputs.over_trainings("tuned", COMPARED) == TRAININGS[0]
+    assert inputs.over_trainings("base", COMPARED) is None
+    scores = [score("base", 0.2), score("tuned", 0.29)]
+    tuned, base = ablations.table(scores, COMPARED, {"tuned": "Tuned"}, ["base"], "tuned")
+    assert (tuned["macro"], tuned["spread"], tuned["trainings"]) == (30.0, 1.41, 2)
+    assert (base["difference"], base["difference_low"]) == (-10.0, -14.0)
+    assert (base["macro"], base["spread"]) == (20.0, "")

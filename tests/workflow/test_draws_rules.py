@@ -1,0 +1,33 @@
+"""Draws of datasets in the workflow: each its own mixture, tokens and training."""
+
+import re
+
+import yaml
+
+
+def test_each_further_draw_is_mixed_trained_and_summarised(new_place):
+    place = new_place("draws")
+    path = place.folder / "config/experiments/tiny.yaml"
+    recipe = yaml.safe_load(path.read_text("utf-8"))
+    recipe |= {"draws": 2, "mixture": {"choose": 2, "examples": 8}}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    done = place.snakemake("-n", "-p", "results/tiny/4_scores/table.csv")
+    assert done.returncode == 0, done.stdout
+    assert len(re.findall(r"curated mix ", done.stdout)) == 2
+    (repeat,) = re.findall(r"--stats (\S+) --draw 2", done.stdout)
+    assert repeat == "results/tiny/2_curated/mixtures/tiny-draw2/mixture.json"
+    assert len(re.findall(r"sft tokenize ", done.stdout)) == 2
+    trainings = re.findall(r"sft train .*", done.stdout)
+    assert any("--tokens results/tiny/3_sft/tiny-draw2/tokens " in line for line in trainings)
+    answers = "--answers results/tiny/4_scores/tiny{}/cmb.answer.answers.jsonl"
+    assert f"{answers.format('')} {answers.format('-draw2')} --model tiny " in done.stdout
+
+
+def test_draws_without_a_choice_are_refused(new_place):
+    place = new_place("draws-alone")
+    path = place.folder / "config/experiments/tiny.yaml"
+    recipe = yaml.safe_load(path.read_text("utf-8")) | {"draws": 2}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    done = place.snakemake("-n")
+    assert done.returncode != 0
+    assert "draws repeats mixture.choose; add it" in done.stdout + (done.stderr or "")
