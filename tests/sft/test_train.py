@@ -438,8 +438,8 @@ def test_log_holds_our_lines_only(job, capfd, recwarn):
     made = job(**LORA).run()
     lines = capfd.readouterr().err.splitlines()
     assert [line.split(" in ")[0] for line in lines] == [
-        f"train: each step's loss: {made.folder}/checkpoints/history.jsonl",
-        "train: 6/6",
+        f"{made.recipe.stem}, train: each step's loss: {made.folder}/checkpoints/history.jsonl",
+        f"{made.recipe.stem}, train: 6/6",
     ]
     assert [str(w.message) for w in recwarn if w.category is FutureWarning] == []
 
@@ -484,7 +484,7 @@ def test_same_bytes_after_sigkill(job, start):
         grown = made.folder / "checkpoints/history.jsonl"
         assert grown.read_bytes() == (made.folder / "history.jsonl").read_bytes()
     for text in errors:
-        assert text.splitlines()[-1].split(" in ")[0] == "train: 36/36"
+        assert text.splitlines()[-1].split(" in ")[0] == f"{whole.recipe.stem}, train: 36/36"
 
 
 def test_a_further_seed_is_the_recipe_with_that_seed(workshop, job):

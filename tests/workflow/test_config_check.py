@@ -66,6 +66,10 @@ WRONG = {
         "raw.folder: set the environment variable $NOT_SET_HERE to a folder",
     ),
     "a cache with a brace": ({"cache": "a{y}"}, "cache: 'a{y}' has a brace, which Snakemake reads"),
+    "raw files below a brace": (
+        {"raw": {"folder": "/data/{y}"}},
+        "raw.folder: '/data/{y}' has a brace, which Snakemake reads as a wildcard; rename it",
+    ),
     "files without a folder": (
         {"sources": {"datasets/cmid": {"files": ["a"]}}},
         "sources.datasets/cmid: files without folder; name the folder that holds them",

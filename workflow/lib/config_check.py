@@ -355,6 +355,7 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
                 )
                 yield Problem(("experiments",), text)
         _read_as(read_source, root, f"config/models/{recipe.base}.yaml")
+        yield from _check_model_paths(root, recipe.base)
         _check_template(root, recipe.base)
         yield from _check_length(config, root, where, recipe)
         yield from _check_tokenizer(config, root, where, recipe)
@@ -364,6 +365,16 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
         for line in error.lines:
             place, _, text = line.partition(": ")
             yield Problem((place,), text)
+
+
+def _check_model_paths(root: Path, base: str) -> Iterator[Problem]:
+    """Refuse a base model's folder or chat template that Snakemake would read as a pattern."""
+    where = f"config/models/{base}.yaml"
+    paths = {"source.path": model_folder(base, root)}
+    paths["chat_template"] = model(root, base).own_template(root / where)
+    for key, path in paths.items():
+        if path and (found := _braces(str(path))):
+            yield Problem((where, *key.split(".")), found)
 
 
 def _check_template(root: Path, base: str) -> None:
@@ -547,11 +558,16 @@ def _expand_paths(config: dict) -> Iterator[Problem]:
             block[key[-1]] = expand_path(given)
         except ValueError as error:
             yield Problem(key, str(error))
-    if set("{}") & set(config["cache"]):
-        yield Problem(
-            ("cache",), f"{config['cache']!r} has a brace, which Snakemake reads as a wildcard; "
-            "name another folder"
-        )  # fmt: skip
+            continue
+        if found := _braces(block[key[-1]]):
+            yield Problem(key, found)
+
+
+def _braces(path: str) -> str | None:
+    """Return the fault of a path that Snakemake would read as a pattern; None where it is none."""
+    if not set("{}") & set(path):
+        return None
+    return f"{path!r} has a brace, which Snakemake reads as a wildcard; rename it, or name a link"
 
 
 def commit(root: Path) -> str:

@@ -3,8 +3,11 @@
 Used by workflow/rules/common.smk with a configuration that config_check.py has checked.
 """
 
+import contextlib
+import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 import config_check
@@ -27,6 +30,25 @@ def images(config: dict) -> dict[str, str]:
     return {one: named.get(one) or f"{own}/{one}.sif" for one in environments(config)}
 
 
+def plain_images(config: dict, links: Path = Path(".snakemake/images")) -> dict[str, str]:
+    """Return the images under names that a shell takes as they are.
+
+    Snakemake refuses blanks in the path of an image and writes the path without quotes into its
+    commands, so an image with such a name is reached through a link.
+    """
+    return {name: _plain(image, links) for name, image in images(config).items()}
+
+
+def _plain(image: str, links: Path) -> str:
+    if re.fullmatch(r"[\w./+@%=:,-]+", image):
+        return image
+    link = links / f"{hashlib.sha256(image.encode()).hexdigest()[:16]}.sif"
+    links.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        link.symlink_to(Path(image).absolute())
+    return str(link)
+
+
 def folders(config: dict, root: Path) -> list[str]:
     """The folders of raw files, base models and the converter that a checked configuration names.
 
@@ -34,6 +56,7 @@ def folders(config: dict, root: Path) -> list[str]:
     """
     settings = [config["raw"], *config["sources"].values()]
     raw = [one["folder"] for one in settings if one.get("folder")]
+    raw += [str(Path(one["checksums"]).parent) for one in settings if one.get("checksums")]
     bases = sorted({config_check.experiment(root, one).base for one in config["experiments"]})
     models = [folder for base in bases if (folder := config_check.model_folder(base, root))]
     files = {one: root / f"config/models/{one}.yaml" for one in bases}

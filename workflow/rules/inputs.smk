@@ -54,7 +54,7 @@ def image(name):
 
 
 MODEL_ENV = run_paths.model_environment(config)
-IMAGES = run_paths.images(config)
+IMAGES = run_paths.plain_images(config)
 LOCKS = [own(f"envs/{name}.lock") for name in IMAGES]
 
 

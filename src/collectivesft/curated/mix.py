@@ -56,7 +56,7 @@ def mix_file(
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic_path(path)) for path in (out, validation)]
         train, held_out = (stack.enter_context(Writer(path, arrow_schema())) for path in paths)
-        reporter = stack.enter_context(Reporter("mix", count_rows(examples)))
+        reporter = stack.enter_context(Reporter(f"{recipe.stem}, mix", count_rows(examples)))
         for batch in read_batches(examples):
             places = _places(batch, taken, mixture, counts)
             _write(_part(batch, places == HELD_OUT), mixture, held_out)

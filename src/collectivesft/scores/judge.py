@@ -78,7 +78,8 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
     with ReplyCache(cache) as replies:
         waiting = {_digest(body): body for body in bodies if body}
         new = [key for key in waiting if key not in replies]
-        retried, failed = _ask(by, [(key, waiting[key]) for key in new], replies)
+        label = f"{rows[0]['model']}, {answers.name.partition('.')[0]}: grades"
+        retried, failed = _ask(by, [(key, waiting[key]) for key in new], replies, label)
         judged = [
             _row(by, row, body, replies, failed) for row, body in zip(rows, bodies, strict=True)
         ]
@@ -120,7 +121,7 @@ def _digest(body: dict[str, Any]) -> str:
 
 
 def _ask(
-    by: Judge, new: Sequence[tuple[str, dict[str, Any]]], replies: ReplyCache
+    by: Judge, new: Sequence[tuple[str, dict[str, Any]]], replies: ReplyCache, label: str
 ) -> tuple[int, dict[str, tuple[dict[str, Any], str]]]:
     """Ask for the replies that the cache does not hold.
 
@@ -133,7 +134,7 @@ def _ask(
         return 0, failed
     with (
         Endpoint(by.url, by.key_env, by.timeout_s, by.concurrency) as endpoint,
-        Reporter("grades", len(new)) as reporter,
+        Reporter(label, len(new)) as reporter,
     ):
 
         def grade(place: int) -> tuple[dict[str, Any], bool]:

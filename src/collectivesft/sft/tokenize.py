@@ -49,7 +49,9 @@ def tokenize(
     with atomic_path(out) as folder:
         folder.mkdir()
         for part, path in zip(PARTS, (train, validation), strict=True):
-            counts[part] = _part(part, path, base, cut, folder, threads)
+            counts[part] = _part(
+                f"{recipe.stem}, tokenize {part}", part, path, base, cut, folder, threads
+            )
         if not counts["train"]["examples"]:
             raise InputError(train, "no example is left to train on", "Raise training.max_length")
         _check_lengths(train, base, counts)
@@ -78,7 +80,7 @@ def _key(parts: tuple[Path, ...], base: Path, cut: tuple[int, str]) -> str:
 
 
 def _part(
-    part: str, path: Path, base: Path, cut: tuple[int, str], folder: Path, threads: int
+    label: str, part: str, path: Path, base: Path, cut: tuple[int, str], folder: Path, threads: int
 ) -> dict[str, int]:
     """Tokens of one file of examples; its counts."""
     import pyarrow.parquet as pq
@@ -86,7 +88,7 @@ def _part(
     with pq.ParquetFile(path) as file:
         groups = range(file.num_row_groups)
     work = partial(_chunk, path, base, cut)
-    with Writer(folder, part) as writer, Reporter(f"tokenize {part}") as reporter:
+    with Writer(folder, part) as writer, Reporter(label) as reporter:
         for chunk in ordered_map(work, groups, threads):
             writer.add(chunk)
             reporter.advance(chunk.seen)

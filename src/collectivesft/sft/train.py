@@ -81,7 +81,10 @@ def train(
         parts = [Tokens.load(tokens, part) for part in ("train", "validation")]
         model = load(base, training, world)
         spent = Costs(checkpoints / COSTS, digests.digest(facts), world, training)
-        run = Trainer(model, training, *parts, saved, world, request, spent, tensorboard, base)
+        label = f"{recipe.stem}, {'train' if seed is None else f'train seed {seed}'}"
+        run = Trainer(
+            model, training, *parts, saved, world, request, spent, tensorboard, base, label
+        )
         run.run(note)
         save(model, world, out)
         if world.first:

@@ -56,6 +56,7 @@ class Trainer:
     costs: Costs
     tensorboard: Path | None = None
     base: Path | None = None
+    label: str = "train"
 
     def __post_init__(self) -> None:
         # peft's wrapper takes whatever it is given: the model inside is asked.
@@ -103,7 +104,7 @@ class Trainer:
         if self.world.first:
             self.history.path = self.checkpoints.folder / NAME
         self.history.begin(rows)
-        shown = Reporter("train", self.plan.steps) if self.world.first else None
+        shown = Reporter(self.label, self.plan.steps) if self.world.first else None
         self.costs.start()
         with contextlib.ExitStack() as stack:
             if shown:

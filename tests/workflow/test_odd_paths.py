@@ -1,0 +1,94 @@
+"""Configured folders may have any name, bare and in images: blanks, quotes, Chinese, signs."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+IMAGE = ROOT / "containers/data.sif"
+# Snakemake reads braces as wildcards, so the check of the configuration refuses them.
+ODD = "a b'c\"d$HOME $(touch no)病,e:f;&(g)"
+DEMO = ROOT / "resources/demo/raw"
+IN_IMAGES = pytest.param(
+    ("--use-apptainer",),
+    id="images",
+    marks=[
+        pytest.mark.slow,
+        pytest.mark.apptainer,
+        pytest.mark.skipif(not shutil.which("apptainer"), reason="apptainer is not on PATH"),
+        pytest.mark.skipif(not IMAGE.is_file(), reason="run `make containers` first"),
+    ],
+)
+
+
+@pytest.fixture
+def odd(clone, tmp_path_factory) -> dict[str, Path]:
+    """Folders with odd names, each outside the clone, and a configuration that names them all."""
+    names = ("raw", "lists", "own", "cache", "model", "images")
+    folders = {name: tmp_path_factory.mktemp(name) / ODD for name in names}
+    for name, folder in folders.items():
+        if name != "cache":  # made by the run
+            folder.mkdir()
+    for name in ("datasets/cmb", "benchmarks/cmb"):
+        shutil.copytree(DEMO / name, folders["raw"] / name)
+    shutil.copy(DEMO / "datasets/cmid/CMID.json", folders["own"])
+    for files, name in ((folders["raw"], "all.txt"), (folders["own"], "own.txt")):
+        path = folders["lists"] / name
+        lines = (
+            f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {os.path.relpath(file, path.parent)}"
+            for file in sorted(files.rglob("*.*"))
+        )
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (folders["model"] / "config.json").write_text("{}", encoding="utf-8")
+    image = folders["images"] / "data.sif"
+    if IMAGE.is_file():
+        image.symlink_to(IMAGE)
+    write(clone, image)
+    return folders
+
+
+def write(clone: Path, image: Path) -> None:
+    """Name the folders by variables: their values are not expanded a second time."""
+    overlay = yaml.safe_load((clone / "config/tiny.yaml").read_text("utf-8"))
+    overlay |= {
+        "datasets": ["cmb", "cmid"],
+        "cache": "$ODD_CACHE",
+        "raw": {"folder": "$ODD_RAW", "checksums": "${ODD_LISTS}/all.txt"},
+        "sources": {
+            "datasets/cmid": {
+                "folder": "$ODD_OWN",
+                "checksums": "$ODD_LISTS/own.txt",
+                "files": ["CMID.json"],
+            },
+        },
+        "containers": {"data": "$ODD_IMAGES/data.sif"},
+    }
+    (clone / "config/tiny.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+    path = clone / "config/models/tiny-random.yaml"
+    model = yaml.safe_load(path.read_text("utf-8"))
+    del model["architecture"]
+    model["source"] = {"kind": "folder", "path": "$ODD_MODEL"}
+    path.write_text(yaml.safe_dump(model), encoding="utf-8")
+
+
+@pytest.mark.parametrize("images", [pytest.param((), id="bare"), IN_IMAGES])
+def test_every_configured_folder_may_have_any_name(clone, odd, images):
+    manifest = odd["cache"] / "raw/models/tiny-random/manifest.json"
+    made = [f"results/tiny/2_curated/{name}/read.parquet" for name in ("cmb", "cmid")]
+    made += ["results/tiny/2_curated/benchmarks/cmb.items.jsonl", str(manifest)]
+    variables = {f"ODD_{name.upper()}": str(folder) for name, folder in odd.items()}
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["workflow/bin/run", "config/tiny.yaml", "--cores", "2", *images, "--", *made],
+        cwd=clone, env=os.environ | {"PATH": path} | variables, capture_output=True, text=True,
+        check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not [name for name in made if not (clone / name).is_file()]
+    assert not list(clone.rglob("no")), "a part of a name was run as a command"
