@@ -175,7 +175,7 @@ class TestRetry:
 
     def test_waits_as_long_as_told_but_not_for_ever(self, server, target, monkeypatch):
         waits = []
-        monkeypatch.setattr(download.time, "sleep", waits.append)
+        monkeypatch.setattr(retry.time, "sleep", waits.append)
         page = server.put(BODY).answer(503, Retry_After="0")
         page.answer(429, Retry_After="86400").answer(503, Retry_After="tomorrow")
         fetch(page.url, target)
@@ -183,9 +183,10 @@ class TestRetry:
 
     def test_waits_until_the_date_it_is_told(self, server, target, monkeypatch):
         waits = []
-        monkeypatch.setattr(download.time, "sleep", waits.append)
         monkeypatch.setattr(download, "LONGEST_WAIT_S", 60.0)
-        monkeypatch.setattr(retry, "time", SimpleNamespace(time=lambda: 1_800_000_000))
+        monkeypatch.setattr(
+            retry, "time", SimpleNamespace(time=lambda: 1_800_000_000, sleep=waits.append)
+        )
         date = email.utils.formatdate(1_800_000_030, usegmt=True)
         fetch(server.put(BODY).answer(503, Retry_After=date).url, target)
         assert waits == [30]

@@ -8,7 +8,6 @@ the finished partial file first.
 import json
 import re
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,13 +16,14 @@ import httpx2
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import write_json
 from collectivesft.common.progress import Reporter
-from collectivesft.common.retry import asked_wait
+from collectivesft.common.retry import asked_wait, with_tries
 from collectivesft.raw.fetching.http_errors import new_address
 
 ATTEMPTS = 5
 BACKOFF_S = 1.0
 LONGEST_WAIT_S = 60.0
 TIMEOUT = httpx2.Timeout(60.0, connect=20.0)
+_FINAL = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects)
 
 
 class DownloadError(UserError):
@@ -82,21 +82,24 @@ def download(request: Request, target: Path) -> httpx2.Headers:
     """
     partial = partial_of(target)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    failures, most = 0, _offset(request.url, partial)
-    while True:
-        try:
-            return _attempt(request, partial)
-        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects) as error:
-            raise DownloadError(f"{request.url}: {error}".rstrip(".")) from error
-        except (httpx2.TransportError, _Retry) as error:
-            size = _offset(request.url, partial)
-            failures = 1 if size > most else failures + 1
-            most = max(most, size)
-            if failures >= ATTEMPTS:
-                raise DownloadError(f"{request.url}: {_reason(error)}") from error
-            wait = getattr(error, "wait_s", None)
-            backoff = BACKOFF_S * 2 ** (failures - 1) if wait is None else wait
-            time.sleep(min(backoff, LONGEST_WAIT_S))
+    try:
+        return with_tries(
+            lambda: _attempt(request, partial),
+            _is_passing,
+            tries=ATTEMPTS,
+            first_wait_s=BACKOFF_S,
+            longest_wait_s=LONGEST_WAIT_S,
+            asked=lambda error: getattr(error, "wait_s", None),
+            progress=lambda: _offset(request.url, partial),
+        )
+    except _FINAL as error:
+        raise DownloadError(f"{request.url}: {error}".rstrip(".")) from error
+    except (httpx2.TransportError, _Retry) as error:
+        raise DownloadError(f"{request.url}: {_reason(error)}") from error
+
+
+def _is_passing(error: BaseException) -> bool:
+    return isinstance(error, (httpx2.TransportError, _Retry)) and not isinstance(error, _FINAL)
 
 
 def _reason(error: Exception) -> str:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from collectivesft.common.errors import UserError
-from collectivesft.common.retry import asked_wait
+from collectivesft.common.retry import asked_wait, with_tries
 
 ATTEMPTS = 6
 BACKOFF_S = 1.0
@@ -123,21 +123,27 @@ class Endpoint:
     def _patiently(self, path: str, send: Callable[[], Any]) -> dict[str, Any]:
         import httpx2
 
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._understand(path, send())
-            except (httpx2.TransportError, _Passing) as error:
-                if attempt == ATTEMPTS or self._closed.is_set():
-                    # A server that answers, with an error for this request each time.
-                    given_up = getattr(error, "error_in_answer", False)
-                    kind = Unanswered if given_up else EndpointError
-                    raise kind(self._gave_up(error)) from error
-                with self._counting:
-                    self.retries += 1
-                named = getattr(error, "wait_s", None)
-                wait = BACKOFF_S * 2 ** (attempt - 1) if named is None else named
-                self._closed.wait(min(wait, LONGEST_WAIT_S))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+        try:
+            return with_tries(
+                lambda: self._understand(path, send()),
+                lambda error: isinstance(error, (httpx2.TransportError, _Passing)),
+                tries=ATTEMPTS,
+                first_wait_s=BACKOFF_S,
+                longest_wait_s=LONGEST_WAIT_S,
+                asked=lambda error: getattr(error, "wait_s", None),
+                sleep=self._closed.wait,
+                is_over=self._closed.is_set,
+                tell=self._count_retry,
+            )
+        except (httpx2.TransportError, _Passing) as error:
+            # A server that answers, with an error for this request each time.
+            given_up = getattr(error, "error_in_answer", False)
+            kind = Unanswered if given_up else EndpointError
+            raise kind(self._gave_up(error)) from error
+
+    def _count_retry(self, error: BaseException, failures: int, wait_s: float) -> None:
+        with self._counting:
+            self.retries += 1
 
     def _gave_up(self, error: Exception) -> str:
         import httpx2

@@ -1,12 +1,8 @@
 """Compare an answer with its reference: BLEU-4 and ROUGE-L over characters."""
 
-import math
-from collections import Counter
 from collections.abc import Sequence
 
 from collectivesft.scores.measure.lcs import longest_common
-
-ORDER = 4
 
 
 def characters(text: str) -> str:
@@ -15,30 +11,16 @@ def characters(text: str) -> str:
 
 
 def bleu(answers: Sequence[str], references: Sequence[str]) -> float:
-    """Corpus-level character BLEU-4, a fraction, one reference an answer.
+    """Corpus-level character BLEU-4 of sacrebleu, a fraction, one reference an answer.
 
-    Matches and totals are summed over the corpus before the precisions are formed. Precisions
-    of two and more characters are smoothed by adding one to matches and totals (Lin and Och
-    2004); brevity penalty as in Papineni et al. 2002. 0 where no character matches.
+    Precisions of two and more characters are smoothed by adding one to matches and totals (Lin and
+    Och 2004); brevity penalty as in Papineni et al. 2002. 0 where no character matches.
     """
-    matched, total = [0] * ORDER, [0] * ORDER
-    pairs = [(characters(a), characters(r)) for a, r in zip(answers, references, strict=True)]
-    for answer, reference in pairs:
-        for index in range(ORDER):
-            found, known = _grams(answer, index + 1), _grams(reference, index + 1)
-            matched[index] += (found & known).total()
-            total[index] += found.total()
-    if not matched[0]:
-        return 0.0
-    logs = [math.log(matched[0] / total[0])]
-    logs += [math.log((m + 1) / (t + 1)) for m, t in zip(matched[1:], total[1:], strict=True)]
-    length, wanted = (sum(len(pair[side]) for pair in pairs) for side in (0, 1))
-    penalty = 1.0 if length > wanted else math.exp(1 - wanted / length)
-    return penalty * math.exp(sum(logs) / ORDER)
+    from sacrebleu.metrics import BLEU
 
-
-def _grams(text: str, size: int) -> Counter[str]:
-    return Counter(text[start : start + size] for start in range(len(text) - size + 1))
+    metric = BLEU(tokenize="none", smooth_method="add-k", smooth_value=1, force=True)
+    said, wanted = ([" ".join(characters(text)) for text in side] for side in (answers, references))
+    return metric.corpus_score(said, [wanted]).score / 100
 
 
 def rouge_l(answer: str, reference: str) -> float:
