@@ -115,13 +115,16 @@ class ItemIndex:
         Args:
             options: of each row that is an exam question, the texts of its options.
         """
+        # 1) All texts of all rows as one array of tokens.
         words = token_values(fold([text for texts in rows for text in texts]))
         starts = np.cumsum([0, *(len(texts) for texts in rows)])
+        # 2) Items that are too short for an n-gram: as a whole turn, or by the same options.
         shares = self._whole_turns(words, starts)
         for row, texts in enumerate(options if self._exams else ()):
             if texts and words.sizes[starts[row]] < MINIMUM:
                 same = self._exams.get(exam_key(rows[row][0], texts), ())
                 shares[row].update(dict.fromkeys(same, 1.0))
+        # 3) Items of which enough n-grams occur in a row.
         places, owners, counts = self._common(Flat(words.values, words.starts[starts]))
         found = counts / self._sizes[owners]
         sure = found >= THRESHOLD
@@ -129,6 +132,7 @@ class ItemIndex:
             places[sure].tolist(), owners[sure].tolist(), found[sure].tolist(), strict=True
         ):
             shares[row][i] = share
+        # 4) A question that may resemble many counts only with its answer or half of its options.
         for row, found in shares.items():
             for i in self._common_exams.keys() & found.keys():
                 if not self._is_that(i, rows[row], options[row] if options else ()):
@@ -161,14 +165,18 @@ class ItemIndex:
 
     def _common(self, words: Flat) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Row, number of an item, and how many different n-grams they have in common."""
+        # 1) N-grams that may occur in an item, by a table of their first bits.
         grams = ngrams_of(words, NGRAM)
         places = np.flatnonzero(self._looks[_look(grams.values)])
         values = grams.values[places]
+        # 2) Their numbers among the items' n-grams, by a binary search.
         numbers = np.searchsorted(self._grams, values)
         numbers[numbers == len(self._grams)] = 0
         hit = self._grams[numbers] == values if len(values) else np.zeros(0, dtype=bool)
+        # 3) Different pairs of row and n-gram.
         rows = np.searchsorted(grams.starts, places[hit], side="right") - 1
         rows, numbers = np.unique(np.stack([rows, numbers[hit]]), axis=1)
+        # 4) Each pair once for every item that has the n-gram, then the pairs of row and item.
         times = self._counts[numbers]
         shift = self._firsts[numbers] - (np.cumsum(times) - times)
         owners = self._owners[np.repeat(shift, times) + np.arange(int(times.sum()))]

@@ -125,12 +125,15 @@ def _read_together(
     padded on the left up to the longest."""
     import torch
 
+    # 1) Rows of equal width, padded on the right, where reading needs no mask.
     start, device = len(prefix.ids), model.network.device
     rests = [list(ids[start:]) for ids in prompts]
     width = max(map(len, rests))
     rows = torch.tensor([ids + [0] * (width - len(ids)) for ids in rests], device=device)
     ends = torch.tensor([len(ids) - 1 for ids in rests], device=device)
+    # 2) Logits at the places where a row ends, and only there.
     kept, places = ends.unique(return_inverse=True)
+    # 3) One forward pass after the shared prefix; then padding moves to the left for decoding.
     cache = _copy(prefix.cache) if start else _whole_cache()
     cache.batch_repeat_interleave(len(rests))
     with torch.inference_mode(), enough_memory(len(rests)):
@@ -237,12 +240,15 @@ class _Decoding:
         for step in range(self.limit):
             # On a CPU the first token was read by itself; there is nothing to decide about it.
             tokens = self._pick(logits) if step else logits.argmax(dim=-1).tolist()
+            # 1) Each answer takes its token; some end with it.
             going = [row for row, token in enumerate(tokens) if self._take(self.live[row], token)]
             if not going:
                 break
+            # 2) Those that ended leave the cache.
             if len(going) < len(self.live):
                 self._keep(going)
             self.live = [self.live[row] for row in going]
+            # 3) The rest is read one token further.
             logits = self._step([tokens[row] for row in going])
         return self.written
 

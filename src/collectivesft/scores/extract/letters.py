@@ -141,15 +141,18 @@ def _before_next_question(text: str, asked: _Asked) -> str:
 def _read(text: str, asked: _Asked) -> str:
     """Letters of an answer; of its conditional clauses only where nothing else is stated."""
     multiple = asked.multiple
+    # 1) Options' texts hide letters that are part of them.
     if asked.texts:
         if multiple and asked.stopped and (found := option_texts.paired(text, asked.texts)):
             return found
         text_in_full, text = text, option_texts.hide(text, asked.texts)
+    # 2) Plain letters; clauses that warn or that call the wrong option by a question's own words.
     text = drop_unmeant(clean(text, multiple))
     negative = polarity.asks_for_wrong(asked.question, text)
     denial = "" if negative else polarity.asks_for_denied(asked.question)
     if asked.question and not negative and not denial:
         text = polarity.drop_stated_wrong(text)
+    # 3) Statements without a condition, then those that deny, then a single condition.
     certain, conditions = drop_conditions(text)
     found = _chosen(certain, asked, negative)
     if not found and asked.stopped:
@@ -157,6 +160,7 @@ def _read(text: str, asked: _Asked) -> str:
         found = found if multiple or len(set(found)) == 1 else ""
     if not found and conditions == 1:
         found = _chosen(text, asked, negative)
+    # 4) No letter: the text of an option.
     if found or not asked.stopped:
         return _single_or_sorted(found, multiple)
     if asked.texts:
@@ -168,10 +172,12 @@ def _read(text: str, asked: _Asked) -> str:
 
 def _chosen(text: str, asked: _Asked, negative: bool) -> str:
     letters, multiple = asked.letters, asked.multiple
+    # Numbers are those of `corrected`. 2) A statement.
     if found := _stated(text, letters, multiple):
         return found
     if not asked.stopped:
         return _first_line(text, letters, multiple)
+    # 3) The option that is called wrong, where the question asks for it.
     if negative:
         found = polarity.stated_wrong(text, letters)
         verdicts = _verdicts(text, letters)
@@ -179,6 +185,7 @@ def _chosen(text: str, asked: _Asked, negative: bool) -> str:
         found = found or _last_line(text, letters) or wrong
         if found or judged:
             return found or _at_an_end(text, letters, multiple, negative=True)
+    # 4) Letters at an end of the text.
     if multiple and (found := ticked(text)):
         return found
     repeated = polarity.repeated(text, asked.question, letters)
@@ -186,6 +193,7 @@ def _chosen(text: str, asked: _Asked, negative: bool) -> str:
     found = found or excepted(text, letters, multiple) or (repeated if multiple else "")
     if found:
         return found
+    # 5) and 6) Verdicts, or letters by themselves.
     lone = _verdicts(text, letters) or _standing_alone(_without_options(text, multiple), letters)
     if not lone and multiple and ALL.search(text):
         return "".join(letters)

@@ -91,15 +91,19 @@ def listed(text: str, end: int, run: str, letters: frozenset[str], below: bool) 
         letters: those of the question's options.
         below: true if ``run`` is in a line below the statement, so that a list begins there.
     """
+    # 1) The form of the first item, which all others must have.
     kind = _kind(text, end, len(run) == 1)
     if kind is None:
         return ""
+    # 2) Items while the text continues in this form.
     found = [_item(text, end, kind, run, "")]
     if _ASIDE.search(found[0].said) and not (below and kind not in _WHOLE):
         return ""
     while following := _next(text, found, kind, letters, below):
         found.append(following)
+    # 3) Without a last clause or lines that explain.
     found = found[: _clause(text, found) if kind in _WHOLE else _prose(text, found)]
+    # 4) Those that are called as the first is.
     return "".join(item.letter for item in _counted(found))
 
 
@@ -209,10 +213,12 @@ def _prose(text: str, found: Sequence[_Item]) -> int:
 
 def _counted(found: Sequence[_Item]) -> list[_Item]:
     """The items after the first that are named as right, as the first is."""
+    # 1) A verdict at the end of joined items holds for each of them.
     for item, following in zip(found[-2:0:-1], found[:1:-1], strict=True):
         # "B（乙）和C（丙）错误" denies both.
         if following.joined == "soft" and following.verdict == -1 and not item.verdict:
             item.verdict = -1 if not _WRONG.search(following.said) else 0
+    # 2) Items up to the first with the opposite verdict; of lines only those with a verdict.
     same = [(item.verdict == -1) == (found[0].verdict == -1) for item in found]
     until = len(found) if all(same) else same.index(False)
     if until < len(found) and any(item.joined == "line" for item in found):
