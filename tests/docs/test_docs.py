@@ -370,5 +370,8 @@ def test_the_readme_is_short_and_both_languages_have_the_same_content():
     for path in (english, chinese):
         text = path.read_text("utf-8").replace("README.zh.md", "README.md")
         links = sorted(set(re.findall(r"\]\(([^)\s]+)\)", text)))
-        parts.append((len(re.findall(r"^## ", text, re.M)), text.count("\n|"), links))
+        numbers = sorted(set(re.findall(r"\d+(?:[.,]\d+)*", text)))
+        code = sorted(set(re.findall(r"`([^`\n]+)`", text)))
+        heads = len(re.findall(r"^## ", text, re.M))
+        parts.append((heads, text.count("\n|"), links, numbers, code))
     assert parts[0] == parts[1]
