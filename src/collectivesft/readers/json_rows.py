@@ -1,4 +1,9 @@
-"""Rows of JSON Lines and of big JSON arrays, streamed, with their numbers."""
+"""Rows of JSON Lines and of big JSON arrays, streamed, with their numbers.
+
+Own code: ijson 3.6.0 is faster, but reads half a character (``"\\ud800"``) as ``?`` without a
+word, gives nothing for a file that holds no array, and refuses NaN, long integers and a byte-order
+mark.
+"""
 
 import codecs
 import json
