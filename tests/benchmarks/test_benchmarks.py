@@ -162,7 +162,7 @@ def rendered(item: Item) -> dict:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_golden(name: str, tmp_path: Path):
+def test_items_and_prompts_are_those_of_the_golden_file(name: str, tmp_path: Path):
     found = [rendered(item) for item in items(name, tmp_path)]
     lines = [json.dumps(row, ensure_ascii=False, sort_keys=True) for row in found]
     golden = GOLDEN / f"{name}.jsonl"
@@ -394,7 +394,7 @@ class TestCmbClin:
         with pytest.raises(InputError, match=f"{cmb_clin.FILE}, row 2: {problem}"):
             items("cmb_clin", tmp_path, cases=[CLIN[0], {**CLIN[1], **changes}])
 
-    def test_real_cases(self, tmp_path):
+    def test_the_real_cases_are_read_whole(self, tmp_path):
         packed = {"cmb-clin.json": real("cmb-clin.json").read_bytes()}
         found = list(cmb_clin.items(raw_folder(tmp_path, packed)))
         assert len(found) == len({item.id for item in found}) == cmb_clin.SOURCE.rows
@@ -424,7 +424,7 @@ class TestCmmlu:
         with pytest.raises(InputError, match="row 1: no column Answer"):
             list(benchmarks.get("cmmlu_medical").items(raw))
 
-    def test_real_questions(self, tmp_path):
+    def test_the_real_cmmlu_questions_are_read_whole(self, tmp_path):
         folder = real("cmmlu-medical")
         module = benchmarks.get("cmmlu_medical")
         names = [file.path for file in module.SOURCE.files]

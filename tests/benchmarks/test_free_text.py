@@ -83,7 +83,7 @@ class TestCmexam:
             ("", {}),
         ],
     )
-    def test_options(self, text, options):
+    def test_options_are_parsed_from_one_text(self, text, options):
         assert cmexam.parse_options(text) == options
 
     @ANYWHERE
@@ -441,7 +441,7 @@ class TestMembers:
         st.dictionaries(st.text(max_size=3), st.booleans(), max_size=2),
         st.sampled_from([None, 2]),
     )
-    def test_any_object(self, tmp_path, before, rows, after, indent):
+    def test_the_members_of_any_object_are_read(self, tmp_path, before, rows, after, indent):
         for part in (before, after):
             part.pop("rows", None)
         path = tmp_path / "x.json"
@@ -453,7 +453,7 @@ class TestMembers:
         assert members(part, "rows") == {k: v for k, v in whole.items() if k != "rows"}
 
     @pytest.mark.parametrize("text", ["{1: 2}", "{} x", '{"a": 1', '{"a" 1}', ""])
-    def test_broken(self, tmp_path, text):
+    def test_a_broken_object_is_an_error(self, tmp_path, text):
         path = tmp_path / "x.json"
         path.write_text(text)
         with pytest.raises(InputError):

@@ -142,7 +142,7 @@ class TestAtomicPath:
             raise OSError(errno.EIO, "a raw file on a bad disk")
         assert caught.value.filename is None
 
-    def test_nothing_written(self, tmp_path):
+    def test_a_block_that_writes_nothing_leaves_no_file(self, tmp_path):
         with pytest.raises(FileNotFoundError), atomic_path(tmp_path / "c.txt"):
             pass
         assert names(tmp_path) == []
@@ -174,7 +174,7 @@ class TestChecksums:
         (tmp_path / "f").write_bytes(b"hello\n")
         assert files.git_blob_id(tmp_path / "f") == "ce013625030ba8dba906f756967f9e9ca394464a"
 
-    def test_sha256(self, tmp_path):
+    def test_sha256_is_that_of_the_standard(self, tmp_path):
         (tmp_path / "f").write_bytes(b"abc")
         expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         assert files.sha256(tmp_path / "f") == expected
@@ -220,7 +220,7 @@ class TestUnreadable:
             (b'{"a":\n"\xb8\xd0"}', 2, "not UTF-8 (byte 0xb8"),
         ],
     )
-    def test_json(self, put, content, row, problem):
+    def test_json_that_cannot_be_read_names_file_and_row(self, put, content, row, problem):
         path = put(content)
         with pytest.raises(InputError) as caught:
             files.read_json(path)
@@ -245,7 +245,7 @@ class TestUnreadable:
             (b"<html>\n", 1, "an HTML page"),
         ],
     )
-    def test_jsonl(self, put, content, row, problem):
+    def test_json_lines_that_cannot_be_read_name_file_and_row(self, put, content, row, problem):
         path = put(content)
         with pytest.raises(InputError) as caught:
             list(files.read_jsonl(path))
@@ -266,7 +266,7 @@ class TestUnreadable:
             (b"a: !!python/object:os.system {}\n", 1, "not valid YAML"),
         ],
     )
-    def test_yaml(self, put, content, row, problem):
+    def test_yaml_that_cannot_be_read_names_file_and_row(self, put, content, row, problem):
         path = put(content)
         with pytest.raises(InputError) as caught:
             files.read_yaml(path)
@@ -274,7 +274,7 @@ class TestUnreadable:
         assert caught.value.remedy
 
     @pytest.mark.parametrize("read", [files.read_json, files.read_yaml])
-    def test_not_there(self, tmp_path, read):
+    def test_a_file_that_is_not_there_is_an_error(self, tmp_path, read):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "f")
 

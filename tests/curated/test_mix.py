@@ -184,7 +184,7 @@ class TestWeights:
             "mcqa" if int(id.partition(":")[2]) % 5 == 0 else "qa" for id in drawn["all"]
         )
 
-    def test_even_styles(self, tmp_path):
+    def test_even_shares_take_as_much_of_each_style(self, tmp_path):
         drawn = mix(tmp_path, "{style_shares: even, validation: 0}")
         assert self.styles(drawn) == {"mcqa": 92, "qa": 92}
         # Every set gives the same share of its 320, 40 and 5 other examples: a quarter.
@@ -334,7 +334,7 @@ class TestBooks:
         ("counts", "bits"),
         [([], 0), ([0, 0], 0), ([5], 0), ([3, 3], 1), ([1, 1, 1, 1], 2), ([9, 0, 9], 1)],
     )
-    def test_entropy(self, counts, bits):
+    def test_entropy_is_that_of_the_counts(self, counts, bits):
         assert entropy(counts) == bits
 
     @settings(max_examples=100, deadline=None, derandomize=True)
@@ -381,7 +381,7 @@ class TestMeasures:
         ],
         ids=["one sign", "twice the same", "all different", "nothing"],
     )
-    def test_distinct_ngrams(self, texts, shares):
+    def test_distinct_ngrams_are_counted_over_a_sample(self, texts, shares):
         sample = Sample(42)
         for n, text in enumerate(texts):
             sample.add(str(n), text)

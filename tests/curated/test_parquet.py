@@ -128,21 +128,21 @@ class TestBadFile:
         ],
         ids=["others", "one missing", "one more", "messages as text", "a number as id"],
     )
-    def test_other_columns(self, tmp_path, content):
+    def test_a_table_with_other_columns_is_refused(self, tmp_path, content):
         (tmp_path / "a.parquet").write_bytes(content)
         self.assert_refused(tmp_path / "a.parquet", "not a table of examples (other columns)")
 
     @pytest.mark.parametrize(
         "content", [b"", b"id,dataset\n", b"PAR1", b"PAR1" + b"\0" * 40 + b"PAR1"]
     )
-    def test_not_parquet(self, tmp_path, content):
+    def test_a_file_that_is_no_parquet_is_refused(self, tmp_path, content):
         (tmp_path / "a.parquet").write_bytes(content)
         self.assert_refused(tmp_path / "a.parquet", "not readable as Parquet")
         with pytest.raises(InputError, match="not readable as Parquet"):
             count_rows(tmp_path / "a.parquet")
 
     @pytest.mark.parametrize("damage", ["cut", "flip"])
-    def test_damaged(self, tmp_path, damage):
+    def test_a_damaged_file_is_refused(self, tmp_path, damage):
         path = save(tmp_path / "a.parquet", [qa(f"a:{n}", f"问{n}" * 50) for n in range(500)])
         data = bytearray(path.read_bytes())
         if damage == "cut":
@@ -152,7 +152,7 @@ class TestBadFile:
         path.write_bytes(bytes(data))
         self.assert_refused(path, "not readable as Parquet")
 
-    def test_missing(self, tmp_path):
+    def test_a_missing_file_is_an_error(self, tmp_path):
         for function in (count_rows, lambda path: list(read_examples(path))):
             with pytest.raises(FileNotFoundError) as caught:
                 function(tmp_path / "a.parquet")

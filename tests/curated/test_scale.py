@@ -53,7 +53,7 @@ class TestFlatTexts:
         assert len({number for number, _ in pairs}) == len({thing for _, thing in pairs})
         assert len(pairs) == len({number for number, _ in pairs})
 
-    def test_every_character(self):
+    def test_every_character_is_a_token_or_none(self):
         texts = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
         sizes = token_values(fold(texts)).sizes.tolist()
         assert sizes == [len(tokens(text)) for text in texts]

@@ -83,7 +83,7 @@ def test_every_choice_has_a_golden_file_and_an_expectation():
 
 
 @pytest.mark.parametrize(("name", "text"), EXPECTED)
-def test_golden(name: str, text: str, tmp_path: Path):
+def test_each_choice_gives_its_golden_file(name: str, text: str, tmp_path: Path):
     results = read(name, tmp_path, text)
     assert reasons(results) == (EXPECTED[name, text] or reasons(read(name, tmp_path / "plain")))
     lines = [json.dumps(as_json(r), ensure_ascii=False, sort_keys=True) for r in results]

@@ -52,7 +52,7 @@ def test_unknown_dataset_lists_the_known():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_golden(name: str, tmp_path: Path):
+def test_examples_are_those_of_the_golden_file(name: str, tmp_path: Path):
     results = read(name, raw_folder(tmp_path, PACK[name](ROWS[name])))
     lines = [json.dumps(as_json(r), ensure_ascii=False, sort_keys=True) for r in results]
     golden = GOLDEN / f"{name}.jsonl"
@@ -527,7 +527,7 @@ def test_any_item_of_pubmedqas_original_json(data: st.DataObject):
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(tail=st.binary(max_size=60) | st.text(max_size=40).map(str.encode))
 @pytest.mark.parametrize("name", ["cmeddialogue", "cmmlu_medical", "webmedqa", "nlpec"])
-def test_any_bytes(name: str, tail: bytes):
+def test_any_bytes_give_rows_or_one_error(name: str, tail: bytes):
     if name == "webmedqa":
         text = b"a\t1\t1\tq\ta\n" + tail
         check_survives(name, {"train.zip": zipped({"medQA.train.txt": text})})
@@ -612,7 +612,7 @@ def test_any_bytes_in_any_table_of_cmedqa2(tail: bytes, member: str):
         ("pubmedqa", "pubmedqa-labelled.json", 1000),
     ],
 )
-def test_real_files(name: str, file: str, rows: int, tmp_path: Path):
+def test_real_files_are_read_with_the_losses_named(name: str, file: str, rows: int, tmp_path: Path):
     from collectivesft.raw.fetch import fetch_source
 
     manifest = tmp_path / "manifest.json"
@@ -624,7 +624,7 @@ def test_real_files(name: str, file: str, rows: int, tmp_path: Path):
     assert reasons(results).count("kept") > 0.99 * rows
 
 
-def test_real_cmmlu(tmp_path: Path):
+def test_the_real_cmmlu_files_are_read(tmp_path: Path):
     from collectivesft.raw.fetch import fetch_source
 
     manifest = tmp_path / "manifest.json"

@@ -470,7 +470,7 @@ def test_a_sign_without_a_glyph_is_noticed(tmp_path):
 @pytest.mark.parametrize(
     ("value", "text"), [(0, "0"), (2500, "2.5k"), (3e6, "3M"), (1.2e9, "1.2B")]
 )
-def test_units(value, text):
+def test_numbers_are_written_with_their_units(value, text):
     assert style.units(value) == text
 
 

@@ -95,7 +95,7 @@ def test_errors_of_this_machine_or_package_pass_through(quick, error):
     assert call.count == 1
 
 
-def test_waits_grow(monkeypatch):
+def test_waits_grow_with_each_failure(monkeypatch):
     waits = []
     monkeypatch.setattr("time.sleep", waits.append)
     with pytest.raises(UserError):

@@ -217,7 +217,7 @@ class TestRetry:
             fetch(page.url, target)
         assert len(page.seen) < 5 * download.ATTEMPTS
 
-    def test_no_server(self, target):
+    def test_an_address_without_a_server_gives_no_answer(self, target):
         with pytest.raises(DownloadError, match="no answer") as caught:
             fetch("http://127.0.0.1:1/file", target)
         assert caught.value.status is None

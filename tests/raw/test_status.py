@@ -101,7 +101,7 @@ class TestHere:
         put(root, "a.json", origin="local")
         assert here(root) == ("1 file", "local", "nothing")
 
-    def test_damaged(self, root, known):
+    def test_a_damaged_file_is_to_be_repaired(self, root, known):
         known(RawFile("a.json", sha256=SHA))
         (put(root, "a.json") / "files/a.json").write_bytes(b"x")
         assert here(root) == ("damaged", "wrong", "repair")
@@ -136,7 +136,7 @@ class TestFacts:
             (Https("https://example.org/a"), "https://example.org/a"),
         ],
     )
-    def test_where(self, known, place, shown):
+    def test_the_status_says_where_a_file_is(self, known, place, shown):
         known(RawFile("a", (place,)))
         assert only(None)["where"] == shown
 
@@ -154,7 +154,7 @@ class TestFacts:
             ([1, None], "unknown"),
         ],
     )
-    def test_size(self, known, sizes, shown):
+    def test_the_status_says_the_size_of_all_files(self, known, sizes, shown):
         known(*(RawFile(str(n), size=size) for n, size in enumerate(sizes)), rows=2_725_989)
         assert (only(None)["size"], only(None)["rows"]) == (shown, "2,725,989")
 

@@ -4,13 +4,16 @@ The processes of pytest-xdist compare names and run nothing when they differ.
 """
 
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+LONGEST = 15  # words of a name
 COLLECT = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
 
 
@@ -52,3 +55,24 @@ def test_archives_give_their_cases_no_names(tmp_path):
 @pytest.mark.slow
 def test_every_name_is_the_same_elsewhere(tmp_path):
     assert not differences(tmp_path)
+
+
+def functions() -> list[tuple[str, str]]:
+    """Return file and name of every test function."""
+    return [
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for name in re.findall(r"^\s*def (test_\w+)\(", path.read_text("utf-8"), re.M)
+    ]
+
+
+def test_a_name_is_a_claim_of_a_few_words():
+    """docs/style.md: at most about ten words; two say too little to be a claim."""
+    words = {(file, name): len(name.split("_")) - 1 for file, name in functions()}
+    assert [where for where, count in words.items() if not 3 <= count <= LONGEST] == []
+
+
+def test_no_file_name_occurs_twice_by_chance():
+    """Commands of the same name in two stages have a file of tests each."""
+    files = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert {name for name, count in files.items() if count > 1} == {"test_compare.py"}

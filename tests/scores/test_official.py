@@ -50,7 +50,7 @@ def judged(raw: str, multiple: bool = False, published: str = "", **changes) -> 
 class TestPrompt:
     HEAD = "以下是中国医师考试中规培结业考试的一道单项选择题，"
 
-    def test_answer_only(self):
+    def test_the_answer_only_prompt_is_that_of_cmb(self):
         said = "不需要做任何分析和解释，直接输出答案选项。\n血清钾的符号是\nB. K+\nC. 钠离子"
         assert cmb.prompt(item(), "answer_only", "official") == self.HEAD + said
 
@@ -122,7 +122,7 @@ class TestExtraction:
     @pytest.mark.parametrize("keyword", ["答案", "正确选项"])
     @pytest.mark.parametrize("verb", ["是", "：", "为", "应该是", "应该为"])
     @pytest.mark.parametrize("end", ["。", ".", ""])
-    def test_every_statement(self, keyword, verb, end):
+    def test_every_form_of_statement_is_found(self, keyword, verb, end):
         more = f"{end}而C错误" if end else ""
         assert official(f"CT示{keyword}{verb}A、B{more}", True) == "AB"
 

@@ -145,7 +145,7 @@ def test_without_decay_the_optimiser_keeps_the_model_s_order(workshop):
     assert list(map(id, group["params"])) == list(map(id, trainable(model).values()))
 
 
-def test_it_learns(job):
+def test_the_loss_of_a_small_job_falls(job):
     losses = [
         row["loss"] for row in job(epochs=30, learning_rate=3e-3).run().history if "loss" in row
     ]

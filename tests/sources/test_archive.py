@@ -57,7 +57,7 @@ def problem(path: Path, member: str = "train.json") -> InputError:
 class TestPart:
     @pytest.mark.parametrize("method", METHODS)
     @pytest.mark.parametrize("name", ["train.json", "data/train.json", "数据/x/train.json"])
-    def test_member(self, put, name, method):
+    def test_a_member_is_read_in_place(self, put, name, method):
         path = put(zipped((name, TEXT), ("other/", b""), ("nottrain.json", b""), method=method))
         assert read(path) == TEXT
 
@@ -68,7 +68,7 @@ class TestPart:
         path = put(zipped(("data/train.json", TEXT), ("__MACOSX/data/train.json", b"x")))
         assert read(path) == TEXT
 
-    def test_plain_file(self, put):
+    def test_a_plain_file_is_read_in_place(self, put):
         part = Part(put(TEXT, "a.json"), "a.json")
         with part.open() as handle:
             assert handle.read() == TEXT
@@ -100,20 +100,20 @@ def test_a_member_that_unpacks_to_far_more_than_a_text_is_refused(tmp_path, monk
 
 
 class TestMemberNotToBeFound:
-    def test_missing(self, put):
+    def test_a_missing_member_lists_the_others(self, put):
         path = put(zipped(("a.txt", b""), ("b/c.txt", b"")))
         error = problem(path)
         assert error.path == path
         assert "no member named train.json (there is a.txt, b/c.txt)" in str(error)
         assert "Check that this is the archive of the pinned revision" in str(error)
 
-    def test_empty_archive(self, put):
+    def test_an_empty_archive_says_so(self, put):
         assert "(there is nothing)" in str(problem(put(zipped())))
 
     def test_name_is_not_taken_by_its_end(self, put):
         assert "no member" in str(problem(put(zipped(("mytrain.json", TEXT)))))
 
-    def test_two_folders(self, put):
+    def test_two_members_of_one_name_are_refused(self, put):
         path = put(zipped(("a/train.json", TEXT), ("b/train.json", TEXT)))
         expected = "several members named train.json (there is a/train.json, b/train.json)"
         assert expected in str(problem(path))
@@ -134,7 +134,7 @@ class TestDamaged:
         assert text.endswith("Fetch it again, or place a good copy by hand.")
 
     @pytest.mark.parametrize("method", METHODS)
-    def test_byte_changed(self, put, method):
+    def test_a_changed_byte_is_noticed(self, put, method):
         whole = bytearray(zipped(("train.json", TEXT), method=method))
         whole[60] ^= 0xFF
         assert "damaged" in str(problem(put(bytes(whole))))
@@ -143,13 +143,13 @@ class TestDamaged:
         whole = zipped(("数/train.json", TEXT)).replace("数".encode(), b"\xff\xff\xff")
         assert "damaged" in str(problem(put(whole)))
 
-    def test_encrypted(self, put):
+    def test_an_encrypted_member_is_refused(self, put):
         whole = bytearray(zipped(("train.json", TEXT)))
         whole[6] |= 1
         whole[whole.index(b"PK\x01\x02") + 8] |= 1
         assert "encrypted" in str(problem(put(bytes(whole))))
 
-    def test_gone(self, tmp_path):
+    def test_an_archive_that_is_gone_is_an_error(self, tmp_path):
         with pytest.raises(FileNotFoundError):
             read(tmp_path / "a.zip")
 
@@ -177,7 +177,7 @@ class TestRecognise:
             ("a.parquet", b"PAR1" + b"footer" + struct.pack("<i", 6) + b"PAR1"),
         ],
     )
-    def test_good(self, put, name, content):
+    def test_good_content_is_recognised_as_nothing_else(self, put, name, content):
         assert verify.recognise(put(content, name), name) is None
 
     @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ class TestRecognise:
             ("a.zip", b"version https://git-lfs.github.com/spec/v1\n", "a Git-LFS pointer"),
         ],
     )
-    def test_bad(self, put, name, content, expected):
+    def test_bad_content_is_named_with_a_remedy(self, put, name, content, expected):
         found, remedy = verify.recognise(put(content, name), name)
         assert found.startswith(expected)
         assert "place" in remedy
@@ -224,7 +224,7 @@ class TestAnyDamage:
         derandomize=True, max_examples=150, deadline=None, suppress_health_check=list(HealthCheck)
     )
     @given(st.sampled_from(METHODS), st.data())
-    def test_zip(self, method, data):
+    def test_any_damage_of_a_zip_is_noticed_or_harmless(self, method, data):
         whole = bytearray(zipped(("train.json", TEXT), ("数据/b.json", TEXT), method=method))
         damage(whole, data)
         with tempfile.TemporaryDirectory() as folder:
@@ -238,7 +238,7 @@ class TestAnyDamage:
 
     @settings(derandomize=True, max_examples=100, deadline=None)
     @given(st.data())
-    def test_gzip(self, data):
+    def test_any_damage_of_gzip_is_noticed_or_harmless(self, data):
         whole = bytearray(gzip.compress(TEXT, mtime=0))
         damage(whole, data)
         with tempfile.TemporaryDirectory() as folder:

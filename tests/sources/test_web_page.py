@@ -164,7 +164,7 @@ class TestHub:
         assert text.rstrip(".") in said and f"HTTP {status}" in said
         assert all(part in said for part in [*wanted, f"huggingface.co/datasets/{place.repo}"])
 
-    def test_renamed_repository(self, hub, known, manifest, capsys):
+    def test_a_renamed_repository_is_followed(self, hub, known, manifest, capsys):
         """The Hub answers 307 with a relative address in the new repository."""
         new, _ = hub()
         old, place = hub(b"")

@@ -196,7 +196,7 @@ def test_citation_keys_stand_in_the_bibliography():
     assert {source.citation for source in sources} <= keys
 
 
-def test_versions_agree():
+def test_the_versions_of_all_files_agree():
     from collectivesft import __version__
 
     assert f"version: {__version__}" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")

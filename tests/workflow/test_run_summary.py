@@ -97,7 +97,7 @@ def test_the_start_names_jobs_time_disk_and_places(times, monkeypatch):
 @pytest.mark.parametrize(
     ("value", "words"), [(3.2, "3 s"), (89, "89 s"), (90, "2 min"), (5400, "1.5 h")]
 )
-def test_durations(value, words):
+def test_durations_are_in_words(value, words):
     assert run_summary.duration(value) == words
 
 
