@@ -2,7 +2,7 @@
 
 import pytest
 
-from collectivesft.common.significance import holm, smallest_gain
+from collectivesft.common.significance import holm, power_words, smallest_gain
 
 
 def test_holm_by_hand():
@@ -19,3 +19,10 @@ def test_the_smallest_gain_on_all_of_cmb_is_about_a_point():
     assert smallest_gain(100, 0.2) > 0.1
     with pytest.raises(ValueError, match="0 items"):
         smallest_gain(0)
+
+
+def test_a_plan_names_the_smallest_gain_of_its_questions():
+    assert power_words(11_200).startswith(
+        "11,200 questions: a paired test finds a gain of 1.2 points with 80 % power"
+    )
+    assert "a gain of 11.7 points" in power_words(112)

@@ -52,8 +52,8 @@ def test_rates_are_percent_with_two_digits(tmp_path):
     )
     assert table == (
         "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,"
-        "submitted_micro,unparsed,differ,p\n"
-        "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,32.10,1.50,5,\n"
+        "submitted_micro,unparsed,differ,p,p_holm\n"
+        "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,32.10,1.50,5,,\n"
     )
     assert (
         "| demo_1 | cmb | answer | 200 | 51.23 (40.00 to 60.00) "
@@ -92,14 +92,26 @@ def test_how_answers_went_stands_below(tmp_path):
 def test_nothing_submitted_leaves_its_cell_empty(tmp_path):
     nothing = {"items": 0, "micro": None, "categories": []}
     table = written(tmp_path, scores(tmp_path / "a.json", submitted=nothing))[0]
-    assert table.splitlines()[1] == "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,,1.50,5,"
+    assert table.splitlines()[1] == "demo_1,cmb,answer,200,51.23,40.00,60.00,50.00,30.00,,1.50,5,,"
 
 
 def test_the_paired_test_against_the_base_model_stands_in_the_table(tmp_path):
     tuned = scores(tmp_path / "a.json", against={"corrected": {"p": 0.000123456}})
     table, markdown, _ = written(tmp_path, tuned)
-    assert table.splitlines()[1].endswith(",5,0.000123")
+    assert table.splitlines()[1].endswith(",5,0.000123,0.000123")
     assert "| 5 | 1.50 | 0.000123 |" in markdown
+
+
+def test_p_values_are_adjusted_within_a_benchmark_and_protocol(tmp_path):
+    files = [
+        scores(tmp_path / f"{name}.json", model=name, protocol=protocol,
+               against={"corrected": {"p": p}})
+        for name, protocol, p in (("a", "answer", 0.01), ("b", "answer", 0.03), ("c", "cot", 0.02))
+    ]  # fmt: skip
+    table = written(tmp_path, *files)[0]
+    assert [line.rsplit(",", 1)[1] for line in table.splitlines()] == [
+        "p_holm", "0.02", "0.03", "0.02",
+    ]  # fmt: skip
 
 
 def test_published_scores_stand_beside_cmb_only(tmp_path):

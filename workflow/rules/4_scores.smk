@@ -123,6 +123,33 @@ rule scores_seeds:
         " --out {output.summary} 2> {log}"
 
 
+rule scores_contamination:
+    input:
+        answers=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.answers.jsonl",
+        base=contamination_base,
+        report=lambda wildcards: f"{CURATED}/{curation_of(wildcards)}/contamination.json",
+        code=code("scores/contamination.py"),
+    output:
+        effect=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.contamination.json",
+    log:
+        f"{LOGS}/4_scores/{{experiment}}/{{benchmark}}.{{protocol}}.contamination.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{experiment}}/{{benchmark}}.{{protocol}}.contamination.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m collectivesft scores contamination --answers {input.answers}"
+        " --base {input.base} --report {input.report} --model {wildcards.experiment}"
+        " --benchmark {wildcards.benchmark} --protocol {wildcards.protocol}"
+        " --out {output.effect} 2> {log}"
+
+
 rule scores_agree:
     input:
         unpack(protocol_answers),
@@ -323,6 +350,7 @@ rule scores_table:
     input:
         scores=score_files,
         seeds=seed_files,
+        contamination=contamination_files,
         leaderboard=LEADERBOARD,
         clinical_leaderboard=CLINICAL_LEADERBOARD,
         code=code("scores/table.py"),
@@ -350,7 +378,11 @@ rule scores_table:
     params:
         scores=lambda wildcards, input: [f"--scores {path}" for path in input.scores],
         seeds=lambda wildcards, input: [f"--seeds {path}" for path in input.seeds],
+        contamination=lambda wildcards, input: [
+            f"--contamination {path}" for path in input.contamination
+        ],
     shell:
-        "python -m collectivesft scores table {params.scores} {params.seeds} --leaderboard {input.leaderboard}"
+        "python -m collectivesft scores table {params.scores} {params.seeds}"
+        " {params.contamination} --leaderboard {input.leaderboard}"
         " --clinical-leaderboard {input.clinical_leaderboard}"
         " --csv {output.csv} --markdown {output.markdown} --latex {output.latex} 2> {log}"

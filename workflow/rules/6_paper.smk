@@ -17,6 +17,7 @@ rule paper_values:
         trained=EXPERIMENT_TOKENS,
         comparisons=comparisons,
         agreements=agreements,
+        effects=contamination_files,
         planned=PLANNED,
         code=code("paper/values.py", *SOURCE_FILES, *BENCHMARK_FILES),
     output:
@@ -41,6 +42,7 @@ rule paper_values:
                 "experiment-tokens": input.trained,
                 "comparison": input.comparisons,
                 "agreement": input.agreements,
+                "contamination-effect": input.effects,
                 "planned": input.planned,
             }
         ),

@@ -132,6 +132,18 @@ def seed_files(wildcards):
     ]
 
 
+def contamination_base(wildcards):
+    """Return judged answers of an experiment's base model."""
+    base = RECIPES[wildcards.experiment].base
+    return f"{SCORES}/{base}/{wildcards.benchmark}.{wildcards.protocol}.answers.jsonl"
+
+
+def contamination_files(wildcards):
+    """Return the effect of contamination of every experiment, by the headline's protocol."""
+    name = "{benchmark}.{protocol}.contamination.json".format(**config["headline"])
+    return [f"{SCORES}/{experiment}/{name}" for experiment in EXPERIMENTS]
+
+
 def recipe(wildcards):
     """Path of an experiment's recipe."""
     return own(f"config/experiments/{experiment_of(wildcards.experiment)}.yaml")

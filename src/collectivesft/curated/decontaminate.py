@@ -162,6 +162,7 @@ class Found:
             "items": sum(self.index.benchmarks.values()),
             "items_by_benchmark": dict(self.index.benchmarks),
             "items_found": len(self._items),
+            "item_ids": sorted(self._items),
             "examples_found": sum(self._by_dataset.values()),
             "examples_by_dataset": dict(sorted(self._by_dataset.items())),
             "examples_by_benchmark": dict(sorted(self._by_benchmark.items())),

@@ -41,6 +41,9 @@ def values(
         list[Path] | None, typer.Option(help="JSON of `scores compare`, headline first.")
     ] = None,
     agreement: Annotated[list[Path] | None, typer.Option(help="JSON of `scores agree`.")] = None,
+    contamination_effect: Annotated[
+        list[Path] | None, typer.Option(help="JSON of `scores contamination`.")
+    ] = None,
     planned: Annotated[
         list[Path] | None, typer.Option(help="Recipe of an experiment that the run lacks.")
     ] = None,
@@ -75,6 +78,7 @@ def values(
         experiments=experiment_recipe or [],
         trained=experiment_tokens or [],
         comparisons=comparison or [],
+        effects=contamination_effect or [],
         agreements=agreement or [],
         planned=planned or [],
         clinical_leaderboard=clinical_leaderboard,

@@ -45,6 +45,7 @@ class Files:
         experiments: recipes of all experiments of the run.
         trained: folders of their tokens, ``NAME=FOLDER``.
         comparisons: of the other models with the headline's.
+        effects: of `scores contamination`, of experiments.
         agreements: of readings and protocols.
         planned: recipes of experiments of the study that the run does not have.
         clinical_leaderboard: CSV of published grades of CMB-Clin.
@@ -62,6 +63,7 @@ class Files:
     experiments: Sequence[Path] = field(default_factory=list)
     trained: Sequence[str] = field(default_factory=list)
     comparisons: Sequence[Path] = field(default_factory=list)
+    effects: Sequence[Path] = field(default_factory=list)
     agreements: Sequence[Path] = field(default_factory=list)
     planned: Sequence[Path] = field(default_factory=list)
     clinical_leaderboard: Path | None = None
@@ -207,6 +209,12 @@ def history_values(path: Path) -> dict[str, Any]:
     }
 
 
+def effect_values(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the effect of contamination on one experiment, by the corrected reading."""
+    head = {key: content[key] for key in ("model", "removed")}
+    return head | {key: content["corrected"][key] for key in ("found", "rest", "effect")}
+
+
 def _scores(headline: results.Headline, files: Files) -> dict[str, Any]:
     rows = [read_json(path) for path in files.scores]
     choice = [row for row in rows if row["kind"] == "choice"]
@@ -224,6 +232,7 @@ def _scores(headline: results.Headline, files: Files) -> dict[str, Any]:
         "text": [results.text_values(row) for row in rows if row["kind"] == "text"],
         "clinical": [row for row in rows if row["kind"] == "clinical"],
         "experiments": experiments,
+        "effects": [effect_values(read_json(path)) for path in files.effects],
         "planned": results.planned_values(files.planned),
         "agreement": results.agreement_values([read_json(path) for path in files.agreements]),
         "leaderboard": board if headline[1] == BENCHMARK else None,

@@ -110,6 +110,27 @@ def compare(
 
 
 @app.command()
+def contamination(
+    answers: Annotated[Path, typer.Option(help="Judged answers of the trained model.")],
+    base: Annotated[Path, typer.Option(help="Judged answers of its base model.")],
+    report: Annotated[Path, typer.Option(help="contamination.json of its curation.")],
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    benchmark: Annotated[str, typer.Option(help="Name of the benchmark.")],
+    protocol: Annotated[str, typer.Option(help="Name of the protocol.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+) -> None:
+    """Measure the gain on items found in the training data against the gain on the rest.
+
+    Example: collectivesft scores contamination --answers demo/cmb.answer.answers.jsonl
+    --base base/cmb.answer.answers.jsonl --report contamination.json --model demo
+    --benchmark cmb --protocol answer --out demo/cmb.answer.contamination.json
+    """
+    from collectivesft.scores.contamination import measure_effect
+
+    measure_effect(answers, base, report, model, benchmark, protocol, out)
+
+
+@app.command()
 def seeds(
     answers: Annotated[
         list[Path], typer.Option(help="Judged answers of one seed's training; repeatable.")
@@ -311,6 +332,9 @@ def table(
     seeds: Annotated[
         list[Path] | None, typer.Option(help="Summary of `scores seeds`; give it repeatedly.")
     ] = None,
+    contamination: Annotated[
+        list[Path] | None, typer.Option(help="JSON of `scores contamination`, repeatedly.")
+    ] = None,
 ) -> None:
     """Put scores into one table: CSV, Markdown and LaTeX.
 
@@ -321,7 +345,8 @@ def table(
     """
     from collectivesft.scores.table import write_tables
 
-    write_tables(scores, leaderboard, csv, markdown, latex, clinical_leaderboard, seeds or ())
+    more = (seeds or (), contamination or ())
+    write_tables(scores, leaderboard, csv, markdown, latex, clinical_leaderboard, *more)
 
 
 @app.command()

@@ -12,7 +12,7 @@ from typing import Any
 from collectivesft.common.digests import software
 from collectivesft.common.errors import InputError, UserError
 from collectivesft.common.progress import Reporter
-from collectivesft.common.significance import smallest_gain
+from collectivesft.common.significance import power_words
 from collectivesft.schema.item import load_items
 from collectivesft.schema.option_orders import PUBLISHED
 from collectivesft.scores.engines import decode, openai_server
@@ -26,8 +26,6 @@ from collectivesft.scores.prompt.item_sample import choose
 from collectivesft.scores.prompt.prompts import lead_of
 
 TOO_LONG = "prompt_too_long"
-# The share of questions that only one of a base model and a tuned one has right, in our runs.
-DISCORDANT = 0.2
 # Modules that decide the answers to given prompts.
 CODE = (*models.CODE, "scores/predict", "scores/engines/questions", "scores/extract/early_stop")
 
@@ -97,11 +95,7 @@ def predict(
 def _say_power(label: str, items: int, kind: str) -> None:
     """Print the gain that these questions can show, before hours are spent on them."""
     if kind == "choice":
-        gain = 100 * smallest_gain(items, DISCORDANT)
-        sys.stderr.write(
-            f"{label}: {items:,} questions: a paired test finds a gain of {gain:.1f} points with "
-            f"80 % power, if one of two models is right on {100 * DISCORDANT:.0f} %\n"
-        )
+        sys.stderr.write(f"{label}: {power_words(items)}\n")
 
 
 def _with_variants(

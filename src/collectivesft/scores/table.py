@@ -6,11 +6,13 @@ from typing import Any
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json, write_text
+from collectivesft.common.significance import holm
 from collectivesft.common.table_files import tabular, write_csv
 from collectivesft.scores.report import (
     answers_table,
     circular_table,
     clinical_table,
+    contamination_table,
     seeds_table,
     text_table,
 )
@@ -29,12 +31,14 @@ def write_tables(
     latex: Path,
     clinical_leaderboard: Path | None = None,
     seeds: Sequence[Path] = (),
+    contamination: Sequence[Path] = (),
 ) -> None:
     """Write one row for each model, benchmark and protocol, in the order of ``scores``.
 
     All rates are percent with two digits, unparsed too; submitted_micro is the paper's own overall
     figure (see examer.py), differ counts the items that are right by one reading only, p is of the
-    exact McNemar test against the base model ("" for a base model). Clinical scores, those of free
+    exact McNemar test against the base model ("" for a base model), p_holm is adjusted for all
+    models of the same benchmark and protocol (Holm). Clinical scores, those of free
     text and, for CMB and CMB-Clin, a few published ones are in the Markdown only.
 
     Args:
@@ -42,6 +46,7 @@ def write_tables(
         leaderboard: CSV with columns model, category, accuracy.
         clinical_leaderboard: CSV with columns model, aspect, grade.
         seeds: files of `scores seeds`, for the Markdown.
+        contamination: files of `scores contamination`, for the Markdown.
 
     Raises:
         InputError: a file that is not of that kind, or two with the same model and protocol.
@@ -50,12 +55,16 @@ def write_tables(
     _check_unique(found)
     choice = [row for _, row in found if row["kind"] == "choice"]
     clinical = [row for _, row in found if row["kind"] == "clinical"]
-    rows = [_row(one) for one in choice]
+    adjusted = _adjusted(choice)
+    rows = [_row(one, adjusted) for one in choice]
     write_csv(table, rows, COLUMNS)
     parts = [_scores_section(rows)]
     if repeated := seeds_table.rows([read_json(path) for path in seeds]):
         lines = _markdown_table(seeds_table.HEADS, repeated, seeds_table.WORDS)
         parts.append(f"{seeds_table.NOTE}\n\n{lines}")
+    if leaked := contamination_table.rows([read_json(path) for path in contamination]):
+        lines = _markdown_table(contamination_table.HEADS, leaked, contamination_table.WORDS)
+        parts.append(f"{contamination_table.NOTE}\n\n{lines}")
     if any(row["benchmark"] == BENCHMARK for row in rows):
         parts.append(_published_section(leaderboard))
     if clinical:
@@ -99,7 +108,8 @@ def _percent(value: float) -> str:
     return f"{100 * value:.2f}"
 
 
-def _row(scores: dict[str, Any]) -> dict[str, str]:
+def _row(scores: dict[str, Any], adjusted: dict[tuple[str, str, str], float]) -> dict[str, str]:
+    p_holm = adjusted.get(tuple(scores[key] for key in _TEXT))
     return {
         **{key: str(scores[key]) for key in (*_TEXT, "items")},
         "macro": _percent(scores["macro"]["value"]),
@@ -111,6 +121,21 @@ def _row(scores: dict[str, Any]) -> dict[str, str]:
         "unparsed": _percent(scores["unparsed"] / scores["items"]),
         "differ": str(scores["differ"]),
         "p": f"{scores['against']['corrected']['p']:.3g}" if scores["against"] else "",
+        "p_holm": "" if p_holm is None else f"{p_holm:.3g}",
+    }
+
+
+def _adjusted(choice: Sequence[dict[str, Any]]) -> dict[tuple[str, str, str], float]:
+    """Return p values by model, adjusted within each benchmark and protocol."""
+    groups: dict[tuple[str, str], dict[str, float]] = {}
+    for one in choice:
+        if one["against"]:
+            group = groups.setdefault((one["benchmark"], one["protocol"]), {})
+            group[one["model"]] = one["against"]["corrected"]["p"]
+    return {
+        (model, *group): value
+        for group, values in groups.items()
+        for model, value in holm(values).items()
     }
 
 
@@ -133,7 +158,7 @@ def _cells(row: dict[str, str]) -> list[str]:
 
 _HEADS = (
     "Model", "Benchmark", "Protocol", "Items", "Macro, %", "Micro, %", "Official macro, %",
-    "Submitted micro, %", "Differ", "Unparsed, %", "p",
+    "Submitted micro, %", "Disagree", "Unparsed, %", "p",
 )  # fmt: skip
 
 
@@ -148,7 +173,7 @@ def _scores_section(rows: Sequence[dict[str, str]]) -> str:
     note = (
         "Macro is the mean of the categories, with its 95 % interval. Submitted micro: right "
         "answers by CMB's reading among the submitted ones, as the paper's own examer.py counts. "
-        "Differ: items that are right by one of the two readings only. p: exact McNemar test "
+        "Disagree: items that are right by one of the two readings only. p: exact McNemar test "
         "against the base model.\n\n"
     )
     return note + _markdown_table(_HEADS, [_cells(row) for row in rows], len(_TEXT))

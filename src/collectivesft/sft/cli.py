@@ -103,8 +103,11 @@ def plan(
     gpu: Annotated[str, typer.Option(help="Kind of GPU; a wrong one lists those known.")],
     gpus: Annotated[int, typer.Option(min=1, help="GPUs of the job.")] = 1,
     mfu: Annotated[float, typer.Option(min=0.01, max=1, help="Share of the peak used.")] = 0.35,
+    questions: Annotated[
+        int, typer.Option(min=1, help="Questions of the benchmark, for the smallest gain.")
+    ] = 11_200,
 ) -> None:
-    """Estimate the memory and time of a training before it starts.
+    """Estimate memory, time and the smallest gain of a training before it starts.
 
     `sft tokenize` writes examples and tokens to tokens.json. A share of 0.33 to 0.39 of the peak
     is what torchtitan reports for Llama-3.1-8B, full, on eight H100.
@@ -113,6 +116,7 @@ def plan(
     --recipe config/experiments/collective.yaml --examples 4270000 --mean-tokens 250
     --gpu h100-80gb --gpus 8
     """
+    from collectivesft.common.significance import power_words
     from collectivesft.config.experiment import read_experiment, read_model
     from collectivesft.sft.distributed.gpu_specs import GPUS
     from collectivesft.sft.plan import estimate, render
@@ -123,7 +127,9 @@ def plan(
     training = experiment.training
     content = read_model(model)
     found = estimate(model, content, training, examples, mean_tokens, gpu, gpus, mfu)
-    typer.echo(render(found, gpu, gpus, mfu, len(experiment.seeds or [training.seed])))
+    trainings = experiment.draws or len(experiment.seeds or [training.seed])
+    typer.echo(render(found, gpu, gpus, mfu, trainings))
+    typer.echo(power_words(questions))
 
 
 @app.command()

@@ -54,6 +54,18 @@ def same_questions(
     Raises:
         InputError: files that do not hold the same questions with the same key.
     """
+    ids, files = _same(paths)
+    groups = [(files[0][id]["category"], files[0][id]["subcategory"]) for id in ids]
+    return groups, _rights(ids, files)
+
+
+def same_questions_by_id(paths: Sequence[Path]) -> tuple[list[str], dict[str, list[list[bool]]]]:
+    """Return ids, and right or wrong as ``same_questions`` does."""
+    ids, files = _same(paths)
+    return ids, _rights(ids, files)
+
+
+def _same(paths: Sequence[Path]) -> tuple[list[str], list[dict[str, dict[str, Any]]]]:
     files = [by_id(path, read_jsonl(path), _NEEDED, _REMEDY) for path in paths]
     for path, rows in zip(paths, files, strict=True):
         if missing := sorted(files[0].keys() ^ rows.keys()):
@@ -63,9 +75,13 @@ def same_questions(
             if row["answer"] != rows[id]["answer"]:
                 problem = f"the key is {rows[id]['answer']} here, {row['answer']} in {paths[0]}"
                 raise InputError(path, problem, "Score all with the same answer key", row=id)
-    ids = sorted(files[0])
-    groups = [(files[0][id]["category"], files[0][id]["subcategory"]) for id in ids]
-    return groups, {
+    return sorted(files[0]), files
+
+
+def _rights(
+    ids: Sequence[str], files: Sequence[dict[str, dict[str, Any]]]
+) -> dict[str, list[list[bool]]]:
+    return {
         name: [[rows[id][f"{name}_right"] for id in ids] for rows in files] for name in READINGS
     }
 
