@@ -21,7 +21,7 @@ def release_settings():
     """
     kept = {key: value for key, value in config.items() if key not in LOCAL_SETTINGS}
     hub, left_out = kept["hub"], {"gguf_converter": True, "space": True}
-    left_out["gguf"] = hub["gguf"] is None
+    left_out |= {"gguf": hub["gguf"] is None, "emissions": hub["emissions"] is None}
     kept["hub"] = {key: value for key, value in hub.items() if not left_out.get(key)}
     judge = config["clinical"]["judge"]
     kept["engine"] = unreached(config["engine"])

@@ -246,6 +246,23 @@ class Clinical(Section):
     judge: Judge | None = Field(None, description="grades the answers; null: they are not graded")
 
 
+class Emissions(Section):
+    """Measured energy of the training and the grid's intensity: the card's ``co2_eq_emissions``."""
+
+    energy_kwh: Number = Field(
+        gt=0, description="measured energy of the training, kWh; measurements.json has the GPUs'"
+    )
+    g_per_kwh: Number = Field(
+        gt=0, description="intensity of the electricity at that place and time, g CO2e a kWh"
+    )
+    measured_by: str = Field(
+        min_length=1, description="what measured the energy, and of which parts of the machine"
+    )
+    intensity_from: str = Field(min_length=1, description="source of the intensity")
+    location: str | None = Field(None, description="country or region of the machine")
+    hardware: str | None = Field(None, description="devices of the training")
+
+
 class Hub(Section):
     """The release on the Hugging Face Hub."""
 
@@ -269,6 +286,10 @@ class Hub(Section):
     )  # fmt: skip
     space: bool = Field(
         False, description="also write `space/`: a Gradio app of one file that asks the model"
+    )
+    emissions: Emissions | None = Field(
+        None,
+        description="measured energy and the grid's intensity, for the card; null: not measured",
     )
     gguf_converter: str = Field(
         ".tools/llama.cpp/convert_hf_to_gguf.py", min_length=1,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from collectivesft.common.made_up import sentence
-from collectivesft.hub.card import gguf_section
+from collectivesft.hub.card import emissions, gguf_section
 
 # Licences for which the Hub has an id.
 _LICENCE_IDS = {"Apache-2.0": "apache-2.0", "MIT": "mit", "Gemma Terms of Use": "gemma"}
@@ -44,7 +44,7 @@ def render(
         _training(manifest),
         data_card.replace("\n#", "\n##").replace("# ", "## ", 1).strip(),
         "## Environmental cost",
-        _COSTS,
+        f"{_COSTS} {emissions.sentence(manifest)}",
         "## How this was made",
         _provenance(manifest),
         "## Citation",
@@ -80,6 +80,7 @@ def metadata(manifest: dict[str, Any], datasets: Sequence[str] = ()) -> str:
         **related,
         **other,
         **link,
+        **emissions.metadata(manifest),
     )
     return data.to_yaml()
 
@@ -300,7 +301,7 @@ def _training(manifest: dict[str, Any]) -> str:
 # The card is the same from run to run; measurements are not.
 _COSTS = (
     "`measurements.json` next to this card has, under `training`, the time, the GPU-hours and, "
-    "where the GPU's driver tells it, the energy of the training. Emissions were not measured."
+    "where the GPU's driver tells it, the energy of the training."
 )
 
 
