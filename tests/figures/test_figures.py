@@ -528,7 +528,7 @@ def test_a_font_of_the_machine_draws_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
-def test_two_renderers_draw_the_same_ink(name, tmp_path):
+def test_renderers_draw_the_same_ink(name, tmp_path):
     """Text that can be extracted may be invisible: outlines of the wrong kind draw nothing."""
     module, rows = DRAWINGS[name]
     module.draw(rows(), tmp_path / "figure.svg")

@@ -551,5 +551,5 @@ def test_the_base_model_is_linked_and_its_report_cited(whole):
     assert "https://huggingface.co/internlm/internlm2_5-7b" in links
 
 
-def test_two_renderers_draw_the_same_ink_on_every_page(whole):
+def test_renderers_draw_the_same_ink_on_every_page(whole):
     assert lost_ink(whole[1]) == []
