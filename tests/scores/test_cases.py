@@ -178,6 +178,7 @@ def test_scores_of_cases(tmp_path):
     assert scores == {
         "model": "m", "benchmark": "cmb_clin", "kind": "clinical", "cases": 2, "answers": 3,
         "empty": 1, "endless": 0, "too_long": 0, "unanswered": 0, "judged": None,
+        "second": None, "agreement": None,
     }  # fmt: skip
 
 

@@ -15,6 +15,8 @@ from collectivesft.scores.cases.reply_cache import ReplyCache
 from collectivesft.scores.cases.rubric import ASPECTS, grades
 from collectivesft.scores.engines import http_client
 from collectivesft.scores.judge import Judge, judge
+from collectivesft.scores.measure.paired import weighted_kappa
+from collectivesft.scores.report.clinical_table import tables
 from collectivesft.scores.score_cases import score_cases
 from collectivesft.scores.table import write_tables
 from tests.helpers.completions_server import CompletionsServer
@@ -120,7 +122,7 @@ def test_replies_without_grades_are_counted_and_not_asked_again(server, items, a
     scores = score_cases(answers, "m", tmp_path / "s.json", tmp_path / "grades.jsonl")
     assert scores["judged"] == {
         "judge": "gpt", "fluency": 5, "relevance": 4, "completeness": 3, "proficiency": 2,
-        "average": 3.5, "graded": 1, "unparsed": 3, "cost": 0.0014, "uncounted": 0,
+        "average": 3.5, "good": None, "graded": 1, "unparsed": 3, "cost": 0.0014, "uncounted": 0,
     }  # fmt: skip
 
 
@@ -336,5 +338,38 @@ def test_the_table_shows_grades_where_a_judge_gave_them(server, items, answers, 
     write_tables([without], Path("none"), *places)
     assert "Judge" not in places[1].read_text()
     write_tables([with_grades], Path("none"), *places)
-    line = "| m | cmb_clin | gpt | 5.00 | 4.00 | 3.00 | 2.00 | 3.50 | 4 | 0 | 0.0014 |"
-    assert line in places[1].read_text()
+    line = "| m | cmb_clin | gpt | 5.00 | 4.00 | 3.00 | 2.00 | 3.50 | 0.0 (0.0 to 65.8) | 4 | 0 |"
+    assert f"{line} 0.0014 |" in places[1].read_text()
+
+
+def test_two_judges_are_compared_and_good_cases_have_wilson_s_interval(
+    server, items, answers, tmp_path
+):
+    strict = {**dict.fromkeys(GOOD, 5), "completeness": 2}
+    replies = [dict.fromkeys(GOOD, 5), dict.fromkeys(GOOD, 4), strict, dict.fromkeys(GOOD, 3)]
+    for name, said in (("first", replies), ("second", [replies[0], *replies[:0:-1]])):
+        waiting = iter(said)
+        server.reply = lambda body, waiting=waiting: json.dumps(next(waiting))
+        by = Judge(server.url, name, concurrency=1)
+        judge(answers, items, tmp_path / f"{name}.cache", tmp_path / f"{name}.jsonl", by)
+    files = (tmp_path / "first.jsonl", tmp_path / "second.jsonl")
+    scores = score_cases(answers, "m", tmp_path / "s.json", *files)
+    # Case 1 has the averages 5 and 4, case 2 has 4.25 and 3.
+    good = scores["judged"]["good"]
+    assert (good["cases"], good["value"]) == (2, 0.5)
+    assert good["low"] < 0.1 < 0.9 < good["high"]
+    assert (scores["judged"]["judge"], scores["second"]["judge"]) == ("first", "second")
+    agreement = scores["agreement"]
+    assert agreement["answers"] == 4 and agreement["fluency"]["same"] == 0.5
+    own = score_cases(answers, "m", tmp_path / "s.json", files[0], files[0])["agreement"]
+    assert own["fluency"] == {"same": 1.0, "kappa": 1.0, "weighted_kappa": 1.0}
+    words = [cell for _, _, rows, _ in tables([scores], None) for row in rows for cell in row]
+    assert "50.0 (9.5 to 90.5)" in words and "first, second" in words
+
+
+def test_weighted_kappa_counts_distant_grades_more():
+    near, far = [1, 2, 3, 4, 5], [2, 1, 4, 3, 5]
+    assert weighted_kappa(near, near) == 1.0
+    assert weighted_kappa(near, far) == pytest.approx(0.8, abs=1e-6)
+    assert weighted_kappa(near, [5, 4, 3, 2, 1]) == -1.0
+    assert weighted_kappa([3, 3], [3, 3]) is None

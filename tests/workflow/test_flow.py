@@ -89,7 +89,7 @@ def test_paper_shows_the_numbers_of_the_run(results):
     with open(results / "4_scores/table.csv", encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert {row["model"] for row in rows} == {"tiny", "tiny-random"}
-    assert {row["protocol"] for row in rows} == {"answer", "likelihood"}
+    assert {row["protocol"] for row in rows} == {"answer", "likelihood", "circular"}
 
 
 @pytest.mark.slow

@@ -242,11 +242,13 @@ rule scores_judge:
         item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
         code=code("scores/judge.py"),
     output:
-        grades=f"{SCORES}/{{model}}/{{benchmark}}.cases.grades.jsonl",
+        grades=f"{SCORES}/{{model}}/{{benchmark}}.cases{{place}}.grades.jsonl",
+    wildcard_constraints:
+        place=r"(\.second)?",
     log:
-        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.judge.log",
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases{{place}}.judge.log",
     benchmark:
-        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases.judge.benchmark.tsv"
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases{{place}}.judge.benchmark.tsv"
     conda:
         "../../envs/model-cpu.yaml"
     container:
@@ -256,7 +258,7 @@ rule scores_judge:
         mem_mb=1000,
         runtime=720,
     params:
-        cache=f"{CACHE}/judge/{{model}}.{{benchmark}}.jsonl",
+        cache=f"{CACHE}/judge/{{model}}.{{benchmark}}{{place}}.jsonl",
         server=judge_server,
         judge=judge_options,
     shell:
@@ -269,6 +271,7 @@ rule scores_score_cases:
     input:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
         grades=judged_cases,
+        second=judged_again,
         code=code("scores/score_cases.py"),
     output:
         scores=f"{SCORES}/{{model}}/{{benchmark}}.cases.scores.json",
@@ -286,9 +289,11 @@ rule scores_score_cases:
         runtime=30,
     params:
         grades=lambda wildcards, input: f"--grades {input.grades}" if input.grades else "",
+        second=lambda wildcards, input: f"--second-grades {input.second}" if input.second else "",
     shell:
         "python -m collectivesft scores score-cases --answers {input.answers}"
-        " --model {wildcards.model} --out {output.scores} {params.grades} 2> {log}"
+        " --model {wildcards.model} --out {output.scores} {params.grades}"
+        " {params.second} 2> {log}"
 
 
 rule scores_score_text:

@@ -23,9 +23,11 @@ def release_settings():
     hub, left_out = kept["hub"], {"gguf_converter": True, "space": True}
     left_out |= {"gguf": hub["gguf"] is None, "emissions": hub["emissions"] is None}
     kept["hub"] = {key: value for key, value in hub.items() if not left_out.get(key)}
-    judge = config["clinical"]["judge"]
+    judges = {key: config["clinical"][key] for key in ("judge", "second_judge")}
     kept["engine"] = unreached(config["engine"])
-    kept["clinical"] = config["clinical"] | {"judge": judge and unreached(judge)}
+    kept["clinical"] = config["clinical"] | {
+        key: judge and unreached(judge) for key, judge in judges.items()
+    }
     return json.dumps(kept, ensure_ascii=False, sort_keys=True)
 
 
@@ -96,9 +98,13 @@ def server_options(settings, names):
     )
 
 
+# A judge's place in the names of files, and its key.
+JUDGES = {"": "judge", ".second": "second_judge"}
+
+
 def judge_options(wildcards):
     """Options of `scores judge`; its rule is asked for only where there is a judge."""
-    judge = config["clinical"]["judge"] or {}
+    judge = config["clinical"][JUDGES[wildcards.get("place", "")]] or {}
     options = server_options(judge, ["model", "input_price", "output_price", "max_tokens"])
     body = json.dumps(judge.get("body"), ensure_ascii=False, sort_keys=True)
     return f"{options} --body {shlex.quote(body)}" if judge.get("body") else options
@@ -106,7 +112,7 @@ def judge_options(wildcards):
 
 def judge_server(wildcards, output):
     """Options that name the judge's server, as `engine_server` does."""
-    judge = config["clinical"]["judge"]
+    judge = config["clinical"][JUDGES[wildcards.get("place", "")]]
     return server_options(judge, REACHED) if judge else ""
 
 

@@ -337,3 +337,10 @@ def judged_cases(wildcards):
     if not config["clinical"]["judge"]:
         return []
     return f"{SCORES}/{wildcards.model}/{wildcards.benchmark}.cases.grades.jsonl"
+
+
+def judged_again(wildcards):
+    """Return the second judge's grades; none without a second judge."""
+    if not config["clinical"]["second_judge"]:
+        return []
+    return f"{SCORES}/{wildcards.model}/{wildcards.benchmark}.cases.second.grades.jsonl"

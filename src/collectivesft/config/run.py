@@ -244,6 +244,17 @@ class Clinical(Section):
 
     max_new_tokens: int = Field(512, ge=1, description="longest answer of a turn, tokens")
     judge: Judge | None = Field(None, description="grades the answers; null: they are not graded")
+    second_judge: Judge | None = Field(
+        None, description="grades them too, so that the agreement of two judges is known"
+    )
+
+    @model_validator(mode="after")
+    def _first_judge_first(self) -> "Clinical":
+        if self.second_judge and not self.judge:
+            raise ValueError("second_judge needs judge; name the first one there")
+        if self.second_judge and self.judge and self.second_judge.model == self.judge.model:
+            raise ValueError("second_judge is the judge's own model; name a different one")
+        return self
 
 
 class Emissions(Section):

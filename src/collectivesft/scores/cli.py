@@ -267,6 +267,9 @@ def score_cases(
     grades: Annotated[
         Path | None, typer.Option(help="JSON Lines that `scores judge` wrote of these answers.")
     ] = None,
+    second_grades: Annotated[
+        Path | None, typer.Option(help="The same by a second judge, for their agreement.")
+    ] = None,
 ) -> None:
     """Compare a model's answers to clinical cases with the references: BLEU-4 and ROUGE-L.
 
@@ -275,7 +278,7 @@ def score_cases(
     """
     from collectivesft.scores.score_cases import score_cases as run
 
-    run(answers, model, out, grades)
+    run(answers, model, out, grades, second_grades)
 
 
 @app.command("score-text")

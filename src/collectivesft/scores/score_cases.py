@@ -11,11 +11,21 @@ from collectivesft.scores.cases.rubric import ASPECTS
 from collectivesft.scores.measure.bleu_rouge import bleu, rouge_l
 from collectivesft.scores.measure.bootstrap import DIGITS
 from collectivesft.scores.measure.diagnostics import TOO_LONG, UNANSWERED
+from collectivesft.scores.measure.paired import kappa, weighted_kappa
+from collectivesft.scores.measure.shares import wilson
 
+# An answer with at least this average is good.
+GOOD = 4
 _AGAIN = "Delete the grades and run `collectivesft scores judge` again"
 
 
-def score_cases(answers: Path, model: str, out: Path, grades: Path | None = None) -> dict[str, Any]:
+def score_cases(
+    answers: Path,
+    model: str,
+    out: Path,
+    grades: Path | None = None,
+    second_grades: Path | None = None,
+) -> dict[str, Any]:
     """Write how far answers overlap with the references, over characters without whitespace.
 
     ``bleu`` is corpus-level BLEU-4, ``rouge`` the mean F1 of ROUGE-L, both fractions with six
@@ -26,10 +36,14 @@ def score_cases(answers: Path, model: str, out: Path, grades: Path | None = None
     ``judged`` holds a judge's grades, null without them: the judge's name, the mean of each aspect
     over the answers whose grades could be read (null where none could) and ``average``, the mean
     of the four; ``graded`` and ``unparsed`` count answers, ``cost`` is in the currency of the
-    prices. ``uncounted`` replies are not in it: the server did not count their tokens.
+    prices. ``uncounted`` replies are not in it: the server did not count their tokens. ``good``
+    is the share of cases whose every answer has an average of at least 4, with Wilson's interval.
+    ``second`` is the same by a second judge, ``agreement`` of the two, both null without it: for
+    each aspect Cohen's kappa and the kappa with quadratic weights, over answers that both graded.
 
     Args:
         grades: JSON Lines that `scores judge` wrote of the same answers.
+        second_grades: the same by a second judge.
 
     Raises:
         InputError: no answers, answers of a different model, one there twice, one without what it
@@ -50,18 +64,27 @@ def score_cases(answers: Path, model: str, out: Path, grades: Path | None = None
         "endless": sum(row["error"] is None and not row["stopped"] for row in rows),
         "too_long": sum(row["error"] == TOO_LONG for row in rows),
         "unanswered": sum((row["error"] or "").startswith(UNANSWERED) for row in rows),
-        "judged": _judged(grades, rows) if grades else None,
+        "judged": _judged(_read_grades(grades, rows)) if grades else None,
+        "second": None,
+        "agreement": None,
     }
+    if grades and second_grades:
+        first, second = (_read_grades(path, rows) for path in (grades, second_grades))
+        scores |= {"second": _judged(second), "agreement": judges_agree(first, second)}
     write_json(out, scores)
     return scores
 
 
-def _judged(grades: Path, answers: Sequence[dict]) -> dict[str, Any]:
+def _read_grades(grades: Path, answers: Sequence[dict]) -> list[dict[str, Any]]:
     rows = [row for _, row in read_jsonl(grades)]
     if [(r["id"], r["turn"], r["model"]) for r in rows] != [
         (r["id"], r["turn"], r["model"]) for r in answers
     ]:
         raise InputError(grades, "grades of other answers", _AGAIN)
+    return rows
+
+
+def _judged(rows: Sequence[dict]) -> dict[str, Any]:
     known = [row["grades"] for row in rows if row["grades"]]
     means = {
         aspect: round(sum(one[aspect] for one in known) / len(known), DIGITS) if known else None
@@ -72,8 +95,44 @@ def _judged(grades: Path, answers: Sequence[dict]) -> dict[str, Any]:
         "judge": rows[0]["judge"],
         **means,
         "average": round(sum(values) / len(values), DIGITS) if values else None,
+        "good": _good(rows),
         "graded": len(known),
         "unparsed": len(rows) - len(known),
         "cost": round(sum(row["cost"] for row in rows), 6),
         "uncounted": sum(None in (row["input_tokens"], row["output_tokens"]) for row in rows),
     }
+
+
+def _good(rows: Sequence[dict]) -> dict[str, Any] | None:
+    """Share of the cases, of those whose answers all have grades, that are good throughout."""
+    cases: dict[str, list[float | None]] = {}
+    for row in rows:
+        mean = sum(row["grades"].values()) / len(ASPECTS) if row["grades"] else None
+        cases.setdefault(row["id"], []).append(mean)
+    whole = [values for values in cases.values() if None not in values]
+    if not whole:
+        return None
+    good = sum(all(value >= GOOD for value in values) for values in whole)
+    return {"cases": len(whole)} | wilson(good, len(whole))
+
+
+def judges_agree(first: Sequence[dict], second: Sequence[dict]) -> dict[str, Any]:
+    """Return the agreement of two judges on the same answers, by aspect; null where undefined."""
+    both = [
+        (one["grades"], two["grades"])
+        for one, two in zip(first, second, strict=True)
+        if one["grades"] and two["grades"]
+    ]
+    found: dict[str, Any] = {"answers": len(both)}
+    for aspect in ASPECTS:
+        one, two = ([side[aspect] for side in sides] for sides in zip(*both, strict=True)) if (
+            both
+        ) else ([], [])  # fmt: skip
+        found[aspect] = {
+            "same": round(sum(a == b for a, b in zip(one, two, strict=True)) / len(both), DIGITS)
+            if both
+            else None,
+            "kappa": kappa(one, two) if both else None,
+            "weighted_kappa": weighted_kappa(one, two) if both else None,
+        }
+    return found

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from collectivesft.scores.measure.bootstrap import DIGITS, RESAMPLES, SEED, Group, estimate
 
@@ -18,13 +19,24 @@ def mcnemar(only_first: int, only_second: int) -> float:
     return min(1.0, 2 * tail / 2**total) if total else 1.0
 
 
-def kappa(first: Sequence[str], second: Sequence[str]) -> float | None:
+def kappa(first: Sequence[Any], second: Sequence[Any]) -> float | None:
     """Cohen's kappa of two sequences of answers; None where chance would always agree."""
     total = len(first)
     agreed = sum(a == b for a, b in zip(first, second, strict=True)) / total
     one, two = Counter(first), Counter(second)
     chance = sum(one[answer] * two[answer] for answer in one) / total**2
     return None if chance == 1 else round((agreed - chance) / (1 - chance), DIGITS)
+
+
+def weighted_kappa(first: Sequence[int], second: Sequence[int]) -> float | None:
+    """Return Cohen's kappa of grades with quadratic weights; None where chance always agrees.
+
+    Source: J. Cohen, Psychological Bulletin 70 (1968), 213-220.
+    """
+    total = len(first)
+    apart = sum((a - b) ** 2 for a, b in zip(first, second, strict=True)) / total
+    chance = sum((a - b) ** 2 for a in first for b in second) / total**2
+    return None if chance == 0 else round(1 - apart / chance, DIGITS)
 
 
 def difference(

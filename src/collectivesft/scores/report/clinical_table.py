@@ -30,6 +30,8 @@ def tables(rows: Sequence[dict[str, Any]], leaderboard: Path | None) -> list[Tab
     found = [_overlap(rows)]
     if judged := [(row, row["judged"]) for row in rows if row.get("judged")]:
         found.append(_judged(judged))
+    if twice := [(row, row["second"]) for row in rows if row.get("second")]:
+        found += [_judged(twice), _agreement([row for row, _ in twice])]
     if leaderboard and any(row["benchmark"] == CLINICAL for row in rows):
         found.append(_published(leaderboard))
     return found
@@ -50,18 +52,47 @@ def _overlap(rows: Sequence[dict[str, Any]]) -> Table:
 
 def _judged(judged: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Table:
     heads = ("Model", "Benchmark", "Judge", *(a.capitalize() for a in ASPECTS), "Average",
-             "Graded", "Unparsed", "Cost", "Uncounted")  # fmt: skip
+             "Good cases, %", "Graded", "Unparsed", "Cost", "Uncounted")  # fmt: skip
     cells = [
         [row["model"], row["benchmark"], by["judge"]]
         + ["" if by[key] is None else f"{by[key]:.2f}" for key in (*ASPECTS, AVERAGE)]
+        + [_good(by.get("good"))]
         + [str(by["graded"]), str(by["unparsed"]), f"{by['cost']:.4f}", str(by["uncounted"])]
         for row, by in judged
     ]
     note = (
         "Clinical cases: grades of a judge, 1 to 5, over the answers whose grades could be read. "
+        "Good cases: every answer has an average of at least 4, with Wilson's interval. "
         "Uncounted: replies that the cost leaves out, since the server counted no tokens."
     )
     return note, heads, cells, 3
+
+
+def _good(share: dict[str, float] | None) -> str:
+    if share is None:
+        return "-"
+    value, low, high = (f"{100 * share[key]:.1f}" for key in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def _agreement(rows: Sequence[dict[str, Any]]) -> Table:
+    heads = ("Model", "Benchmark", "Judges", "Answers", *(a.capitalize() for a in ASPECTS))
+    cells = [
+        [row["model"], row["benchmark"], f"{row['judged']['judge']}, {row['second']['judge']}"]
+        + [str(row["agreement"]["answers"])]
+        + [_kappas(row["agreement"][aspect]) for aspect in ASPECTS]
+        for row in rows
+    ]
+    note = (
+        "Clinical cases: agreement of two judges. Cohen's kappa of the grades, after the slash "
+        "with quadratic weights; 0 is chance, 1 the same grades."
+    )
+    return note, heads, cells, 3
+
+
+def _kappas(values: dict[str, float | None]) -> str:
+    both = (values["kappa"], values["weighted_kappa"])
+    return " / ".join("-" if value is None else f"{value:.2f}" for value in both)
 
 
 def _published(leaderboard: Path) -> Table:
