@@ -21,7 +21,17 @@ LEVEL = {room: n for n, row in enumerate(LEVELS.strip().splitlines()) for room i
 
 # A stage's command line, a dataset and the benchmark of its name, and the field's own pairs.
 TWICE = {"__init__", "cli", "cmb", "cmmlu_medical", "registry", "pangu", "sources", "verify"}
-TWICE |= {"fetch", "compare", "prompts", "statistics", "download", "mixture", "run", "manifest"}
+TWICE |= {
+    "contamination",
+    "fetch",
+    "compare",
+    "prompts",
+    "statistics",
+    "download",
+    "mixture",
+    "run",
+    "manifest",
+}
 
 
 def room_of(path: Path) -> str:
