@@ -117,6 +117,21 @@ def test_a_bundle_runs_to_its_end_without_a_network(repository, bare, intruder, 
     assert made <= LEFT | {".venv-workflow"}
 
 
+@pytest.mark.skipif(
+    not (ROOT / "containers/demo.sif").is_file(), reason="run `containers/build demo` first"
+)
+def test_one_image_runs_the_whole_flow_without_a_python_outside(new_place, bare):
+    place = new_place("newcomer")
+    before = {path.name for path in place.folder.iterdir()}
+    (place.folder / "home").mkdir()
+    command = ["apptainer", "run", "--cleanenv", "--bind", str(ROOT), "--home", "home"]
+    command += [str(ROOT / "containers/demo.sif"), "config/tiny.yaml"]
+    apptainer = Path(shutil.which("apptainer")).parent
+    run(place.folder, *command, PATH=f"{apptainer}:/usr/sbin:/sbin", HOME="/nonexistent")
+    assert place.fingerprint() == bare
+    assert {path.name for path in place.folder.iterdir()} - before <= LEFT | {"home"}
+
+
 @pytest.mark.skipif(ALONE_HERE, reason="a bundle ran it, without a network")
 def test_the_whole_flow_gives_the_same_bytes_inside(new_place, bare, intruder):
     """The same where there is no way to cut the network off."""

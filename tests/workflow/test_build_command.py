@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 STANDINS = {
-    "apptainer": 'for word in "$@"; do [[ $word != *.sif ]] || touch "$word"; done',
+    "apptainer": 'echo "$*" >>calls; for word in "$@"; do [[ $word != *.sif ]] || touch "$word"; done',
     "unshare": 'shift 5; exec "$@"',  # root's own namespace: -m bash -c SCRIPT FILE
 }
 
@@ -30,10 +30,10 @@ def place(clone: Path) -> Path:
     return clone
 
 
-def build(place: Path, config: str) -> subprocess.CompletedProcess:
+def build(place: Path, config: str, *names: str) -> subprocess.CompletedProcess:
     more = {"PATH": f"{place}/bin:{os.environ['PATH']}", "IMAGE_BASE": "docker://debian:12"}
     return subprocess.run(
-        ["containers/build"], cwd=place, env=os.environ | more | {"CONFIG": config},
+        ["containers/build", *names], cwd=place, env=os.environ | more | {"CONFIG": config},
         capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
 
@@ -73,6 +73,15 @@ def test_an_image_that_the_configuration_names_elsewhere_is_not_built(place, her
     done = build(place, "mine.yaml")
     assert done.returncode == 0, done.stderr
     assert images(place) == built
+
+
+def test_the_image_of_the_whole_flow_lies_on_that_of_the_model(place):
+    done = build(place, "config/demo.yaml", "demo")
+    assert done.returncode == 0, done.stderr
+    assert images(place) == {"demo", "model-cpu"}
+    calls = (place / "calls").read_text("utf-8").splitlines()
+    (made,) = (line for line in calls if line.endswith("containers/demo.def"))
+    assert "BOOTSTRAP=localimage" in made and "FROM=containers/model-cpu.sif" in made
 
 
 def test_what_a_killed_build_left_is_swept(place):
