@@ -1,6 +1,7 @@
 """Imports of the package's files are found without a look into expressions."""
 
 import ast
+import json
 from pathlib import Path
 
 import code_files
@@ -39,3 +40,38 @@ def test_imports_inside_any_statement_are_found(tmp_path):
         (tmp_path / f"{name}.py").touch()
     found = code_files.imports(tmp_path, tmp_path / "a.py")
     assert [path.name for path in found] == ["b.py", "c.py", "d.py"]
+
+
+def test_kept_imports_follow_the_content(tmp_path, monkeypatch):
+    monkeypatch.setattr(code_files, "KEPT", tmp_path / "imports.json")
+    monkeypatch.setattr(code_files.atexit, "register", lambda *call: ends.append(call))
+    for name in "bc":
+        (tmp_path / f"{name}.py").touch()
+
+    def found(text: str) -> list[str]:
+        code_files.imports.cache_clear()
+        code_files._kept.cache_clear()
+        (tmp_path / "a.py").write_text(text, "utf-8")
+        names = [path.name for path in code_files.imports(tmp_path, tmp_path / "a.py")]
+        keep, *arguments = ends.pop()
+        keep(*arguments)
+        return names
+
+    ends: list = []
+    assert found("import collectivesft.b\n") == ["b.py"]
+    parsed = []
+    monkeypatch.setattr(code_files, "_names", lambda text: parsed.append(text) or [])
+    assert found("import collectivesft.b\n") == ["b.py"] and not parsed
+    monkeypatch.undo()
+    monkeypatch.setattr(code_files, "KEPT", tmp_path / "imports.json")
+    monkeypatch.setattr(code_files.atexit, "register", lambda *call: ends.append(call))
+    assert found("import collectivesft.c\n") == ["c.py"]
+    # Names that another version of the code has found count for nothing.
+    kept = json.loads((tmp_path / "imports.json").read_text("utf-8"))
+    wrong = {"by": "other", "names": {key: ["collectivesft.c"] for key in kept["names"]}}
+    (tmp_path / "imports.json").write_text(json.dumps(wrong), "utf-8")
+    assert found("import collectivesft.b\n") == ["b.py"]
+    (tmp_path / "imports.json").write_text("{", "utf-8")
+    assert found("import collectivesft.b\n") == ["b.py"]
+    code_files.imports.cache_clear()
+    code_files._kept.cache_clear()

@@ -5,6 +5,11 @@ loaded by name (a dataset's reader, a benchmark) cannot be seen here; rules name
 """
 
 import ast
+import atexit
+import contextlib
+import hashlib
+import json
+import os
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -20,6 +25,10 @@ PLUMBING = {
     "models/quiet_transformers.py",
     "common/temporary.py",
 }
+
+
+# Names that each content imports, kept between runs: reading them is a fifth of a plan's time.
+KEPT = Path(".snakemake/imports.json")
 
 
 def files(root: Path, modules: list[str]) -> list[Path]:
@@ -61,16 +70,46 @@ def imports(root: Path, path: Path) -> tuple[Path, ...]:
     """The package's own files that a file imports, inside functions too."""
     if path.suffix == ".yaml":  # a dataset or benchmark without code
         return (root / "readers/described.py",)
+    content, kept = path.read_bytes(), _kept()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest not in kept:
+        kept[digest] = _names(content)
+    own = (name.split(".")[1:] for name in kept[digest])
+    candidates = (_file(root.joinpath(*parts)) for parts in own if parts)
+    return tuple(sorted({candidate for candidate in candidates if candidate}))
+
+
+def _names(content: bytes) -> list[str]:
+    """Names of the package that a file's content imports, sorted."""
     names: set[str] = set()
-    for node in _statements(ast.parse(path.read_text(encoding="utf-8")).body):
+    for node in _statements(ast.parse(content).body):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    own = (name.split(".")[1:] for name in names if name.split(".")[0] == PACKAGE)
-    candidates = (_file(root.joinpath(*parts)) for parts in own if parts)
-    return tuple(sorted({candidate for candidate in candidates if candidate}))
+    return sorted(name for name in names if name.split(".")[0] == PACKAGE)
+
+
+@cache
+def _kept() -> dict[str, list[str]]:
+    """Names by the sha256 of the content, as this very file found them; written at the end."""
+    by = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+    names: dict[str, list[str]] = {}
+    with contextlib.suppress(OSError, ValueError):
+        content = json.loads(KEPT.read_bytes())
+        names = content["names"] if content["by"] == by else {}
+    atexit.register(_keep, KEPT.absolute(), by, names, len(names))
+    return names
+
+
+def _keep(path: Path, by: str, names: dict[str, list[str]], known: int) -> None:
+    if len(names) == known:
+        return
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):  # a folder that cannot be written keeps nothing
+        partial.write_text(json.dumps({"by": by, "names": names}), encoding="utf-8")
+        partial.replace(path)
 
 
 def _statements(body: Sequence[ast.AST]) -> Iterator[ast.AST]:
