@@ -169,7 +169,11 @@ def test_an_exam_becomes_items_that_are_asked_as_cmb_asks(added):
 @pytest.mark.parametrize(
     ("keys", "row", "problem"),
     [
-        ("", {**ROW, "answer": "D"}, "row 1: ward: item 1 .*its answer 'D'"),
+        (
+            "",
+            {**ROW, "answer": "D"},
+            r"row 1: ward: item 1 .*its answer 'D'.* Correct benchmarks/ward\.yaml, or the row",
+        ),
         ("split: part\n", {**ROW, "part": "train"}, "row 1: .*its split 'train' is none of"),
         ("category: ward\n", {**ROW, "ward": "儿科"}, "row 1: ward is '儿科', not in categories"),
     ],

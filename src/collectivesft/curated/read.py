@@ -91,7 +91,7 @@ def _check(example: Example, name: str, manifest: Path) -> None:
     """Raise an error that names file and row, if a reader's example is not what steps expect."""
     if fault := example_fault(example, name):
         path = manifest.parent / "files" / str(example.meta.get("file", ""))
-        remedy = f"Correct datasets/{name}.py, or the row"
+        remedy = f"Correct datasets/{Path(datasets.get(name).__file__).name}, or the row"
         raise InputError(
             path, f"example {example.id}: {fault}", remedy, row=example.meta.get("row")
         )
@@ -113,7 +113,7 @@ def read_benchmark(name: str, manifest: Path, out: Path) -> None:
             file, row = item.place or (manifest, None)
             if fault := item_fault(item, name, kept_key):
                 problem = f"{name}: item {number} (id {item.id}): {fault}"
-                remedy = f"Correct benchmarks/{name}.py, or the row"
+                remedy = f"Correct benchmarks/{Path(module.__file__).name}, or the row"
                 raise InputError(Path(file), problem, remedy, row=row)
             if item.id in seen:
                 problem = f"{name}: a second item with the id {item.id}"
