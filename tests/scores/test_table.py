@@ -129,7 +129,8 @@ def test_published_grades_stand_apart_from_overlap_and_from_own_grades(tmp_path)
     overlap, own, board = re.findall(r"(?:^\|.*\n)+", markdown, re.M)[1:]
     assert "| demo_1 | cmb_clin | 2 | 6 | 5.00 | 12.50 | 1 | 3 | 2 |" in overlap
     assert (
-        "| demo_1 | cmb_clin | g | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | 6 | 0 | 0.5000 | 4 |" in own
+        "| demo_1 | cmb_clin | g | 3.00 | 3.00 | 3.00 | 3.00 | 3.00 | - | 6 | 0 | 0.5000 | 4 |"
+        in own
     )
     assert "| GPT-4 | 4.95 | 4.71 | 4.35 | 4.66 | 4.67 |" in board and "demo" not in board
     assert "CMB-Clin's public leaderboard, 2024-03-16, grades of GPT-4 from 1 to 5." in markdown

@@ -243,12 +243,12 @@ rule scores_judge:
         code=code("scores/judge.py"),
     output:
         grades=f"{SCORES}/{{model}}/{{benchmark}}.cases{{place}}.grades.jsonl",
-    wildcard_constraints:
-        place=r"(\.second)?",
     log:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases{{place}}.judge.log",
     benchmark:
         f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases{{place}}.judge.benchmark.tsv"
+    wildcard_constraints:
+        place=r"(\.second)?",
     conda:
         "../../envs/model-cpu.yaml"
     container:

@@ -155,7 +155,9 @@ def recipe_settings(wildcards):
     Rules that take these take the recipe itself as ancient: an edit of its title or description
     trains nothing again.
     """
-    decisive = RECIPES[wildcards.experiment].model_dump(exclude={"title", "description", "seeds", "draws"})
+    decisive = RECIPES[wildcards.experiment].model_dump(
+        exclude={"title", "description", "seeds", "draws"}
+    )
     return json.dumps(decisive, ensure_ascii=False, sort_keys=True)
 
 
