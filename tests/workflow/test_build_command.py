@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 STANDINS = {
-    "apptainer": 'echo "$*" >>calls\nfor word in "$@"; do [[ $word != *.sif ]] || touch "$word"; done',
+    "apptainer": """echo "$*" >>calls
+        for word in "$@"; do [[ $word != *.sif ]] || touch "$word"; done""",
     "unshare": 'shift 5; exec "$@"',  # root's own namespace: -m bash -c SCRIPT FILE
 }
 

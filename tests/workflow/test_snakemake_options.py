@@ -27,7 +27,8 @@ TRIES = {
     "-n": Try(f"-n -- {ELSEWHERE}", 0, "rule raw_fetch:"),
     "-n --quiet": Try("-n --quiet", 0, "", "rule raw_fetch:"),
     "path/to/file": Try(f"--cores 1 -- {ELSEWHERE}", 0, "1 of 1 steps (100%) done"),
-    "--report FILE": Try(f"--report report.html -- {MADE}", 0, "report.html"),
+    # Of a finished run: tests/report.
+    "--report FILE": Try(f"--report report.html -- {MADE}", 1, "pages/front.html", "1 of 1 steps"),
     "--logger collectivesft": Try(
         f"-n --forcerun raw_fetch --logger collectivesft -- {MADE}",
         0,
@@ -48,7 +49,7 @@ TRIES = {
         0,
         "1 of 1 steps (100%) done",
     ),
-    "--unlock": Try("--unlock", 0, "Unlocking working directory"),
+    "--unlock": Try("--unlock", 0, "Unlocked working directory"),
 }
 pytestmark = pytest.mark.slow
 
