@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -116,24 +115,6 @@ def test_it_starts_without_what_only_its_commands_need(arguments):
     assert "typer" in loaded
     heavy = {"torch", "transformers", "datasets", "numpy", "polars", "pyarrow", "matplotlib"}
     assert not heavy & set(loaded)
-
-
-@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("scores", "--help")])
-def test_it_starts_in_half_a_second_of_one_processor(arguments):
-    """Processor time, the best of three; on a slow machine that of six bare starts with typer."""
-    bare = best_of_three("-c", "import typer")
-    assert best_of_three("-m", "collectivesft", *arguments) < max(0.5, 6 * bare)
-
-
-def best_of_three(*arguments: str) -> float:
-    """Seconds of a processor that a program of Python takes."""
-    env, spent = os.environ | {"PYTHONPATH": str(ROOT / "src")}, []
-    for _ in range(3):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *arguments], capture_output=True, check=True, env=env)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-    return min(spent)
 
 
 def test_no_colours_where_nobody_wants_them():
