@@ -42,7 +42,7 @@ class ModelRecipe(Section):
     notes: str = Field("", description="a sentence for the model card")
     source: dict[str, Any] = Field(description="origin of its files, by `kind`: see below")
     chat_template: (
-        Literal["gemma", "gemma_base", "chatml", "words"]
+        Literal["gemma", "gemma_base", "chatml", "words", "llama3", "qwen3"]
         | Annotated[str, Field(pattern=r"\.jinja$")]
     ) = Field(
         json_schema_extra={"examples": ["mine.jinja"]},

@@ -54,11 +54,14 @@ def read_own_template(path: Path, end: str) -> str:
 # gemma_base is for a Gemma without instruction tuning: its marks of turns were never trained and
 # look like its thousands of unused tokens, so turns are marked by words and by <eos>.
 # words is for vocabularies without marks of turns: the tokenizer's end of text closes a turn.
+# gemma, llama3 and qwen3 write what their vendors' templates write, qwen3 with an empty thought.
 END_OF_TURN = {
     "gemma": "<end_of_turn>",
     "gemma_base": "<eos>",
     "chatml": "<|im_end|>",
     "words": None,
+    "llama3": "<|eot_id|>",
+    "qwen3": "<|im_end|>",
 }
 
 
