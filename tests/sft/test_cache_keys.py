@@ -28,7 +28,7 @@ NOT_WEIGHTS = {
     "sft/loop/cost_tracker",
     "sft/loop/history",
     "sft/loop/out_of_memory",
-    "sft/loop/tensorboard",
+    "sft/loop/trackers",
 }
 
 

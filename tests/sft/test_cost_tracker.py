@@ -1,18 +1,13 @@
 """What a training took: measured beside the results, over all tries."""
 
-import sys
-import types
-
 import pytest
 
-from collectivesft.common.errors import UserError
 from collectivesft.common.files import read_json
 from collectivesft.config.experiment import ModelRecipe, Training, read_experiment
 from collectivesft.sft.batches.token_files import Tokens
 from collectivesft.sft.distributed.world import World
 from collectivesft.sft.loop import cost_tracker as module
 from collectivesft.sft.loop.cost_tracker import Costs, Work, peak
-from collectivesft.sft.loop.tensorboard import Board
 from collectivesft.sft.plan import flops_per_token
 from collectivesft.sft.train import load, train
 
@@ -108,61 +103,3 @@ def test_work_is_that_of_the_estimate(workshop):
         )  # fmt: skip
         wanted = flops_per_token(recipe, recipe.shape, training, length)
         assert Work(inner, training)([length] * 3, 3 * length) == pytest.approx(3 * length * wanted)
-
-
-def test_curves_are_drawn_where_asked_for(job, tmp_path, monkeypatch):
-    drawn = []
-
-    class Writer:
-        def __init__(self, folder, purge_step, flush_secs):
-            drawn.append((folder, purge_step))
-
-        def add_scalar(self, *row):
-            drawn.append(row)
-
-        def close(self):
-            drawn.append("closed")
-
-    package = types.SimpleNamespace(SummaryWriter=Writer)
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", package)
-    made = job(max_steps=2)
-    train(*made.arguments, threads=1, tensorboard=tmp_path / "curves")
-    assert drawn[0] == (str(tmp_path / "curves"), 1) and drawn[-1] == "closed"
-    losses = [(step, value) for name, value, step in drawn[1:-1] if name == "train/loss"]
-    assert losses == [(row["step"], row["loss"]) for row in made.history if "loss" in row]
-    assert {row[0] for row in drawn[1:-1]} >= {"train/eval_loss", "train/tokens_per_s"}
-
-
-def test_without_tensorboard_the_message_comes_before_training(job, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    made = job()
-    with pytest.raises(UserError, match=r"Install `tensorboard` .*or set tensorboard: false") as e:
-        train(*made.arguments, threads=1, tensorboard=tmp_path / "curves")
-    assert "\n" not in str(e.value)
-    assert made.written == []  # nothing was begun
-    with pytest.raises(UserError):
-        Board(tmp_path, 0)
-
-
-def test_event_files_hold_the_history_after_a_kill_too(job, tmp_path, monkeypatch):
-    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    from collectivesft.sft.loop import trainer
-
-    made, folder, rate = job(save_steps=2, eval_steps=2), tmp_path / "curves", trainer.learning_rate
-
-    def interrupt(training, step, steps):
-        if step == 3:
-            raise KeyboardInterrupt
-        return rate(training, step, steps)
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(trainer, "learning_rate", interrupt)
-        train(*made.arguments, threads=1, tensorboard=folder)
-    train(*made.arguments, threads=1, tensorboard=folder)
-    found = reader.EventAccumulator(str(folder)).Reload()
-    assert len(list(folder.iterdir())) == 2  # one a try
-    for name in ("loss", "eval_loss", "learning_rate"):
-        wanted = [(row["step"], row[name]) for row in made.history if name in row]
-        drawn = [(each.step, each.value) for each in found.Scalars(f"train/{name}")]
-        assert drawn == [(step, pytest.approx(value, rel=1e-6)) for step, value in wanted], name
-    assert len(found.Scalars("train/tokens_per_s")) == 6

@@ -101,7 +101,7 @@ def test_again_nothing_is_to_be_done(results, place):
 
 @pytest.mark.slow
 def test_curves_asked_for_afterwards_train_nothing_again(results, place):
-    later = run(place, "--dry-run", "--config", "tensorboard=True")
+    later = run(place, "--dry-run", "--config", "report_to=[tensorboard]")
     assert later.returncode == 0, later.stderr
     assert "Nothing to be done" in later.stdout + later.stderr
 

@@ -52,13 +52,18 @@ def test_what_training_asks_for(snakemake, nodes, resources, command):
     assert re.search(command + " collectivesft sft train", block)
 
 
-@pytest.mark.parametrize("wanted", [False, True])
-def test_curves_lie_with_the_logs_where_they_are_asked_for(snakemake, wanted):
-    options = ["--configfile", "config/tiny.yaml", "--config", f"tensorboard={wanted}"]
+@pytest.mark.parametrize(
+    ("setting", "wanted"),
+    [("report_to=[]", ""), ("report_to=[tensorboard,wandb]", "--report-to wandb"),
+     ("tensorboard=True", "--report-to tensorboard")],
+)  # fmt: skip
+def test_curves_lie_with_the_logs_where_they_are_asked_for(snakemake, setting, wanted):
+    options = ["--configfile", "config/tiny.yaml", "--config", setting]
     done = snakemake("-n", "-p", *options, "--", "results/tiny/3_sft/tiny/history.jsonl")
     assert done.returncode == 0, done.stdout + done.stderr
-    shown = " --tensorboard logs/tiny/3_sft/tiny/tensorboard" in done.stdout + done.stderr
-    assert shown is wanted
+    shown = done.stdout + done.stderr
+    command = f"{wanted}  --tracker-folder logs/tiny/3_sft/tiny --tracker-run tiny/tiny"
+    assert (command.replace("  ", " ") in shown) is bool(wanted)
 
 
 def launch(place: Path, **environment: str) -> subprocess.CompletedProcess:

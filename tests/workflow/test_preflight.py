@@ -38,12 +38,12 @@ def test_the_tiny_run_lacks_nothing(states):
 
 
 def test_curves_need_a_package_that_we_do_not_bring(states, monkeypatch):
-    assert states("tiny", "apptainer", tensorboard=True)["tensorboard"].state == "note"
+    assert states("tiny", "apptainer", report_to=["wandb"])["wandb"].state == "note"
     for there, state in ((None, "missing"), ("somewhere", "ok")):
         monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name, there=there: there)
-        found = states("tiny", tensorboard=True)["tensorboard"]
+        found = states("tiny", report_to=["trackio"])["trackio"]
         assert found.state == state
-        assert found.remedy == ("pip install tensorboard, or set tensorboard: false") * (not there)
+        assert found.remedy == ("pip install trackio, or remove it from report_to") * (not there)
 
 
 def test_a_gguf_copy_needs_the_converter(states, clone):

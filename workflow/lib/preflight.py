@@ -60,7 +60,7 @@ def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     if "slurm" in ways:
         yield from _slurm(config)
     yield from _servers(config)
-    yield from _tensorboard(config, ways)
+    yield from _trackers(config, ways)
     yield from _converter(config, root)
     yield from _sources(config, root)
 
@@ -82,17 +82,16 @@ def _servers(config: dict) -> Iterator[Row]:
             yield replace(row, remedy=remedy) if row.state == "missing" else row
 
 
-def _tensorboard(config: dict, ways: list[str]) -> Iterator[Row]:
-    """The package for curves, in no environment of ours, where they are asked for."""
-    if not config["tensorboard"]:
-        return
-    if "apptainer" in ways:
-        remedy = "Set tensorboard: false, or build the images with tensorboard in envs/model.in"
-        yield Row("tensorboard", "note", "our images have none", remedy)
-        return
-    there = importlib.util.find_spec("tensorboard") is not None
-    remedy = "" if there else "pip install tensorboard, or set tensorboard: false"
-    yield Row("tensorboard", "ok" if there else "missing", "" if there else "none", remedy)
+def _trackers(config: dict, ways: list[str]) -> Iterator[Row]:
+    """The packages of trackers, in no environment of ours, where they are asked for."""
+    for name in config["report_to"]:
+        if "apptainer" in ways:
+            remedy = f"Remove it from report_to, or build the images with {name} in envs/model.in"
+            yield Row(name, "note", "our images have none", remedy)
+            continue
+        there = importlib.util.find_spec(name) is not None
+        remedy = "" if there else f"pip install {name}, or remove it from report_to"
+        yield Row(name, "ok" if there else "missing", "" if there else "none", remedy)
 
 
 def _converter(config: dict, root: Path) -> Iterator[Row]:

@@ -89,7 +89,7 @@ rule sft_train:
         costs=f"{LOGS}/3_sft/{{experiment}}/training-costs.json",
         threads=config["threads"],
         launch=launch,
-        tensorboard=tensorboard,
+        trackers=trackers,
         seed=seed_option,
         file_lock=own("workflow/lib/file_lock.py"),
         settings=recipe_settings,
@@ -103,7 +103,7 @@ rule sft_train:
         " exec {params.launch} collectivesft sft train --tokens {input.tokens} --base {input.base:q}"
         " --recipe {input.recipe} --checkpoints {params.checkpoints} --history {output.history}"
         " --out {output.weights} --costs {params.costs} --threads {params.threads}"
-        " {params.seed} {params.tensorboard} 2> {log}"
+        " {params.seed} {params.trackers} 2> {log}"
 
 
 rule sft_merge:

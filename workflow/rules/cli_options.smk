@@ -7,7 +7,7 @@ from snakemake.settings.types import DeploymentMethod
 
 # Settings of one machine, and those for monitoring, are no inputs of a release; nor is a GGUF copy
 # that is not asked for.
-LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "tensorboard")
+LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "report_to")
 
 
 # Address and limits of a server; none of this decides an answer.
@@ -151,14 +151,16 @@ def draw_option(wildcards):
     return f"--draw {repeat[1]}" if repeat else ""
 
 
-def tensorboard(wildcards, output):
-    """The option for a training's curves, where they are asked for.
+def trackers(wildcards, output):
+    """Options for the trackers of a training, where they are asked for.
 
     A function of `output` is no reason for Snakemake to train again, so a model that was trained without
     curves stays as it is when they are turned on.
     """
-    folder = f"{LOGS}/3_sft/{wildcards.experiment}/tensorboard"
-    return f"--tensorboard {folder}" if config["tensorboard"] else ""
+    names = "".join(f"--report-to {name} " for name in config["report_to"])
+    folder = f"{LOGS}/3_sft/{wildcards.experiment}"
+    run = f"{config['run']}/{wildcards.experiment}"
+    return f"{names}--tracker-folder {folder} --tracker-run {run}" if names else ""
 
 
 def several_nodes(value):

@@ -325,7 +325,8 @@ class Hub(Section):
 class RunConfig(Section):
     """A whole run."""
 
-    aliases: ClassVar = {"readers": "reader_options"}
+    aliases: ClassVar = {"readers": "reader_options", "tensorboard": "report_to"}
+    old_values: ClassVar = {"report_to": {True: ["tensorboard"], False: []}}
 
     run: str = Field(
         "paper", pattern="^[a-z0-9][a-z0-9_-]*$", json_schema_extra=_like("my-run"),
@@ -347,10 +348,10 @@ class RunConfig(Section):
     )
     gpus: int = Field(8, ge=0, description="GPUs of a training on each of its nodes")
     nodes: int = Field(1, ge=1, description="nodes of a training; several need Slurm")
-    tensorboard: bool = Field(
-        False,
-        description="write the curves of each training to "
-        "`logs/<run>/3_sft/<experiment>/tensorboard`; needs the package tensorboard",
+    report_to: list[Literal["tensorboard", "trackio", "wandb"]] = Field(
+        [],
+        description="trackers that show the curves of each training; each needs its package. "
+        "Their files are in `logs/<run>/3_sft/<experiment>`. They repeat no training",
     )
     raw: Raw = Raw()
     sources: dict[str, Source] = Field(

@@ -71,7 +71,7 @@ def canonical(value: Any, kind: type[Section], at: Path = ()) -> tuple[Any, list
             renamed[new] = item
             notes.append(f"{_dotted(at, old)} is read as {_dotted(at, new)}")
     for key, former in kind.old_values.items():
-        if isinstance(renamed.get(key), str) and renamed[key] in former:
+        if isinstance(renamed.get(key), str | bool) and renamed[key] in former:
             present = former[renamed[key]]
             notes.append(f"{_dotted(at, key)}: {renamed[key]} is read as {present}")
             renamed[key] = present

@@ -1,7 +1,7 @@
 """Verbs of stage sft."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,6 +9,7 @@ app = typer.Typer(no_args_is_help=True)
 
 Base = Annotated[Path, typer.Option(help="Folder of the base model, from `sft base`.")]
 Recipe = Annotated[Path, typer.Option(help="YAML file of the experiment.")]
+Tracker = Literal["tensorboard", "trackio", "wandb"]
 Out = Annotated[Path, typer.Option(help="Folder to write.")]
 
 
@@ -63,7 +64,15 @@ def train(
     out: Out,
     threads: Annotated[int, typer.Option(help="CPU threads; part of the result on a CPU.")] = 2,
     costs: Annotated[Path | None, typer.Option(help="JSON file: time, operations, energy.")] = None,
-    tensorboard: Annotated[Path | None, typer.Option(help="Folder for TensorBoard.")] = None,
+    report_to: Annotated[
+        list[Tracker] | None, typer.Option(help="Tracker of the curves; several times for several.")
+    ] = None,
+    tracker_folder: Annotated[Path, typer.Option(help="Folder for the trackers' files.")] = Path(
+        "trackers"
+    ),
+    tracker_run: Annotated[
+        str, typer.Option(help="project/name of this training in a tracker.")
+    ] = "collectivesft/training",
     seed: Annotated[int | None, typer.Option(min=0, help="One of the recipe's `seeds`.")] = None,
 ) -> None:
     """Train; resume from the last checkpoint if there is one.
@@ -72,9 +81,12 @@ def train(
     --recipe config/experiments/demo.yaml --checkpoints checkpoints --history history.jsonl
     --out trained
     """
+    from collectivesft.sft.loop.trackers import Tracking
     from collectivesft.sft.train import train as run
 
-    run(tokens, base, recipe, checkpoints, history, out, threads, costs, tensorboard, seed)
+    asked = tuple(dict.fromkeys(report_to or ()))
+    tracking = Tracking(asked, tracker_folder, tracker_run) if asked else None
+    run(tokens, base, recipe, checkpoints, history, out, threads, costs, tracking, seed)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from collectivesft.sft.kernels import packed_attention
 from collectivesft.sft.loop.checkpoint import Checkpoints
 from collectivesft.sft.loop.cost_tracker import Costs
 from collectivesft.sft.loop.out_of_memory import enough_memory
-from collectivesft.sft.loop.tensorboard import writer as tensorboard_writer
+from collectivesft.sft.loop.trackers import Tracking
 from collectivesft.sft.loop.trainer import Trainer
 
 COSTS = "costs.json"
@@ -32,7 +32,7 @@ def train(
     out: Path,
     threads: int,
     costs: Path | None = None,
-    tensorboard: Path | None = None,
+    tracking: Tracking | None = None,
     seed: int | None = None,
 ) -> None:
     """Train and write the trained weights and the history.
@@ -48,13 +48,13 @@ def train(
         out: folder: an adapter (lora) or the whole model (full).
         threads: CPU threads; on a CPU the weights depend on their number, in the last bits.
         costs: JSON file for the time, operations and energy of all tries, ``sft.costs``.
-        tensorboard: folder for the curves; needs the package of that name.
+        tracking: trackers for the curves; each needs its package.
         seed: one of the recipe's ``seeds``; None: ``training.seed``.
 
     Raises:
         Interrupted: a stop was asked for (SIGTERM, SIGUSR1); the state is saved.
         UserError: a seed that the recipe does not list, the loss is not a number, the device's
-            memory is too small, or ``tensorboard`` is asked for and not installed.
+            memory is too small, or a tracker is not installed.
     """
     import torch
 
@@ -63,8 +63,8 @@ def train(
         if seed not in (experiment.seeds or [experiment.training.seed]):
             raise InputError(recipe, f"no seed {seed}", "Add it to `seeds`")
         experiment = experiment.with_seed(seed)
-    if tensorboard:
-        tensorboard_writer()  # a missing package is reported before anything is loaded
+    if tracking:
+        tracking.prepare()  # before anything is loaded
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Nothing reads memory before it is written: filling it first takes 4 to 8 % of the time.
@@ -83,7 +83,7 @@ def train(
         spent = Costs(checkpoints / COSTS, digests.digest(facts), world, training)
         label = f"{recipe.stem}, {'train' if seed is None else f'train seed {seed}'}"
         run = Trainer(
-            model, training, *parts, saved, world, request, spent, tensorboard, base, label
+            model, training, *parts, saved, world, request, spent, tracking, base, label
         )
         run.run(note)
         save(model, world, out)

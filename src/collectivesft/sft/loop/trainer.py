@@ -25,7 +25,7 @@ from collectivesft.sft.distributed.world import World, deal
 from collectivesft.sft.loop.checkpoint import Checkpoints, trainable
 from collectivesft.sft.loop.cost_tracker import Costs, Work
 from collectivesft.sft.loop.history import NAME, History
-from collectivesft.sft.loop.tensorboard import Board
+from collectivesft.sft.loop.trackers import Trackers, Tracking
 
 _STOPPED = (
     "stopped on request after step {} of {}, all of it saved. Run again, or let the scheduler "
@@ -54,7 +54,7 @@ class Trainer:
     world: World
     request: Request
     costs: Costs
-    tensorboard: Path | None = None
+    tracking: Tracking | None = None
     base: Path | None = None
     label: str = "train"
 
@@ -64,7 +64,7 @@ class Trainer:
         self.packs = packable(inner) and keeps_apart(self.model, self.train_tokens, self.world)
         self.plan = Plan(self.train_tokens.lengths, self.training, not self.packs)
         self.history = History()
-        self.board: Board | None = None
+        self.trackers: Trackers | None = None
         self.work = Work(inner, self.training)
         self.parameters = list(trainable(self.model).values())
         self.optimizer = self._optimizer()
@@ -115,9 +115,10 @@ class Trainer:
                 if not self.packs:
                     shown.note(_NOT_PACKED.format(type(self.model).__name__))
                 shown.skip(done, "from the last checkpoint" if done else "")
-            if self.tensorboard and self.world.first:
-                self.board = Board(self.tensorboard, done)
-                stack.callback(self.board.close)
+            if self.tracking and shown:
+                fingerprint = self.costs.fingerprint
+                self.trackers = Trackers(self.tracking, fingerprint, done, shown.note)
+                stack.callback(self.trackers.finish)
             for number in range(done, self.plan.steps):
                 status = self._step(number)
                 last = number + 1 == self.plan.steps
@@ -125,8 +126,8 @@ class Trainer:
                     value = self.evaluate()
                     self._check(number, "validation loss", value)
                     self._note(number, eval_loss=round(value, 6))
-                    if self.board:
-                        self.board.draw(self.history.rows[-1])
+                    if self.trackers:
+                        self.trackers.log(self.history.rows[-1])
                 stop = any(self.world.sum(self.request.made)) and not last
                 if last or stop or (number + 1) % self.training.save_steps == 0:
                     state = self.model, self.optimizer, self.history.rows
@@ -147,9 +148,9 @@ class Trainer:
         self.costs.step(tokens, flop)
         seconds = time.monotonic() - started
         speed, used = tokens / seconds, self.costs.utilisation(flop, seconds)
-        if self.board:
+        if self.trackers:
             more = {"mfu": used} if used else {}
-            self.board.draw(self.history.rows[-1], tokens_per_s=speed, **more)
+            self.trackers.log(self.history.rows[-1], tokens_per_s=speed, **more)
         shown = f", {used:.0%} MFU" if used else ""
         return f"loss {loss:.3f}, {speed:,.0f} tokens/s{shown}"
 
