@@ -108,7 +108,7 @@ def prepare(folder: Path, examples: int, changes: dict[str, int]) -> dict[str, A
     write_base(folder / "base", [MARKS, *(text for talk in talks for _, text in talk)], changes)
     training = {
         "learning_rate": RATE, "lr_scheduler": "constant", "warmup_ratio": 0.0, "epochs": 1,
-        "global_batch_size": BATCH, "max_tokens_per_forward": 2048, "max_length": CUTOFF,
+        "global_batch_size": BATCH, "max_tokens_per_forward": CUTOFF, "max_length": CUTOFF,
         "precision": "float32", "save_steps": 1000,
     }  # fmt: skip
     recipe = {"title": "Speed", "base": "random", "training": training}

@@ -4,11 +4,13 @@ All ways get the same weights, examples, examples a step, optimiser and rate, in
 thread. Only the training itself is timed: not the start, not the tokens, not the saving of peers.
 """
 
+import importlib.machinery
 import json
 import os
 import resource
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,8 +54,6 @@ class Watch:
 
 def ours(folder: Path, settings: dict, watch: Watch) -> None:
     """This package's ``sft train``, its last checkpoint included."""
-    import torch
-
     from collectivesft.config.experiment import read_experiment
     from collectivesft.sft.batches.token_files import Tokens
     from collectivesft.sft.distributed.stop_signal import Request
@@ -62,9 +62,9 @@ def ours(folder: Path, settings: dict, watch: Watch) -> None:
     from collectivesft.sft.loop.checkpoint import Checkpoints
     from collectivesft.sft.loop.cost_tracker import Costs
     from collectivesft.sft.loop.trainer import Trainer
-    from collectivesft.sft.train import load
+    from collectivesft.sft.train import load, set_deterministic
 
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    set_deterministic(1)
     training, world = read_experiment(folder / "recipe.yaml").training, World(0, 1, "cpu")
     parts = [Tokens.load(folder / "tokens", part) for part in ("train", "validation")]
     model = load(folder / "base", training, world)
@@ -131,6 +131,10 @@ def trl(folder: Path, settings: dict, watch: Watch, packing: bool) -> None:
 def llamafactory(folder: Path, settings: dict, watch: Watch, packing: bool) -> None:
     """LLaMA-Factory as published with the paper (padded), or with its neat packing."""
     os.environ |= {"DISABLE_VERSION_CHECK": "1", "WANDB_DISABLED": "true"}
+    # It imports torchaudio for models that hear; PyPI's wheels of that need torch with CUDA.
+    audio = types.ModuleType("torchaudio")
+    audio.__spec__ = importlib.machinery.ModuleSpec("torchaudio", None)
+    sys.modules.setdefault("torchaudio", audio)
     from llamafactory.train.tuner import run_exp
 
     passes = settings["passes"]

@@ -79,7 +79,8 @@ def test_our_template_writes_the_vendors_tokens_one_by_one(real, base, kind):
     vendor, ours = load(source), load(base)
     wanted = ids_by(vendor, TALKS[kind], official_template(source))
     if name == "llama3":  # the base model's template always asks for one more answer
-        after = ids_by(vendor, [], "<|start_header_id|>assistant<|end_header_id|>\n\n")
+        header = "<|start_header_id|>assistant<|end_header_id|>\n\n"
+        after = vendor(header, add_special_tokens=False)["input_ids"]
         assert wanted[-len(after) :] == after
         wanted = wanted[: -len(after)]
     found, mask = chat.encode(ours, TALKS[kind], chat.training_template(REAL[name].template))

@@ -149,8 +149,10 @@ class Training(Section):
         description="cut a longer example as LLaMA-Factory does, question first; or cut its last "
         "tokens, so that a long question loses its answer",
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "bfloat16", description="type of the forward and backward pass"
+    precision: Literal["float32", "bfloat16", "auto"] = Field(
+        "bfloat16",
+        description="type of the forward and backward pass; auto: bfloat16 on GPUs and on CPUs "
+        "with avx512_bf16 or amx_bf16, else float32",
     )
     master_weights: Literal["float32", "bfloat16"] = Field(
         "float32",

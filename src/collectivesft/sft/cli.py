@@ -1,7 +1,8 @@
 """Verbs of stage sft."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -9,8 +10,15 @@ app = typer.Typer(no_args_is_help=True)
 
 Base = Annotated[Path, typer.Option(help="Folder of the base model, from `sft base`.")]
 Recipe = Annotated[Path, typer.Option(help="YAML file of the experiment.")]
-Tracker = Literal["tensorboard", "trackio", "wandb"]
 Out = Annotated[Path, typer.Option(help="Folder to write.")]
+
+
+class Tracker(StrEnum):
+    """List the trackers that show a training."""
+
+    tensorboard = "tensorboard"
+    trackio = "trackio"
+    wandb = "wandb"
 
 
 @app.callback()
@@ -84,7 +92,7 @@ def train(
     from collectivesft.sft.loop.trackers import Tracking
     from collectivesft.sft.train import train as run
 
-    asked = tuple(dict.fromkeys(report_to or ()))
+    asked = tuple(dict.fromkeys(tracker.value for tracker in report_to or ()))
     tracking = Tracking(asked, tracker_folder, tracker_run) if asked else None
     run(tokens, base, recipe, checkpoints, history, out, threads, costs, tracking, seed)
 

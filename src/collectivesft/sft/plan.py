@@ -107,7 +107,7 @@ def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> d
     # less: one layer, or these tables, and otherwise shares of the weights (World.shard).
     table = shape.vocabulary * shape.hidden
     layer = (model.parameters - table) / shape.layers
-    width = 2 if training.precision == "bfloat16" else 4
+    width = 4 if training.precision == "float32" else 2
     gathered = 2 * width * (layer + table) if shards > 1 else 0
     if training.method == "full":
         bytes_each = TRAINED[training.master_weights]
@@ -126,7 +126,7 @@ def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> d
 def activations(shape: Shape, training: Training) -> dict[str, float]:
     """Return the most bytes that one forward pass leaves for the backward pass."""
     tokens = max(training.max_tokens_per_forward, training.max_length)
-    width = 2 if training.precision == "bfloat16" else 4
+    width = 4 if training.precision == "float32" else 2
     kept = KEPT_WIDTHS * shape.hidden + KEPT_FEEDFORWARD * shape.intermediate
     layer = width * tokens * kept
     if training.gradient_checkpointing:

@@ -11,6 +11,7 @@ from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
 from collectivesft.sft.batches import cache_keys
 from collectivesft.sft.batches.token_files import Tokens
+from collectivesft.sft.distributed.precision import decided
 from collectivesft.sft.distributed.stop_signal import listening
 from collectivesft.sft.distributed.world import World, joined
 from collectivesft.sft.kernels import packed_attention
@@ -56,8 +57,6 @@ def train(
         UserError: a seed that the recipe does not list, the loss is not a number, the device's
             memory is too small, or a tracker is not installed.
     """
-    import torch
-
     experiment = read_experiment(recipe)
     if seed is not None:
         if seed not in (experiment.seeds or [experiment.training.seed]):
@@ -65,16 +64,14 @@ def train(
         experiment = experiment.with_seed(seed)
     if tracking:
         tracking.prepare()  # before anything is loaded
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
-    # Nothing reads memory before it is written: filling it first takes 4 to 8 % of the time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
-    training = experiment.training
+    set_deterministic(threads)
     with (
-        joined(training.strategy) as world,
+        joined(experiment.training.strategy) as world,
         listening() as request,
-        enough_memory(recipe, training),
+        enough_memory(recipe, experiment.training),
     ):
+        training = decided(experiment.training, world)
+        experiment = experiment.model_copy(update={"training": training})
         facts = decisive(tokens, base, experiment)
         saved = Checkpoints(checkpoints, facts, world)
         note = saved.check()  # before a model is loaded
@@ -92,6 +89,16 @@ def train(
         total = spent.save()
         if world.first and costs:
             write_json(costs, total)
+
+
+def set_deterministic(threads: int) -> None:
+    """Make torch compute the same bytes in every run with this number of threads."""
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Nothing reads memory before it is written: filling it first takes 4 to 8 % of the time.
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def save(model: Any, world: World, out: Path) -> None:

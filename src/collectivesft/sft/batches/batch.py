@@ -74,8 +74,8 @@ def loss_sum(model: Any, batch: Batch, fuse: bool | None = None) -> "torch.Tenso
         fuse: whether the loss is computed inside the output layer (``sft.fused``); None: on a
             GPU, where the model allows it.
     """
-
-    inner = getattr(model, "get_base_model", lambda: model)()
+    whole = getattr(model, "module", model)  # inside DistributedDataParallel
+    inner = getattr(whole, "get_base_model", lambda: whole)()
     if fuse is None:
         fuse = batch.ids.is_cuda and fused_cross_entropy.fusable(inner)
     fuse = fuse and len(batch.labels) > 0
@@ -87,7 +87,7 @@ def loss_sum(model: Any, batch: Batch, fuse: bool | None = None) -> "torch.Tenso
             position_ids=batch.positions,
             use_cache=False,
             logits_to_keep=batch.predictors,
-            **boundaries(model, batch),
+            **boundaries(whole, batch),
         )
     if fuse:
         return output.logits.float()

@@ -1,14 +1,15 @@
 """Share one training among several processes: the part of each, and how they agree.
 
 ``torchrun`` starts the processes and says in the environment who is who. A step's forward passes
-are dealt to them; gradients are summed. By ``ddp`` each process holds the whole model, by ``fsdp``
+are dealt to them; gradients are summed. By ``ddp`` each process holds the whole model (torch's
+``DistributedDataParallel`` sums while the last pass of a step goes back), by ``fsdp``
 (torch's ``fully_shard``) a part of every weight and of its optimiser state. A single process needs
 none of this and communicates nothing.
 """
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -89,19 +90,28 @@ class World:
         dist.broadcast_object_list(values, 0)
         return values[0]
 
-    def sum_gradients(self, parameters: list["torch.nn.Parameter"]) -> None:
-        """Replace gradients by their sums; sharded ones are summed in the backward pass."""
-        if self.size == 1 or self.sharded:
-            return
-        import torch
-        import torch.distributed as dist
+    def replicate(self, model: Any) -> Any:
+        """Return what a training calls in place of a model that each process holds whole.
 
-        for bucket in _buckets(parameters):
-            flat = torch.cat([parameter.grad.flatten() for parameter in bucket])
-            dist.all_reduce(flat)
-            parts = flat.split([parameter.numel() for parameter in bucket])
-            for parameter, part in zip(bucket, parts, strict=True):
-                parameter.grad.copy_(part.view_as(parameter.grad))
+        Torch's DistributedDataParallel sums gradients while the backward pass goes on. It averages
+        them, as sharding does: the loss must be multiplied by ``size``.
+        """
+        if self.size == 1 or self.sharded:
+            return model
+        import warnings
+
+        from torch.nn.parallel import DistributedDataParallel
+
+        warnings.filterwarnings("ignore", "find_unused_parameters=True was specified", UserWarning)
+        # Buckets are then not arranged anew after the first step: a resumed training sums in the
+        # order of one that was never stopped. All processes read the same weights: none is sent.
+        return DistributedDataParallel(
+            model,
+            broadcast_buffers=False,
+            find_unused_parameters=True,
+            gradient_as_bucket_view=True,
+            init_sync=False,
+        )
 
     def shard(self, model: Any, half: bool) -> None:
         """Spread the weights of a model, layer by layer; ``half``: compute in bfloat16.
@@ -175,21 +185,10 @@ class World:
         return weights if self.first else None
 
 
-# Elements of one communication: 256 MB in float32.
-_BUCKET = 1 << 26
-
-
-def _buckets(parameters: list["torch.nn.Parameter"]) -> Iterator[list["torch.nn.Parameter"]]:
-    bucket: list = []
-    for parameter in parameters:
-        if parameter.grad is None:
-            continue
-        bucket.append(parameter)
-        if sum(each.numel() for each in bucket) >= _BUCKET:
-            yield bucket
-            bucket = []
-    if bucket:
-        yield bucket
+def without_sum(model: Any, last: bool) -> AbstractContextManager[None]:
+    """Keep gradients of a pass to this process, unless it is the last one of a step."""
+    waits = getattr(model, "no_sync", None)
+    return nullcontext() if last or waits is None else waits()
 
 
 @contextmanager

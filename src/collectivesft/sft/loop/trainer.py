@@ -21,7 +21,7 @@ from collectivesft.sft.batches.packing import Plan, evaluation_batches
 from collectivesft.sft.batches.packing_check import keeps_apart
 from collectivesft.sft.batches.token_files import Tokens
 from collectivesft.sft.distributed.stop_signal import Interrupted, Request
-from collectivesft.sft.distributed.world import World, deal
+from collectivesft.sft.distributed.world import World, deal, without_sum
 from collectivesft.sft.loop.checkpoint import Checkpoints, trainable
 from collectivesft.sft.loop.cost_tracker import Costs, Work
 from collectivesft.sft.loop.history import NAME, History
@@ -62,6 +62,7 @@ class Trainer:
         # peft's wrapper takes whatever it is given: the model inside is asked.
         inner = getattr(self.model, "get_base_model", lambda: self.model)()
         self.packs = packable(inner) and keeps_apart(self.model, self.train_tokens, self.world)
+        self.replica = self.world.replicate(self.model)
         self.plan = Plan(self.train_tokens.lengths, self.training, not self.packs)
         self.history = History()
         self.trackers: Trackers | None = None
@@ -143,7 +144,6 @@ class Trainer:
         started, before = time.monotonic(), self.history.tokens
         loss, tokens, flop = self.world.sum(*self._gradients(number))
         self._check(number, "loss", loss)
-        self.world.sum_gradients(self.parameters)
         self._update(number, loss, before + int(tokens))
         self.costs.step(tokens, flop)
         seconds = time.monotonic() - started
@@ -163,12 +163,13 @@ class Trainer:
         groups = self.plan.step(number)
         labels = sum(self._labels(group) for group in groups)
         mine = deal(groups, self.train_tokens.lengths, self.world.size)[self.world.rank]
-        scale = self.world.size if self.world.sharded else 1  # undoes the averaging of gradients
+        scale = self.world.size  # undoes the averaging of gradients
         total, tokens, flop = 0.0, 0, 0.0
-        for group in mine:
+        for place, group in enumerate(mine, 1):
             batch = make_batch(self.train_tokens, group, self.world.device)
-            loss = self._loss(batch)
-            (loss * scale / labels).backward()
+            with without_sum(self.replica, place == len(mine)):
+                loss = self._loss(self.replica, batch)
+                (loss * scale / labels).backward()
             total = total + loss.detach().double()  # read once a step: a GPU would wait each time
             lengths = [int(self.train_tokens.lengths[i]) for i in group]
             tokens += sum(lengths)
@@ -189,7 +190,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         self._note(number, tokens, loss=round(loss, 6), learning_rate=rate)
 
-    def _loss(self, batch: Batch) -> Any:
+    def _loss(self, model: Any, batch: Batch) -> Any:
         import torch
 
         # Sharded weights are lowered where they are put together (World.shard).
@@ -198,7 +199,7 @@ class Trainer:
         kind = self.world.device.partition(":")[0]
         lower = torch.autocast(kind, torch.bfloat16) if half else contextlib.nullcontext()
         with lower:
-            return loss_sum(self.model, batch)
+            return loss_sum(model, batch)
 
     def _check(self, number: int, name: str, value: float) -> None:
         if not math.isfinite(value):
@@ -228,7 +229,7 @@ class Trainer:
         with torch.inference_mode(not self.world.sharded), torch.no_grad():
             for group in self._evaluation():
                 batch = make_batch(self.validation, group, self.world.device)
-                total += self._loss(batch).item()
+                total += self._loss(self.model, batch).item()
                 labels += len(batch.labels)
         self.world.reshard(self.model)
         self.model.train()
