@@ -19,6 +19,12 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("tensorboard", "trackio", "wandb")
 
 
+@pytest.fixture(autouse=True)
+def store(tmp_path, monkeypatch) -> None:
+    """Keep the store of trackio that a training names to its test."""
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path / "trackio"))
+
+
 class Fake:
     """A tracker of accelerate that notes its calls, or fails at one."""
 
@@ -154,6 +160,7 @@ def test_the_real_packages_write_files_that_hold_the_curves(tmp_path):
         pytest.skip("needs the trackers: envs/install trackers .venv-trackers")
     env = os.environ | {"WANDB_MODE": "offline", "HF_HUB_OFFLINE": "1", "HOME": str(tmp_path)}
     env |= {"PYTHONPATH": f"{ROOT / 'src'}:{packages[-1]}"}
+    del env["TRACKIO_DIR"]
     command = [sys.executable, "-c", READ, str(tmp_path / "curves")]
     done = subprocess.run(
         command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=300

@@ -79,9 +79,7 @@ def train(
         model = load(base, training, world)
         spent = Costs(checkpoints / COSTS, digests.digest(facts), world, training)
         label = f"{recipe.stem}, {'train' if seed is None else f'train seed {seed}'}"
-        run = Trainer(
-            model, training, *parts, saved, world, request, spent, tracking, base, label
-        )
+        run = Trainer(model, training, *parts, saved, world, request, spent, tracking, base, label)
         run.run(note)
         save(model, world, out)
         if world.first:
