@@ -151,6 +151,35 @@ def test_what_goes_wrong_is_one_line_and_leaves_no_file(refused, fault, words):
     assert words in refused(fault)
 
 
+def test_four_bits_too_few_are_refused(refused):
+    """Random weights as large as these bear no four bits; a trained model's do."""
+    assert "Four bits are too few for it" in refused(kind="q4_0")
+
+
+def test_four_bits_have_their_own_agreement_and_keep_the_metadata(convert, tmp_path, monkeypatch):
+    monkeypatch.setitem(LIMITS, "q4_0", 2.0)
+    from gguf import GGUFReader
+
+    whole = convert(out=tmp_path / "whole.gguf", report=tmp_path / "whole.json")
+    report = convert(kind="q4_0", out=tmp_path / "four.gguf", report=tmp_path / "four.json")
+    found = report["agreement"]
+    assert (
+        whole["agreement"]["divergence"] < found["divergence"] < LIMITS["q4_0"] == report["limit"]
+    )
+    one, two = (GGUFReader(tmp_path / f"{name}.gguf") for name in ("whole", "four"))
+    skipped = ("GGUF.", "general.file_type")
+    facts = [
+        {k: f.contents() for k, f in file.fields.items() if not k.startswith(skipped)}
+        for file in (one, two)
+    ]
+    assert facts[0] == facts[1]
+    kinds = {tensor.name: tensor.tensor_type.name for tensor in two.tensors}
+    assert kinds["blk.0.attn_q.weight"] == "Q4_0" and kinds["output_norm.weight"] in ("F32", "F16")
+    assert kinds["token_embd.weight"] == "Q8_0"
+    assert report["size"] < whole["size"]
+    assert report["tokenizer"] == whole["tokenizer"]
+
+
 def test_a_tokenizer_of_words_is_refused_before_the_converter_runs(refused, model, tmp_path):
     words = shutil.copytree(model, tmp_path / "words")
     (words / "vocabulary.model").write_bytes(b"")
@@ -160,7 +189,7 @@ def test_a_tokenizer_of_words_is_refused_before_the_converter_runs(refused, mode
 def test_what_is_not_there_is_one_line(refused, tmp_path):
     nowhere = tmp_path / "convert_hf_to_gguf.py"
     assert f"{nowhere}: no converter there. Run envs/converter" in refused(converter=nowhere)
-    assert "--type q4_0: not one of f16, bf16, q8_0." in refused(kind="q4_0")
+    assert "--type q2_k: not one of f16, bf16, q8_0, q4_0." in refused(kind="q2_k")
     (tmp_path / "adapter").mkdir()
     assert "no weights in safetensors" in refused(model=tmp_path / "adapter")
 
@@ -234,7 +263,8 @@ def write_sentencepiece_model(folder: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", list(LIMITS))
-def test_llama_cpps_own_converter_there_and_back(real_converter, tmp_path, kind):
+def test_llama_cpps_own_converter_there_and_back(real_converter, tmp_path, kind, monkeypatch):
+    monkeypatch.setitem(LIMITS, "q4_0", 2.0)  # random weights lose more than a trained model's
     model = write_sentencepiece_model(tmp_path / "model")
     found = [
         make(folder, real_converter, kind, "Tiny", tmp_path / f"{n}.gguf", tmp_path / f"{n}.json")

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 # Bytes a parameter on disk: base model as downloaded and as converted.
 BASE_BYTES = 4
-GGUF_BYTES = {None: 0, "q8_0": 1.07, "f16": 2, "bf16": 2}  # bytes a parameter of the copy
+# Bytes a parameter of the copy; q4_0 is made of a bf16 that lies there for a while.
+GGUF_BYTES = {None: 0, "q8_0": 1.07, "f16": 2, "bf16": 2, "q4_0": 2.7}
 GB = 10**9
 WAYS = ("apptainer", "slurm")
 # Versions of Python that envs/workflow.lock is for.

@@ -288,7 +288,7 @@ class Hub(Section):
     weights: Literal["merged", "adapter", "both"] = Field(
         "merged", description="push the whole model, only the LoRA adapter, or both"
     )
-    gguf: Literal["f16", "bf16", "q8_0"] | None = Field(
+    gguf: Literal["f16", "bf16", "q8_0", "q4_0"] | None = Field(
         None, description="type of a copy for llama.cpp and Ollama; null: no copy"
     )
     package_url: str | None = Field(

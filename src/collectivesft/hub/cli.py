@@ -46,7 +46,7 @@ def gguf(
     name: Annotated[str, typer.Option(help="The model's name, written into the file.")],
     out: Annotated[Path, typer.Option(help="GGUF file to write.")],
     report: Annotated[Path, typer.Option(help="JSON to write: the copy's facts and distance.")],
-    type_: Annotated[str, typer.Option("--type", help="f16, bf16 or q8_0.")] = "q8_0",
+    type_: Annotated[str, typer.Option("--type", help="f16, bf16, q8_0 or q4_0.")] = "q8_0",
     threads: Annotated[int, typer.Option(help="CPU threads; part of the comparison.")] = 2,
 ) -> None:
     """Write a copy of a model as one GGUF file (llama.cpp, Ollama) and compare its answers.

@@ -12,13 +12,15 @@ from typing import Any
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import atomic_path, scratch_folder, sha256, write_json
 from collectivesft.hub.evidence import gguf_agreement, gguf_tokens
+from collectivesft.hub.evidence.gguf_quantise import quantise
 from collectivesft.models.convert.sentencepiece_model import write_sentencepiece_model
 from collectivesft.models.word_vocabulary import WORD_VOCABULARY
 
 # The converter's name of a type, and the largest mean divergence (nats a token) of its answers from
 # the original's. What rounding does lies far below: see docs/download.md for measured numbers. A
 # tensor that is lost, transposed or scaled wrongly makes whole nats.
-LIMITS = {"f16": 0.005, "bf16": 0.02, "q8_0": 0.05}
+LIMITS = {"f16": 0.005, "bf16": 0.02, "q8_0": 0.05, "q4_0": 0.5}
+FOUR_BITS = "q4_0"  # the converter does not write it: its bf16 is quantised here
 _REMEDY = "Run envs/converter, or set hub.gguf_converter to convert_hf_to_gguf.py of a llama.cpp"
 _OTHER = "Set hub.gguf to null, or hub.gguf_converter to a llama.cpp that knows it"
 # Files of a model that hold no code: the converter itself would run a tokenizer's.
@@ -41,7 +43,7 @@ def make(
     Args:
         model: folder with the weights in safetensors.
         converter: llama.cpp's convert_hf_to_gguf.py, with its own folders next to it.
-        kind: f16, bf16 or q8_0.
+        kind: f16, bf16, q8_0 or q4_0.
         name: of the model, as the file has it.
         out: GGUF file to write.
         report: JSON to write: the file's size and sha256, the converter's sha256, how its prompt
@@ -63,7 +65,12 @@ def make(
         problem = "its tokenizer takes words by jieba, which llama.cpp does not know"
         raise UserError(f"{model}: {problem}. Set hub.gguf to null.")
     with atomic_path(out) as partial:
-        _convert(model, converter, kind, name, partial)
+        if kind == FOUR_BITS:
+            with scratch_folder(out) as scratch:
+                _convert(model, converter, "bf16", name, scratch / out.name)
+                quantise(scratch / out.name, partial)
+        else:
+            _convert(model, converter, kind, name, partial)
         found, note = gguf_agreement.measure(model, partial, threads)
         _judge(out, kind, found)
         prompt = gguf_agreement.prompt(model)
@@ -84,10 +91,12 @@ def make(
 def _judge(out: Path, kind: str, found: dict[str, Any] | None) -> None:
     """Refuse a copy that is wide of its original; NaN is too."""
     if found is not None and not found["divergence"] <= LIMITS[kind]:
+        cause = f"The converter does not do this architecture right. {_OTHER}"
+        if kind == FOUR_BITS:
+            cause = "Four bits are too few for it, or the converter does not do it right. Take q8_0"
         raise UserError(
             f"{out}: answers otherwise than the model it was made of ({found['divergence']:g} nats "
-            f"a token; {LIMITS[kind]:g} at most for {kind}). The converter does not do this "
-            f"architecture right. {_OTHER}."
+            f"a token; {LIMITS[kind]:g} at most for {kind}). {cause}."
         )
 
 
