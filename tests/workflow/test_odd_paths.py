@@ -92,3 +92,19 @@ def test_every_configured_folder_may_have_any_name(clone, odd, images):
     assert done.returncode == 0, done.stdout + done.stderr
     assert not [name for name in made if not (clone / name).is_file()]
     assert not list(clone.rglob("no")), "a part of a name was run as a command"
+
+
+@pytest.mark.parametrize("images", [IN_IMAGES])
+def test_a_clone_behind_a_link_runs_in_images(clone, tmp_path_factory, images):
+    """Apptainer goes by PWD, which names the link; the link's folder is not there inside."""
+    link = tmp_path_factory.mktemp("scratch") / "clone"
+    link.symlink_to(clone)
+    made = "results/tiny/1_raw/datasets/cmid/manifest.json"
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["workflow/bin/run", "config/tiny.yaml", "--cores", "1", *images, "--", made],
+        cwd=link, env=os.environ | {"PATH": path, "PWD": str(link)}, capture_output=True, text=True,
+        check=False, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (clone / made).is_file()
