@@ -23,7 +23,9 @@ QWEN = {
     "num_attention_heads": 28, "num_key_value_heads": 4, "vocab_size": 152064,
     "max_position_embeddings": 32768, "tie_word_embeddings": False,
 }  # fmt: skip
+# Flash attention has no dropout: with GPT-2's default of 0.1 each example has a call of its own.
 GPT2 = {
+    "attn_pdrop": 0.0,
     "n_embd": 2560, "n_layer": 32, "n_head": 32, "n_positions": 1024, "vocab_size": 40000,
 }  # fmt: skip
 # Shapes of InternLM2.5-7B, Qwen2.5-7B and models of that size; the Chinese ones at their own.
@@ -61,7 +63,6 @@ def make_batch(device: str, flash: bool) -> Any:
 def make_model(name: str, method: str, precision: str, device: str) -> Any:
     """A model of a real shape, with adapters where the method is lora."""
     import torch
-    from peft.tuners.tuners_utils import BaseTunerLayer
     from transformers import AutoConfig, AutoModelForCausalLM
 
     from collectivesft.config.experiment import Training
@@ -71,7 +72,7 @@ def make_model(name: str, method: str, precision: str, device: str) -> Any:
     from collectivesft.sft.train import prepare
 
     # Fake parameters cannot be moved in place; adapters are made on the device.
-    BaseTunerLayer._move_adapter_to_device_of_base_layer = lambda *given, **more: None
+    torch.nn.Module.to = lambda module, *given, **more: module
     register()
     config = AutoConfig.for_model(name, **MODELS[name])
     attend = packed_attention.register() if packed_attention.supported(config) else None
