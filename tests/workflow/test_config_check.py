@@ -92,7 +92,7 @@ WRONG = {
     ),
     "a GGUF type that nobody makes": (
         {"hub": {"gguf": "q4_k_m"}},
-        "hub.gguf: 'q4_k_m'; allowed: f16, bf16 or q8_0 or null",
+        "hub.gguf: 'q4_k_m'; allowed: f16, bf16, q8_0 or q4_0 or null",
     ),
     "a GGUF copy of an adapter": (
         {"hub": {"gguf": "q8_0", "weights": "adapter"}},

@@ -10,13 +10,14 @@ PACKAGE = Path(__file__).parents[2] / "src/collectivesft"
 LEVELS = """
 common
 sources schema models hub/client
-config readers raw/fetching models/convert curated/text scores/cases sft/distributed hub/evidence hub/fake
+config
+readers raw/fetching models/convert curated/text scores/cases sft/distributed hub/evidence hub/fake
 datasets sft/kernels hub/card scores/report curated/contamination
 benchmarks raw sft/batches curated/storage
 curated/duplicates curated/mixture sft/loop scores/extract scores/prompt figures/style hub
 curated figures sft scores/engines scores/measure
 scores paper extend
-"""  # noqa: E501
+"""
 LEVEL = {room: n for n, row in enumerate(LEVELS.strip().splitlines()) for room in row.split()}
 
 # A stage's command line, a dataset and the benchmark of its name, and the field's own pairs.

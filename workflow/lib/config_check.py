@@ -497,7 +497,7 @@ def check_keys(config: dict, environ: Mapping[str, str]) -> None:
 
 def keys(config: dict) -> list[str]:
     """Names of the environment variables that hold keys of servers that this run asks."""
-    judges = [config["clinical"][key] or {} for key in ("judge", "second_judge")]
+    judges = [config["clinical"].get(key) or {} for key in ("judge", "second_judge")]
     asked = [config["engine"]] if config["engine"]["kind"] == "openai" else []
     return sorted({one["key_env"] for one in [*asked, *judges] if one.get("key_env")})
 

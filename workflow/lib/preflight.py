@@ -72,7 +72,7 @@ def _servers(config: dict) -> Iterator[Row]:
         found = bool(os.environ.get(name))
         remedy = "" if found else "Set it to the server's key"
         yield Row(f"variable {name}", "ok" if found else "missing", "set" * found, remedy)
-    judges = [config["clinical"][key] or {} for key in ("judge", "second_judge")]
+    judges = [config["clinical"].get(key) or {} for key in ("judge", "second_judge")]
     for server in (config["engine"], *judges):
         if server.get("url"):
             parts = urlsplit(server["url"])
