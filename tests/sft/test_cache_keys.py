@@ -24,7 +24,7 @@ NOT_WEIGHTS = {
     "sft/batches/token_files",
     "sft/batches/truncate",
     "sft/distributed/gpu_specs",
-    "sft/distributed/precision",
+    "sft/loop/precision",
     "sft/distributed/stop_signal",
     "sft/loop/cost_tracker",
     "sft/loop/history",

@@ -4,9 +4,9 @@ import pytest
 
 from collectivesft.common.errors import InputError, UserError
 from collectivesft.config.experiment import Training, read_experiment
-from collectivesft.sft.distributed import precision as module
-from collectivesft.sft.distributed.precision import cpu_flags, decided
 from collectivesft.sft.distributed.world import World
+from collectivesft.sft.loop import precision as module
+from collectivesft.sft.loop.precision import cpu_flags, decided
 
 CPU, GPU = World(0, 1, "cpu"), World(0, 1, "cuda:0")
 AUTO = Training(precision="auto")

@@ -11,13 +11,13 @@ from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
 from collectivesft.sft.batches import cache_keys
 from collectivesft.sft.batches.token_files import Tokens
-from collectivesft.sft.distributed.precision import decided
 from collectivesft.sft.distributed.stop_signal import listening
 from collectivesft.sft.distributed.world import World, joined
 from collectivesft.sft.kernels import packed_attention
 from collectivesft.sft.loop.checkpoint import Checkpoints
 from collectivesft.sft.loop.cost_tracker import Costs
 from collectivesft.sft.loop.out_of_memory import enough_memory
+from collectivesft.sft.loop.precision import decided
 from collectivesft.sft.loop.trackers import Tracking
 from collectivesft.sft.loop.trainer import Trainer
 
