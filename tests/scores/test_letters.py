@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from collectivesft.scores.extract.early_stop import is_final
 from collectivesft.scores.extract.letters import corrected, official, vote
+from collectivesft.scores.extract.polarity import asks_for_denied
 
 OPTIONS = "ABCDE"
 
@@ -196,6 +197,108 @@ def test_one_published_option_text_twice_names_no_letter():
 )
 def test_a_verdict_is_read_by_the_questions_polarity(question, letter):
     assert corrected("A选项正确，C选项错误。", False, OPTIONS, question=question) == letter
+
+
+DRUGS = {"A": "肠内营养", "B": "哮喘", "C": "心力衰竭", "D": "肺炎", "E": "阿司匹林"}
+ENGLISH = {"A": "Aspirin", "B": "Warfarin", "C": "Heparin", "D": "Insulin"}
+ILL = "男，30岁，不能平卧，咳粉红色泡沫痰，最可能的诊断是"
+NO_RESPONSE = "A patient does not respond to oral drugs. What is the next step?"
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "options", "letter"),
+    [
+        ("患者昏迷，不能进食，营养支持首选的是", "A不宜，应考虑胃肠外途径", DRUGS, ""),
+        ("昏迷不能进食者营养支持首选的是", "A不宜，应考虑胃肠外途径", DRUGS, ""),
+        ("不能进食的患者，营养支持的方式是", "A不宜，应考虑胃肠外途径", DRUGS, ""),
+        (ILL, "B不需要考虑", DRUGS, ""),
+        (ILL, "排除肺炎的可能", DRUGS, ""),
+        (ILL, "考虑患者为心力衰竭", DRUGS, "C"),
+        (NO_RESPONSE, "A is not appropriate here.", ENGLISH, ""),
+        (NO_RESPONSE, "Give Heparin at once.", ENGLISH, "C"),
+        ("At least which drug should be given?", "Give Heparin at once.", ENGLISH, "C"),
+        ("Which drug suits a man who does not eat?", "Give Heparin.", ENGLISH, "C"),
+        ("Which drug does not lower clotting?", "D does not: D is NOT one.", ENGLISH, "D"),
+        ("阿司匹林不能缓解的是", "A、B、C、E均可缓解，D不能。", DRUGS, "D"),
+    ],
+)
+def test_only_the_asking_clause_makes_a_denial_an_answer(question, text, options, letter):
+    assert corrected(text, False, options, question=question) == letter
+
+
+@pytest.mark.parametrize(
+    ("question", "denial"),
+    [
+        ("下列哪项不属于过敏反应？", "不属于"),
+        ("不是应激性溃疡病因的是", "不是"),
+        ("不属于患者权利的是", "不属于"),
+        ("高血压合并哮喘不宜首选的是", "不宜"),
+        ("不能同时使用的是", "不能"),
+        ("与本病无关的是", "无关"),
+        ("Which of the following is NOT a complication of COPD?", "NOT"),
+        ("属于不可逆性胆碱酯酶抑制药的是", ""),
+        ("属于非必需氨基酸的是", ""),
+        ("有效不应期最长的细胞是", ""),
+        ("不能说话的患儿检查方法是", ""),
+        ("What is the least likely diagnosis?", ""),
+        ("In a man not responding, which drug is used?", ""),
+    ],
+)
+def test_a_denial_in_a_term_or_in_a_history_asks_for_nothing(question, denial):
+    assert asks_for_denied(question) == denial
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("不能用A，即B最危险，应避免。", ""),
+        ("所以B最危险，应避免。", ""),
+        ("故A最常见的副作用是出血，慎用。", ""),
+        ("A起效慢，即B最合适。", "B"),
+        ("正确做法：A不用。", ""),
+        ("正确做法：A、B不用。", ""),
+        ("正确处理：A应避免。", ""),
+        ("正确做法：A禁用，选B。", "B"),
+        ("正确做法：A。不用其他药。", "A"),
+        ("第二步，逐项排除：A为严重时表现；第三步，得出结论：B。", "B"),
+        ("**结论**\nB. 阿司匹林", "B"),
+        ("初步结论：A。进一步分析，最终结论应为B。", "B"),
+        ("结论是A错误。", ""),
+        ("结论C中提到此药。", ""),
+    ],
+)
+def test_a_conclusion_chooses_what_it_calls_best(text, letter):
+    assert corrected(text, False, OPTIONS, question="可用的药是") == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letters"),
+    [
+        ("以上四个选项均属于非抗生素。", ""),
+        ("以上五个选项均属于非抗生素。", ""),
+        ("以上四个选项均属于抗生素。", ""),
+        ("以上五个选项均属于抗生素。", "ABCDE"),
+        ("以上均属于抗生素。", "ABCDE"),
+        ("四项均正确", ""),
+        ("五项均正确", "ABCDE"),
+        ("All four options are correct.", ""),
+        ("All five options are correct.", "ABCDE"),
+        ("以上选项均是错误的。", ""),
+        ("并非以上都是。", ""),
+        ("不是全选", ""),
+        ("全选错了", ""),
+        ("前四项全部正确。", ""),
+        ("其余选项全部正确。", ""),
+        ("综合分析后全选", "ABCDE"),
+    ],
+)
+def test_all_options_are_chosen_by_their_right_number_only(text, letters):
+    assert corrected(text, True, OPTIONS, question="属于抗生素的是") == letters
+
+
+def test_uneven_pupils_are_no_question_for_the_wrong_statement():
+    asked = "女，60岁，双侧瞳孔不对称，诊断是"
+    assert corrected("A正确，C选项错误。", False, OPTIONS, question=asked) == "A"
 
 
 PIECES = st.sampled_from(

@@ -103,10 +103,11 @@ _ONLY = re.compile(
     r"(?=[)】]?(?:选?项)?(?:了|[。,;.!\n\s]|正确|最?符合|对|是对|可以?|能|满足|属于|$))"
 )
 
-# "所以D。" at the end, "即B最敏感": a conclusion with its letter only.
+# "所以D。" at the end, "即B最敏感": a conclusion with its letter only. "即B最危险" warns.
 _CONCLUSION = re.compile(
     rf"(?:所以|因此|因而|故而?|那么|综上,?|即)(?:应该?|就|还是|便)?(?:是|为)?[\s(【]?(?P<run>{_RUN}){_ENDS}"
-    r"(?=[)】]?(?:选?项)?(?:最[^不,。;]|[。.!\s]{0,5}\Z))"
+    r"(?=[)】]?(?:选?项)?(?:最(?:佳|好|优|合[适理]|适[合宜当]|恰当|妥当|符合[^不,。;]{0,8}|可能|准确|正确"
+    r"|敏感|特异|常见|多见|早|主要|有效|有意义)(?:的(?:选择|选项|答案|一?项)?)?(?=[,。;.!)\s]|\Z)|[。.!\s]{0,5}\Z))"
 )
 # "None of A, B, D or E has both": letters that are denied together.
 _NONE_OF = re.compile(
@@ -177,11 +178,16 @@ _OTHERS_RIGHT = re.compile(
     r"\s?(?:而)?(?:其余|其他|其它|剩下|剩余)的?(?:选项|各项|[两三四]项)?(?:都|均|全|皆)?(?:是)?(?P<said>正确|对|选)"
 )
 # Several answers: all of them.
-ALL = re.compile(
-    r"\A\s{0,9}(?:以上)?(?:全部|[都均皆全])(?:选项)?[都均]?(?:是|正确|对|选)?[。.!]?\s{0,9}\Z|以上[三四五六]?个?选?项?[都均皆全](?:是|属于)|(?<![不非])(?:全选|全部(?:都)?(?:选|正确|对)|(?<!并非)都选|(?:以上|上述|所有|全部|这?[四五六]个|每个|各个?)"
+_ALL = re.compile(
+    r"\A\s{0,9}(?:以上)?(?:全部|[都均皆全])(?:选项)?[都均]?(?:是|正确|对|选)?[。.!]?\s{0,9}\Z|(?<![不非])(?<!不是)以上[二两三四五六七]?个?选?项?[都均皆全](?:是|属于)(?![非不错误无否假伪干])|(?<![不非])(?<!不是)(?:全选(?!错)|全部(?:都)?(?:选|正确|对)|(?<!并非)都选(?!错)|(?:以上|上述|所有|全部|这?[四五六]个|每个|各个?)"
     r"(?:的)?(?:选?项|说法|答案)?(?:[都全均皆]|全部)?(?:是)?(?:正确|对(?!应|于|照)|符合题意|应选|要选|选(?!项))"
     r"|五项[都全均皆](?:正确|对|选)|(?i:all\sof\sthe\sabove|all\s(?:five\s|four\s)?(?:options\s)?are\s(?:correct|right)))"
 )
+
+# "其余选项全部正确" leaves some out.
+_REST = re.compile(r"(?:其余|其他|其它|剩下|剩余|另外|[前后][一二两三四五])[^,。;]{0,4}\Z")
+_COUNTED = re.compile(r"([二两三四五六七])(?=个(?!月)|选?项|种|者)|\b(?i:(four|five))\b")
+_COUNTS = dict(zip("二两三四五六七", (2, 2, 3, 4, 5, 6, 7), strict=True)) | {"four": 4, "five": 5}
 
 # "E（手抖）也正确" after a statement of several letters.
 ALSO = re.compile(
@@ -298,6 +304,17 @@ def excepted(text: str, letters: frozenset[str], multiple: bool) -> str:
             return "".join(sorted(run if wrong else letters - run))
         return "".join(run) if len(run) == 1 else ""
     return ""
+
+
+def means_all(text: str, options: int) -> bool:
+    """Return True if a text chooses all options ("以上都是", "五项均正确" of five)."""
+    for match in _ALL.finditer(text):
+        before = text[max(match.start() - 8, 0) : match.start()]
+        near = re.split("[,。;\n]", before)[-1] + match.group()
+        counts = [_COUNTS[han or word.lower()] for han, word in _COUNTED.findall(near)]
+        if not _REST.search(before) and all(count == options for count in counts):
+            return True
+    return False
 
 
 def _upper_if_sorted(match: re.Match) -> str:

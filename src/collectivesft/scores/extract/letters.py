@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 
 from collectivesft.scores.extract import option_texts, patterns, polarity
 from collectivesft.scores.extract.answer_text import (
-    ALL,
     ALSO,
     NEXT_QUESTION,
     clean,
     drop_conditions,
     drop_unmeant,
     excepted,
+    means_all,
     ticked,
 )
 from collectivesft.scores.extract.early_stop import ANOTHER, normal
@@ -195,7 +195,7 @@ def _chosen(text: str, asked: _Asked, negative: bool) -> str:
         return found
     # 5) and 6) Verdicts, or letters by themselves.
     lone = _verdicts(text, letters) or _standing_alone(_without_options(text, multiple), letters)
-    if not lone and multiple and ALL.search(text):
+    if not lone and multiple and means_all(text, len(letters)):
         return "".join(letters)
     return "".join(sorted(lone)) if multiple or len(lone) == 1 else repeated
 

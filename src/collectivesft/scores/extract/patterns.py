@@ -35,10 +35,16 @@ _SPECIES = (
     r"|cloacae|faecalis|faecium|histolytica|granulosus|duodenale|lumbricoides|abortus|melitensis"
     r"|quintana|henselae|psittaci|pneumoniae)(?![a-z])"
 )
+# "正确做法:A不用" states what is right about A, and does not choose it.
+_NOT_DONE = (
+    rf"[A-Z](?:{_SEPARATOR}[A-Z]){{0,8}}[ \t]?(?:选?项)?(?:应该?|要|须|可以?|均|都|则){{0,2}}"
+    r"(?:[不无非勿忌]|禁[用忌]|停[用止]|避免)"
+)
 
 STATEMENT = re.compile(
     rf"""(?:
-        (?:答案|正确选项|正确的选项|正确的|正确(?:措施|做法|处理|说法|描述)|符合题意的|正确项)[】\])>\s]{{0,3}}{_SURELY}{{0,2}}
+        (?:答案|正确选项|正确的选项|正确的|符合题意的|正确项
+                |(?P<way>正确(?:措施|做法|处理|说法|描述)|结论(?=[】\])>\s]{{0,3}}(?:应该?|就|便|即|选|是|为|:|\n))))[】\])>\s]{{0,3}}{_SURELY}{{0,2}}
             (?:选择|选|是|为|有|包括|即|:|-|=)?{_FILLER}{_OPTION}
       | (?<![不非])首选(?:药物?|措施|方法|治疗|检查)?(?:应该|应)?(?:是|为){_FILLER}{_OPTION}
       | (?<![不未勿非排可待])(?<!不[能应可会该宜])(?:选择|选(?!项))(?:的(?:是)?)?{_FILLER}{_OPTION}
@@ -50,7 +56,7 @@ STATEMENT = re.compile(
             (?i:options?\s)?
       | \\boxed\s?{{\s?(?:\\(?:text|mathrm|mathbf|textbf)\s?{{)?
       | (?i:<answer>|\[answer\]|final\s+answer)
-    ){_FILLER}(?P<run>{_RUN}(?!{_SPECIES}))""",
+    ){_FILLER}(?(way)(?!{_NOT_DONE}))(?P<run>{_RUN}(?!{_SPECIES}))""",
     re.X,
 )
 # Text between the lead and its letters.

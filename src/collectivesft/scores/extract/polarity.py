@@ -8,7 +8,7 @@ import re
 from collectivesft.scores.extract import patterns
 
 _WRONG = (
-    r"(?:错误|不正确|不恰当|不准确|不妥当?|不当|有误|不对|不真实|不成立|不合理|不科学|不确切"
+    r"(?:错误|不正确|不恰当|不准确|不妥当?|不当|有误|不对(?![称等])|不真实|不成立|不合理|不科学|不确切"
     r"|(?i:incorrect|false|wrong|not\s(?:true|correct|right)))"
 )
 # A question's last words; a double negation ("没有错误的是") asks for the right statement.
@@ -47,11 +47,25 @@ _LINE_RIGHT = re.compile(
 )
 
 
-# A stem that asks for what is not so: 不属于, 不需要, 不是, not.
-_ASKED_NOT = re.compile(
-    r"[不无非](?:属于?|是|包括|包含|需要?|用|必|应|宜|能|会|可|符合|具有?|存在|参与|支持|引起|出现|见于|考虑|关)"
-    r"|\b(?:NOT|not|isn't|least)\b"
+# The denial of a stem that asks for what is not so: 不属于, 不需要. Terms are none: 不可逆, 不应期.
+_IS_NOT = r"(?:不|并?非)(?:属于?|是|包括|包含|符合)|无关"
+_DOES_NOT = (
+    r"不(?:需要?|必(?!需)|用|宜|应(?!期)|能(?!量)|会(?!阴)|可(?![逆控触分缺])"
+    r"|具有?|存在|参与|支持|引起|出现|见于|考虑)|无需要?"
 )
+_ASKED_NOT = re.compile(rf"(?<![没无不])(?<!属于)(?:(?P<is>{_IS_NOT})|(?:{_DOES_NOT}))")
+# What is asked for after a patient's history: "不能进食者首选的是" asks for what comes first. 应 is
+# part of 反应 and 应激 too.
+_ASKED_AFTER = re.compile(r".(?:首选|最|(?<![反效适相感])应(?![激用答力变]))")
+# "不能进食的患者": the denial describes somebody.
+_OF_SOMEBODY = re.compile(r"(?<!或)者|(?<![同及随按定准临])时|病人|[孕产]妇|[患小婴幼]儿|老人")
+_CLAUSES = re.compile(r"[,，。;；?？!！…\n]")
+_EDGE = " \t\n()（）_。：:？?.…"
+# English: the words after the last "which" or "what", where no patient is described.
+_WHICH = re.compile(r"\b(?:[Ww]hich|WHICH|[Ww]hat|WHAT)\b")
+_NOT = re.compile(r"\b(?:NOT|not|isn't|aren't|doesn't)\b")
+_WHO = re.compile(r"\b(?:who|whom|whose|patients?|if|when|after|most|best|first|next)\b")
+_LONGEST_QUESTION = 300
 
 
 _TAIL = re.compile(r"([\u3400-\u9fff]{2,4})(?:的?(?:是|有|包括|为))\Z")
@@ -65,10 +79,23 @@ _LONGEST_RUN = 40
 
 
 def asks_for_denied(question: str) -> str:
-    """Return the denial of a question for what is not so (不属于, 不需要); "" for others."""
-    asked = question.rstrip(" \t\n()（）_。：:？?")[-_LAST_WORDS:]
-    found = _ASKED_NOT.findall(asked)
-    return found[-1] if found else ""
+    """Return the denial of a question for what is not so (不属于, 不需要); "" for others.
+
+    Only the asking clause counts, the last one: before it, 不能进食 is the patient's history.
+    """
+    plain = question.replace("’", "'").rstrip(_EDGE)
+    sentence = re.split(r"[.?!]\s", plain[-_LONGEST_QUESTION:])[-1]
+    if which := list(_WHICH.finditer(sentence)):
+        asked = sentence[which[-1].end() :]
+        found = _NOT.search(asked)
+        return found.group() if found and not _WHO.search(asked) else ""
+    asked = _CLAUSES.split(plain[-_LAST_WORDS:])[-1]
+    denials = list(_ASKED_NOT.finditer(asked))
+    if not denials:
+        return ""
+    rest = asked[denials[-1].end() :]
+    described = not denials[-1]["is"] and _OF_SOMEBODY.search(rest)
+    return "" if described or _ASKED_AFTER.search(rest) else denials[-1].group()
 
 
 def stated_denied(text: str, denial: str, letters: frozenset[str]) -> str:
