@@ -319,7 +319,9 @@ def test_an_example_that_no_step_expects_is_an_error(tmp_path, monkeypatch, chan
     """A new reader's slip is named at once, with file and row."""
     fields = {"id": "cmid:1", "dataset": "cmid", "style": "qa", "language": "zh"}
     fields |= {"messages": [("user", "甲"), ("assistant", "乙")], "meta": {"file": "a", "row": 7}}
-    monkeypatch.setattr(datasets.get("cmid"), "read", lambda raw: [Example(**fields | changes)])
+    monkeypatch.setattr(
+        datasets.get("cmid"), "read", lambda raw, **_: [Example(**fields | changes)]
+    )
     write_json(tmp_path / "manifest.json", {"source": "datasets/cmid", "files": []})
     paths = [tmp_path / name for name in ("kept", "dropped", "ledger")]
     with pytest.raises(InputError) as caught:
@@ -332,14 +334,14 @@ def test_a_file_whose_answers_are_often_no_option_is_an_error(tmp_path, monkeypa
     """Options numbered or ordered otherwise: a tenth of the rows shows it."""
     rows = [qa(f"cmid:{i}") for i in range(100)]
     wrong = [Drop(f"cmid:{i}", "bad_answer") for i in range(100, 112)]
-    monkeypatch.setattr(datasets.get("cmid"), "read", lambda raw: [*rows, *wrong])
+    monkeypatch.setattr(datasets.get("cmid"), "read", lambda raw, **_: [*rows, *wrong])
     write_json(tmp_path / "manifest.json", {"source": "datasets/cmid", "files": []})
     with pytest.raises(InputError, match="cmid: the answers of 12 of 112 questions are none of"):
         read_dataset("cmid", tmp_path / "manifest.json", *(tmp_path / name for name in "abc"))
 
 
 def test_the_ledger_says_which_of_two_forms_was_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets.get("medmcqa"), "read", lambda raw: [qa("medmcqa:1")])
+    monkeypatch.setattr(datasets.get("medmcqa"), "read", lambda raw, **_: [qa("medmcqa:1")])
     write_json(tmp_path / "manifest.json", {"source": "datasets/medmcqa", "files": []})
     paths = [tmp_path / name for name in ("kept", "dropped", "ledger")]
     monkeypatch.setattr(datasets.get("medmcqa"), "form", lambda raw: "a.json: cop counts from 1")

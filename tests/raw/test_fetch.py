@@ -612,7 +612,7 @@ class TestKill:
         folder.mkdir()
         with open(folder / "big.bin", "wb") as handle:
             handle.truncate(32 << 20)
-        options = ("--folder", folder, "--file", "big.bin", "--manifest", manifest)
+        options = ("--folder", folder, "--files", "big.bin", "--manifest", manifest)
         arguments = ("raw", "fetch", "--source", CMB, *options)
         process = start(*arguments)
         partial = manifest.parent / "files" / ".big.bin.partial"
@@ -632,7 +632,7 @@ class TestCommand:
     def test_one_message_and_no_traceback(self, command, manifest, folder):
         code, errors = command(
             *("raw", "fetch", "--source", CMB, "--manifest", manifest, "--folder", folder),
-            *("--checksums", folder / "SHA256SUMS", "--file", "a.json", "--file", "gone.json"),
+            *("--checksums", folder / "SHA256SUMS", "--files", "a.json", "--files", "gone.json"),
         )
         assert code == 1
         assert errors.startswith(f"error: {folder / 'gone.json'}: no such file")
@@ -640,7 +640,7 @@ class TestCommand:
         assert not manifest.exists()
 
     def test_checksums_that_are_a_folder(self, command, manifest, folder):
-        options = ("--folder", folder, "--checksums", folder, "--file", "a.json")
+        options = ("--folder", folder, "--checksums", folder, "--files", "a.json")
         code, errors = command("raw", "fetch", "--source", CMB, "--manifest", manifest, *options)
         assert code == 1
         assert errors.startswith(f"error: {folder}: a folder in place of a list of checksums")
@@ -681,7 +681,7 @@ class TestFullDisk:
         folder, manifest = tmp_path / "local", disk / "raw/manifest.json"
         folder.mkdir()
         (folder / "a.bin").write_bytes(b"x" * (2 * self.SIZE))
-        options = ("--folder", folder, "--file", "a.bin", "--manifest", manifest)
+        options = ("--folder", folder, "--files", "a.bin", "--manifest", manifest)
         result = command("raw", "fetch", "--source", CMB, *options)
         self.check(result, manifest.parent / "files/a.bin")
         assert left(manifest) == set()

@@ -66,8 +66,8 @@ def test_likelihood_on_a_tokenizer_without_letters_is_refused(tmp_path, monkeypa
     own_model(root, source={"kind": "hub", "repo": "a/b", "revision": "0" * 40, "patterns": ["*"]})
     (line,) = lines(root / "config/tiny.yaml", root)
     assert line.endswith(
-        "evaluation.cmb.protocols: 'likelihood' compares letters, and of tiny-random its tokenizer "
-        "has no separate token for C; take method: generate"
+        "evaluation.cmb.protocols: 'circular' and 'likelihood' compare letters, and of tiny-random "
+        "its tokenizer has no separate token for C; take method: generate"
     )
 
 

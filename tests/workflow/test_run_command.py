@@ -81,7 +81,7 @@ def test_a_bug_in_a_reader_is_shown_with_its_log(clone):
     shutil.copytree(ROOT / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__"))
     reader = clone / "src/collectivesft/datasets/cmid.py"
     text = reader.read_text("utf-8").replace(
-        "def read(", "def read(*_):\n    raise KeyError('answer')\n\n\ndef was_read(", 1
+        "def read(", "def read(*_, **__):\n    raise KeyError('answer')\n\n\ndef was_read(", 1
     )
     reader.write_text(text, encoding="utf-8")
     target = "results/tiny/2_curated/cmid/read.parquet"

@@ -115,8 +115,8 @@ def test_the_recorded_times_are_of_rules_that_exist():
 
 TABLE = (
     "model,benchmark,protocol,items,macro,macro_low,macro_high,micro,official_macro,submitted_micro,"
-    "unparsed,differ,p\n"
-    "tiny,cmb,answer,56,14.24,7.29,21.53,14.29,14.24,14.29,0.00,0,1\n"
+    "unparsed,differ,p,p_holm\n"
+    "tiny,cmb,answer,56,14.24,7.29,21.53,14.29,14.24,14.29,0.00,0,1,1\n"
 )
 
 

@@ -430,8 +430,9 @@ def _check_tokenizer(
         if config["protocols"].get(name, {}).get("method") == "likelihood"
     }
     if asked and (fault := tokenizer_check.letters_fault(encode)):
-        benchmark, name = min(asked)
-        text = f"{name!r} compares letters, and of {recipe.base} {fault}; take method: generate"
+        benchmark = min(asked)[0]
+        names = " and ".join(repr(name) for other, name in sorted(asked) if other == benchmark)
+        text = f"{names} compare letters, and of {recipe.base} {fault}; take method: generate"
         yield Problem(("evaluation", benchmark, "protocols"), text)
 
 
