@@ -344,6 +344,14 @@ class TestFile:
         assert report["examples_by_benchmark"] == {"cmb": 2, "cmb_clin": 1}
         assert report["dropped"] is True
         assert report["pairs"][0] == {"example": "a:2", "item": "cmb:7", "share": 1.0}
+        assert report["found"] == {"cmb:7": ["a:2", "b:1"], "cmb_clin:3": ["b:2"]}
+        assert report["found_in_more"] == []
+
+    def test_an_item_of_many_examples_names_some_and_is_listed(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(decontaminate, "REPORTED_EXAMPLES", 1)
+        report = self.run(self.sources(tmp_path), tmp_path)
+        assert report["found"] == {"cmb:7": ["a:2"], "cmb_clin:3": ["b:2"]}
+        assert report["found_in_more"] == ["cmb:7"]
 
     @pytest.mark.parametrize(
         ("split", "kept"), [("val", ["a:1", "a:2", "b:1"]), ("test", ["a:1", "b:2"])]
@@ -375,6 +383,7 @@ class TestFile:
         monkeypatch.setattr(decontaminate, "REPORTED_PAIRS", 1)
         report = self.run(self.sources(tmp_path), tmp_path)
         assert len(report["pairs"]) == 1 and report["examples_found"] == 3
+        assert sum(map(len, report["found"].values())) == 3
 
     def test_same_input_same_bytes(self, tmp_path):
         sources = self.sources(tmp_path)

@@ -79,7 +79,12 @@ class Folder:
                 "datasets": [{"dataset": "medqa"}, {"dataset": "nlpec"}],
                 "languages": {"zh": {"examples": 4}, "en": {"examples": 1}},
             },
-            "contamination.json": {"items": 3, "pairs": [["a", "b"]]},
+            "contamination.json": {
+                "items": 3,
+                "pairs": [["a", "b"]],
+                "found": {"cmb:1": ["a:1"]},
+                "found_in_more": [],
+            },
             "tokens.json": {"train": {"examples": 5, "without_loss": 0}},
             "raw-medqa.json": {
                 "source": "datasets/medqa",

@@ -262,6 +262,24 @@ def test_pdf_without_contamination_or_comparison_stays_grammatical(inputs, tmp_p
     assert "The answer key is" not in text
 
 
+@pytest.mark.parametrize("removed", [True, False])
+def test_pdf_speaks_of_contamination_where_found_examples_were_trained_on(
+    inputs, tmp_path, removed
+):
+    """Experiments whose examples were removed were trained on none of the questions."""
+    gain, effect = bounds(0.3), bounds(0.2)
+    part = {"items": 7, "gain": gain}
+    none = {"found": None, "rest": part, "effect": None}
+    kept = {"found": part, "rest": part, "effect": effect}
+    paths = [tmp_path / f"{name}.effect.json" for name in ("other", "tiny")]
+    write_json(paths[0], {"model": "other", "removed": True, "corrected": none})
+    write_json(paths[1], {"model": "tiny", "removed": removed, "corrected": kept})
+    text = words(typeset(dataclasses.replace(inputs, effects=paths), tmp_path)[0])
+    assert ("7 questions that “tiny” was trained on (left in on purpose)" in text) != removed
+    assert ("contamination could explain" in text) != removed
+    assert "removed before training)" not in text and "“other”" not in text
+
+
 def test_pdf_says_that_solved_questions_were_not_searched_for(inputs, tmp_path):
     changed(inputs.contamination, allowed_splits=["val"])
     text = words(typeset(inputs, tmp_path)[0])

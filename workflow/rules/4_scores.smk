@@ -128,6 +128,7 @@ rule scores_contamination:
         answers=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.answers.jsonl",
         base=contamination_base,
         report=lambda wildcards: f"{CURATED}/{curation_of(wildcards)}/contamination.json",
+        train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         code=code("scores/contamination.py"),
     output:
         effect=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.contamination.json",
@@ -145,9 +146,9 @@ rule scores_contamination:
         runtime=10,
     shell:
         "python -m collectivesft scores contamination --answers {input.answers}"
-        " --base {input.base} --report {input.report} --model {wildcards.experiment}"
-        " --benchmark {wildcards.benchmark} --protocol {wildcards.protocol}"
-        " --out {output.effect} 2> {log}"
+        " --base {input.base} --report {input.report} --train {input.train}"
+        " --model {wildcards.experiment} --benchmark {wildcards.benchmark}"
+        " --protocol {wildcards.protocol} --out {output.effect} 2> {log}"
 
 
 rule scores_agree:

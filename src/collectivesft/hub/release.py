@@ -188,7 +188,9 @@ def manifest_content(
         "left_out": {raw["source"]: raw["left_out"] for raw in sources if "left_out" in raw},
         "mixture": read_json(inputs.mixture),
         "ledger": read_json(inputs.ledger)["totals"],
-        "contamination": {k: v for k, v in read_json(inputs.contamination).items() if k != "pairs"},
+        "contamination": {
+            k: v for k, v in read_json(inputs.contamination).items() if k not in _LISTS
+        },
         "training": {"steps": history[-1]["step"], "last": history[-1]}
         | {"tokens": read_json(inputs.tokens)["train"]},
         "scores": [read_json(path) for path in inputs.scores],
@@ -205,6 +207,8 @@ def _files(key: str, folder: Path | None) -> dict[str, Any]:
     return {key: {name: _facts(folder / name) for name in _names(folder)}}
 
 
+# Parts of contamination.json that name examples one by one.
+_LISTS = ("pairs", "found", "found_in_more")
 _SINGLE = ("recipe", "base_recipe", "ledger", "mixture", "data_card", "contamination", "history",
            "tokens", "table")  # fmt: skip
 

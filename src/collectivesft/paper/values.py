@@ -29,6 +29,8 @@ _STYLES = {
     "ner": "labelling",
 }
 _FEW = 10  # steps whose loss is given, at the beginning and at the end
+# Parts of contamination.json that name examples one by one.
+_LISTS = ("pairs", "found", "found_in_more")
 _TOKENS = ("examples", "tokens", "loss_tokens", "truncated", "without_loss")
 _LANGUAGES = {"zh": "Chinese", "en": "English"}
 
@@ -163,7 +165,7 @@ def _drops(ledger: dict) -> list[dict[str, Any]]:
 
 
 def _contamination(report: dict, ledger: dict) -> dict[str, Any]:
-    """The report without its pairs, and the sets in which items were found, most first."""
+    """Return the report without its lists, and the sets in which items were found, most first."""
     sets = [
         {
             "title": _title(name),
@@ -172,7 +174,7 @@ def _contamination(report: dict, ledger: dict) -> dict[str, Any]:
         }
         for name, found in report["examples_by_dataset"].items()
     ]
-    plain = {key: value for key, value in report.items() if key != "pairs"}
+    plain = {key: value for key, value in report.items() if key not in _LISTS}
     return plain | {"sets": sorted(sets, key=lambda one: (-one["found"], one["title"]))}
 
 

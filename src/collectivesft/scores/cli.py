@@ -114,20 +114,21 @@ def contamination(
     answers: Annotated[Path, typer.Option(help="Judged answers of the trained model.")],
     base: Annotated[Path, typer.Option(help="Judged answers of its base model.")],
     report: Annotated[Path, typer.Option(help="contamination.json of its curation.")],
+    train: Annotated[Path, typer.Option(help="train.parquet of its mixture.")],
     model: Annotated[str, typer.Option(help="Name of the model.")],
     benchmark: Annotated[str, typer.Option(help="Name of the benchmark.")],
     protocol: Annotated[str, typer.Option(help="Name of the protocol.")],
     out: Annotated[Path, typer.Option(help="JSON file to write.")],
 ) -> None:
-    """Measure the gain on items found in the training data against the gain on the rest.
+    """Measure the gain on items that are in the training data against the gain on the rest.
 
     Example: collectivesft scores contamination --answers demo/cmb.answer.answers.jsonl
-    --base base/cmb.answer.answers.jsonl --report contamination.json --model demo
-    --benchmark cmb --protocol answer --out demo/cmb.answer.contamination.json
+    --base base/cmb.answer.answers.jsonl --report contamination.json --train train.parquet
+    --model demo --benchmark cmb --protocol answer --out demo/cmb.answer.contamination.json
     """
     from collectivesft.scores.contamination import measure_effect
 
-    measure_effect(answers, base, report, model, benchmark, protocol, out)
+    measure_effect(answers, base, report, train, model, benchmark, protocol, out)
 
 
 @app.command()

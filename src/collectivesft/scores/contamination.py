@@ -1,97 +1,106 @@
-"""Measure contamination as an effect: the gain on items found in training data against the rest."""
+"""Measure contamination as an effect: the gain on items trained on against that on the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json, write_json
-from collectivesft.scores.measure.bootstrap import DIGITS, RESAMPLES, SEED
 from collectivesft.scores.measure.pairs import READINGS, same_questions_by_id
-from collectivesft.scores.measure.shares import wilson
+from collectivesft.scores.measure.shares import apart, paired_gain, wilson
 
 _REMEDY = "Give the contamination.json of `curated decontaminate` of this version"
+_TRAIN = "Give the train.parquet of the model's mixture"
+_NEEDED = {"found", "found_in_more", "allowed_splits", "dropped"}
+_ASKED = "test"  # the split of all questions that are scored
 
 
 def measure_effect(
-    answers: Path, base: Path, contamination: Path, model: str, benchmark: str, protocol: str,
-    out: Path,
+    answers: Path, base: Path, contamination: Path, train: Path, model: str, benchmark: str,
+    protocol: str, out: Path,
 ) -> dict[str, Any]:  # fmt: skip
     """Write accuracy and gain on found items and on the rest, and the difference of the gains.
 
+    An item is found if an example that holds it is in the training file. Items that were not
+    looked for (``allowed_splits``) are in neither group, nor are those whose examples the report
+    lists in part where no listed one was trained on: ``unknown`` counts both.
+
     Args:
         answers, base: judged answers of a trained model and of its base model, same questions.
-        contamination: report of the curation that the model was trained on.
+        contamination: report of the curation that the model's mixture was drawn from.
+        train: examples that the model was trained on.
         model, benchmark, protocol: names for tables.
 
     Returns:
         For each reading ``found`` and ``rest``: items, tuned and base (accuracy with Wilson's
-        interval), gain (tuned minus base, 95 % over questions); and ``effect``, the gain on found
-        items minus that on the rest; null where one of the groups is empty.
+        interval), gain (tuned minus base, see ``paired_gain``); and ``effect``, the gain on found
+        items minus that on the rest (see ``apart``); null where one of the groups is empty.
+        Questions that share a stem count as independent.
 
     Raises:
-        InputError: files that do not hold the same questions, or a report without item ids.
+        InputError: files that do not hold the same questions, a report without the examples of
+            items, or a training file without ids.
     """
     report = read_json(contamination)
-    if not isinstance(report, dict) or "item_ids" not in report:
-        raise InputError(contamination, "no item_ids", _REMEDY)
-    known = set(report["item_ids"])
+    if not isinstance(report, dict) or _NEEDED - set(report):
+        raise InputError(contamination, "no examples of found items", _REMEDY)
     ids, right = same_questions_by_id([answers, base])
-    leaked = [f"{benchmark}:{id}" in known for id in ids]
+    leaked = _leaked([f"{benchmark}:{id}" for id in ids], report, train)
     result: dict[str, Any] = {"kind": "contamination", "model": model, "benchmark": benchmark}
     result |= {"protocol": protocol, "items": len(ids), "removed": report["dropped"]}
+    result["unknown"] = leaked.count(None)
     result |= {name: _reading(leaked, *right[name]) for name in READINGS}
     write_json(out, result)
     return result
 
 
-def _reading(leaked: Sequence[bool], tuned: Sequence[bool], base: Sequence[bool]) -> dict[str, Any]:
-    groups = {"found": True, "rest": False}
-    rows = {
-        name: [(t, b) for there, t, b in zip(leaked, tuned, base, strict=True) if there == wanted]
-        for name, wanted in groups.items()
-    }
-    drawn = {
-        name: _drawn([t - b for t, b in pairs], place) if pairs else None
-        for place, (name, pairs) in enumerate(rows.items())
-    }
-    found: dict[str, Any] = {
-        name: _group(pairs, drawn[name]) if pairs else None for name, pairs in rows.items()
-    }
-    effect = None
-    if drawn["found"] is not None and drawn["rest"] is not None:
-        gains = [found[name]["gain"]["value"] for name in groups]
-        effect = _interval(gains[0] - gains[1], drawn["found"] - drawn["rest"])
-    return found | {"effect": effect}
+def _leaked(items: Sequence[str], report: Mapping[str, Any], train: Path) -> list[bool | None]:
+    """Return for each item whether it was trained on; None where the report does not tell."""
+    if _ASKED in report["allowed_splits"]:
+        return [None] * len(items)
+    examples, more = report["found"], set(report["found_in_more"])
+    trained = _trained(train, {id for item in items for id in examples.get(item, ())})
+    seen = [not trained.isdisjoint(examples.get(item, ())) for item in items]
+    pairs = zip(items, seen, strict=True)
+    return [None if item in more and not there else there for item, there in pairs]
 
 
-def _group(pairs: Sequence[tuple[bool, bool]], drawn: Any) -> dict[str, Any]:
+def _trained(train: Path, wanted: set[str]) -> set[str]:
+    """Return those of the wanted ids that a training file holds."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(train) as file:
+            if "id" not in file.schema_arrow.names:
+                raise InputError(train, "no column id", _TRAIN)
+            batches = file.iter_batches(columns=["id"])
+            return {id for batch in batches for id in batch.column(0).to_pylist() if id in wanted}
+    except pa.ArrowException as error:
+        problem = f"not readable as Parquet ({str(error).splitlines()[0]})"
+        raise InputError(train, problem, _TRAIN) from error
+
+
+def _reading(
+    leaked: Sequence[bool | None], tuned: Sequence[bool], base: Sequence[bool]
+) -> dict[str, Any]:
+    rows = list(zip(leaked, tuned, base, strict=True))
+    groups = {
+        name: _group([(t, b) for there, t, b in rows if there is wanted])
+        for name, wanted in {"found": True, "rest": False}.items()
+    }
+    found, rest = groups.values()
+    return groups | {"effect": apart(found["gain"], rest["gain"]) if found and rest else None}
+
+
+def _group(pairs: Sequence[tuple[bool, bool]]) -> dict[str, Any] | None:
+    if not pairs:
+        return None
     tuned, base = (sum(side) for side in zip(*pairs, strict=True))
-    gain = (tuned - base) / len(pairs)
+    table = ((True, True), (True, False), (False, True), (False, False))
     return {
         "items": len(pairs),
         "tuned": wilson(tuned, len(pairs)),
         "base": wilson(base, len(pairs)),
-        "gain": _interval(gain, drawn),
+        "gain": paired_gain(*(pairs.count(cell) for cell in table)),
     }
-
-
-def _drawn(gains: Sequence[int], place: int) -> Any:
-    """Return mean gains of resampled questions, an array of RESAMPLES.
-
-    Only the counts of -1, 0 and 1 matter, so that a draw is one of a multinomial distribution.
-    """
-    import numpy as np
-
-    random = np.random.Generator(np.random.PCG64([SEED, place]))
-    shares = [gains.count(value) / len(gains) for value in (-1, 0, 1)]
-    counts = random.multinomial(len(gains), shares, RESAMPLES)
-    return (counts[:, 2] - counts[:, 0]) / len(gains)
-
-
-def _interval(value: float, drawn: Any) -> dict[str, float]:
-    import numpy as np
-
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    ends = {"value": value, "low": float(low), "high": float(high)}
-    return {key: round(one, DIGITS) for key, one in ends.items()}

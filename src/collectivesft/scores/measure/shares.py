@@ -21,6 +21,11 @@ def wilson(right: int, items: int) -> dict[str, float]:
     Raises:
         ValueError: no items.
     """
+    ends = _wilson(right, items)
+    return {key: round(end, DIGITS) for key, end in ends.items()}
+
+
+def _wilson(right: int, items: int) -> dict[str, float]:
     if items < 1 or not 0 <= right <= items:
         raise ValueError(f"{right} right of {items} items")
     share, weight = right / items, _Z**2 / items
@@ -28,7 +33,54 @@ def wilson(right: int, items: int) -> dict[str, float]:
     half = _Z * math.sqrt(share * (1 - share) / items + weight / items / 4) / (1 + weight)
     low = 0.0 if right == 0 else middle - half
     high = 1.0 if right == items else middle + half
-    return {k: round(v, DIGITS) for k, v in {"value": share, "low": low, "high": high}.items()}
+    return {"value": share, "low": low, "high": high}
+
+
+def paired_gain(both: int, only_first: int, only_second: int, neither: int) -> dict[str, float]:
+    """Return the first's share minus the second's of the same items, with its 95 % interval.
+
+    It joins the two shares' score intervals and allows for their correlation, so that it has a
+    width even where no item, or every item, changed. Items count as independent.
+
+    Source: R. G. Newcombe, Statistics in Medicine 17 (1998), 2635-2650, method 10.
+
+    Args:
+        both, only_first, only_second, neither: items by which of the two has them right.
+
+    Raises:
+        ValueError: no items.
+    """
+    items = both + only_first + only_second + neither
+    one, two = _wilson(both + only_first, items), _wilson(both + only_second, items)
+    margins = (both + only_first) * (only_second + neither)
+    margins *= (both + only_second) * (only_first + neither)
+    cross = both * neither - only_first * only_second
+    cross = cross if cross < 0 else max(cross - items / 2, 0)
+    phi = cross / math.sqrt(margins) if margins else 0.0
+    return _apart(one, two, phi)
+
+
+def apart(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    """Return first minus second, of different items, with an interval made of theirs (MOVER).
+
+    Source: R. G. Newcombe, Statistics in Medicine 20 (2001), 2885-2893.
+
+    Args:
+        first, second: value, low, high.
+    """
+    return _apart(first, second, 0.0)
+
+
+def _apart(first: Mapping[str, float], second: Mapping[str, float], phi: float) -> dict[str, float]:
+    value = first["value"] - second["value"]
+    below = _length(first["value"] - first["low"], second["high"] - second["value"], phi)
+    above = _length(first["high"] - first["value"], second["value"] - second["low"], phi)
+    ends = {"value": value, "low": value - below, "high": value + above}
+    return {key: round(end, DIGITS) for key, end in ends.items()}
+
+
+def _length(one: float, two: float, phi: float) -> float:
+    return math.sqrt(max(0.0, one**2 - 2 * phi * one * two + two**2))
 
 
 def clustered(groups: Sequence[Sequence[float]]) -> dict[str, float]:

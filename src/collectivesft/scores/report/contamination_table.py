@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 NOTE = (
-    "Contamination as an effect. Found: items that the search found in the training data, removed "
-    "from it or not. Gain: tuned minus base, in points. Effect: the gain on found items minus that "
-    "on the rest, with its 95 % interval over questions; near 0 where the gain is not remembered."
+    "Contamination as an effect. Found: items that stand in an example that the model was trained "
+    "on; rest: all others that were looked for. Removed: whether such examples were taken out "
+    "before. Gain: tuned minus base, in points. Effect: the gain on found items minus that on the "
+    "rest, with its 95 % interval over questions; near 0 where the gain is not remembered."
 )
 HEADS = (
     "Model", "Benchmark", "Protocol", "Removed", "Found", "Tuned, found, %", "Gain, found",
