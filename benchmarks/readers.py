@@ -65,10 +65,11 @@ def measure(rows: list[dict]) -> dict[str, dict[str, float]]:
 
 
 def main() -> None:
-    """Write the table of readers by kind, and over the held-out half."""
+    """Write the table of readers: all answers, those not tuned to by their age, each kind."""
     rows = [json.loads(line) for line in SET.read_text(encoding="utf-8").splitlines()]
-    held = [row for row in rows if row["held_out"]]
-    groups = {"all": rows, "held out": held}
+    last = [row for row in rows if row["id"].startswith("sixth-")]
+    older = [row for row in rows if row["held_out"] and row not in last]
+    groups = {"all": rows, "older held out": older, "sixth round": last}
     groups |= {kind: [r for r in rows if r["kind"] == kind] for kind in dict.fromkeys(
         row["kind"] for row in rows
     )}  # fmt: skip
@@ -85,6 +86,9 @@ def main() -> None:
     note = (
         "Percent of answers whose letters are read as the key says (percent with other letters), "
         "by `python benchmarks/readers.py` on resources/reading/answers.jsonl.\n\n"
+        "The older held-out answers were at hand while the rules grew, and are all read right now: "
+        "no measure of new answers. The sixth round reads so after rules changed later, one of them "
+        "for an answer of its own; at first sight it was 90.9 (4.5).\n\n"
     )
     write_text(ROOT / "benchmarks/results/readers.md", note + "\n".join(lines) + "\n")
     write_json(ROOT / "benchmarks/results/readers.json", results)
