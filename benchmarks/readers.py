@@ -87,8 +87,8 @@ def main() -> None:
         "Percent of answers whose letters are read as the key says (percent with other letters), "
         "by `python benchmarks/readers.py` on resources/reading/answers.jsonl.\n\n"
         "The older held-out answers were at hand while the rules grew, and are all read right now: "
-        "no measure of new answers. The sixth round reads so after rules changed later, one of them "
-        "for an answer of its own; at first sight it was 90.9 (4.5).\n\n"
+        "no measure of new answers. The sixth round reads so after rules changed later, one of "
+        "them for an answer of its own; at first sight it was 90.9 (4.5).\n\n"
     )
     write_text(ROOT / "benchmarks/results/readers.md", note + "\n".join(lines) + "\n")
     write_json(ROOT / "benchmarks/results/readers.json", results)

@@ -259,6 +259,8 @@ def test_only_the_asking_clause_makes_a_denial_an_answer(question, text, options
         ("高血压合并哮喘不宜首选的是", "不宜"),
         ("不能同时使用的是", "不能"),
         ("与本病无关的是", "无关"),
+        ("不是该器官血液供应来源的是", "不是"),
+        ("Which drug should not be given to this patient?", "not"),
         ("Which of the following is NOT a complication of COPD?", "NOT"),
         ("属于不可逆性胆碱酯酶抑制药的是", ""),
         ("属于非必需氨基酸的是", ""),

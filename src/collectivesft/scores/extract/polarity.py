@@ -56,12 +56,12 @@ _DOES_NOT = (
 _ASKED_NOT = re.compile(rf"(?<![没无不])(?<!属于)(?:(?P<is>{_IS_NOT})|(?:{_DOES_NOT}))")
 # What is asked for after a patient's history: "不能进食者首选的是" asks for what comes first. 应 is
 # part of 反应 and 应激 too.
-_ASKED_AFTER = re.compile(r".(?:首选|最|(?<![反效适相感])应(?![激用答力变]))")
+_ASKED_AFTER = re.compile(r".(?:首选|最|(?<![反效适相感供])应(?![激用答力变]))")
 # "不能进食的患者": the denial describes somebody.
 _OF_SOMEBODY = re.compile(r"(?<!或)者|(?<![同及随按定准临])时|病人|[孕产]妇|[患小婴幼]儿|老人")
 _CLAUSES = re.compile(r"[,，。;；?？!！…\n]")
 _EDGE = " \t\n()（）_。：:？?.…"
-# English: the words after the last "which" or "what", where no patient is described.
+# English: the words after the last "which" or "what", where no patient is described before "not".
 _WHICH = re.compile(r"\b(?:[Ww]hich|WHICH|[Ww]hat|WHAT)\b")
 _NOT = re.compile(r"\b(?:NOT|not|isn't|aren't|doesn't)\b")
 _WHO = re.compile(r"\b(?:who|whom|whose|patients?|if|when|after|most|best|first|next)\b")
@@ -88,7 +88,7 @@ def asks_for_denied(question: str) -> str:
     if which := list(_WHICH.finditer(sentence)):
         asked = sentence[which[-1].end() :]
         found = _NOT.search(asked)
-        return found.group() if found and not _WHO.search(asked) else ""
+        return found.group() if found and not _WHO.search(asked[: found.start()]) else ""
     asked = _CLAUSES.split(plain[-_LAST_WORDS:])[-1]
     denials = list(_ASKED_NOT.finditer(asked))
     if not denials:
