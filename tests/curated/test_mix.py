@@ -1,5 +1,6 @@
 """A draw depends on the example and the seed alone; the recipe is read strictly."""
 
+import itertools
 import json
 import math
 import re
@@ -15,7 +16,13 @@ from collectivesft.common.errors import InputError
 from collectivesft.config.mixture import Mixture, read_mixture
 from collectivesft.curated.croissant import head
 from collectivesft.curated.mix import mix_file
-from collectivesft.curated.mixture.sampling import apply_style_shares, apply_temperature, sample_key
+from collectivesft.curated.mixture.sampling import (
+    _chosen,
+    apply_style_shares,
+    apply_temperature,
+    even_shares,
+    sample_key,
+)
 from collectivesft.curated.mixture.statistics import (
     LENGTH_BINS,
     LENGTH_STEP,
@@ -521,16 +528,20 @@ def sizes(found: dict) -> Counter:
 @pytest.mark.parametrize(
     ("mixture", "expected"),
     [
-        ("{examples: 60}", {"alpha": 27, "beta": 26, "gamma": 7}),
+        ("{examples: 60}", {"alpha": 26, "beta": 27, "gamma": 7}),
         ("{examples: 60, datasets: [alpha]}", {"alpha": 60}),
         ("{examples: 457}", {"alpha": 400, "beta": 50, "gamma": 7}),
-        ("{examples: 5, datasets: [alpha, beta]}", {"alpha": 3, "beta": 2}),
+        ("{examples: 5, datasets: [alpha, beta]}", {"alpha": 2, "beta": 3}),
     ],
 )
 def test_a_budget_is_met_exactly_with_even_datasets(tmp_path, mixture, expected):
     found = mix(tmp_path, mixture)
-    by_size = sorted(sizes(found).values())
-    assert by_size == sorted(expected.values()) and sizes(found).keys() == expected.keys()
+    assert sizes(found) == expected
+
+
+def test_the_rest_of_an_even_budget_goes_to_the_smallest_that_have_it():
+    assert even_shares(SETS, 60) == {"gamma": 7, "beta": 27, "alpha": 26}
+    assert even_shares({"b": 9, "a": 9}, 5) == {"a": 3, "b": 2}
 
 
 def test_random_rows_meet_the_budget_in_the_proportions_of_the_datasets(tmp_path):
@@ -544,10 +555,54 @@ def test_draws_choose_different_datasets_of_one_size(tmp_path):
     drawn = [mix(tmp_path / str(d), f"{{choose: 2, examples: 40, draw: {d}}}", source)
              for d in (1, 2, 3)]  # fmt: skip
     assert [sorted(sizes(one).values()) for one in drawn] == [[20, 20]] * 3
-    assert len({tuple(sorted(sizes(one))) for one in drawn}) > 1
-    assert drawn[1]["stats"]["budget"] == {"examples": 40, "by": "datasets", "draw": 2}
+    assert len({tuple(sorted(sizes(one))) for one in drawn}) == 3
+    budget = {"examples": 40, "by": "datasets", "draw": 2, "too_small": []}
+    assert drawn[1]["stats"]["budget"] == budget
     again = mix(tmp_path / "again", "{choose: 2, examples: 40, draw: 2}", source)
     assert again["train"] == drawn[1]["train"]
+
+
+def test_every_draw_has_other_datasets_until_there_are_no_more(tmp_path):
+    rows = [e for n in range(4) for e in examples({f"set{n}": 9})]
+    source = save(tmp_path / "in.parquet", rows)
+    text = "{{choose: 2, validation: 0, draw: {}}}"
+    found = {frozenset(sizes(mix(tmp_path, text.format(d), source))) for d in range(1, 7)}
+    assert len(found) == 6
+    words = "mixture.choose: 2 of 4 datasets with examples: no choice is left for draw 7, of 6"
+    with pytest.raises(InputError, match=re.escape(words)):
+        mix(tmp_path, text.format(7), source)
+
+
+def test_a_larger_draw_need_not_hold_a_smaller_one():
+    names = tuple(f"set{n}" for n in range(13))
+    draws = [(draw, [_chosen(names, Mixture(choose=size, draw=draw)) for size in (1, 2, 4, 8)])
+             for draw in (1, 2, 3)]  # fmt: skip
+    assert not all(one < two for _, drawn in draws for one, two in itertools.pairwise(drawn))
+
+
+@pytest.mark.parametrize(
+    ("more", "left_out", "draws"),
+    [
+        ("", ["gamma"], 3),
+        (", max_samples: {alpha: 19}", ["alpha", "gamma"], 1),
+        (", styles: [mcqa]", ["gamma"], 3),
+        (", fraction: 0.9", ["gamma"], 3),
+    ],
+)
+def test_a_dataset_too_small_for_its_part_is_never_chosen(tmp_path, capsys, more, left_out, draws):
+    counts = {"alpha": 150, "beta": 150, "gamma": 19, "x": 150}
+    source = save(tmp_path / "in.parquet", examples(counts))
+    for draw in range(1, draws + 1):
+        text = f"{{choose: 2, examples: 40, draw: {draw}{more}}}"
+        found = mix(tmp_path, text, source)
+        assert sizes(found).total() == 40 and not set(left_out) & set(sizes(found))
+        assert found["stats"]["budget"]["too_small"] == left_out
+        assert found["ledger"]["gamma"]["dropped"] == {"not_in_mixture": 19}
+        assert f"too few examples in {', '.join(left_out)}; it" in capsys.readouterr().err
+    words = "mixture.choose: 4 of 3 datasets with at least 16 examples"
+    with pytest.raises(InputError, match=words):
+        mix(tmp_path, "{choose: 4, examples: 64}", save(tmp_path / "s", examples(
+            {"alpha": 60, "beta": 60, "gamma": 15, "x": 60})))  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -557,6 +612,7 @@ def test_draws_choose_different_datasets_of_one_size(tmp_path):
         ("{choose: 4}", "mixture.choose: 4 of 3 datasets with examples. Lower the number"),
         ("{choose: 2, datasets: [alpha]}", "choose takes 2 of 1 datasets"),
         ("{examples_by: rows}", "examples_by: rows needs examples"),
+        ("{examples: 9, style_shares: even}", "style_shares and examples exclude each other"),
     ],
 )
 def test_a_budget_that_cannot_be_met_is_an_error(tmp_path, mixture, words):
@@ -570,7 +626,8 @@ def test_vendi_score_counts_different_texts():
     assert vendi([one, other])["score"] == pytest.approx(2, abs=0.05)
     assert vendi([one, one, other, other])["score"] == pytest.approx(2, abs=0.05)
     assert vendi([]) == {"score": 0.0, "texts": 0}
-    assert vendi(["", "甲"])["texts"] == 2
+    assert vendi(["甲", other]) == {"score": 2.0, "texts": 2}
+    assert vendi(["", "甲", "乙", "乙"])["score"] == pytest.approx(2**1.5, abs=0.001)
 
 
 def test_more_datasets_at_one_size_have_a_higher_vendi_score(tmp_path):

@@ -5,6 +5,7 @@ clone, so that a name without a file behind it is found at once.
 """
 
 import json
+import math
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,6 +18,7 @@ from title_check import title_fault
 
 if TYPE_CHECKING:
     from collectivesft.config.experiment import Experiment, ModelRecipe
+    from collectivesft.config.mixture import Mixture
 
 
 class Problem(NamedTuple):
@@ -337,6 +339,7 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
             yield from _unknown([recipe.curation], config["curation"], where, "curation")
             taken = [] if mixture.datasets == "all" else mixture.datasets
             yield from _unknown(taken, config["datasets"], where, "mixture", "datasets")
+            yield from _check_choices(config, where, recipe, mixture)
             caps = mixture.max_samples if isinstance(mixture.max_samples, dict) else {}
             yield from _unknown(caps, config["datasets"], where, "mixture", "max_samples")
         if recipe.base not in _files(root, "models"):
@@ -365,6 +368,20 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
         for line in error.lines:
             place, _, text = line.partition(": ")
             yield Problem((place,), text)
+
+
+def _check_choices(
+    config: dict, where: str, recipe: "Experiment", mixture: "Mixture"
+) -> Iterator[Problem]:
+    """Refuse more draws than there are different choices of datasets."""
+    if mixture.choose is None:
+        return
+    among = len(config["datasets"] if mixture.datasets == "all" else mixture.datasets)
+    ways, draws = math.comb(among, mixture.choose), max(recipe.draws or 1, mixture.draw)
+    if ways < draws:
+        many = "choice" if ways == 1 else "different choices"
+        text = f"{mixture.choose} of {among} datasets: {ways} {many} for {draws} draws"
+        yield Problem((where, "mixture", "choose"), f"{text}; lower the numbers")
 
 
 def _check_model_paths(root: Path, base: str) -> Iterator[Problem]:

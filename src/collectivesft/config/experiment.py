@@ -222,6 +222,8 @@ class Experiment(Section):
     def _draws_of_datasets(self) -> "Experiment":
         if self.draws and not self.mixture.get("choose"):
             raise ValueError("draws repeats mixture.choose; add it")
+        if self.draws and self.mixture.get("draw", 1) != 1:
+            raise ValueError("draws counts from mixture.draw 1; remove mixture.draw")
         if self.draws and self.seeds:
             raise ValueError("draws and seeds exclude each other; write one of them")
         return self

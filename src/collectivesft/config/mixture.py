@@ -29,6 +29,17 @@ class Mixture(BaseModel):
     styles: Annotated[list[Style], Field(min_length=1)] | Literal["all"] = Field(
         "all", description="styles of examples that are taken"
     )
+    choose: Cap | None = Field(
+        None,
+        description="so many of the datasets, drawn at random; an experiment's `draws` repeats it. "
+        "A dataset is passed over that has fewer than `examples` / `choose` examples",
+    )
+    draw: int = Field(
+        1,
+        ge=1,
+        description="number of the draw of `choose`, each of other datasets; `draws` of an "
+        "experiment sets it",
+    )
     fraction: float = Field(1.0, gt=0, le=1, description="share of the examples")
     max_samples: Cap | dict[str, Cap] | None = Field(
         None,
@@ -48,10 +59,6 @@ class Mixture(BaseModel):
         description="`even`, or a weight for each style: the largest mixture with these shares. "
         "Styles without a weight are not taken. Within a style all datasets give the same share",
     )
-    choose: Cap | None = Field(
-        None,
-        description="so many of the datasets, drawn at random; an experiment's `draws` repeats it",
-    )
     examples: Cap | None = Field(
         None,
         description="the budget: exactly so many examples, validation with them, whatever the "
@@ -61,9 +68,6 @@ class Mixture(BaseModel):
         "datasets",
         description="how `examples` are taken. datasets: as many of each, and all of a smaller "
         "one; rows: random rows of all of them together",
-    )
-    draw: int = Field(
-        1, ge=1, description="number of the draw of `choose`; `draws` of an experiment sets it"
     )
     prompt: Literal["paper", "cmb"] = Field(
         "paper",
@@ -81,6 +85,8 @@ class Mixture(BaseModel):
             raise ValueError(f"choose takes {self.choose} of {len(self.datasets)} datasets")
         if self.examples_by == "rows" and self.examples is None:
             raise ValueError("examples_by: rows needs examples")
+        if self.style_shares is not None and self.examples is not None:
+            raise ValueError("style_shares and examples exclude each other; write one of them")
         return self
 
     @model_validator(mode="after")

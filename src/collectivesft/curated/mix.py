@@ -70,6 +70,7 @@ def mix_file(
     if mixture.examples is not None:
         about["budget"] = {"examples": mixture.examples, "by": mixture.examples_by}
         about["budget"]["draw"] = mixture.draw if mixture.choose else None
+        about["budget"]["too_small"] = list(taken.too_small)
     write_json(stats, about | description.as_json())
 
 
@@ -93,6 +94,9 @@ def _quota(examples: Path, recipe: Path, mixture: Mixture) -> Quota:
             raise InputError(recipe, problem, f"There are {', '.join(found.present)}")
         if absent:  # a set that could not be had: the ledger and the card say so too
             sys.stderr.write(f"{recipe}: {problem}; the mixture goes without\n")
+    if found.too_small:
+        problem = f"mixture.choose: too few examples in {', '.join(found.too_small)}"
+        sys.stderr.write(f"{recipe}: {problem}; it chooses among the other datasets\n")
     return found
 
 

@@ -5,6 +5,8 @@ place, the batch or the other examples. One pass over ids, sets and styles colle
 (8 bytes an example); each key of the recipe then lowers the limit below which an example is in.
 """
 
+import itertools
+import math
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator
@@ -33,10 +35,12 @@ class Quota:
     Attributes:
         present: sets in the file of examples, taken or not, in its order.
         limits: for each set and style that is taken the largest draw that is in; -1 for none.
+        too_small: sets that ``choose`` passes over, as they cannot give their part of the budget.
     """
 
     present: tuple[str, ...]
     limits: dict[Stratum, float]
+    too_small: tuple[str, ...] = ()
 
     def reason(self, dataset: str, style: str, number: float) -> str | None:
         """Return why an example with that draw is not in the mixture, or None if it is."""
@@ -68,12 +72,12 @@ def quota(examples: Path, mixture: Mixture) -> Quota:
         present.setdefault(dataset)
         if style in taken and (mixture.datasets == "all" or dataset in mixture.datasets):
             drawn[dataset, style].append(sample_key(id, mixture.seed, "sample"))
-    names = _chosen(sorted({dataset for dataset, _ in drawn}), mixture)
-    cells = {
-        cell: np.sort(np.frombuffer(found)) for cell, found in drawn.items() if cell[0] in names
-    }
+    cells = {cell: np.sort(np.frombuffer(found)) for cell, found in drawn.items()}
+    too_small = _too_small(cells, mixture)
+    names = _chosen(sorted({name for name, _ in cells} - set(too_small)), mixture)
+    cells = {cell: found for cell, found in cells.items() if cell[0] in names}
     limits = {cell: float(kept[-1]) if len(kept) else -1.0 for cell, kept in _keep(cells, mixture)}
-    return Quota(tuple(present), limits)
+    return Quota(tuple(present), limits, too_small)
 
 
 def _keep(
@@ -91,15 +95,50 @@ def _keep(
     return iter(cells.items())
 
 
-def _chosen(names: list[str], mixture: Mixture) -> set[str]:
-    """Return the datasets of a draw: those with the smallest numbers by its own seed."""
+def _part(mixture: Mixture) -> int:
+    """Return the examples that each chosen dataset has to give, at least 1."""
+    if mixture.choose is None or mixture.examples is None:
+        return 1
+    return -(-mixture.examples // mixture.choose)
+
+
+def _too_small(cells: dict[Stratum, np.ndarray], mixture: Mixture) -> tuple[str, ...]:
+    """Return the datasets with fewer examples than a chosen one has to give.
+
+    Without this a draw of small datasets would end the run after other mixtures were trained on.
+    """
     if mixture.choose is None:
-        return set(names)
+        return ()
+    left = {cell: found[found < mixture.fraction] for cell, found in cells.items()}
+    sizes = {name: len(found) for name, found in _by_set(left).items()}
+    part = _part(mixture)
+    return tuple(
+        name for name in sorted(sizes) if min(sizes[name], mixture.caps(name) or part) < part
+    )
+
+
+def _chosen(names: list[str], mixture: Mixture) -> frozenset[str]:
+    """Return the datasets of a draw: those with the smallest numbers by its own seed.
+
+    A set of datasets that an earlier draw has is passed over, so that two draws always differ.
+    """
+    if mixture.choose is None:
+        return frozenset(names)
+    enough = "examples" if _part(mixture) == 1 else f"at least {_part(mixture)} examples"
+    among = f"choose: {mixture.choose} of {len(names)} datasets with {enough}"
     if mixture.choose > len(names):
-        raise ValueError(f"choose: {mixture.choose} of {len(names)} datasets with examples")
-    purpose = f"datasets {mixture.draw}"
-    order = sorted(names, key=lambda name: sample_key(name, mixture.seed, purpose))
-    return set(order[: mixture.choose])
+        raise ValueError(among)
+    ways = math.comb(len(names), mixture.choose)
+    if ways < mixture.draw:
+        raise ValueError(f"{among}: no choice is left for draw {mixture.draw}, of {ways}")
+    different: dict[frozenset[str], None] = {}
+    attempts = itertools.count(1)
+    while len(different) < mixture.draw:
+        # The number of datasets is in the purpose: else a draw of 4 would contain that of 2.
+        purpose = f"datasets {mixture.choose} {next(attempts)}"
+        order = sorted(names, key=lambda name: sample_key(name, mixture.seed, purpose))
+        different[frozenset(order[: mixture.choose])] = None
+    return list(different)[-1]
 
 
 def _budget(cells: dict[Stratum, np.ndarray], examples: int, by: str) -> dict[Stratum, np.ndarray]:
@@ -116,7 +155,8 @@ def _budget(cells: dict[Stratum, np.ndarray], examples: int, by: str) -> dict[St
 def even_shares(sizes: dict[str, int], examples: int) -> dict[str, int]:
     """Return sizes that add up to ``examples``: all of a small dataset, as many of each other.
 
-    What does not divide evenly goes to the first names, one each.
+    What does not divide evenly goes to the smallest datasets that have it, one each; of datasets of
+    one size to the first names.
     """
     left, shares = examples, {}
     order = sorted(sizes, key=lambda name: (sizes[name], name))

@@ -143,16 +143,16 @@ def vendi(texts: Sequence[str]) -> dict[str, Any]:
 
     The similarity of two texts is the cosine of their bigrams of characters, counted as
     1 + log n. They have no weights by rarity (IDF): weights of one mixture's own texts would make
-    two mixtures incomparable.
+    two mixtures incomparable. A text of fewer than two characters is filled up with blanks: it has
+    a bigram too, and is like itself.
     """
     if not texts:
         return {"score": 0.0, "texts": 0}
     rows = np.zeros((len(texts), _COLUMNS))
     for row, text in zip(rows, texts, strict=True):
-        found, counts = np.unique(grams(text, 2) % np.uint64(_COLUMNS), return_counts=True)
+        found, counts = np.unique(grams(text.ljust(2), 2) % np.uint64(_COLUMNS), return_counts=True)
         row[found.astype(np.int64)] = 1 + np.log(counts)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows /= np.where(lengths, lengths, 1)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     values = np.clip(np.linalg.eigvalsh(rows @ rows.T / len(texts)), 0, None)
     shares = values[values > 1e-12]
     score = float(np.exp(-(shares * np.log(shares)).sum()))
