@@ -36,7 +36,7 @@ def table(
     headline: str | None = None,
 ) -> list[dict[str, Any]]:
     """Tidy rows: benchmark, protocol, model, role, title, macro, difference, bounds, p, p_holm,
-    trainings, spread.
+    trainings, spread, each (macro of each training, separated by blanks; empty for one).
 
     An experiment of several trainings (seeds or draws) has the mean over them, the interval over
     questions and the spread over trainings apart; its difference has an interval over both, its p
@@ -65,6 +65,7 @@ def table(
         spread = macro.get("spread")
         row |= {"trainings": len(macro.get("seeds", [0]))}
         row |= {"spread": "" if spread is None else round(100 * spread, 4)}
+        row |= {"each": " ".join(str(round(100 * value, 4)) for value in macro.get("seeds", []))}
         rows.append(row | {"p": found["p"] if found else ""})
     adjusted = holm({row["model"]: row["p"] for row in rows if row["p"] != ""})
     return [row | {"p_holm": adjusted.get(row["model"], "")} for row in rows]
@@ -89,6 +90,7 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     for y, row in enumerate(rows):
         style.mark(axes["macro"], row["macro"], y, row["role"], row["macro_low"], row["macro_high"])
         style.behind(axes["macro"], y, style.number(row["macro"]))
+        _draw_trainings(axes["macro"], row, y)
         _draw_difference(axes["difference"], row, y)
     axes["difference"].axvline(0, color="#555555", linewidth=0.8, zorder=1)
     for panel, title, label in (
@@ -110,6 +112,13 @@ def _name(row: dict) -> str:
     return f"{row['model']} (base)" if row["role"] == "base" else row["model"]
 
 
+def _draw_trainings(axes, row: dict, y: int) -> None:
+    """Draw a dot for each of several trainings, below the row's mark, which would hide it."""
+    values = [float(value) for value in row["each"].split()]
+    look = {"linestyle": "none", "marker": ".", "markersize": 4, "zorder": 3}
+    axes.plot(values, [y + 0.28] * len(values), color=style.ROLE_COLOURS[row["role"]], **look)
+
+
 def _draw_difference(axes, row: dict, y: int) -> None:
     if row["role"] == "headline":
         style.behind(axes, y, "reference")
@@ -128,7 +137,8 @@ def _words(rows: list[dict]) -> str:
     words += f" n = {style.thousands(first['items'])}."
     if not any(row["role"] == "experiment" for row in rows):
         words += " This run has one experiment: it is compared with its base model only."
-    return (
-        f"{words} Whiskers: 95 % bootstrap intervals; p: exact McNemar test against the headline,"
-        " adjusted for all tests shown (Holm). Source: scores.json, comparison.json"
-    )
+    words += " Whiskers: 95 % bootstrap intervals; p: exact McNemar test against the headline,"
+    words += " adjusted for all tests shown (Holm)"
+    if any(row["trainings"] > 1 for row in rows):
+        words += ", of the first training of each. Small dots: single trainings"
+    return f"{words}. Source: scores.json, comparison.json"
