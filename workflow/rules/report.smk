@@ -122,7 +122,7 @@ FIGURE_TABLE = {
 # Experiments with a fixed number of examples, and their further draws: only they can be compared by
 # their diversity.
 BUDGETS = [name for name in EXPERIMENTS if RECIPES[name].mixture.get("examples")]
-BUDGETS += [repeat for repeat, (name, _) in REPEATS.items() if name in BUDGETS]
+BUDGETS += [repeat for repeat, (name, _) in DRAWS.items() if name in BUDGETS]
 if BUDGETS:
     FIGURE_TABLE["diversity"] = {
         "category": "Scores",
@@ -135,6 +135,7 @@ if BUDGETS:
                 )
                 for name in BUDGETS
             ],
+            "recipe": EXPERIMENT_FILES,
         },
     }
 FIGURE_NAMES = list(FIGURE_TABLE)

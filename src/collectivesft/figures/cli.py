@@ -157,17 +157,18 @@ def diversity(
         list[str], typer.Option(help="NAME=PATH of JSON that `curated mix` wrote, with a budget.")
     ],
     scores: Scores,
+    recipe: Recipes,
     out: Out,
 ) -> None:
     """Draw accuracy against the diversity of mixtures with the same number of examples.
 
     Example: collectivesft figures diversity --mixture one=one/mixture.json
     --mixture all=all/mixture.json --scores one/cmb.answer.scores.json
-    --scores all/cmb.answer.scores.json --out diversity.svg
+    --scores all/cmb.answer.scores.json --recipe one.yaml --recipe all.yaml --out diversity.svg
     """
     from collectivesft.figures.diversity import draw_files
 
-    draw_files(mixture, scores, out)
+    draw_files(mixture, scores, recipe, out)
 
 
 @app.command("data-size")

@@ -1,5 +1,6 @@
 """The figure of diversity: accuracy against the variety of a mixture, at one number of examples."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from collectivesft.common.errors import InputError, UserError
+from collectivesft.config.experiment import Experiment
 from collectivesft.figures.style import inputs, label_placement, style
 from collectivesft.figures.style.labels import short
 
@@ -15,15 +17,22 @@ RESAMPLES, SEED = 2000, 42
 FEWEST = 4
 
 
-def draw_files(mixtures: Iterable[str], scores: Iterable[Path], out: Path) -> None:
-    """Draw the figure from mixtures (``NAME=mixture.json``) and the scores of their models.
+def draw_files(
+    mixtures: Iterable[str], scores: Iterable[Path], recipes: Iterable[Path], out: Path
+) -> None:
+    """Draw the figure from mixtures (``NAME=mixture.json``), scores and recipes of their models.
+
+    Args:
+        recipes: of experiments; a further draw or seed has its experiment's.
 
     Raises:
-        UserError: a mixture without scores, or no mixture with ``mixture.examples``.
+        UserError: a mixture without scores or recipe, or no mixture with ``mixture.examples``.
         InputError: a file of a different kind.
     """
     contents = {content["model"]: content for content in inputs.read_scores(scores)}
-    found = {}
+    recipe_of = inputs.read_recipes(recipes)
+    found: dict[str, Any] = {}
+    about: dict[str, Experiment] = {}
     for option in mixtures:
         name, _, path = option.partition("=")
         found[name] = inputs.read_object(Path(path))
@@ -32,27 +41,35 @@ def draw_files(mixtures: Iterable[str], scores: Iterable[Path], out: Path) -> No
             raise InputError(Path(path), "a mixture without a budget", remedy)
         if name not in contents:
             raise UserError(f"{name}: no scores of this mixture's model. Name its scores.json.")
+        experiment = name if name in recipe_of else re.sub(r"-(draw|seed)\d+$", "", name)
+        if experiment not in recipe_of:
+            raise UserError(f"{name}: no recipe. Name {experiment}.yaml with --recipe.")
+        about[name] = recipe_of[experiment]
     if not found:
         raise UserError("no mixture with a budget. Set mixture.examples in recipes.")
-    draw(table(found, contents), out)
+    draw(table(found, contents, about), out)
 
 
 def table(
-    mixtures: dict[str, dict[str, Any]], scores: dict[str, dict[str, Any]]
+    mixtures: dict[str, dict[str, Any]],
+    scores: dict[str, dict[str, Any]],
+    recipes: dict[str, Experiment],
 ) -> list[dict[str, Any]]:
     """Tidy rows, most varied first.
 
-    Columns: benchmark, protocol, model, examples, datasets, by (datasets or rows), vendi,
-    compared (examples behind it), accuracy, low, high.
+    Columns: benchmark, protocol, model, base, curation, examples, datasets, by (datasets or rows),
+    vendi, compared (examples behind it), accuracy, low, high.
 
     Args:
         mixtures: ``mixture.json`` by model; each with a budget.
         scores: of models, on one benchmark.
+        recipes: of models.
     """
     rows = []
     for name, mixture in mixtures.items():
         score, budget = scores[name], mixture["budget"]
         row = {"benchmark": score["benchmark"], "protocol": score["protocol"], "model": name}
+        row |= {"base": recipes[name].base, "curation": recipes[name].curation}
         row |= {"examples": budget["examples"], "datasets": len(mixture["datasets"])}
         row |= {"by": budget["by"], "vendi": mixture["vendi"]["score"]}
         row |= {"compared": mixture["vendi"]["texts"]}
@@ -64,9 +81,13 @@ def table(
 def rank_correlation(rows: list[dict[str, Any]]) -> dict[str, float] | None:
     """Return Spearman's correlation of diversity and accuracy, with a 95 % interval over mixtures.
 
-    None for fewer than four mixtures, for several budgets, or where all values are one.
+    Random rows and curations other than the usual one are left out: they differ in more than
+    variety. None for fewer than four other mixtures, for several bases, budgets or numbers of
+    examples behind the Vendi score, or where all values are one.
     """
-    if len(rows) < FEWEST or len({row["examples"] for row in rows}) > 1:
+    rows = [row for row in rows if _correlated(row)]
+    alike = {(row["base"], row["examples"], row["compared"]) for row in rows}
+    if len(rows) < FEWEST or len(alike) > 1:
         return None
     pairs = np.array([[row["vendi"], row["accuracy"]] for row in rows])
     random = np.random.Generator(np.random.PCG64(SEED))
@@ -77,6 +98,11 @@ def rank_correlation(rows: list[dict[str, Any]]) -> dict[str, float] | None:
         return None
     low, high = np.quantile(found, [0.025, 0.975])
     return {"value": round(value, 3), "low": round(float(low), 3), "high": round(float(high), 3)}
+
+
+def _correlated(row: dict[str, Any]) -> bool:
+    usual = Experiment.model_fields["curation"].default
+    return row["by"] == "datasets" and row["curation"] == usual
 
 
 def _spearman(pairs: np.ndarray) -> float | None:
@@ -103,10 +129,10 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
     figure, axes = style.new(height=3.6)
     texts = []
     for row in rows:
-        control = row["by"] == "rows"
-        colour = style.OTHER_COLOUR if control else style.TUNED_COLOUR
+        colour = style.TUNED_COLOUR if _correlated(row) else style.OTHER_COLOUR
+        marker = "s" if row["by"] == "rows" else "o" if _correlated(row) else "D"
         axes.plot((row["vendi"],) * 2, (row["low"], row["high"]), color=colour, linewidth=1.0)
-        axes.plot(row["vendi"], row["accuracy"], "s" if control else "o", color=colour, zorder=3)
+        axes.plot(row["vendi"], row["accuracy"], marker, color=colour, zorder=3)
         texts.append(
             axes.annotate(
                 short(row["model"], 30), (row["vendi"], row["accuracy"]), (6, 0),
@@ -114,7 +140,8 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
             )
         )  # fmt: skip
     axes.margins(x=0.15)
-    axes.set_xlabel(f"Vendi score of {rows[0]['compared']} examples (effective number of texts)")
+    compared = ", ".join(map(str, sorted({row["compared"] for row in rows})))
+    axes.set_xlabel(f"Vendi score of {compared} examples (effective number of texts)")
     axes.set_ylabel("macro accuracy (%)")
     style.at_least(axes, "y", 10)
     style.source_line(figure, _words(rows))
@@ -127,12 +154,14 @@ def _words(rows: list[dict]) -> str:
     budgets = sorted({row["examples"] for row in rows})
     words = f"Benchmark {inputs.title(rows[0]['benchmark'])}, protocol {rows[0]['protocol']}."
     words += f" Every mixture has {', '.join(map(str, budgets))} examples."
-    words += " Squares: random rows." if any(row["by"] == "rows" for row in rows) else ""
+    words += " Square: random rows." if any(row["by"] == "rows" for row in rows) else ""
+    if any(row["by"] == "datasets" and not _correlated(row) for row in rows):
+        words += " Diamond: another curation."
     if found := rank_correlation(rows):
         words += (
             f" Spearman {found['value']:+.2f} ({found['low']:+.2f} to {found['high']:+.2f})"
-            f" over {len(rows)} mixtures."
+            f" over {sum(map(_correlated, rows))} mixtures of one curation."
         )
     else:
-        words += " Too few mixtures of one budget for a correlation."
+        words += " No correlation: too few mixtures of one base, curation and budget."
     return f"{words} Whiskers: 95 % intervals over questions. Source: scores.json, mixture.json"
