@@ -6,7 +6,7 @@ import pytest
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_yaml
-from collectivesft.config.experiment import Training, read_experiment, read_model
+from collectivesft.config.experiment import Experiment, Training, read_experiment, read_model
 from collectivesft.sources.model_source import read_source
 
 ROOT = Path(__file__).parents[2]
@@ -199,3 +199,28 @@ def test_the_run_with_meds_ins_differs_by_that_dataset_only():
     assert (found.training, found.mixture, found.base) == (
         paper.training, paper.mixture, paper.base,
     )  # fmt: skip
+
+
+def test_draws_begin_at_the_first_draw():
+    mixture = {"choose": 2, "draw": 2}
+    with pytest.raises(
+        ValueError, match=r"draws counts from mixture\.draw 1; remove mixture\.draw"
+    ):
+        Experiment(title="t", base="b", draws=3, mixture=mixture)
+    assert Experiment(title="t", base="b", draws=3, mixture=mixture | {"draw": 1}).draws == 3
+
+
+GRID = sorted(
+    path
+    for path in (ROOT / "config/experiments").glob("budget-*.yaml")
+    if not path.stem.startswith("budget-7b-")
+)
+
+
+@pytest.mark.parametrize("small", GRID, ids=lambda path: path.stem)
+def test_the_grid_at_7b_differs_from_the_small_one_in_size_only(small):
+    large = read_experiment(small.with_name(small.name.replace("budget-", "budget-7b-")))
+    one = read_experiment(small)
+    assert large.mixture == one.mixture | {"examples": 20000}
+    assert (large.title, large.draws, large.curation) == (one.title, one.draws, one.curation)
+    assert large.base == "internlm2_5-7b" and large.training.precision == "bfloat16"

@@ -1,6 +1,7 @@
 """Draws of datasets in the workflow: each its own mixture, tokens and training."""
 
 import re
+import sys
 
 import yaml
 
@@ -31,3 +32,23 @@ def test_draws_without_a_choice_are_refused(new_place):
     done = place.snakemake("-n")
     assert done.returncode != 0
     assert "draws repeats mixture.choose; add it" in done.stdout + (done.stderr or "")
+
+
+def test_more_draws_than_different_choices_are_refused(new_place):
+    place = new_place("draws-too-many")
+    path = place.folder / "config/experiments/tiny.yaml"
+    recipe = yaml.safe_load(path.read_text("utf-8"))
+    datasets = yaml.safe_load((place.folder / "config/config.yaml").read_text("utf-8"))["datasets"]
+    recipe |= {"draws": 2, "mixture": {"choose": len(datasets), "examples": 8}}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    done = place.snakemake("-n")
+    assert done.returncode != 0
+    words = f"{len(datasets)} of {len(datasets)} datasets: 1 choice for 2 draws"
+    assert words in done.stdout
+
+
+def test_the_grid_at_7b_is_planned_without_an_edit(new_place):
+    command = [sys.executable, "-m", "snakemake", "-n", "--configfile", "config/diversity-7b.yaml"]
+    done = new_place("grid-7b").run(*command)
+    assert done.returncode == 0, done.stdout
+    assert re.search(r"^sft_train +19$", done.stdout, re.M)
