@@ -400,3 +400,30 @@ def test_command_line_writes_the_same(folder):
     assert result.exit_code == 0, result.output
     assert other.text == made.text
     assert other.manifest == made.manifest
+
+
+def recorded(root: Path, precision: str, first: dict) -> Folder:
+    """A release whose training has this precision in its recipe and this first row."""
+    made = Folder(root, precision=precision)
+    rows = [{"step": 1, "loss": 2.5} | first, {"step": 2, "eval_loss": 2}]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (made.root / "history.jsonl").write_text(text, encoding="utf-8")
+    return made
+
+
+def test_a_precision_that_the_machine_decided_is_stated(tmp_path):
+    made = recorded(tmp_path / "auto", "auto", {"precision": "float32"}).release()
+    assert made.manifest["training"]["precision"] == "float32"
+    assert made.manifest["experiment"]["training"]["precision"] == "auto"
+    assert "| precision | float32 (by `auto`) |" in made.text
+
+
+def test_a_precision_of_the_recipe_is_stated_once(tmp_path):
+    made = recorded(tmp_path / "stated", "bfloat16", {}).release()
+    assert "precision" not in made.manifest["training"]
+    assert "| precision | bfloat16 |" in made.text
+
+
+def test_a_training_that_does_not_say_what_auto_was_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"history\.jsonl: does not say which precision `auto` was"):
+        recorded(tmp_path / "old", "auto", {}).release()

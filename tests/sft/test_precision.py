@@ -51,7 +51,32 @@ def test_flags_are_read_from_the_system(tmp_path):
 def test_a_training_by_auto_is_the_training_by_the_decided_precision(job, flags):
     flags("avx2")
     auto, plain = job("auto", precision="auto", max_steps=2), job("plain", max_steps=2)
-    assert auto.run().result == plain.run().result
+    one, two = auto.run().result, plain.run().result
+    assert {**one, "history": ""} == {**two, "history": ""}
+    # The first row says what `auto` was: a release reads it there.
+    first, *later = auto.history
+    assert first.pop("precision") == "float32"
+    assert [first, *later] == plain.history
+
+
+def test_a_resumed_training_by_auto_says_what_it_was_once(job, flags, monkeypatch):
+    from collectivesft.sft.loop import trainer
+
+    flags("avx2")
+    whole = job("whole", precision="auto", max_steps=2, save_steps=1).run()
+    made, rate = job("made", precision="auto", max_steps=2, save_steps=1), trainer.learning_rate
+
+    def killed(training, step, steps):
+        if step == 1:
+            raise KeyboardInterrupt
+        return rate(training, step, steps)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "learning_rate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made.run()
+    assert made.run().history == whole.history
+    assert ["precision" in row for row in made.history].count(True) == 1
 
 
 def test_another_machines_precision_ends_an_unfinished_training(job, flags, monkeypatch):

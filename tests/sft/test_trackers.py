@@ -1,5 +1,6 @@
 """Trackers show the curves of a training and never decide anything about it."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 from collectivesft.common.errors import UserError
 from collectivesft.config.run import RunConfig
 from collectivesft.config.section import canonical
+from collectivesft.sft.distributed.stop_signal import Interrupted, Request
 from collectivesft.sft.loop import trackers as module
 from collectivesft.sft.loop.trackers import Trackers, Tracking
 from collectivesft.sft.train import train
@@ -113,6 +115,48 @@ def test_a_folder_of_wandbs_name_is_no_package(tmp_path, monkeypatch):
     assert not module.installed("trackertest")
     (tmp_path / "trackertest2.py").touch()
     assert module.installed("trackertest2")
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_trackers_end_when_all_is_saved(job, tmp_path, fake, monkeypatch, stopped):
+    """A service may take minutes for its last values, and a scheduler kills meanwhile."""
+    made, seen = job(max_steps=2, save_steps=1), []
+    monkeypatch.setattr(fake, "finish", lambda self: seen.append((made.written, made.checkpoints)))
+    if stopped:
+        monkeypatch.setattr(Request, "__init__", Request.make)
+    with pytest.raises(Interrupted) if stopped else contextlib.nullcontext():
+        train(*made.arguments, threads=1, tracking=Tracking(("wandb",), tmp_path / "t"))
+    ((written, checkpoints),) = seen
+    assert checkpoints
+    assert stopped or {"trained", "history.jsonl"} <= set(written)
+
+
+def test_wandb_waits_for_its_upload_no_longer_than_a_minute(tmp_path, fake):
+    Trackers(Tracking(("wandb",), tmp_path), "f" * 40, 0, print)
+    assert fake.calls[0][1]["settings"] == {"finish_timeout": 60}
+
+
+def test_the_number_of_threads_stays(tmp_path, fake, monkeypatch):
+    """The weights of a CPU depend on it."""
+    import torch
+    from accelerate import state
+
+    before = torch.get_num_threads()
+    monkeypatch.setattr(state, "PartialState", lambda: torch.set_num_threads(before + 1))
+    try:
+        Trackers(Tracking(("wandb",), tmp_path), "f" * 40, 0, print)
+        assert fake.calls[-1] == ("start",)
+        assert torch.get_num_threads() == before
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_different_training_is_a_new_run_in_trackio(tmp_path, fake):
+    """It knows runs by their names; a second training may have the name of the first."""
+    for done in (0, 0, 2):
+        Trackers(Tracking(("trackio",), tmp_path), "f" * 40, done, print)
+    made = [call[1]["resume"] for call in fake.calls if call[0] == "init"]
+    assert made == ["never", "never", "allow"]
 
 
 def test_a_resumed_training_continues_its_curves(tmp_path, fake):

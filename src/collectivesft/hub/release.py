@@ -168,7 +168,7 @@ def _names(folder: Path) -> list[str]:
 def manifest_content(
     run: str, repo: str, demo: bool, experiment: str, inputs: Inputs
 ) -> dict[str, Any]:
-    """The manifest; nothing in it depends on the machine or the time."""
+    """The manifest; nothing in it depends on the machine or the time, but `precision: auto`."""
     recipe = read_experiment(inputs.recipe)
     sources = [read_json(path) for path in inputs.raw]
     history = [row for _, row in read_jsonl(inputs.history)]
@@ -192,13 +192,24 @@ def manifest_content(
             k: v for k, v in read_json(inputs.contamination).items() if k not in _LISTS
         },
         "training": {"steps": history[-1]["step"], "last": history[-1]}
-        | {"tokens": read_json(inputs.tokens)["train"]},
+        | {"tokens": read_json(inputs.tokens)["train"]}
+        | _decided(recipe.training.precision, history, inputs.history),
         "scores": [read_json(path) for path in inputs.scores],
         "lock": {"file": inputs.lock.name, "sha256": sha256(inputs.lock)},
         "locks": {path.name: sha256(path) for path in inputs.locks},
         "results": _results(inputs),
         "answer": read_json(inputs.answer) if inputs.answer else None,
     } | ({"gguf": read_json(inputs.gguf)} if inputs.gguf else {})
+
+
+def _decided(precision: str, history: list[dict[str, Any]], path: Path) -> dict[str, str]:
+    """The precision that the training decided, where its recipe leaves that to the machine."""
+    if precision != "auto":
+        return {}
+    if "precision" not in history[0]:
+        problem = "does not say which precision `auto` was"
+        raise UserError(f"{path}: {problem}. Train again, or state it in the recipe.")
+    return {"precision": history[0]["precision"]}
 
 
 def _files(key: str, folder: Path | None) -> dict[str, Any]:

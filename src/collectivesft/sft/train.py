@@ -45,7 +45,8 @@ def train(
             processes and threads. Its ``history.jsonl`` grows with every step and ends with the
             bytes of ``history``.
         history: JSON Lines ``{"step", "epoch", "tokens", "loss", "learning_rate"}``, and with
-            ``eval_loss`` instead of the last two where the validation part was read.
+            ``eval_loss`` instead of the last two where the validation part was read. The first
+            row has ``precision`` too where the recipe says ``auto``: what that was here.
         out: folder: an adapter (lora) or the whole model (full).
         threads: CPU threads; on a CPU the weights depend on their number, in the last bits.
         costs: JSON file for the time, operations and energy of all tries, ``sft.costs``.
@@ -70,6 +71,7 @@ def train(
         listening() as request,
         enough_memory(recipe, experiment.training),
     ):
+        auto = experiment.training.precision == "auto"
         training = decided(experiment.training, world)
         experiment = experiment.model_copy(update={"training": training})
         facts = decisive(tokens, base, experiment)
@@ -79,14 +81,18 @@ def train(
         model = load(base, training, world)
         spent = Costs(checkpoints / COSTS, digests.digest(facts), world, training)
         label = f"{recipe.stem}, {'train' if seed is None else f'train seed {seed}'}"
-        run = Trainer(model, training, *parts, saved, world, request, spent, tracking, base, label)
-        run.run(note)
-        save(model, world, out)
-        if world.first:
-            write_jsonl(history, run.history.rows)
-        total = spent.save()
-        if world.first and costs:
-            write_json(costs, total)
+        shown = tracking, base, label, {"precision": training.precision} if auto else {}
+        run = Trainer(model, training, *parts, saved, world, request, spent, *shown)
+        try:
+            run.run(note)
+            save(model, world, out)
+            if world.first:
+                write_jsonl(history, run.history.rows)
+            total = spent.save()
+            if world.first and costs:
+                write_json(costs, total)
+        finally:
+            run.finish()  # last: a kill while a service is slow must not lose the model
 
 
 def set_deterministic(threads: int) -> None:

@@ -291,6 +291,8 @@ def _limits(manifest: dict[str, Any], notice: str | None) -> str:
 
 def _training(manifest: dict[str, Any]) -> str:
     training = manifest["experiment"]["training"]
+    if "precision" in manifest["training"]:  # `auto` depends on the machine
+        training = training | {"precision": f"{manifest['training']['precision']} (by `auto`)"}
     rows = [f"| {key.replace('_', ' ')} | {training[key]} |" for key in TRAINING_SHOWN]
     if training["method"] == "lora":
         rows.insert(1, f"| rank, alpha | {training['lora']['r']}, {training['lora']['alpha']} |")

@@ -14,6 +14,7 @@ from typing import Any
 from collectivesft.common.errors import UserError
 
 FLUSH_S = 10  # most seconds of curves that a killed training may lose
+FINISH_S = 60  # most seconds of waiting for an upload at the end; wandb's own is without end
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,15 @@ class Trackers:
             self._try(name, lambda name=name: self._start(name))
 
     def _start(self, name: str) -> None:
+        import torch
         from accelerate.state import PartialState
         from accelerate.tracking import LOGGER_TYPE_TO_CLASS
 
-        PartialState()  # accelerate's logger asks for it; it finds the processes that there are
+        threads = torch.get_num_threads()
+        try:
+            PartialState()  # accelerate's logger asks for it; it finds the processes that there are
+        finally:
+            torch.set_num_threads(threads)  # which it may change; the weights depend on it
         tracker = LOGGER_TYPE_TO_CLASS[name](**self._arguments(name))
         tracker.start()
         self.running[name] = tracker
@@ -88,10 +94,11 @@ class Trackers:
             # Steps after the last checkpoint are taken again: their points are removed.
             again = {"purge_step": self.done + 1, "flush_secs": FLUSH_S}
             return {"run_name": name, "logging_dir": folder, **again}
-        shown = {"run_name": project, "name": run or project, "resume": "allow"}
-        if name == "trackio":
-            return shown
-        return shown | {"id": self.training[:16], "dir": str(folder)}
+        shown = {"run_name": project, "name": run or project}
+        if name == "trackio":  # which knows a run by its name only: a new training is a new run
+            return shown | {"resume": "allow" if self.done else "never"}
+        own = {"id": self.training[:16], "resume": "allow", "dir": str(folder)}
+        return shown | own | {"settings": {"finish_timeout": FINISH_S}}
 
     def _try(self, name: str, work: Callable[[], None]) -> None:
         """Do a tracker's work; leave it behind with a note where it fails."""
@@ -107,12 +114,12 @@ class Trackers:
         values = {
             f"train/{key}": value
             for key, value in (row | more).items()
-            if key not in ("step", "epoch")
+            if key not in ("step", "epoch", "precision")
         }
         for name, tracker in list(self.running.items()):
             self._try(name, lambda tracker=tracker: tracker.log(values, step=row["step"]))
 
     def finish(self) -> None:
-        """Write the remaining values."""
+        """Write the remaining values. A service may take up to ``FINISH_S``."""
         for name, tracker in list(self.running.items()):
             self._try(name, tracker.finish)

@@ -8,7 +8,7 @@ optimiser and the spreading over processes are transformers', peft's and torch's
 import contextlib
 import math
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,7 @@ class Trainer:
     tracking: Tracking | None = None
     base: Path | None = None
     label: str = "train"
+    decided: dict[str, Any] = field(default_factory=dict)  # what this machine decided: in row 1
 
     def __post_init__(self) -> None:
         # peft's wrapper takes whatever it is given: the model inside is asked.
@@ -119,7 +120,6 @@ class Trainer:
             if self.tracking and shown:
                 fingerprint = self.costs.fingerprint
                 self.trackers = Trackers(self.tracking, fingerprint, done, shown.note)
-                stack.callback(self.trackers.finish)
             for number in range(done, self.plan.steps):
                 status = self._step(number)
                 last = number + 1 == self.plan.steps
@@ -138,6 +138,11 @@ class Trainer:
                     shown.advance(1, status)
                 if stop:
                     raise Interrupted(_STOPPED.format(number + 1, self.plan.steps))
+
+    def finish(self) -> None:
+        """End the trackers, which may wait for a service: call it when all is saved."""
+        if self.trackers:
+            self.trackers.finish()
 
     def _step(self, number: int) -> str:
         """One optimiser step; says how it went."""
@@ -188,7 +193,8 @@ class Trainer:
         self._check(number, "gradient", norm.item())
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self._note(number, tokens, loss=round(loss, 6), learning_rate=rate)
+        decided = {} if number else self.decided
+        self._note(number, tokens, loss=round(loss, 6), learning_rate=rate, **decided)
 
     def _loss(self, model: Any, batch: Batch) -> Any:
         import torch
@@ -215,7 +221,7 @@ class Trainer:
         offsets = self.train_tokens.offsets
         return sum(int(self.train_tokens.mask[offsets[i] : offsets[i + 1]].sum()) for i in examples)
 
-    def _note(self, number: int, tokens: int | None = None, **values: float) -> None:
+    def _note(self, number: int, tokens: int | None = None, **values: Any) -> None:
         tokens = self.history.tokens if tokens is None else tokens
         epoch = round((number + 1) / self.plan.steps_per_epoch, 4)
         self.history.add({"step": number + 1, "epoch": epoch, "tokens": tokens, **values})
