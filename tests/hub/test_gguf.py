@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,8 @@ def test_four_bits_have_their_own_agreement_and_keep_the_metadata(convert, tmp_p
     assert kinds["blk.0.attn_q.weight"] == "Q4_0" and kinds["output_norm.weight"] in ("F32", "F16")
     assert kinds["token_embd.weight"] == "Q8_0"
     assert report["size"] < whole["size"]
+    assert report["quantiser"] == {"name": "gguf", "version": version("gguf")}
+    assert "quantiser" not in whole
     assert report["tokenizer"] == whole["tokenizer"]
 
 

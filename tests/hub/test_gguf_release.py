@@ -72,6 +72,7 @@ def test_the_manifest_lists_and_describes_it(released, tmp_path):
 def test_the_card_says_how_to_run_it_and_how_near_it_is(released):
     text = released().text.partition("## GGUF\n")[2].partition("\n## ")[0]
     assert f"`{NAME}` (0 MB) is a copy of the weights as q8_0" in text
+    assert "for llama.cpp and Ollama, made by llama.cpp's own converter. Read back" in text
     assert "the same for 17 of 18" in text and "differs by 0.11 nats" in text
     assert "by 0.0013 nats on average" in text and "Its scores were not measured." in text
     assert "Each of the 2 marks of the chat" in text and "(tokenizer `llama`, `default`)" in text
@@ -82,6 +83,15 @@ def test_the_card_says_how_to_run_it_and_how_near_it_is(released):
     assert modelfile in text and 'PARAMETER stop "<eos>"' in text
     assert "ollama create model-7b -f Modelfile" in text
     assert "Neither program is run by this release's own checks." in text
+
+
+def test_the_card_says_what_quantised_a_copy_of_four_bits(released):
+    text = released(type="q4_0", quantiser={"name": "gguf", "version": "0.19.0"}).text
+    assert (
+        "as q4_0 for llama.cpp and Ollama, converted by llama.cpp's own converter and quantised by "
+        "the gguf package 0.19.0 (embeddings and output layer to eight bits)."
+    ) in text
+    assert "made by llama.cpp's own" not in text
 
 
 def test_a_copy_that_was_not_compared_is_said_to_be_so(released):

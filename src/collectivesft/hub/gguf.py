@@ -1,4 +1,7 @@
-"""A copy of a model as one GGUF file, by llama.cpp's own converter, compared with its original."""
+"""A copy of a model as one GGUF file, compared with its original.
+
+llama.cpp's own converter makes it; for four bits the gguf package quantises what that wrote.
+"""
 
 import os
 import re
@@ -9,6 +12,7 @@ from hashlib import sha256 as new_sha256
 from pathlib import Path
 from typing import Any
 
+from collectivesft.common.digests import version
 from collectivesft.common.errors import UserError
 from collectivesft.common.files import atomic_path, scratch_folder, sha256, write_json
 from collectivesft.hub.evidence import gguf_agreement, gguf_tokens
@@ -17,8 +21,9 @@ from collectivesft.models.convert.sentencepiece_model import write_sentencepiece
 from collectivesft.models.word_vocabulary import WORD_VOCABULARY
 
 # The converter's name of a type, and the largest mean divergence (nats a token) of its answers from
-# the original's. What rounding does lies far below: see docs/download.md for measured numbers. A
-# tensor that is lost, transposed or scaled wrongly makes whole nats.
+# the original's. What rounding does lies far below: see docs/download.md for measured numbers
+# (q4_0: not measured on a trained model). A tensor that is lost, transposed or scaled wrongly makes
+# whole nats.
 LIMITS = {"f16": 0.005, "bf16": 0.02, "q8_0": 0.05, "q4_0": 0.5}
 FOUR_BITS = "q4_0"  # the converter does not write it: its bf16 is quantised here
 _REMEDY = "Run envs/converter, or set hub.gguf_converter to convert_hf_to_gguf.py of a llama.cpp"
@@ -46,9 +51,10 @@ def make(
         kind: f16, bf16, q8_0 or q4_0.
         name: of the model, as the file has it.
         out: GGUF file to write.
-        report: JSON to write: the file's size and sha256, the converter's sha256, how its prompt
-            looks, ``tokenizer`` (see ``gguf_tokens.check``), and ``agreement``, which is None where
-            the copy could not be read back (``note`` says why).
+        report: JSON to write: the file's size and sha256, the converter's sha256, for q4_0 the
+            ``quantiser`` and its version, how its prompt looks, ``tokenizer`` (see
+            ``gguf_tokens.check``), and ``agreement``, which is None where the copy could not be
+            read back (``note`` says why).
         threads: of the CPU; their number is part of the comparison to the last bit.
 
     Raises:
@@ -77,6 +83,8 @@ def make(
         tokenizer = gguf_tokens.check(model, partial, prompt["stops"])
     content = {"file": out.name, "type": kind, "size": out.stat().st_size, "sha256": sha256(out)}
     content |= {"converter": {"name": converter.name, "sha256": _digest(converter)}}
+    if kind == FOUR_BITS:
+        content |= {"quantiser": {"name": "gguf", "version": version("gguf")}}
     content |= {
         "agreement": found,
         "note": note,

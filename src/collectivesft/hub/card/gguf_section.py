@@ -16,9 +16,21 @@ def section(manifest: dict[str, Any]) -> list[str]:
 def _about(copy: dict[str, Any]) -> str:
     made = (
         f"`{copy['file']}` ({copy['size'] / 1e6:,.0f} MB) is a copy of the weights as "
-        f"{copy['type']} for llama.cpp and Ollama, made by llama.cpp's own converter."
+        f"{copy['type']} for llama.cpp and Ollama, {_maker(copy)}."
     )
     return f"{made} {agreement(copy)} {_tokenizer(copy['tokenizer'])}"
+
+
+def _maker(copy: dict[str, Any]) -> str:
+    """Name the programs that made the copy; the converter writes no four bits."""
+    quantiser = copy.get("quantiser")
+    if quantiser is None:
+        return "made by llama.cpp's own converter"
+    return (
+        "converted by llama.cpp's own converter and quantised by the "
+        f"{quantiser['name']} package {quantiser['version']} (embeddings and output layer to eight "
+        "bits)"
+    )
 
 
 def _tokenizer(found: dict[str, Any]) -> str:
