@@ -24,6 +24,19 @@ def test_each_further_draw_is_mixed_trained_and_summarised(new_place):
     assert f"{answers.format('')} {answers.format('-draw2')} --model tiny " in done.stdout
 
 
+def test_only_draws_are_compared_by_their_diversity(new_place):
+    """A further seed trains on the same mixture: one point more would be no further mixture."""
+    place = new_place("seeds-of-a-budget")
+    path = place.folder / "config/experiments/tiny.yaml"
+    recipe = yaml.safe_load(path.read_text("utf-8"))
+    recipe |= {"seeds": [42, 43], "mixture": {"choose": 2, "examples": 8}}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    done = place.snakemake("-n", "-p", "results/tiny/5_figures/diversity.svg")
+    assert done.returncode == 0, done.stdout
+    (line,) = re.findall(r".*figures diversity .*", done.stdout)
+    assert "--mixture tiny=" in line and "tiny-seed" not in line
+
+
 def test_draws_without_a_choice_are_refused(new_place):
     place = new_place("draws-alone")
     path = place.folder / "config/experiments/tiny.yaml"
