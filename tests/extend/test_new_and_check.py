@@ -6,11 +6,13 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from collectivesft.common.errors import UserError
+from collectivesft.extend import new_file
 from collectivesft.extend.new_file import write_new
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +83,20 @@ def test_a_file_that_is_there_is_kept(clone):
         "file.\n",
     )
     assert file.read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("suffix", [".md", ".json"])
+def test_a_file_of_any_suffix_that_is_there_is_kept(tmp_path, monkeypatch, suffix):
+    form = new_file.FORMS["model"]
+    files = {"model.yaml": f"config/models/$name{suffix}"}
+    monkeypatch.setitem(new_file.FORMS, "model", replace(form, files=files))
+    for folder in ("src/collectivesft", "config/models"):
+        (tmp_path / folder).mkdir(parents=True)
+    path = tmp_path / f"config/models/mine{suffix}"
+    path.write_text("mine", "utf-8")
+    with pytest.raises(UserError, match=re.escape(f"mine{suffix}: there already")):
+        write_new("model", "mine", tmp_path)
+    assert path.read_text("utf-8") == "mine"
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,15 @@ def test_the_text_keeps_measured_and_stated_apart():
     assert "380 g a kWh, stated by the publisher" in text
 
 
+@pytest.mark.parametrize(
+    ("energy", "shown"),
+    [(0.0005, "0.05 g"), (0.0123, "1.23 g"), (1.0, "100 g"), (12345, "1,230,000 g")],
+)
+def test_grams_are_shown_with_three_digits_and_no_exponent(energy, shown):
+    content = manifest(MEASURED | {"energy_kwh": energy, "g_per_kwh": 100})
+    assert emissions.sentence(content).startswith(f"Emissions: {shown} CO2e, which")
+
+
 @pytest.mark.parametrize("config", [None, {}, {"hub": {}}, {"hub": {"emissions": None}}], ids=str)
 def test_nothing_is_said_where_nothing_was_measured(config):
     content = manifest(None) | {"config": config}

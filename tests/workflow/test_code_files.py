@@ -71,7 +71,11 @@ def test_kept_imports_follow_the_content(tmp_path, monkeypatch):
     wrong = {"by": "other", "names": {key: ["collectivesft.c"] for key in kept["names"]}}
     (tmp_path / "imports.json").write_text(json.dumps(wrong), "utf-8")
     assert found("import collectivesft.b\n") == ["b.py"]
-    (tmp_path / "imports.json").write_text("{", "utf-8")
-    assert found("import collectivesft.b\n") == ["b.py"]
+    shapes = ["{}", "[]", "null", "1", '"by"']
+    shapes += [json.dumps({"by": kept["by"]} | more) for more in ({}, {"names": []})]
+    shapes += [json.dumps({"by": kept["by"], "names": {"a": 1}})]
+    for text in ("{", *shapes):
+        (tmp_path / "imports.json").write_text(text, "utf-8")
+        assert found("import collectivesft.b\n") == ["b.py"], text
     code_files.imports.cache_clear()
     code_files._kept.cache_clear()

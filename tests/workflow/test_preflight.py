@@ -37,7 +37,11 @@ def test_the_tiny_run_lacks_nothing(states):
     assert set(found) == {"Python", "Snakemake", "disk"}
 
 
-def test_curves_need_a_package_that_we_do_not_bring(states, monkeypatch):
+def test_curves_need_a_package_that_we_do_not_bring(states, clone, monkeypatch):
+    row = states("tiny", "apptainer", report_to=["wandb"])["wandb"]
+    assert (row.state, row.found) == ("missing", "our images have none")
+    path = clone / "envs/model.in"
+    path.write_text(f"{path.read_text('utf-8')}wandb==0.31.0\n", "utf-8")
     assert states("tiny", "apptainer", report_to=["wandb"])["wandb"].state == "note"
     for there, state in ((None, "missing"), ("somewhere", "ok")):
         monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name, there=there: there)

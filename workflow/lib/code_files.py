@@ -96,9 +96,13 @@ def _kept() -> dict[str, list[str]]:
     """Names by the sha256 of the content, as this very file found them; written at the end."""
     by = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     names: dict[str, list[str]] = {}
-    with contextlib.suppress(OSError, ValueError):
+    # A file of another shape is as none: each name of these may be absent or of another type.
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         content = json.loads(KEPT.read_bytes())
-        names = content["names"] if content["by"] == by else {}
+        if content["by"] == by:
+            names = {
+                digest: [str(name) for name in found] for digest, found in content["names"].items()
+            }
     atexit.register(_keep, KEPT.absolute(), by, names, len(names))
     return names
 

@@ -61,7 +61,7 @@ def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     if "slurm" in ways:
         yield from _slurm(config)
     yield from _servers(config)
-    yield from _trackers(config, ways)
+    yield from _trackers(config, root, ways)
     yield from _converter(config, root)
     yield from _sources(config, root)
 
@@ -83,12 +83,17 @@ def _servers(config: dict) -> Iterator[Row]:
             yield replace(row, remedy=remedy) if row.state == "missing" else row
 
 
-def _trackers(config: dict, ways: list[str]) -> Iterator[Row]:
+def _trackers(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     """The packages of trackers, in no environment of ours, where they are asked for."""
+    wanted = (root / "envs/model.in").read_text(encoding="utf-8")
     for name in config["report_to"]:
-        if "apptainer" in ways:
+        if "apptainer" in ways and config["nodes"] == 1:  # on several, trainings use no image
+            if re.search(rf"^{name}\b", wanted, re.MULTILINE):
+                remedy = "Images from before it was there lack it: build them anew"
+                yield Row(name, "note", "in envs/model.in", remedy)
+                continue
             remedy = f"Remove it from report_to, or build the images with {name} in envs/model.in"
-            yield Row(name, "note", "our images have none", remedy)
+            yield Row(name, "missing", "our images have none", remedy)
             continue
         there = importlib.util.find_spec(name) is not None
         remedy = "" if there else f"pip install {name}, or remove it from report_to"

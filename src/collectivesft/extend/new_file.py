@@ -139,7 +139,7 @@ def write_new(kind: Kind, name: str, root: Path, described: bool = False) -> lis
         Path(_fill(path, name)): _fill(_template(file), name) for file, path in form.files.items()
     }
     for path in texts:
-        same = [path.with_suffix(other) for other in (".py", ".yaml")]
+        same = [path, *(path.with_suffix(other) for other in (".py", ".yaml"))]
         if path := next((one for one in same if (root / one).exists()), None):
             raise UserError(f"{path}: there already. Choose another name, or edit that file.")
     for path, text in texts.items():

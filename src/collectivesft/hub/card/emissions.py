@@ -26,7 +26,7 @@ def sentence(manifest: dict[str, Any]) -> str:
     if found is None:
         return "Emissions were not measured."
     return (
-        f"Emissions: {grams(found):,g} g CO2e, which is {found['energy_kwh']:g} kWh, measured "
+        f"Emissions: {_shown(grams(found))} g CO2e, which is {found['energy_kwh']:g} kWh, measured "
         f"({found['measured_by']}), times {found['g_per_kwh']:g} g a kWh, stated by the publisher "
         f"({found['intensity_from']})."
     )
@@ -35,6 +35,11 @@ def sentence(manifest: dict[str, Any]) -> str:
 def grams(found: dict[str, Any]) -> float:
     """Return the product, with no more digits than such a figure bears."""
     return float(f"{found['energy_kwh'] * found['g_per_kwh']:.3g}")
+
+
+def _shown(value: float) -> str:
+    """Write a number of three digits with all of them, and never with an exponent from 1 g on."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:g}"
 
 
 def _settings(manifest: dict[str, Any]) -> dict[str, Any] | None:
