@@ -46,7 +46,7 @@ CASES = [
 # What llama.cpp calls the tokenizer within the file, and its way of cutting text into words.
 GGUF_TOKENIZERS = {
     "qwen3": ("gpt2", "qwen2"),
-    "llama3": ("gpt2", "llama-bpe"),
+    "llama3": ("gpt2", "smaug-bpe"),  # as the converter names this package's, by what it does
     "gemma3": ("llama", "default"),
 }
 
