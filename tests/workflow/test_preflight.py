@@ -40,8 +40,10 @@ def test_the_tiny_run_lacks_nothing(states):
 def test_curves_need_a_package_that_we_do_not_bring(states, clone, monkeypatch):
     row = states("tiny", "apptainer", report_to=["wandb"])["wandb"]
     assert (row.state, row.found) == ("missing", "our images have none")
-    path = clone / "envs/model.in"
-    path.write_text(f"{path.read_text('utf-8')}wandb==0.31.0\n", "utf-8")
+    text = (ROOT / "envs/model.in").read_text("utf-8")
+    (clone / "envs").unlink()  # a link to this repository's
+    (clone / "envs").mkdir()
+    (clone / "envs/model.in").write_text(f"{text}wandb==0.31.0\n", "utf-8")
     assert states("tiny", "apptainer", report_to=["wandb"])["wandb"].state == "note"
     for there, state in ((None, "missing"), ("somewhere", "ok")):
         monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name, there=there: there)
