@@ -11,11 +11,12 @@ from pathlib import Path
 from types import ModuleType
 
 from collectivesft.common.errors import UserError
+from collectivesft.common.named_files import named_files
 
 
 def names() -> list[str]:
     """Return the names of all datasets, sorted."""
-    return sorted(_files())
+    return sorted(named_files(__path__))
 
 
 def get(name: str) -> ModuleType:
@@ -29,7 +30,7 @@ def get(name: str) -> ModuleType:
     Raises:
         UserError: unknown; the message lists the known ones.
     """
-    path = _files().get(name)
+    path = named_files(__path__).get(name)
     if path is None:
         raise UserError(f"unknown dataset {name!r}. Known are: {', '.join(names())}.")
     if path.suffix == ".py":
@@ -42,18 +43,3 @@ def _described(path: Path, changed: int) -> ModuleType:
     # By name, so that only rules on such a file depend on its reader (workflow/lib/code_files.py).
     described = importlib.import_module("collectivesft.readers.described")
     return described.dataset(path)
-
-
-def _files() -> dict[str, Path]:
-    """Return the file of each dataset, ``NAME.py`` or ``NAME.yaml``.
-
-    Raises:
-        UserError: both are there.
-    """
-    found: dict[str, Path] = {}
-    for folder in map(Path, __path__):
-        for path in sorted([*folder.glob("[a-z]*.py"), *folder.glob("[a-z]*.yaml")]):
-            if path.stem in found:
-                raise UserError(f"{path}: {found[path.stem].name} is there too. Keep one of both.")
-            found[path.stem] = path
-    return found
