@@ -294,6 +294,11 @@ def test_many_rows_at_once_are_searched_as_each_alone():
     assert index.search([]) == {}
 
 
+def test_progress_names_the_curation(tmp_path, capsys):
+    decontaminated([qa("x:1")], [item("7", QUESTION)], tmp_path)
+    assert capsys.readouterr().err.startswith(f"decontaminate {tmp_path}/out: 1/1 in ")
+
+
 def test_a_drop_names_the_item_and_the_share(tmp_path):
     kept, (row,), _, _ = decontaminated(
         [qa("x:1"), qa("x:2", QUESTION)], [item("7", QUESTION)], tmp_path

@@ -349,6 +349,15 @@ def test_what_is_compared_leaves_the_instruction_out(tmp_path):
     assert texts.split(SEPARATOR) == ["题\n乙\n甲", "甲", "问", "答", ""]
 
 
+def test_progress_names_the_curation(tmp_path, capsys):
+    run([qa("a:1"), qa("a:2")], tmp_path)
+    label = f"dedup {tmp_path}/out.parquet: "
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix(label).partition(":")[0] for line in lines] == [
+        "read", "compare", "write",
+    ]  # fmt: skip
+
+
 class TestFiles:
     def write(self, folder: Path, seed: int = 7) -> list[Path]:
         texts = family(random.Random(seed))

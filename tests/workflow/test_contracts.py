@@ -219,3 +219,20 @@ def test_no_option_can_lose_its_value():
         quoted = set(re.findall(r"--[a-z-]+ \{params\.(\w+):q\}", text))
         faults += [f"{path.name}: {name}" for name in sorted(empty & quoted)]
     assert faults == []
+
+
+def test_every_line_of_progress_names_whose_it_is():
+    """Jobs of two curations or sources run at once: words that are always the same name none."""
+    labels = {"Reporter": 0, "track": 1}
+    calls = [
+        (path, node)
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in labels
+    ]
+    fixed = [
+        f"{path.name}:{call.lineno}"
+        for path, call in calls
+        if isinstance(call.args[labels[call.func.id]], ast.Constant)
+    ]
+    assert len(calls) > 10 and fixed == []

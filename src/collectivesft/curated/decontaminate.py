@@ -74,7 +74,7 @@ def decontaminate_file(
     work = partial(search_group, items=tuple(items), allowed=splits)
     with (
         Results(out, dropped, counts) as results,
-        Reporter("decontaminate", count_rows(examples)) as reporter,
+        Reporter(f"decontaminate {out}", count_rows(examples)) as reporter,
     ):
         for searched in ordered_map(work, parts, threads):
             for batch, matches in searched:

@@ -36,15 +36,15 @@ def dedup_files(
     """
     counts, parts = StepLedger("dedup"), row_groups(paths)
     with scratch_folder(out) as folder:
-        found = DuplicateFinder(parts, near, threshold, folder, threads)
+        found = DuplicateFinder(parts, near, threshold, folder, threads, f"dedup {out}")
     with Results(out, dropped, counts) as results:
-        _write(parts, found, results)
+        _write(parts, found, results, f"dedup {out}: write")
     counts.write(ledger)
 
 
-def _write(parts: list[Part], found: DuplicateFinder, results: Results) -> None:
+def _write(parts: list[Part], found: DuplicateFinder, results: Results, label: str) -> None:
     row = 0
-    with Reporter("dedup: write", len(found.verdict)) as reporter:
+    with Reporter(label, len(found.verdict)) as reporter:
         for path, group, _ in parts:
             for batch in read_batches(path, group):
                 verdict = found.verdict[row : row + len(batch)]

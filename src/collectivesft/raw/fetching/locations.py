@@ -53,9 +53,9 @@ def fetch(location: Location, file: RawFile, target: Path) -> RawFile:
         case Hub():
             return _hub(location, file, target)
         case Https(url):
-            _web(Request(_quoted(url), label=file.path), target)
+            _web(Request(_quoted(url), label=str(target)), target)
         case GoogleDrive(file_id):
-            _web(Request(_DRIVE.format(file_id), label=file.path), target)
+            _web(Request(_DRIVE.format(file_id), label=str(target)), target)
         case PyPI():
             _pypi(location, target)
     return file
@@ -98,7 +98,7 @@ def _hub(location: Hub, file: RawFile, target: Path) -> RawFile:
         endpoint=os.environ.get("HF_ENDPOINT") or None,
     )
     try:
-        headers = download(Request(url, build_hf_headers(), file.path), target)
+        headers = download(Request(url, build_hf_headers(), str(target)), target)
     except DownloadError as error:
         raise _explained(error, web_page.hub(location, error.status, error.code)) from error
     return _stated(file, headers)
