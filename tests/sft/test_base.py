@@ -89,6 +89,16 @@ def test_a_template_in_a_file_gives_the_tokens_of_the_same_text(workshop, conver
     assert pairs[0] == pairs[1] and len(pairs[0]) > 2
 
 
+def test_a_template_s_variables_are_expanded_by_the_caller(workshop, monkeypatch):
+    """An image has none of the machine's variables."""
+    monkeypatch.delenv("TEMPLATES", raising=False)
+    (workshop.folder / "mine.jinja").write_text(chat.training_template("chatml"), "utf-8")
+    recipe = workshop.model(template="$TEMPLATES/mine.jinja", end_of_turn="<|im_end|>")
+    out = workshop.folder / "own"
+    make_base(recipe, workshop.manifest(), out, workshop.folder / "mine.jinja")
+    assert (out / chat.OWN).is_file()
+
+
 @pytest.mark.parametrize("template", ["chatml", "gemma"])
 def test_folder_loads_with_the_chat_template_and_its_end_of_turn(make, template):
     from transformers import AutoTokenizer, GenerationConfig

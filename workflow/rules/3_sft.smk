@@ -22,9 +22,11 @@ rule sft_base:
     resources:
         mem_mb=8000,
         runtime=120,
+    params:
+        template=template_option,
     shell:
         "python -m collectivesft sft base --model {input.model} --manifest {input.manifest:q}"
-        " --out {output.folder:q} 2> {log}"
+        " --out {output.folder:q} {params.template} 2> {log}"
 
 
 rule sft_tokenize:

@@ -190,6 +190,13 @@ def chat_template(wildcards):
     return own_file("models/templates", model.chat_template, ".jinja")
 
 
+def template_option(wildcards, output):
+    """Option of `sft base` for a base model's own chat template, as `model_options` does."""
+    model = config_check.model(ROOT, wildcards.base)
+    path = model.own_template(ROOT / f"config/models/{wildcards.base}.yaml")
+    return f"--template {shlex.quote(os.path.relpath(path))}" if path else ""
+
+
 def model_dir(wildcards):
     """Folder of a model that is scored: a base model or an experiment's."""
     if wildcards.model in BASES:

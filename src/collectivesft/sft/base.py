@@ -22,13 +22,14 @@ from collectivesft.models.registry import register
 from collectivesft.sources.folder import RawFolder
 
 
-def make_base(recipe: Path, manifest: Path, out: Path) -> None:
+def make_base(recipe: Path, manifest: Path, out: Path, template: Path | None = None) -> None:
     """Turn a base model's raw files into a folder that transformers loads without remote code.
 
     Args:
         recipe: the model's YAML file.
         manifest: of its raw files.
         out: folder to write, with weights, tokenizer and ``base.json``.
+        template: file of the model's own chat template; None: as the recipe says, expanded here.
 
     Raises:
         InputError: the files are no model that can be used.
@@ -41,7 +42,7 @@ def make_base(recipe: Path, manifest: Path, out: Path) -> None:
         _weights(recipe, model, raw, partial)
         remove_code(partial)
         add_model_keys(partial)
-        _keep_template(recipe, model, partial)
+        _keep_template(template or model.own_template(recipe), model, partial)
         tokenizer = _tokenizer(model, raw, partial)
         sizes = check_model(raw.manifest, partial)
         check_tokenizer(raw.manifest, tokenizer, _end_of_turn(model), sizes["embeddings"])
@@ -217,10 +218,10 @@ def _end_of_turn(model: ModelRecipe) -> str:
     return model.end_of_turn or chat.END_OF_TURN[model.chat_template] or words.eos_token
 
 
-def _keep_template(recipe: Path, model: ModelRecipe, folder: Path) -> None:
+def _keep_template(own: Path | None, model: ModelRecipe, folder: Path) -> None:
     """Keep the chat template with its generation marks, for step tokenize and later trainings."""
-    if path := model.own_template(recipe):
-        text = chat.read_own_template(path, _end_of_turn(model))
+    if own:
+        text = chat.read_own_template(own, _end_of_turn(model))
     else:
         text = chat.training_template(model.chat_template)
     (folder / chat.OWN).write_text(text, encoding="utf-8")

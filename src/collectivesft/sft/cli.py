@@ -31,6 +31,9 @@ def base(
     model: Annotated[Path, typer.Option(help="YAML file of the base model.")],
     manifest: Annotated[Path, typer.Option(help="Manifest that `raw fetch-model` wrote.")],
     out: Out,
+    template: Annotated[
+        Path | None, typer.Option(help="File of the model's own chat template, in full.")
+    ] = None,
 ) -> None:
     """Make a base model's raw files one plain folder of safetensors and tokenizer.
 
@@ -39,7 +42,7 @@ def base(
     """
     from collectivesft.sft.base import make_base
 
-    make_base(model, manifest, out)
+    make_base(model, manifest, out, template)
 
 
 @app.command()
