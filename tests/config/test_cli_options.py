@@ -28,6 +28,8 @@ VERBS = {
         run.Evaluation: ["limit"],
     },
     "scores judge": {run.Judge: [*run.Judge.model_fields]},
+    "sft train": {run.RunConfig: ["report_to"]},
+    "hub gguf": {run.Hub: ["gguf", "gguf_converter"]},
     "hub release": {run.Hub: ["weights", "package_url"]},
 }
 

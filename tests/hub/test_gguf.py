@@ -192,7 +192,7 @@ def test_a_tokenizer_of_words_is_refused_before_the_converter_runs(refused, mode
 def test_what_is_not_there_is_one_line(refused, tmp_path):
     nowhere = tmp_path / "convert_hf_to_gguf.py"
     assert f"{nowhere}: no converter there. Run envs/converter" in refused(converter=nowhere)
-    assert "--type q2_k: not one of f16, bf16, q8_0, q4_0." in refused(kind="q2_k")
+    assert "--gguf: name the copy's type, one of f16, bf16, q8_0, q4_0." in refused(kind=None)
     (tmp_path / "adapter").mkdir()
     assert "no weights in safetensors" in refused(model=tmp_path / "adapter")
 

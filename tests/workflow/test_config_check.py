@@ -490,7 +490,7 @@ def test_a_gguf_copy_is_made_only_where_it_is_asked_for(clone, snakemake):
     done = snakemake(*plan, "mine.yaml")
     assert done.returncode == 0, done.stderr
     path = "results/tiny/7_hub/tiny/gguf/CollectiveSFT-tiny-Q8_0"
-    wanted = "hub gguf --model results/tiny/3_sft/tiny/model --converter own.py --type q8_0"
+    wanted = "hub gguf --model results/tiny/3_sft/tiny/model --gguf-converter own.py --gguf q8_0"
     assert f"{wanted} --name CollectiveSFT-tiny --threads 2 --out {path}.gguf" in done.stdout
     assert f" --gguf {path}.json " in done.stdout
     assert '"gguf": "q8_0"' in done.stdout and "gguf_converter" not in done.stdout

@@ -53,8 +53,8 @@ rule hub_gguf:
         kind=config["hub"]["gguf"],
         threads=config["threads"],
     shell:
-        "python -m collectivesft hub gguf --model {input.model} --converter {input.converter:q}"
-        " --type {params.kind} --name {params.name} --threads {params.threads}"
+        "python -m collectivesft hub gguf --model {input.model} --gguf-converter {input.converter:q}"
+        " --gguf {params.kind} --name {params.name} --threads {params.threads}"
         " --out {output.gguf} --report {output.report} 2> {log}"
 
 

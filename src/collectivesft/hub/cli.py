@@ -39,26 +39,27 @@ def answer(
     record(model, out, threads=threads)
 
 
-@app.command()
+@app.command(cls=options_of("Hub.gguf", "Hub.gguf_converter"))
 def gguf(
+    context: typer.Context,
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
-    converter: Annotated[Path, typer.Option(help="llama.cpp's convert_hf_to_gguf.py.")],
     name: Annotated[str, typer.Option(help="The model's name, written into the file.")],
     out: Annotated[Path, typer.Option(help="GGUF file to write.")],
     report: Annotated[Path, typer.Option(help="JSON to write: the copy's facts and distance.")],
-    type_: Annotated[str, typer.Option("--type", help="f16, bf16, q8_0 or q4_0.")] = "q8_0",
     threads: Annotated[int, typer.Option(help="CPU threads; part of the comparison.")] = 2,
 ) -> None:
     """Write a copy of a model as one GGUF file (llama.cpp, Ollama) and compare its answers.
 
     `envs/converter` gets the converter.
 
-    Example: collectivesft hub gguf --model model --name Model-7B --type q8_0
-    --converter .tools/llama.cpp/convert_hf_to_gguf.py --out Model-7B-Q8_0.gguf --report gguf.json
+    Example: collectivesft hub gguf --model model --name Model-7B --gguf q8_0
+    --gguf-converter .tools/llama.cpp/convert_hf_to_gguf.py --out Model-7B-Q8_0.gguf
+    --report gguf.json
     """
     from collectivesft.hub.gguf import make
 
-    make(model, converter, type_, name, out, report, threads)
+    chosen = values(context)
+    make(model, Path(chosen["gguf_converter"]), chosen["gguf"], name, out, report, threads)
 
 
 @app.command(cls=options_of("Hub.weights", "Hub.package_url"))

@@ -39,7 +39,13 @@ _UNKNOWN = (
 
 
 def make(
-    model: Path, converter: Path, kind: str, name: str, out: Path, report: Path, threads: int = 2
+    model: Path,
+    converter: Path,
+    kind: str | None,
+    name: str,
+    out: Path,
+    report: Path,
+    threads: int = 2,
 ) -> dict[str, Any]:
     """Convert a model, read the copy back and compare its answers; write and return the report.
 
@@ -62,7 +68,7 @@ def make(
             otherwise than its original. No file is left.
     """
     if kind not in LIMITS:
-        raise UserError(f"--type {kind}: not one of {', '.join(LIMITS)}.")
+        raise UserError(f"--gguf: name the copy's type, one of {', '.join(LIMITS)}.")
     if not converter.is_file():
         raise UserError(f"{converter}: no converter there. {_REMEDY}.")
     if not any(model.glob("*.safetensors")):

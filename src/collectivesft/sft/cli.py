@@ -1,24 +1,17 @@
 """Verbs of stage sft."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from collectivesft.config.cli_options import options_of, values
 
 app = typer.Typer(no_args_is_help=True)
 
 Base = Annotated[Path, typer.Option(help="Folder of the base model, from `sft base`.")]
 Recipe = Annotated[Path, typer.Option(help="YAML file of the experiment.")]
 Out = Annotated[Path, typer.Option(help="Folder to write.")]
-
-
-class Tracker(StrEnum):
-    """List the trackers that show a training."""
-
-    tensorboard = "tensorboard"
-    trackio = "trackio"
-    wandb = "wandb"
 
 
 @app.callback()
@@ -65,8 +58,9 @@ def tokenize(
     run(train, validation, base, recipe, out, threads, cache)
 
 
-@app.command()
+@app.command(cls=options_of("RunConfig.report_to"))
 def train(
+    context: typer.Context,
     tokens: Annotated[Path, typer.Option(help="Folder that `sft tokenize` wrote.")],
     base: Base,
     recipe: Recipe,
@@ -75,9 +69,6 @@ def train(
     out: Out,
     threads: Annotated[int, typer.Option(help="CPU threads; part of the result on a CPU.")] = 2,
     costs: Annotated[Path | None, typer.Option(help="JSON file: time, operations, energy.")] = None,
-    report_to: Annotated[
-        list[Tracker] | None, typer.Option(help="Tracker of the curves; several times for several.")
-    ] = None,
     tracker_folder: Annotated[Path, typer.Option(help="Folder for the trackers' files.")] = Path(
         "trackers"
     ),
@@ -95,7 +86,7 @@ def train(
     from collectivesft.sft.loop.trackers import Tracking
     from collectivesft.sft.train import train as run
 
-    asked = tuple(dict.fromkeys(tracker.value for tracker in report_to or ()))
+    asked = tuple(dict.fromkeys(values(context)["report_to"]))
     tracking = Tracking(asked, tracker_folder, tracker_run) if asked else None
     run(tokens, base, recipe, checkpoints, history, out, threads, costs, tracking, seed)
 
