@@ -145,6 +145,7 @@ def test_the_same_bytes_wherever_it_lies(convert, model, tmp_path):
         ("nothing", "ended well, but wrote no GGUF file. Run envs/converter"),
         ("page", "ended well, but wrote no GGUF file. Run envs/converter"),
         ("cut", "cannot be read back ("),
+        ("sizes", "transformers reads intermediate_size 33 where the model has 32. Converter or"),
         ("wrong", "answers otherwise than the model it was made of ("),
     ],
 )
@@ -210,8 +211,8 @@ def test_rows_that_no_token_has_may_be_cut_off(model, monkeypatch, tmp_path):
     """As the converter does with Gemma's; the rest is compared."""
     read = gguf_agreement._read
 
-    def cut(copy):
-        network, note = read(copy)
+    def cut(copy, original):
+        network, note = read(copy, original)
         network.resize_token_embeddings(network.config.vocab_size - 1)
         return network, note
 
@@ -318,6 +319,40 @@ def test_gemma_without_its_sentencepiece_file_keeps_its_tokenizer(real_converter
     assert (found["model"], found["pre"], found["prompt"]) == ("llama", "default", True)
     assert report["agreement"]["divergence"] < LIMITS["f16"]
     assert not (model / "tokenizer.model").exists(), "the model's folder stays as it was"
+
+
+def as_qwen3(model: Path, folder: Path, width: int) -> Path:
+    """A random Qwen3 with the tokenizer of a folder and heads of this width."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
+    from collectivesft.models.convert.older_formats import add_tokenizer_keys
+
+    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": width}
+    config = Qwen3Config(
+        vocab_size=read_json(model / "config.json")["vocab_size"],
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.3,
+        max_position_embeddings=512,
+        **sizes | {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2},
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        Qwen3ForCausalLM(config).save_pretrained(folder)
+    add_tokenizer_keys(folder)
+    return folder
+
+
+@pytest.mark.slow
+def test_qwen3_with_heads_of_its_own_width_is_compared(real_converter, tmp_path):
+    """transformers 5.23 does not read the width from such a file and takes 128."""
+    model = as_qwen3(write_sentencepiece_model(tmp_path / "llama"), tmp_path / "model", 32)
+    paths = {"out": tmp_path / "tiny.gguf", "report": tmp_path / "tiny.json"}
+    report = make(model, real_converter, "f16", "Tiny", **paths)
+    assert report["note"] == ""
+    assert report["agreement"]["divergence"] < LIMITS["f16"]
 
 
 @pytest.mark.slow

@@ -10,6 +10,11 @@ from collectivesft.models.registry import register
 
 # Messages of transformers on an architecture that it reads from safetensors, but not from GGUF.
 _NOT_READ = ("is not supported yet", "Unknown gguf model_type")
+# Settings that give weights their shapes; not the vocabulary, of which rows may be cut off.
+_SIZES = (
+    "num_hidden_layers", "hidden_size", "intermediate_size", "num_attention_heads",
+    "num_key_value_heads", "head_dim",
+)  # fmt: skip
 _BROKEN = (OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, NotImplementedError)
 
 
@@ -42,7 +47,7 @@ def measure(model: Path, copy: Path, threads: int = 2) -> tuple[dict[str, Any] |
     ids, _ = answer.generate(tokenizer, network, answer.QUESTION, answer.NEW_TOKENS)
     wanted = _logits(network, asked, ids)
     del network  # two models of 7 billion parameters in float32 are 60 GB
-    read, note = _read(copy)
+    read, note = _read(copy, model)
     if read is None:
         return None, note
     found = _logits(read, asked, ids)
@@ -93,24 +98,67 @@ def _original(model: Path) -> tuple[Any, Any]:
     return tokenizer, network.eval()
 
 
-def _read(copy: Path) -> tuple[Any, str]:
+def _read(copy: Path, model: Path) -> tuple[Any, str]:
     """The copy as transformers reads it, weights without their rounding undone; or why not."""
     import torch
     from transformers import AutoModelForCausalLM
 
+    config = None
     try:
+        config = _settings(copy)
         network = AutoModelForCausalLM.from_pretrained(
-            copy.parent, gguf_file=copy.name, dtype=torch.float32
+            copy.parent, gguf_file=copy.name, config=config, dtype=torch.float32
         )
     except _BROKEN as error:
         problem = (str(error).strip() or type(error).__name__).splitlines()[0]
         if any(words in problem for words in _NOT_READ):
             return None, f"not verified: transformers does not read it back ({problem})"
+        if other := _other_sizes(config, model):
+            raise UserError(
+                f"{copy}: transformers reads {other}. Converter or transformers does not do this "
+                "architecture right. Set hub.gguf to null, or hub.gguf_converter to a different "
+                "llama.cpp."
+            ) from error
         raise UserError(
             f"{copy}: cannot be read back ({problem}). The converter's file is damaged: run "
             "again, or take a different converter."
         ) from error
     return network.eval(), ""
+
+
+def _settings(copy: Path) -> Any:
+    """The settings that transformers reads, with the width of heads that the file states.
+
+    For some architectures (Qwen3 in 5.23) transformers does not read that width and takes its own
+    default, so that no weight of attention fits.
+    """
+    from gguf import GGUFReader
+    from transformers import AutoConfig
+    from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
+
+    config = AutoConfig.from_pretrained(copy.parent, gguf_file=copy.name)
+    fields = GGUFReader(copy).fields
+    kind = fields["general.architecture"].contents()
+    width = fields.get(f"{kind}.attention.key_length")
+    read = "attention.key_length" in GGUF_CONFIG_MAPPING.get(kind, {})
+    if width is not None and not read and hasattr(config, "head_dim"):
+        config.head_dim = width.contents()
+    return config
+
+
+def _other_sizes(config: Any, model: Path) -> str:
+    """Name the sizes of a network that differ from its original's; empty where none does."""
+    from transformers import AutoConfig
+
+    if config is None:
+        return ""
+    own = AutoConfig.from_pretrained(model, trust_remote_code=False)
+    found, right = ({key: getattr(one, key, None) for key in _SIZES} for one in (config, own))
+    return ", ".join(
+        f"{key} {found[key]} where the model has {right[key]}"
+        for key in _SIZES
+        if found[key] != right[key]
+    )
 
 
 def _tokens(tokenizer: Any) -> list[int]:
