@@ -44,7 +44,7 @@ def test_a_finding_runs_on_the_newer_version_of_what_changed_only(tmp_path: Path
 
     assert outdated.findings_about(tmp_path, ["some-pkg"]) == [script]
     assert outdated.try_finding(script, {"some-pkg": "1.1"}) == (
-        True,
+        "holds",
         "pip install Some_Pkg==1.1 other==2.0",
     )
 
@@ -53,7 +53,34 @@ def test_a_finding_that_fails_no_longer_holds(tmp_path: Path) -> None:
     script = tmp_path / "gone.sh"
     script.write_text("echo seen; echo 'changed: gone' >&2; exit 3\n")
 
-    assert outdated.try_finding(script, {}) == (False, "changed: gone")
+    assert outdated.try_finding(script, {}) == ("CHANGED", "changed: gone")
+
+
+def test_versions_that_cannot_be_installed_are_no_change_of_behaviour(tmp_path: Path) -> None:
+    script = tmp_path / "far.sh"
+    script.write_text("echo 'ERROR: No matching distribution found for a==9' >&2; exit 1\n")
+
+    state, last = outdated.try_finding(script, {})
+    assert (state, last) == ("NOT RUN", "ERROR: No matching distribution found for a==9")
+
+
+def test_an_older_pin_for_one_purpose_hides_no_newer_one(tmp_path: Path) -> None:
+    """transformers 4 has an environment of its own, whose name comes last."""
+    envs = tmp_path / "envs"
+    envs.mkdir()
+    (envs / "model.in").write_text("-r base.in\ntransformers==5.9.0\nnumpy\ntorch==2.13.0\n")
+    (envs / "model-cpu.lock").write_text("numpy==2.4.6 \\\n    --hash=sha256:0\nother==1\n")
+    (envs / "model-cpu.in").write_text("torch==2.13.0+cpu ; sys_platform == 'linux'\n")
+    (envs / "transformers4.in").write_text("transformers==4.57.6\n")
+    (envs / "tool.txt").write_text("Far_Tool[all]==0.3.0 \\\n    --hash=sha256:0\n")
+
+    assert outdated.project_pins(tmp_path) == (
+        {"transformers": "5.9.0", "numpy": "2.4.6", "torch": "2.13.0", "far-tool": "0.3.0"},
+        ["transformers 4.57.6 (envs/transformers4.in)"],
+    )
+    assert outdated.with_versions("pip install a[x,y]==1 b==2", {"a": "3"}) == (
+        "pip install a[x,y]==3 b==2"
+    )
 
 
 def test_names_restrict_the_pins_and_an_unknown_one_is_one_message() -> None:
@@ -61,7 +88,7 @@ def test_names_restrict_the_pins_and_an_unknown_one_is_one_message() -> None:
 
     assert outdated.chosen(pinned, []) == pinned
     assert outdated.chosen(pinned, ["ROC_validator"]) == {"roc-validator": "0.13.0"}
-    with pytest.raises(SystemExit, match=r"error: pollars: envs/.*Pinned: polars"):
+    with pytest.raises(SystemExit, match=r"error: pollars: .*envs/.*Known: polars"):
         outdated.chosen(pinned, ["pollars"])
 
 
