@@ -208,8 +208,9 @@ def test_crate_has_every_input_with_its_digest(crate, tmp_path):
     assert kinds == ["SIFImage", "DockerImage"]
 
 
-# The validator wants an absolute address of every workflow, and also that the crate holds its main
-# workflow as a file, whose name is relative (crs4/rocrate-validator, issue 51).
+# The validator recommends an absolute id of every workflow, and requires that the main workflow is
+# in the crate, or answers at its address (crs4/rocrate-validator, issue 51). The address of a
+# release answers after the push, and never while its repository is private.
 CANNOT_BE = "The SoftwareApplication id SHOULD be an absolute URI"
 
 
@@ -240,6 +241,17 @@ def test_the_validator_still_wants_what_cannot_be(crate):
     graph = read_json(crate / "ro-crate-metadata.json")["@graph"]
     tools = [one for one in graph if one["@type"] == "SoftwareApplication"]
     assert tools and all(one["@id"].startswith("https://") for one in tools)
+
+
+def test_an_absolute_id_of_the_workflow_fails_a_required_check(crate):
+    """So the recommended one stays unmet: both can be met only where the address answers."""
+    path = crate / "ro-crate-metadata.json"
+    text = path.read_text(encoding="utf-8")
+    own = next(one for one in json.loads(text)["@graph"] if one["@id"] == "Snakefile")
+    path.write_text(text.replace('"@id": "Snakefile"', f'"@id": "{own["url"]}"'), encoding="utf-8")
+    found = [message for _, message in complaints(crate, "workflow-run-crate")]
+    assert CANNOT_BE not in found
+    assert f"Main Workflow {own['url']} not found in crate" in found
 
 
 def test_a_crate_read_and_written_by_the_library_says_the_same(crate, tmp_path):
