@@ -12,6 +12,8 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
+from tests.helpers import snakemake_server
+
 # The same examples each time, and no clock: a busy machine is no failure.
 settings.register_profile(
     "same", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -90,7 +92,7 @@ class Place:
         self, *arguments: str, timeout: float = 1700, **more: str
     ) -> subprocess.CompletedProcess:
         """Run Snakemake with the tiny configuration."""
-        command = [sys.executable, "-m", "snakemake", *arguments, "--configfile", CONFIG]
+        command = [snakemake_server.command(), *arguments, "--configfile", CONFIG]
         return self.run(*command, timeout=timeout, **more)
 
     def fingerprint(self) -> str:
@@ -113,7 +115,8 @@ def tiny(new_place) -> tuple[Place, str]:
     A minute's work, so there is one for all: a test that changes the place takes the fingerprint.
     """
     place = new_place("tiny")
-    done = place.snakemake("--cores", "all", timeout=1700)
+    command = (snakemake_server.real_command(), "--cores", "all", "--configfile", CONFIG)
+    done = place.run(*command, timeout=1700)
     assert done.returncode == 0, done.stdout
     return place, place.fingerprint()
 

@@ -8,12 +8,10 @@ run of the workflow; ``real`` runs as it stands in a copy of the clone; ``bash``
 import ast
 import itertools
 import json
-import os
 import re
 import shlex
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ import typer
 import yaml
 
 from collectivesft import cli
+from tests.helpers import snakemake_server
 
 ROOT = Path(__file__).parents[2]
 DOCS = [
@@ -79,9 +78,7 @@ ALL = [(path.name, command) for path in DOCS for command in commands(path)]
 
 
 def environment() -> dict[str, str]:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    more = {"PATH": path, "COLLECTIVESFT_REAL_DATA": "/nowhere"}
-    return os.environ | more
+    return snakemake_server.with_command() | {"COLLECTIVESFT_REAL_DATA": "/nowhere"}
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess:

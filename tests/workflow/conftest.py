@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import snakemake_server
+
 ROOT = Path(__file__).parents[2]
 LINKED = ("Snakefile", "workflow", "src", "resources", "envs", "paper", "containers")
 
@@ -30,7 +32,7 @@ def snakemake(clone: Path) -> Callable[..., subprocess.CompletedProcess]:
     def run(*arguments: str, timeout: float = 300, **environment: str):
         env = os.environ | {"PYTHONPATH": str(ROOT / "src"), **environment}
         env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
-        command = [sys.executable, "-m", "snakemake", *arguments]
+        command = [snakemake_server.command(), *arguments]
         return subprocess.run(
             command,
             cwd=clone,

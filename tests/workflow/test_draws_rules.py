@@ -1,9 +1,10 @@
 """Draws of datasets in the workflow: each its own mixture, tokens and training."""
 
 import re
-import sys
 
 import yaml
+
+from tests.helpers import snakemake_server
 
 
 def test_each_further_draw_is_mixed_trained_and_summarised(new_place):
@@ -61,7 +62,7 @@ def test_more_draws_than_different_choices_are_refused(new_place):
 
 
 def test_the_grid_at_7b_is_planned_without_an_edit(new_place):
-    command = [sys.executable, "-m", "snakemake", "-n", "--configfile", "config/diversity-7b.yaml"]
+    command = [snakemake_server.command(), "-n", "--configfile", "config/diversity-7b.yaml"]
     done = new_place("grid-7b").run(*command)
     assert done.returncode == 0, done.stdout
     assert re.search(r"^sft_train +19$", done.stdout, re.M)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.helpers import snakemake_server
+
 ROOT = Path(__file__).parents[2]
 # As docs/snakemake.md writes it.
 MODULE = """
@@ -67,7 +69,7 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     return subprocess.run(
-        [sys.executable, "-m", "snakemake", *arguments], cwd=folder, env=environ | {"PATH": path},
+        [snakemake_server.command(), *arguments], cwd=folder, env=environ | {"PATH": path},
         capture_output=True, text=True, check=False, timeout=2000,
     )  # fmt: skip
 

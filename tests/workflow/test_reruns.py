@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.helpers import snakemake_server
+
 ROOT = Path(__file__).parents[2]
 SCORES = "results/tiny/4_scores/tiny"
 ASKED = {
@@ -45,7 +47,7 @@ def plan(clone) -> Callable[..., set[str]]:
     def run(*arguments: str, engine: dict, judge: dict) -> str:
         overlay = {"engine": engine, "clinical": {"judge": judge}}
         (clone / "mine.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
-        command = [sys.executable, "-m", "snakemake", *ASKED.values(), *arguments]
+        command = [snakemake_server.command(), *ASKED.values(), *arguments]
         command += ["--allowed-rules", *ASKED, "--configfile", "config/tiny.yaml", "mine.yaml"]
         env = os.environ | {"PATH": f"{standin.parent}:{os.environ['PATH']}"}
         done = subprocess.run(command, cwd=clone, env=env, capture_output=True, text=True)
@@ -99,7 +101,7 @@ def provenance(clone) -> Callable[..., str]:
         path.chmod(0o755)
 
     def run(*arguments: str) -> str:
-        command = [sys.executable, "-m", "snakemake", "--configfile", "config/tiny.yaml", "-p"]
+        command = [snakemake_server.command(), "--configfile", "config/tiny.yaml", "-p"]
         command += ["--allowed-rules", "hub_provenance", *arguments, "--"]
         command += [str((manifest.parent / "measurements.json").relative_to(clone))]
         env = os.environ | {"PATH": f"{clone}/bin:{os.environ['PATH']}"}

@@ -1,6 +1,5 @@
 """workflow/bin/run where something is odd: a plan fails, paths have blanks, the home is closed."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -9,14 +8,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.helpers import snakemake_server
+
 ROOT = Path(__file__).parents[2]
 RAW = "results/tiny/1_raw/datasets/cmid/manifest.json"
 
 
 def command(place: Path, *words: str, **changes: str) -> subprocess.CompletedProcess:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
-        words, cwd=place, env=os.environ | {"PATH": path} | changes,
+        words, cwd=place, env=snakemake_server.with_command() | changes,
         capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
 

@@ -13,6 +13,8 @@ import run_command
 import run_summary
 import yaml
 
+from tests.helpers import snakemake_server
+
 ROOT = Path(__file__).parents[2]
 PLAN = [
     {"rule": "raw_fetch", "benchmark": "logs/tiny/1_raw/cmid.benchmark.tsv", "threads": 1},
@@ -204,10 +206,9 @@ def test_nothing_was_done_leaves_the_stages_out(ended):
 
 
 def run(place: Path, *arguments: str) -> subprocess.CompletedProcess:
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         ["workflow/bin/run", *arguments],
-        cwd=place, env=os.environ | {"PATH": path},
+        cwd=place, env=snakemake_server.with_command(),
         capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
 

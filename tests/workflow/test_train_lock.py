@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import snakemake_server
+
 ROOT = Path(__file__).parents[2]
 # Stands in for the training; the lock's own program is the real one.
 STANDIN = f"""#!/bin/sh
@@ -32,7 +34,7 @@ def test_a_second_training_into_the_same_checkpoints_ends_at_once(clone, held):
         (clone / name).touch()
     lock = clone / "results/tiny/3_sft/tiny/checkpoints/.lock"
     lock.parent.mkdir()
-    command = [sys.executable, "-m", "snakemake", "results/tiny/3_sft/tiny/history.jsonl"]
+    command = [snakemake_server.command(), "results/tiny/3_sft/tiny/history.jsonl"]
     command += ["--allowed-rules", "sft_train", "--configfile", "config/tiny.yaml", "--cores", "1"]
     env = os.environ | {"PATH": f"{clone / 'bin'}:{os.environ['PATH']}"}
     with open(lock, "a", encoding="utf-8") as file:

@@ -1,0 +1,248 @@
+"""Start `snakemake` as a fork of a process that has imported it: tests start it hundreds of times.
+
+`command()` returns an executable that behaves as `snakemake` does. It passes on its arguments,
+folder, environment, umask, open files and signals, and it returns the exit status. Each call is a
+process of its own, which has read no workflow before. The fork saves the import, about two seconds
+of a processor. The real command runs where a variable changes how Python itself starts.
+
+Run as a program, this module is the server: `python snakemake_server.py SOCKET`. It ends once its
+stdin is closed.
+"""
+
+import atexit
+import gc
+import importlib
+import io
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+# Variables that an interpreter reads when it starts; a fork has those of the server.
+START = ("PYTHON", "LC_", "LANG", "LD_", "TZ", "MALLOC_", "GLIBC_")
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+MOST_FILES = 250  # the kernel's limit for one message is 253
+# Snakemake, and what it or this workflow imports only later.
+IMPORTED = (
+    "snakemake.cli", "snakemake.storage", "snakemake.report.html_reporter",
+    "smart_open", "requests", "jsonschema", "pydantic", "yaml",
+)  # fmt: skip
+# The client needs no site-packages: it starts in hundredths of a second.
+CLIENT = """\
+#!{python} -IS
+import _socket
+import os
+import signal
+import sys
+
+
+def inherited():
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.get_inheritable(int(name)):
+                yield int(name)
+        except OSError:  # the listing itself
+            continue
+
+
+def ask():
+    start = {{name: value for name, value in os.environ.items() if name.startswith({names!r})}}
+    start.pop("PYTHONPATH", None)
+    if start != {start!r}:
+        return None
+    files = list(inherited())
+    umask = os.umask(0)
+    os.umask(umask)
+    numbers = ",".join(map(str, files))
+    words = [os.getcwd(), str(umask), numbers, str(len(sys.argv) - 1), *sys.argv[1:]]
+    words += [name + "=" + value for name, value in os.environ.items()]
+    text = os.fsencode("\\0".join(words))
+    server = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    server.connect({address!r})
+    rights = b"".join(file.to_bytes(4, sys.byteorder) for file in files)
+    size = len(text).to_bytes(8, "big")
+    server.sendmsg([size], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+    server.sendall(text)
+    for number in {signals!r}:
+        signal.signal(number, lambda number, _: server.send(bytes([number])))
+    answer = b""
+    while len(answer) < 4:
+        part = server.recv(4 - len(answer))
+        if not part:
+            sys.exit("error: the server of tests/helpers/snakemake_server.py has ended")
+        answer += part
+    return int.from_bytes(answer, "big", signed=True)
+
+
+status = ask()
+if status is None:
+    os.execv({real!r}, [{real!r}, *sys.argv[1:]])
+if status < 0:  # a signal ended it
+    signal.signal(-status, signal.SIG_DFL)
+    os.kill(os.getpid(), -status)
+sys.exit(status)
+"""
+
+
+def real_command() -> str:
+    """Return the path of the installed `snakemake`."""
+    return str(Path(sys.executable).parent / "snakemake")
+
+
+@cache
+def command() -> str:
+    """Return the path of the executable; the first call starts this process's server."""
+    if sys.platform != "linux":
+        return real_command()
+    folder = Path(tempfile.mkdtemp(prefix="snakemake-"))
+    client, address = folder / "snakemake", folder / "socket"
+    start = {name: value for name, value in os.environ.items() if name.startswith(START)}
+    start.pop("PYTHONPATH", None)
+    code = CLIENT.format(
+        python=sys.executable, real=real_command(), names=START, start=start,
+        signals=tuple(map(int, SIGNALS)), address=str(address),
+    )  # fmt: skip
+    client.write_text(code, encoding="utf-8")
+    client.chmod(0o755)
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    server = subprocess.Popen(
+        [sys.executable, __file__, str(address)],
+        cwd="/", env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+    )  # fmt: skip
+    atexit.register(_end, server)
+    while not address.exists():
+        if server.poll() is not None:
+            raise RuntimeError(f"the server of Snakemake ended with status {server.returncode}")
+        time.sleep(0.02)
+    return str(client)
+
+
+def _end(server: subprocess.Popen) -> None:
+    server.stdin.close()
+    server.wait(timeout=60)
+
+
+def with_command(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment with the executable first on PATH, then this Python's commands."""
+    path = (Path(command()).parent, Path(sys.executable).parent, environ["PATH"])
+    return {**environ, "PATH": os.pathsep.join(map(str, path))}
+
+
+def serve(address: str) -> list[str]:
+    """Fork a process for each call; return its arguments in the fork that is to be Snakemake."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(f"{address}.new")
+    listener.listen(64)
+    os.rename(f"{address}.new", address)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's interrupt ends the tests first
+    holding: set[int] = set()
+    while True:
+        ready, _, _ = select.select([listener, 0], [], [])
+        # Waited for, its time is time of the tests.
+        holding = {process for process in holding if os.waitpid(process, os.WNOHANG) == (0, 0)}
+        if 0 in ready:
+            shutil.rmtree(Path(address).parent)
+            os._exit(0)
+        connection, _ = listener.accept()
+        holder = os.fork()
+        if holder == 0:
+            listener.close()
+            return _hold(connection)
+        holding.add(holder)
+        connection.close()
+
+
+def _hold(connection: socket.socket) -> list[str]:
+    """Answer one call: start its process, pass on signals, tell its end."""
+    size, files, _, _ = socket.recv_fds(connection, 8, MOST_FILES)
+    text = connection.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
+    if len(size) < 8 or len(text) < int.from_bytes(size, "big"):  # the client was killed
+        os._exit(0)
+    folder, umask, numbers, count, *words = os.fsdecode(text).split("\0")
+    arguments, environ = words[: int(count)], words[int(count) :]
+    child = os.fork()
+    if child == 0:
+        os.setsid()  # the caller's own group lies with the client
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        _take_files(dict(zip(map(int, numbers.split(",")), files, strict=True)))
+        os.umask(int(umask))
+        os.chdir(folder)
+        os.environ.clear()
+        os.environ.update(entry.split("=", 1) for entry in environ)
+        return arguments
+    for file in files:
+        os.close(file)
+    ended = os.pidfd_open(child)
+    while True:
+        ready, _, _ = select.select([connection, ended], [], [])
+        if ended in ready:
+            _, status = os.waitpid(child, 0)
+            code = os.waitstatus_to_exitcode(status)
+            connection.sendall(code.to_bytes(4, "big", signed=True))
+            os._exit(0)
+        number = connection.recv(1)
+        if not number:  # the client was killed
+            os.kill(child, signal.SIGKILL)
+            os._exit(0)
+        os.kill(child, number[0])
+
+
+def _take_files(files: dict[int, int]) -> None:
+    """Have exactly these files open, each under the caller's number."""
+    high = max(files) + 1
+    copies = {number: os.dup(file) for number, file in files.items()}
+    while any(copy < high for copy in copies.values()):
+        copies = {n: os.dup(copy) if copy < high else copy for n, copy in copies.items()}
+    for number, copy in copies.items():
+        os.dup2(copy, number, inheritable=True)
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) not in files:
+            try:
+                os.close(int(name))
+            except OSError:  # the listing itself
+                continue
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        stream = _open_stream(number, getattr(sys, name))
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
+
+
+def _open_stream(number: int, before: io.TextIOWrapper) -> io.TextIOWrapper:
+    """Open a standard stream as the interpreter does when it starts."""
+    raw = io.FileIO(number, "w" if number else "r", closefd=False)
+    direct = before.write_through  # PYTHONUNBUFFERED
+    buffer = raw if number and direct else (io.BufferedWriter if number else io.BufferedReader)(raw)
+    return io.TextIOWrapper(
+        buffer, before.encoding, before.errors, write_through=direct,
+        line_buffering=not direct and (number == 2 or os.isatty(number)),
+    )  # fmt: skip
+
+
+def _import_snakemake() -> None:
+    """Import what every call needs, and nothing of this project, which a caller may have edited."""
+    for name in IMPORTED:
+        importlib.import_module(name)
+    gc.freeze()
+
+
+if __name__ == "__main__":
+    sys.path.pop(0)  # this folder
+    _import_snakemake()
+    sys.argv = [real_command(), *serve(sys.argv[1])]
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    sys.path[:0] = [str(Path(sys.executable).parent), *map(os.path.abspath, paths)]
+    tempfile.tempdir = None
+    importlib.invalidate_caches()
+    from snakemake.cli import main
+    from snakemake.workflow import Workflow
+
+    Workflow._rundir = os.getcwd()  # which its module has taken from the server
+    sys.exit(main())
