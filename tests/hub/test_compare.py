@@ -81,3 +81,13 @@ def test_a_folder_without_a_release_is_one_line(tmp_path):
         compare(str(tmp_path), str(tmp_path), print)
     with pytest.raises(UserError, match="neither a folder here nor owner/name"):
         compare("nothing", "nothing", print)
+
+
+def test_two_releases_of_the_hub_are_compared(hub, release):
+    release.publish()
+    release.tag = "v2"
+    release.change(config__json='{"a": 1}').publish()
+    said = []
+    assert not compare("demo/model@v1", "demo/model@v2", said.append)
+    assert "first stage that differs: 3 sft" in said
+    assert any(line.startswith("    files.config.json.sha256: ") for line in said), said
