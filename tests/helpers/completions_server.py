@@ -141,9 +141,10 @@ class CompletionsServer:
             special = False
             ids = self.model.tokenizer(prompt, add_special_tokens=False)["input_ids"]
             ids = [self.model.tokenizer.bos_token_id, *ids]
-        assert body["temperature"] == 0
-        nothing = decode.Prefix((), None)
-        written = decode.generate(self.model, nothing, [ids], body["max_tokens"])[0]
+        nothing, drawn = decode.Prefix((), None), None
+        if body["temperature"]:
+            drawn = [decode.Draw(body.get("seed", len(self.seen)), body["temperature"])]
+        written = decode.generate(self.model, nothing, [ids], body["max_tokens"], None, drawn)[0]
         choice = {
             "text": models.text_of(self.model, written.tokens),
             "finish_reason": "stop" if written.stopped else "length",

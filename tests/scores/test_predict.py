@@ -403,7 +403,7 @@ NOT_ANSWERS = {
 @pytest.mark.parametrize(
     ("name", "beside"),
     [
-        ("predict", {"scores/prompt/prompts", "common/significance"}),
+        ("predict", {"scores/prompt/prompts", "schema/protocol_rules", "common/significance"}),
         # Prompts of a case hold its answers, and no header holds them: what makes them counts.
         ("answer_cases", {"scores/engines/questions", "scores/extract/early_stop"}),
     ],

@@ -57,6 +57,18 @@ WRONG = {
         {"protocols": {"answer": {"shots_seed": -1}}},
         "protocols.answer.shots_seed: -1; allowed: a whole number, at least 0 or null",
     ),
+    "a written answer in lm-eval's text": (
+        {"protocols": {"answer": {"template": "lm_eval"}}},
+        "protocols.answer: template lm_eval compares letters; set method to likelihood",
+    ),
+    "lm-eval's text of a benchmark without one": (
+        {"evaluation": {"cmb": {"protocols": ["answer", "lm_eval"]}}},
+        "evaluation.cmb.protocols: 'lm_eval' asks as lm-evaluation-harness, which has no text",
+    ),
+    "samples of a greedy protocol": (
+        {"protocols": {"answer": {"samples": 3}}},
+        "protocols.answer: greedy answers are all the same, and samples is 3; set temperature",
+    ),
     "a headline elsewhere": (
         {"headline": {"experiment": "tiny"}},
         "headline.experiment: unknown name 'tiny'; known: ",

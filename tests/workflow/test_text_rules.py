@@ -146,6 +146,10 @@ def test_scoring_of_free_text_runs_no_model_and_is_done_again_after_an_edit():
             },
             "headline.benchmark: only one of kind choice has accuracies",
         ),
+        (
+            {"evaluation": {"meds_bench": {"protocols": ["cot_8samples"]}}},
+            "evaluation.meds_bench.protocols: 'cot_8samples' draws several answers, which free",
+        ),
         ({"evaluation": {"medbench": {"kind": "texts"}}}, "evaluation.medbench.kind: 'texts'"),
     ],
 )

@@ -278,6 +278,12 @@ def _check_kinds(config: dict, root: Path) -> Iterator[Problem]:
         if kind not in fit:
             text = f"{kind!r} does not fit the benchmark; take {' or '.join(fit)}"
             yield Problem(("evaluation", name, "kind"), text)
+        lm_eval = hasattr(benchmarks.get(name), "lm_eval_subject")
+        for protocol in config["evaluation"].get(name, {}).get("protocols", []):
+            template = config["protocols"].get(protocol, {}).get("template")
+            if template == "lm_eval" and not lm_eval:
+                text = f"{protocol!r} asks as lm-evaluation-harness, which has no text for it"
+                yield Problem(("evaluation", name, "protocols"), f"{text}; take another protocol")
     letters = [name for name, how in config["protocols"].items() if how["method"] != "generate"]
     for name, settings in config["evaluation"].items():
         wrong = [one for one in settings["protocols"] if one in letters]
@@ -287,6 +293,17 @@ def _check_kinds(config: dict, root: Path) -> Iterator[Problem]:
                 f"{wrong[0]!r} compares letters, which free text has not; take one with method: "
                 "generate",
             )
+        drawn = [one for one in settings["protocols"] if _samples(config, one) > 1]
+        if drawn and settings["kind"] in ("text", "upload"):
+            yield Problem(
+                ("evaluation", name, "protocols"),
+                f"{drawn[0]!r} draws several answers, which free text does not use; take one with "
+                "samples: 1",
+            )
+
+
+def _samples(config: dict, protocol: str) -> int:
+    return config["protocols"].get(protocol, {}).get("samples", 1)
 
 
 def _check_readers(config: dict, root: Path) -> Iterator[Problem]:
@@ -440,17 +457,18 @@ def _check_tokenizer(
     longest = recipe.training.max_length
     if fault := tokenizer_check.template_fault(template, encode, longest):
         yield Problem((where, "training", "max_length"), fault)
-    asked = {
-        (benchmark, name)
-        for benchmark in config["benchmarks"]
-        for name in config["evaluation"].get(benchmark, {}).get("protocols", [])
-        if config["protocols"].get(name, {}).get("method") == "likelihood"
-    }
-    if asked and (fault := tokenizer_check.letters_fault(encode)):
-        benchmark = min(asked)[0]
-        names = " and ".join(repr(name) for other, name in sorted(asked) if other == benchmark)
-        text = f"{names} compare letters, and of {recipe.base} {fault}; take method: generate"
-        yield Problem(("evaluation", benchmark, "protocols"), text)
+    asked: dict[bool, list[tuple[str, str]]] = {}
+    for benchmark in config["benchmarks"]:
+        for name in config["evaluation"].get(benchmark, {}).get("protocols", []):
+            how = config["protocols"].get(name, {})
+            if how.get("method") == "likelihood":
+                asked.setdefault(how["template"] == "lm_eval", []).append((benchmark, name))
+    for lm_eval, pairs in asked.items():
+        if fault := tokenizer_check.letters_fault(encode, lm_eval):
+            benchmark = min(pairs)[0]
+            names = " and ".join(repr(name) for other, name in sorted(pairs) if other == benchmark)
+            text = f"{names} compare letters, and of {recipe.base} {fault}; take method: generate"
+            yield Problem(("evaluation", benchmark, "protocols"), text)
 
 
 def _check_weights(config: dict, where: str, name: str, recipe: "Experiment") -> Iterator[Problem]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Encode = Callable[[str], list[int]]
 TURNS = [{"role": "user", "content": "?"}, {"role": "assistant", "content": "A"}]
 LEAD = "答案是"
+LM_EVAL_LEAD, LM_EVAL_GAP = "答案：", " "
 LETTERS = "ABCDE"
 
 
@@ -112,13 +113,19 @@ def template_fault(template: str, encode: Encode, longest: int) -> str:
     )
 
 
-def letters_fault(encode: Encode) -> str:
-    """Say why probabilities of letters cannot be compared; "" if they can."""
-    before = encode(LEAD)
+def letters_fault(encode: Encode, lm_eval: bool = False) -> str:
+    """Say why probabilities of letters cannot be compared; "" if they can.
+
+    Args:
+        lm_eval: in lm-evaluation-harness's text, which has a blank before a letter.
+    """
+    lead, gap = (LM_EVAL_LEAD, LM_EVAL_GAP) if lm_eval else (LEAD, "")
+    before = encode(lead)
     found: list[int] = []
     for letter in LETTERS:
-        ids = encode(LEAD + letter)
+        ids = encode(lead + gap + letter)
         if ids[:-1] != before or ids[-1] in found:
-            return f"its tokenizer has no separate token for {letter}"
+            after = " after a blank" * bool(gap)
+            return f"its tokenizer has no separate token for {letter}{after}"
         found.append(ids[-1])
     return ""

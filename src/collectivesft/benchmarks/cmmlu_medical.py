@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from typing import Any
 
 from collectivesft.datasets.cmmlu_medical import SUBJECTS
 from collectivesft.readers import choice
@@ -38,6 +39,8 @@ KINDS = ("choice",)
 
 CATEGORIES = {chinese: name.replace("_", " ") for name, chinese in SUBJECTS.items()}
 _OPTIONS = ("A", "B", "C", "D")
+# lm-evaluation-harness's names of subjects, where they differ from ours.
+_LM_EVAL = {"医学统计学": "大学医学统计"}
 
 
 def items(raw: RawFolder) -> Iterator[Item]:
@@ -63,6 +66,10 @@ def _item(row: Row, subject: str, split: str) -> Item:
     if answer not in options:
         raise row.error(f"the answer {answer!r} is not one of {', '.join(options)}")
     chinese = SUBJECTS.get(subject, subject)
+    meta: dict[str, Any] = {"question_type": SINGLE}
+    written = {name: str(row.value[name]) for name in _OPTIONS}
+    if written != options:  # blanks at an end, which lm-evaluation-harness shows
+        meta["published"] = {"options": written}
     return Item(
         id=f"{subject}-{split}-{row.number}",
         benchmark="cmmlu_medical",
@@ -73,7 +80,7 @@ def _item(row: Row, subject: str, split: str) -> Item:
         question=row.text("Question"),
         options=options,
         answer=answer,
-        meta={"question_type": SINGLE},
+        meta=meta,
     ).at(*row.place_in_file)
 
 
@@ -83,3 +90,8 @@ def prompt(item: Item, style: choice.Style, preset: choice.Preset) -> str:
 
 
 target = choice.reply
+
+
+def lm_eval_subject(item: Item) -> str:
+    """Return the subject's name in lm-evaluation-harness's tasks of CMMLU."""
+    return _LM_EVAL.get(item.category, item.category)

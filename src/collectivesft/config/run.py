@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from collectivesft.config.section import Number, Section
+from collectivesft.schema.protocol_rules import protocol_fault
 
 Names = Annotated[list[str], Field(min_length=1)]
 Positive = Annotated[int, Field(ge=1)]
@@ -153,8 +154,10 @@ class Protocol(Section):
     shots_seed: int | None = Field(
         None, ge=0, description="seed to draw them for each question; null: the first ones"
     )
-    template: Literal["chat", "plain", "cmb"] = Field(
-        "chat", description="the tokenizer's chat template, plain text, or CMB's own words"
+    template: Literal["chat", "plain", "cmb", "lm_eval"] = Field(
+        "chat",
+        description="the tokenizer's chat template, plain text, CMB's own words, or "
+        "lm-evaluation-harness's text of CMMLU",
     )
     preset: Literal["official", "corrected"] = Field(
         "corrected", description="prompt as the benchmark's code makes it, or without its faults"
@@ -168,8 +171,24 @@ class Protocol(Section):
         description="orders of the options in which each question is asked: as published, all "
         "rotations, or so many drawn at random, the published one among them",
     )
+    temperature: Number = Field(
+        0, ge=0, description="0: greedy answers; above: logits are divided by it and tokens drawn"
+    )
+    samples: int = Field(
+        1, ge=1, description="answers drawn to each question; above 1 needs a temperature"
+    )
+    draw_seed: int = Field(
+        42, ge=0, description="seed of drawn answers; each one has a seed made of it"
+    )
     max_new_tokens: int = Field(512, ge=1, description="longest answer, tokens")
     batch_size: int = Field(16, ge=1, description="questions in one batch")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Protocol":
+        how = (self.method, self.template, self.temperature, self.samples, self.orders)
+        if fault := protocol_fault(*how):
+            raise ValueError(fault)
+        return self
 
 
 class Server(Section):

@@ -15,6 +15,7 @@ from collectivesft.common.progress import Reporter
 from collectivesft.common.significance import power_words
 from collectivesft.schema.item import load_items
 from collectivesft.schema.option_orders import PUBLISHED
+from collectivesft.schema.protocol_rules import protocol_fault
 from collectivesft.scores.engines import decode, openai_server
 from collectivesft.scores.engines import language_model as models
 from collectivesft.scores.engines.language_model import LanguageModel
@@ -50,7 +51,9 @@ def predict(
     (null or prompt_too_long: not even the bare question fits, so nothing was asked), limit,
     sample_seed and engine (transformers or openai). Where options are asked in several orders, also
     variants: order (published letters as shown), repeat (the published order a second time), raw,
-    stopped, settled, likelihood (by the letters shown) and error. No prompt is ever cut. Letters
+    stopped, settled, likelihood (by the letters shown) and error. Where answers are drawn, also
+    temperature, draw_seed and samples: raw, stopped, settled, likelihood and error of each, the
+    first one included. No prompt is ever cut. Letters
     are extracted by `scores score`: a changed extraction needs no model. On a CPU the rows are the
     same at any batch size, in any order of items, and after an interruption.
 
@@ -65,6 +68,9 @@ def predict(
             refuses.
         InputError: ``items`` has no test questions with options.
     """
+    how = (options.method, options.template, options.temperature, options.samples, options.orders)
+    if fault := protocol_fault(*how):
+        raise UserError(f"{fault[0].upper()}{fault[1:]} in the protocol.")
     all_items = list(load_items(items))
     asked = choose(all_items, options.limit, options.sample_seed)
     if {item.kind for item in asked} not in ({"choice"}, {"text"}):
@@ -74,6 +80,8 @@ def predict(
     lead_of(options.method, options.style, options.template, kind)  # refuse before a model is read
     if kind == "text" and options.orders != PUBLISHED:
         raise UserError("Free text has no options to reorder. Set orders: published.")
+    if kind == "text" and options.samples > 1:
+        raise UserError("Free text is answered once. Set samples: 1 in the protocol.")
     checksum = models.digest(folder)
     model = models.load_tokenizer(folder) if server else models.load(folder, options.threads)
     questions = prepare(model, asked, all_items, options)
@@ -178,10 +186,10 @@ def _answer_all(
 
 
 def _batches(questions: Sequence[Question], size: int) -> Iterator[list[Question]]:
-    """Yield batches of ``size`` questions; the variants of one item are in the same batch, so that
-    what their prompts share is the same after an interruption."""
+    """Yield batches of ``size`` questions; the orders of one item are in the same batch, so that
+    what their prompts share is the same after an interruption. Drawn answers need not be."""
     batch: list[Question] = []
-    for _, variants in itertools.groupby(questions, key=lambda q: q.item.id):
+    for _, variants in itertools.groupby(questions, key=lambda q: (q.item.id, q.sample)):
         unit = list(variants)
         if batch and len(batch) + len(unit) > size:
             yield batch
@@ -206,7 +214,9 @@ def _answer_batch(
         return is_final(models.text_of(model, new), q.prompt.lead, q.item.options, q.item.multiple)
 
     ask = done if options.stop == "early" else None
-    ids = [q.ids for q in batch]
+    ids, draws = [q.ids for q in batch], None
+    if options.temperature:
+        draws = [decode.Draw(q.seed(options.draw_seed), options.temperature) for q in batch]
     return [
         {
             "raw": models.text_of(model, written.tokens),
@@ -214,7 +224,7 @@ def _answer_batch(
             "settled": written.settled,
             "likelihood": None,
         }
-        for written in decode.generate(model, prefix, ids, options.max_new_tokens, ask)
+        for written in decode.generate(model, prefix, ids, options.max_new_tokens, ask, draws)
     ]
 
 
@@ -257,6 +267,11 @@ def _row(
             for v in variants
         ]
     }
+    drawn = {
+        "temperature": options.temperature,
+        "draw_seed": options.draw_seed,
+        "samples": [_said(one, answers) for one in (q, *variants)],
+    }
     return {
         "id": item.id,
         "benchmark": item.benchmark,
@@ -278,6 +293,7 @@ def _row(
         "engine": engine,
         **_said(q, answers),
         **(asked_again if options.orders != PUBLISHED else {}),
+        **(drawn if options.temperature else {}),
     }
 
 

@@ -17,6 +17,7 @@ from collectivesft.scores.measure.diagnostics import count
 from collectivesft.scores.measure.pairs import READINGS, against
 from collectivesft.scores.measure.predictions import AGAIN, load, match, unscored
 from collectivesft.scores.measure.protocol_version import versioned
+from collectivesft.scores.measure.samples import grade_samples, repeated
 from collectivesft.scores.measure.shares import FEW, floors, wilson
 from collectivesft.scores.measure.stems import count_shared, stem_of
 from collectivesft.scores.measure.submitted import submitted
@@ -44,6 +45,8 @@ def score(
     groups that a benchmark reports by themselves (CMB: politics, and questions without their
     context), ``without_apart`` the averages without them, null where there are none; ``floors`` the
     averages that need no knowledge: one letter always, the best letter of each sub-category;
+    ``repeated`` the measures of several drawn answers (see measure/samples.py), of which all other
+    figures count the first;
     ``shared_stems`` the items that share their case with a second one, drawn together.
     A question that was too long to ask, or that a server did not answer, counts as wrong. ``key``
     says which answer key was used, ``versioned`` the protocol with its version (``cmb:answer@3``).
@@ -63,7 +66,7 @@ def score(
     rows = load(predictions, model, _NEEDED)
     all_items = list(load_items(items))
     pairs = _keyed(predictions, rows, all_items)
-    judged = [grade_prediction(row, item) for item, row in pairs]
+    judged = [grade_prediction(row, item) | grade_samples(row, item) for item, row in pairs]
     stems = [stem_of(item) for item, _ in pairs]
     summary, official = (summarise(_groups(judged), _right(judged, by), stems) for by in READINGS)
     scores = {
@@ -86,6 +89,7 @@ def score(
         "differ": sum(row["corrected_right"] != row["official_right"] for row in judged),
         **_apart(judged),
         **_circular(judged),
+        **_repeated(rows, judged),
         **count([row for _, row in pairs], judged),
         "against": against(base, judged, predictions) if base else None,
     }
@@ -118,6 +122,12 @@ def _circular(judged: Sequence[dict]) -> dict[str, Any]:
     """Return the measures of answers in several orders of the options, if there are such."""
     found = circular(judged)
     return {"circular": found} if found else {}
+
+
+def _repeated(rows: Sequence[dict], judged: Sequence[dict]) -> dict[str, Any]:
+    """Return the measures of several drawn answers, if there are such."""
+    found = repeated(rows, judged)
+    return {"repeated": found} if found else {}
 
 
 def _groups(judged: Sequence[dict]) -> list[tuple[str, str]]:

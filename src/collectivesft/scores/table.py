@@ -13,6 +13,7 @@ from collectivesft.scores.report import (
     circular_table,
     clinical_table,
     contamination_table,
+    samples_table,
     seeds_table,
     text_table,
 )
@@ -79,6 +80,9 @@ def write_tables(
     if turned := circular_table.rows(choice):
         lines = _markdown_table(circular_table.HEADS, turned, circular_table.WORDS)
         parts.append(f"{circular_table.NOTE}\n\n{lines}")
+    if drawn := samples_table.rows(choice):
+        lines = _markdown_table(samples_table.HEADS, drawn, samples_table.WORDS)
+        parts.append(f"{samples_table.NOTE}\n\n{lines}")
     write_text(markdown, "\n".join(parts))
     align = "l" * len(_TEXT) + "r" * (len(_HEADS) - len(_TEXT))
     write_text(latex, tabular(_HEADS, [_cells(row) for row in rows], align))

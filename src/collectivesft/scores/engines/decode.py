@@ -35,6 +35,14 @@ class Prefix:
     cache: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Seed and temperature (above 0) by which the tokens of an answer are drawn."""
+
+    seed: int
+    temperature: float
+
+
 @dataclass(slots=True)
 class Written:
     """Hold the answer of a model.
@@ -214,30 +222,63 @@ def generate(
     prompts: Sequence[Sequence[int]],
     max_new_tokens: int,
     settled: Callable[[int, list[int]], bool] | None = None,
+    draws: Sequence[Draw] | None = None,
 ) -> list[Written]:
-    """Greedy answers to prompts that begin with ``prefix``.
+    """Greedy or drawn answers to prompts that begin with ``prefix``.
+
+    A drawn token is the largest of logits / temperature plus Gumbel noise, which is a draw from
+    their softmax (Gumbel-max; Maddison et al. 2014, arXiv 1411.0030, section 2). Each answer has
+    noise by its seed, so on a CPU it is the same at any batch size and order.
 
     Args:
+        draws: one for each prompt; None for greedy answers.
         settled: asked now and then with a prompt's index and the tokens written so far; true
             ends that answer.
     """
     kind = _Decoding if packable(model.network) else _Rereading
-    return kind(model, prefix, prompts, max_new_tokens, settled).run()
+    return kind(model, prefix, prompts, max_new_tokens, settled, draws or ()).run()
+
+
+class _Noise:
+    """Gumbel noise of one answer: ``now`` (vocabulary,) is that of its next token."""
+
+    def __init__(self, draw: Draw, device: Any):
+        import torch
+
+        self.generator = torch.Generator(device=device).manual_seed(draw.seed)
+        self.temperature = draw.temperature
+
+    def draw(self, size: int) -> None:
+        """Draw the noise of one more token."""
+        import torch
+
+        device = self.generator.device
+        # In float32 one of 2**24 would be an endless one: too many for a large vocabulary.
+        even = torch.rand(size, generator=self.generator, device=device, dtype=torch.float64)
+        self.now = -torch.log(-torch.log(even))
+
+    def added(self, logits: Any) -> Any:
+        """Return logits (vocabulary,) divided by the temperature, with this noise."""
+        return logits.double() / self.temperature + self.now
 
 
 class _Decoding:
     """Answers that are being written together; ``live`` are the indexes of unfinished ones."""
 
-    def __init__(self, model, prefix, prompts, max_new_tokens, settled):
+    def __init__(self, model, prefix, prompts, max_new_tokens, settled, draws):
         self.model, self.prefix, self.prompts = model, prefix, prompts
         self.limit, self.settled = max_new_tokens, settled
         self.written = [Written() for _ in prompts]
         self.live = list(range(len(prompts)))
         self.width = max(map(len, prompts))
+        self.noise = [_Noise(draw, model.network.device) for draw in draws]
+        # Logits closer than this are read again.
+        self.tie = TIE / min((draw.temperature for draw in draws), default=1.0)
 
     def run(self) -> list[Written]:
         logits = self._begin()
         for step in range(self.limit):
+            logits = self._drawn(logits)
             # On a CPU the first token was read by itself; there is nothing to decide about it.
             tokens = self._pick(logits) if step else logits.argmax(dim=-1).tolist()
             # 1) Each answer takes its token; some end with it.
@@ -252,6 +293,17 @@ class _Decoding:
             logits = self._step([tokens[row] for row in going])
         return self.written
 
+    def _drawn(self, logits: Any) -> Any:
+        """Logits (live answers, vocabulary) with the noise of drawn answers."""
+        import torch
+
+        if not self.noise:
+            return logits
+        for index in self.live:
+            self.noise[index].draw(logits.shape[-1])
+        rows = zip(self.live, logits, strict=True)
+        return torch.stack([self.noise[index].added(row) for index, row in rows])
+
     def _begin(self) -> Any:
         """Logits (answers, vocabulary) after the prompts."""
         import torch
@@ -260,7 +312,12 @@ class _Decoding:
             logits, self.cache = _read_together(self.model, self.prefix, self.prompts)
             return logits
         start = len(self.prefix.ids)
-        read = [_read(self.model, self.prefix.cache, ids[start:]) for ids in self.prompts]
+        # Drawn answers to one question have one prompt: it is read once.
+        once = {
+            ids: _read(self.model, self.prefix.cache, ids[start:])
+            for ids in dict.fromkeys(map(tuple, self.prompts))
+        }
+        read = [once[tuple(ids)] for ids in self.prompts]
         self.cache = _merge([one for _, one in read])
         return torch.stack([one for one, _ in read])
 
@@ -305,14 +362,15 @@ class _Decoding:
         best, tokens = logits.topk(2, dim=-1)
         picked = tokens[:, 0].tolist()
         if logits.device.type == "cpu":
-            for row in ((best[:, 0] - best[:, 1]) < TIE).nonzero().flatten().tolist():
+            for row in ((best[:, 0] - best[:, 1]) < self.tie).nonzero().flatten().tolist():
                 picked[row] = self._alone(self.live[row])
         return picked
 
     def _alone(self, index: int) -> int:
         """The next token after the text so far, read again without other answers."""
         rest = [*self.prompts[index][len(self.prefix.ids) :], *self.written[index].tokens]
-        return int(_read(self.model, self.prefix.cache, rest)[0].argmax())
+        logits = _read(self.model, self.prefix.cache, rest)[0]
+        return int((self.noise[index].added(logits) if self.noise else logits).argmax())
 
 
 class _Rereading(_Decoding):

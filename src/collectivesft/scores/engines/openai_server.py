@@ -1,12 +1,13 @@
 """A model behind an OpenAI-compatible server (such as vLLM) answers the same prompts.
 
 Prompts are rendered here and sent to ``/completions``, never to ``/chat/completions``, whose
-template is the server's own. Decoding is greedy, penalties that a model's own generation config
-may name are off. A server's rounding depends on its batches, so unlike on a CPU here the answers
-may differ in near ties from run to run.
+template is the server's own. Decoding is greedy unless a protocol draws, penalties that a model's
+own generation config may name are off. A server's rounding depends on its batches, so unlike on a
+CPU here the answers may differ in near ties from run to run.
 """
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -106,6 +107,11 @@ def unanswered(error: Unanswered) -> dict[str, Any]:
 
 
 def _generated(asking: "Completions", q: Question, options: Protocol) -> dict[str, Any]:
+    if options.temperature:
+        # At once: a second request would draw again, and only what was not settled.
+        drawn = {"temperature": options.temperature, "seed": q.seed(options.draw_seed)}
+        text, stopped = asking.write(q.prompt.text, q.ids, options.max_new_tokens, drawn)
+        return {"raw": text, "stopped": stopped, "settled": False, "likelihood": None}
     whole, early = options.max_new_tokens, options.stop == "early" and bool(q.item.options)
     for limit in [FIRST, whole] if early and whole > FIRST else [whole]:
         text, stopped = asking.write(q.prompt.text, q.ids, limit)
@@ -119,7 +125,7 @@ def _generated(asking: "Completions", q: Question, options: Protocol) -> dict[st
 
 def _likelihood(asking: "Completions", q: Question, letters: dict[str, int]) -> dict[str, Any]:
     wanted = {letter: letters[letter] for letter in q.item.options}
-    found = asking.log_probabilities(q.prompt.text, q.ids, wanted)
+    found = asking.log_probabilities(q.prompt.text, q.ids, wanted, q.prompt.gap)
     return {"raw": "", "stopped": True, "settled": False, "likelihood": found}
 
 
@@ -133,14 +139,42 @@ class Completions:
     def __init__(self, endpoint: Endpoint, server: Server, model: LanguageModel, template: str):
         self.endpoint, self.server, self.model = endpoint, server, model
         self.template = template
+        self.takes_seed = True
 
-    def write(self, text: str, ids: Sequence[int], max_new_tokens: int) -> tuple[str, bool]:
-        """The greedy answer, and whether the model ended it itself."""
-        choice = self._ask(text, ids, {"max_tokens": max_new_tokens})
+    def write(
+        self,
+        text: str,
+        ids: Sequence[int],
+        max_new_tokens: int,
+        drawn: dict[str, Any] | None = None,
+    ) -> tuple[str, bool]:
+        """The answer, and whether the model ended it itself.
+
+        Args:
+            drawn: temperature and seed; None for a greedy answer. A server that refuses a seed is
+                asked without one, with a warning.
+        """
+        more = {"max_tokens": max_new_tokens, **(drawn or {})}
+        if drawn and self.server.extensions:
+            more |= {"top_k": -1, "min_p": 0}  # a model's own generation config may cut
+        if not self.takes_seed:
+            more.pop("seed", None)
+        try:
+            choice = self._ask(text, ids, more)
+        except EndpointError as error:
+            if "seed" not in more or error.status not in (400, 422) or "seed" not in str(error):
+                raise
+            self.takes_seed = False
+            sys.stderr.write(
+                f"warning: {self.server.url}: it refuses a seed, so a second run draws other "
+                "answers\n"
+            )
+            del more["seed"]
+            choice = self._ask(text, ids, more)
         return replies.joined(choice["text"]), choice.get("finish_reason") == "stop"
 
     def log_probabilities(
-        self, text: str, ids: Sequence[int], wanted: dict[str, int]
+        self, text: str, ids: Sequence[int], wanted: dict[str, int], gap: str = ""
     ) -> dict[str, float]:
         """Return natural log probabilities of next tokens, six digits, by their letters.
 
@@ -150,11 +184,12 @@ class Completions:
 
         Args:
             wanted: token ids by letter.
+            gap: text between the prompt and a letter.
 
         Raises:
             EndpointError: the server gives no log probabilities, or scores no prompts.
         """
-        tokens = [(token, letter) for letter, token in wanted.items()]
+        tokens = [(token, gap + letter) for letter, token in wanted.items()]
         forced: dict[str, Any] = {}
         for count in (_ALTERNATIVES[self.server.extensions], 2000, len(self.model.tokenizer)):
             choice = self._ask(text, ids, {"max_tokens": 1, "logprobs": count, **forced})
@@ -172,9 +207,9 @@ class Completions:
             if None not in values or not (choice["logprobs"] or {}).get("content"):
                 break
         found = {}
-        for (token, letter), value in zip(tokens, values, strict=True):
+        for letter, (token, written), value in zip(wanted, tokens, values, strict=True):
             if value is None:
-                value = self._scored(text + letter, [*ids, token], letter)
+                value = self._scored(text + written, [*ids, token], written)
             found[letter] = round(float(value), 6)
         return found
 

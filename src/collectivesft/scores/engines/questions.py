@@ -1,5 +1,6 @@
 """From a benchmark's items to the prompts that a model is asked, as text and as tokens."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -9,7 +10,14 @@ from collectivesft.schema.item import Item
 from collectivesft.schema.option_orders import PUBLISHED, Orders, option_orders, reorder
 from collectivesft.scores.engines import language_model as models
 from collectivesft.scores.engines.language_model import LanguageModel
-from collectivesft.scores.prompt.prompts import Prompt, few_shot, lead_of, render, turns
+from collectivesft.scores.prompt.prompts import (
+    Prompt,
+    few_shot,
+    lead_of,
+    lm_eval_prompt,
+    render,
+    turns,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +28,13 @@ class Protocol:
     style: Literal["answer_only", "cot"] = "answer_only"
     shots: int = 0
     shots_seed: int | None = None
-    template: Literal["chat", "plain", "cmb"] = "chat"
+    template: Literal["chat", "plain", "cmb", "lm_eval"] = "chat"
     preset: Literal["official", "corrected"] = "corrected"
     stop: Literal["early", "end"] = "early"
     orders: Orders = PUBLISHED
+    temperature: float = 0.0
+    samples: int = 1
+    draw_seed: int = 42
     max_new_tokens: int = 512
     batch_size: int = 16
     limit: int | None = None
@@ -42,6 +53,7 @@ class Question:
         dropped: examples left out so that the prompt fits.
         order: published letters in the order shown; "" for the published order.
         repeat: the published order is asked a second time.
+        sample: number of the drawn answer, from 0.
     """
 
     item: Item
@@ -51,16 +63,23 @@ class Question:
     dropped: int
     order: str = ""
     repeat: bool = False
+    sample: int = 0
 
     @property
     def key(self) -> str:
         """Name this question among all that are asked: the item's id, with what differs."""
-        return "#".join(filter(None, (self.item.id, self.order, "repeat" * self.repeat)))
+        drawn = f"sample{self.sample}" if self.sample else ""
+        return "#".join(filter(None, (self.item.id, self.order, "repeat" * self.repeat, drawn)))
 
     @property
     def is_variant(self) -> bool:
         """Return True unless the item is asked for the first time, in its published order."""
-        return bool(self.order) or self.repeat
+        return bool(self.order) or self.repeat or bool(self.sample)
+
+    def seed(self, draw_seed: int) -> int:
+        """Return the seed of this answer, from 0 to 2**31 - 1, as every server takes it."""
+        facts = f"{draw_seed}:{self.item.id}:{self.sample}"
+        return int.from_bytes(hashlib.sha256(facts.encode()).digest()[:4], "big") >> 1
 
 
 def prepare(
@@ -68,7 +87,7 @@ def prepare(
 ) -> list[Question]:
     """Return the questions to ask, with examples from the val items among ``all_items``.
 
-    A question's variants (other orders of its options, a repetition) follow it.
+    A question's variants (other orders of its options, a repetition, further draws) follow it.
     """
     pool = [item for item in all_items if item.split == "val"]
     every = _repeat_every(len(asked))
@@ -83,6 +102,7 @@ def prepare(
             found.append(replace(other, order=order))
         if others and index % every == 0:
             found.append(replace(main, repeat=True))
+        found += [replace(main, sample=number) for number in range(1, options.samples)]
     return found
 
 
@@ -97,12 +117,20 @@ def _question(
     """Return the item with as many examples as fit; the last ones, the least related, go first."""
     lead = lead_of(options.method, options.style, options.template, item.kind)
     for shots in range(len(examples), -1, -1):
-        conversation = turns(item, examples[:shots], options.style, options.preset)
-        prompt = render(model.tokenizer, conversation, options.template, lead)
+        prompt = _prompt(model, item, examples[:shots], options, lead)
         ids = models.encode(model, prompt.text, options.template)
         if models.fits(model, len(ids), room(options)):
             break
     return Question(item, prompt, ids, shots, len(examples) - shots)
+
+
+def _prompt(
+    model: LanguageModel, item: Item, examples: Sequence[Item], options: Protocol, lead: str
+) -> Prompt:
+    if options.template == "lm_eval":
+        return lm_eval_prompt(item, examples)
+    conversation = turns(item, examples, options.style, options.preset)
+    return render(model.tokenizer, conversation, options.template, lead)
 
 
 def room(options: Protocol) -> int:
@@ -122,11 +150,13 @@ def letter_tokens(
     letters = sorted({letter for q in asked for letter in q.item.options})
     tokens: dict[str, int] = {}
     for letter in letters:
-        ids = models.encode(model, first.prompt.text + letter, options.template)
+        text = f"{first.prompt.text}{first.prompt.gap}{letter}"
+        ids = models.encode(model, text, options.template)
         if ids[:-1] != first.ids or ids[-1] in tokens.values():
             raise UserError(
                 f"{model.tokenizer.name_or_path}: the tokenizer has no token of its own for "
-                f"{letter} after {first.prompt.lead!r}. Use a protocol with method: generate."
+                f"{letter} after {first.prompt.lead + first.prompt.gap!r}. "
+                "Use a protocol with method: generate."
             )
         tokens[letter] = ids[-1]
     return tokens

@@ -9,9 +9,11 @@ from collectivesft import benchmarks
 from collectivesft.common.errors import UserError
 from collectivesft.schema.item import Item
 
-Template = Literal["chat", "plain", "cmb"]
+Template = Literal["chat", "plain", "cmb", "lm_eval"]
 
 LEAD = "答案是"
+# The end of a question in lm-evaluation-harness's text of CMMLU, and the text before its letter.
+LM_EVAL_LEAD, LM_EVAL_GAP = "答案：", " "
 # CMB's own words around questions for a model without its own format (README.md, "Modify
 # model worker").
 _CMB_SYSTEM = "你是一个人工智能助手。"
@@ -25,10 +27,12 @@ class Prompt:
         text: the whole text.
         lead: the end of ``text`` that belongs to the answer: the model's words continue
             it, and the answer is read together with it. "" where the answer begins afresh.
+        gap: text between ``text`` and a letter whose probability is asked.
     """
 
     text: str
     lead: str
+    gap: str = ""
 
 
 def few_shot(item: Item, pool: Sequence[Item], shots: int, seed: int | None = None) -> list[Item]:
@@ -126,6 +130,37 @@ def render(
     return Prompt(text + lead, lead)
 
 
+def lm_eval_prompt(item: Item, examples: Sequence[Item]) -> Prompt:
+    """Render a question as lm-evaluation-harness's tasks of CMMLU do, to the character.
+
+    A line names the subject; each question has its options as ``A. text`` lines and ends with
+    LM_EVAL_LEAD, a solved example with its letter. The letter comes after LM_EVAL_GAP. Options
+    keep the blanks at their ends that the authors' file has. Source: EleutherAI/
+    lm-evaluation-harness @ 4e7e0d47, lm_eval/tasks/cmmlu, version 1.0.
+
+    Args:
+        examples: solved items to show first.
+
+    Raises:
+        UserError: the harness has no task of this benchmark.
+    """
+    subject = getattr(benchmarks.get(item.benchmark), "lm_eval_subject", None)
+    if subject is None:
+        raise UserError(
+            f"lm-evaluation-harness has no text for {item.benchmark}. "
+            "Set template: chat, plain or cmb in the protocol."
+        )
+    head = f"以下是关于{subject(item)}的单项选择题，请直接给出正确答案的选项。\n\n"
+    solved = [f"{_lm_eval_question(one)}{LM_EVAL_GAP}{one.answer}\n\n" for one in examples]
+    text = f"{head}{''.join(solved)}{_lm_eval_question(item)}"
+    return Prompt(text, LM_EVAL_LEAD, LM_EVAL_GAP)
+
+
+def _lm_eval_question(item: Item) -> str:
+    options = "".join(f"{letter}. {text}\n" for letter, text in item.published().options.items())
+    return f"{item.question}\n{options}{LM_EVAL_LEAD}"
+
+
 def lead_of(method: str, style: str, template: Template, kind: str = "choice") -> str:
     """The words that an answer is made to begin with.
 
@@ -146,5 +181,5 @@ def lead_of(method: str, style: str, template: Template, kind: str = "choice") -
                 "method likelihood reads the next letter and leaves no room for reasoning. "
                 "Set style: answer_only in the protocol, or method: generate."
             )
-        return LEAD
+        return LM_EVAL_LEAD if template == "lm_eval" else LEAD
     return LEAD if template == "plain" and style == "answer_only" else ""
