@@ -85,6 +85,7 @@ def test_instances_add_up_to_the_result_they_name(inputs, tmp_path):
     file = tmp_path / "out" / details["file_path"]
     assert details["checksum"] == sha256(file) and details["total_rows"] == 4
     rows = [row for _, row in read_jsonl(file)]
+    assert [row["sample_id"] for row in rows] == list("0123")
     named = {row["evaluation_result_id"] for row in rows}
     assert named == {"cmb.answer.corrected.micro"}
     mean = sum(row["evaluation"]["score"] for row in rows) / len(rows)
