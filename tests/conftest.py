@@ -41,7 +41,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse names that hold the address of an object; keep users of one long run together."""
+    """Refuse names that hold the address of an object; keep users of one long run together.
+
+    Each worker collects every file, so none may import what takes seconds: see LazyImport.
+    """
+    if slow := sorted({"torch", "transformers"} & set(sys.modules)):
+        raise pytest.UsageError(f"a file of tests imports {slow[0]} when it is collected")
     for item in items:
         if "tiny" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("tiny"))

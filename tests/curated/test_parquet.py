@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -351,6 +350,8 @@ def test_the_ledger_says_which_of_two_forms_was_read(tmp_path, monkeypatch):
 
 def test_a_file_that_polars_or_pandas_wrote_again_is_read(tmp_path: Path):
     """They write large texts; pandas gives up the order of a struct's fields for none."""
+    import polars
+
     rows = [qa("a:1"), exam("a:2", "缺铁性贫血首选", {"A": "铁剂", "B": "输血"}, "A")]
     first = save(tmp_path / "a.parquet", rows)
     polars.read_parquet(first).write_parquet(tmp_path / "polars.parquet")

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from matplotlib.text import Text
 
 from collectivesft.common.errors import InputError, UserError
 from collectivesft.config.experiment import Experiment
@@ -120,6 +119,8 @@ def test_several_trainings_show_mean_spread_and_the_interval_over_both():
 
 
 def test_each_training_is_a_dot_and_the_caption_says_so(tmp_path, monkeypatch):
+    from matplotlib.text import Text
+
     drawn = []
     monkeypatch.setattr(style, "save", lambda figure, out, rows: drawn.append(figure))
     scores = [score("base", 0.2), score("tuned", 0.29)]

@@ -4,20 +4,14 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
-import torch
-from transformers import (
-    Gemma3ForCausalLM,
-    Gemma3TextConfig,
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-)
 
-from collectivesft.models.pangu import PanguConfig, PanguForCausalLM
 from collectivesft.scores.engines import decode
 from collectivesft.scores.engines.decode import Prefix, common_prefix, generate, read_prefix
 from collectivesft.scores.engines.language_model import LanguageModel
+from tests.helpers.lazy_import import LazyImport
+
+torch, transformers = LazyImport("torch"), LazyImport("transformers")
+pangu = LazyImport("collectivesft.models.pangu")
 
 SHAPE = {
     "vocab_size": 97, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 4,
@@ -38,18 +32,22 @@ def one_thread():
 def network(kind: str):
     torch.manual_seed(3)
     if kind == "gpt2":
-        config = GPT2Config(vocab_size=97, n_embd=32, n_layer=2, n_head=4, initializer_range=0.4)
-        return GPT2LMHeadModel(config).eval()
+        config = transformers.GPT2Config(
+            vocab_size=97, n_embd=32, n_layer=2, n_head=4, initializer_range=0.4
+        )
+        return transformers.GPT2LMHeadModel(config).eval()
     if kind == "pangu":
-        config = PanguConfig(vocab_size=97, n_embd=32, n_layer=3, n_head=4, initializer_range=0.4)
-        return PanguForCausalLM(config).eval()
+        config = pangu.PanguConfig(
+            vocab_size=97, n_embd=32, n_layer=3, n_head=4, initializer_range=0.4
+        )
+        return pangu.PanguForCausalLM(config).eval()
     if kind == "llama":
-        return LlamaForCausalLM(LlamaConfig(**SHAPE)).eval()
+        return transformers.LlamaForCausalLM(transformers.LlamaConfig(**SHAPE)).eval()
     layers = ["sliding_attention", "sliding_attention", "full_attention", "sliding_attention"]
-    config = Gemma3TextConfig(
+    config = transformers.Gemma3TextConfig(
         **SHAPE, head_dim=8, sliding_window=16, layer_types=layers, tie_word_embeddings=False
     )
-    return Gemma3ForCausalLM(config).eval()
+    return transformers.Gemma3ForCausalLM(config).eval()
 
 
 @pytest.fixture(scope="module", params=["llama", "gemma3", "gpt2"])
