@@ -80,6 +80,27 @@ def test_only_what_is_trained_is_kept(saved):
     assert kinds == {".safetensors", ".json"}  # no pickles
 
 
+def test_no_file_holds_more_than_its_limit_as_torch_holds_a_whole_file_twice(saved, monkeypatch):
+    import torch
+    from safetensors import safe_open
+
+    found, model, optimizer = saved
+    monkeypatch.setattr(f"{MODULE}.BYTES_PER_FILE", 40)
+    found.save(4, model, optimizer, HISTORY)
+    names = []
+    for path in (found.folder / "step-00000004").glob("*.safetensors"):
+        with safe_open(path, "pt") as file:
+            tensors = [file.get_tensor(name) for name in file.keys()]  # noqa: SIM118
+            names += file.keys()
+        size = sum(each.numel() * each.element_size() for each in tensors)
+        assert size <= 40 or len(tensors) == 1, path.name
+    assert len(names) == len(set(names)) == 8
+    other, fresh = setting()
+    assert found.restore(other, fresh) == (4, HISTORY)
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name]), name
+
+
 def test_the_last_two_are_kept(saved):
     found, model, optimizer = saved
     for number in (6, 9, 12):

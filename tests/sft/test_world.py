@@ -1,6 +1,7 @@
 """Several processes: who does what of a step, and the same training as one process does."""
 
 import contextlib
+import gc
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import weakref
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from collectivesft.config.experiment import read_experiment
 from collectivesft.models.registry import blocks, register
 from collectivesft.sft.distributed.stop_signal import REQUEUE
 from collectivesft.sft.distributed.world import World, deal
+from collectivesft.sft.loop.trainer import Trainer
 from collectivesft.sft.train import load
 from tests.helpers.training_job import steps_taken
 
@@ -314,6 +317,28 @@ def test_killed_processes_go_on_to_the_same_bytes(job, settings):
     finish(broken)
     assert broken.result == whole.result
     assert broken.curve == broken.history  # the first process alone wrote it
+
+
+def test_nothing_holds_the_process_group_when_a_training_has_finished(tmp_path):
+    """Else its end waits for gloo's thread, which may wait for Python's lock: for ever."""
+    import torch
+    import torch.distributed as dist
+
+    store = dist.FileStore(str(tmp_path / "store"), 1)
+    dist.init_process_group("gloo", store=store, rank=0, world_size=1)
+    try:
+        trainer = Trainer.__new__(Trainer)
+        trainer.trackers = None
+        trainer.replica = World(0, 2, "cpu").replicate(torch.nn.Linear(2, 2))
+        trainer.replica(torch.ones(1, 2)).sum().backward()
+        replica = weakref.ref(trainer.replica)
+        reducer = weakref.ref(trainer.replica.reducer)
+        trainer.finish()
+        gc.collect()
+        assert replica() is None
+        assert reducer() is None
+    finally:
+        dist.destroy_process_group()
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ are dealt to them; gradients are summed. By ``ddp`` each process holds the whole
 none of this and communicates nothing.
 """
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -211,6 +212,7 @@ def joined(strategy: Strategy) -> Iterator[World]:
     try:
         yield World(dist.get_rank(), size, device, strategy)
     finally:
+        gc.collect()  # a DistributedDataParallel must be gone: see ``Trainer.finish``
         dist.destroy_process_group()
 
 

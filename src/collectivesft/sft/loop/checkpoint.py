@@ -19,6 +19,8 @@ from collectivesft.common.files import atomic_path, dump_json, read_json
 from collectivesft.sft.distributed.world import World
 
 KEPT = 2
+# torch holds a whole file twice while it writes it: files of this size bound what a save adds.
+BYTES_PER_FILE = 256 << 20
 _MODEL, _OPTIMIZER = "model.", "optimizer."
 
 
@@ -172,8 +174,22 @@ def _write(folder: Path, model: Any, optimizer: Any, world: World) -> None:
     for index, values in state.items():
         tensors |= {f"{_OPTIMIZER}{names[index]}|{key}": value for key, value in values.items()}
     with _own_errors():
-        writer = HuggingFaceStorageWriter(str(folder), save_distributed=True)
+        files = _file_numbers(tensors, BYTES_PER_FILE)
+        writer = HuggingFaceStorageWriter(str(folder), files, save_distributed=True)
         dcp.save(tensors, storage_writer=writer, no_dist=world.size == 1)
+
+
+def _file_numbers(tensors: dict[str, Any], most: int) -> dict[str, int]:
+    """Name of a tensor to the number of its file, from 1: at most so many bytes, or one tensor."""
+    numbers: dict[str, int] = {}
+    number, held = 1, 0
+    for name, tensor in tensors.items():
+        size = tensor.numel() * tensor.element_size()
+        if held and held + size > most:
+            number, held = number + 1, 0
+        numbers[name] = number
+        held += size
+    return numbers
 
 
 def _read(folder: Path, model: Any, optimizer: Any, world: World) -> None:

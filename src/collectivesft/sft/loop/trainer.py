@@ -140,7 +140,13 @@ class Trainer:
                     raise Interrupted(_STOPPED.format(number + 1, self.plan.steps))
 
     def finish(self) -> None:
-        """End the trackers, which may wait for a service: call it when all is saved."""
+        """End the trackers, which may wait for a service: call it when all is saved.
+
+        No step can follow. The replica must not outlive the process group: torch 2.13 ends a group
+        that DistributedDataParallel holds last while it keeps Python's lock, and gloo's thread may
+        wait for that lock to drop the tensor of the last sum. The process would never end.
+        """
+        self.replica = None
         if self.trackers:
             self.trackers.finish()
 
