@@ -245,6 +245,24 @@ def test_pdf_names_what_was_left_out(inputs, tmp_path):
     assert rows[0].startswith("set,used,") and rows[2].startswith("NLPEC,no,")
 
 
+def test_table_of_data_has_perplexity_where_it_was_measured(inputs, tmp_path):
+    pdf, tables = typeset(inputs, tmp_path / "without")
+    assert "PPL" not in words(pdf)
+    assert "perplexity" not in (tables / "datasets.csv").read_text("utf-8")
+    path = tmp_path / "perplexity.json"
+    write_json(path, {"sampled": 123, "datasets": {"cmid": {"perplexity": 45.678}}})
+    ledger = json.loads(inputs.ledger.read_bytes())
+    ledger["order"].append("nlpec")
+    ledger["datasets"]["nlpec"] = {"read": counts(0)}
+    write_json(inputs.ledger, ledger)
+    measured = dataclasses.replace(inputs, perplexity=path)
+    pdf, tables = typeset(measured, tmp_path / "with")
+    text = words(pdf)
+    assert "PPL" in text and "45.678" in text and "of at most 123 examples" in text
+    rows = (tables / "datasets.csv").read_text("utf-8").splitlines()
+    assert [row.rsplit(",", 1)[1] for row in rows] == ["perplexity", "45.68", ""]
+
+
 def test_pdf_of_a_whole_run_speaks_of_nothing_left_out(inputs, tmp_path):
     text = words(typeset(inputs, tmp_path)[0])
     assert "fetches 1 training set, turns" in text

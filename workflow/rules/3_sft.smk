@@ -60,6 +60,39 @@ rule sft_tokenize:
         " --threads {threads} --cache {params.cache:q} 2> {log}"
 
 
+# Off unless `perplexity_examples` is set: only the paper's table of data takes it, if it is there.
+rule sft_perplexity:
+    input:
+        train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
+        base=base_dir,
+        recipe=ancient(recipe),
+        template=chat_template,
+        code=code("sft/perplexity.py"),
+    output:
+        perplexity=f"{SFT}/{{experiment}}/perplexity.json",
+    log:
+        f"{LOGS}/3_sft/{{experiment}}/perplexity.log",
+    benchmark:
+        f"{LOGS}/3_sft/{{experiment}}/perplexity.benchmark.tsv"
+    conda:
+        f"../../envs/{MODEL_ENV}.yaml"
+    container:
+        image(MODEL_ENV)
+    threads: config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1 if config["device"] == "cuda" else 0,
+    params:
+        examples=config["perplexity_examples"],
+        threads=config["threads"],
+        settings=recipe_settings,
+    shell:
+        "python -m collectivesft sft perplexity --train {input.train} --base {input.base:q}"
+        " --recipe {input.recipe} --examples {params.examples} --threads {params.threads}"
+        " --out {output.perplexity} 2> {log}"
+
+
 rule sft_train:
     input:
         tokens=tokens_of,

@@ -7,6 +7,7 @@ rule paper_values:
         stats=f"{CURATED}/mixtures/{HEADLINE}/mixture.json",
         contamination=HEADLINE_CONTAMINATION,
         tokens=f"{SFT}/{HEADLINE}/tokens",
+        perplexity=perplexity_file,
         history=f"{SFT}/{HEADLINE}/history.jsonl",
         recipe=own(f"config/experiments/{HEADLINE}.yaml"),
         model=own(f"config/models/{RECIPES[HEADLINE].base}.yaml"),
@@ -44,6 +45,7 @@ rule paper_values:
                 "agreement": input.agreements,
                 "contamination-effect": input.effects,
                 "planned": input.planned,
+                "perplexity": input.perplexity,
             }
         ),
         headline="--experiment {experiment} --benchmark {benchmark} --protocol {protocol}".format(

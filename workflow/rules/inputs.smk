@@ -218,6 +218,11 @@ def base_texts(wildcards):
     return found and found.removesuffix(".answers.jsonl") + ".text.answers.jsonl"
 
 
+def perplexity_file(wildcards):
+    """Return the perplexity of the headline's datasets; none where it is not measured."""
+    return f"{SFT}/{HEADLINE}/perplexity.json" if config["perplexity_examples"] else []
+
+
 def score_files(wildcards):
     """Scores of every model on every benchmark by every protocol."""
     return (

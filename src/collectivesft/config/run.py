@@ -385,6 +385,11 @@ class RunConfig(Section):
     benchmarks: Names = Field(description="benchmarks to run, files of `benchmarks/`")
     evaluation: dict[str, Evaluation] = Field(description="by benchmark: how it is used")
     clean: Clean = Clean()
+    perplexity_examples: Positive | None = Field(
+        None,
+        description="examples sampled from each dataset of the headline's mixture to measure its "
+        "perplexity under the base model; null: it is not measured",
+    )
     curation: dict[str, Curation] = Field(
         {"full": Curation()}, description="by name: a way to curate"
     )

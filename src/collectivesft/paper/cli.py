@@ -50,6 +50,7 @@ def values(
     clinical_leaderboard: Annotated[
         Path | None, typer.Option(help="CSV of published grades of CMB-Clin.")
     ] = None,
+    perplexity: Annotated[Path | None, typer.Option(help="JSON of `sft perplexity`.")] = None,
     demo: Annotated[bool, typer.Option(help="Mark the paper as a demonstration.")] = False,
     made_up: Annotated[
         bool, typer.Option("--made-up/--published", help="All data was made up for this package.")
@@ -82,6 +83,7 @@ def values(
         agreements=agreement or [],
         planned=planned or [],
         clinical_leaderboard=clinical_leaderboard,
+        perplexity=perplexity,
     )
     collect(run, demo, (experiment, benchmark, protocol), files, out, made_up)
 

@@ -42,7 +42,7 @@ def write_tables(values: dict[str, Any], folder: Path) -> None:
 def tables(values: dict[str, Any]) -> dict[str, Rows]:
     """Rows of each table by its name; accuracies in percent, two digits."""
     return {
-        "datasets": [_dataset(row) for row in values["datasets"]],
+        "datasets": [_dataset(row, values.get("perplexity")) for row in values["datasets"]],
         "drops": values["drops"],
         "scores": [_score(row) for row in values["scores"]],
         "categories": [_category(row) for row in values["headline"]["categories"]],
@@ -56,7 +56,11 @@ def tables(values: dict[str, Any]) -> dict[str, Rows]:
     }
 
 
-def _dataset(row: dict[str, Any]) -> dict[str, Any]:
+def _dataset(row: dict[str, Any], perplexity: dict[str, Any] | None) -> dict[str, Any]:
+    measured: dict[str, Any] = {}
+    if perplexity:
+        value = perplexity["datasets"].get(row["name"], {}).get("perplexity")
+        measured["perplexity"] = "" if value is None else f"{value:.2f}"
     return {
         "set": row["title"],
         "used": "no" if row["left_out"] else "yes",
@@ -64,6 +68,7 @@ def _dataset(row: dict[str, Any]) -> dict[str, Any]:
         "languages": " ".join(row["languages"]),
         "published": "" if row["published"] is None else row["published"],
         **{key: row[key] for key in ("rows_in", "unusable", "duplicate", "contaminated", "kept")},
+        **measured,
     }
 
 

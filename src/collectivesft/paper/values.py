@@ -51,6 +51,7 @@ class Files:
         agreements: of readings and protocols.
         planned: recipes of experiments of the study that the run does not have.
         clinical_leaderboard: CSV of published grades of CMB-Clin.
+        perplexity: of `sft perplexity`; None where it was not measured.
     """
 
     ledger: Path
@@ -69,6 +70,7 @@ class Files:
     agreements: Sequence[Path] = field(default_factory=list)
     planned: Sequence[Path] = field(default_factory=list)
     clinical_leaderboard: Path | None = None
+    perplexity: Path | None = None
 
 
 def collect(
@@ -99,6 +101,7 @@ def collect(
         "level": LEVEL,
         "resamples": RESAMPLES,
         **_data(ledger, mixture, read_json(files.contamination)),
+        "perplexity": read_json(files.perplexity) if files.perplexity else None,
         **_training(headline[0], files),
         **_scores(headline, files),
     }
@@ -125,6 +128,7 @@ def _dataset(name: str, ledger: dict, mixture: dict) -> dict[str, Any]:
     drawn = next((part for part in mixture["datasets"] if part["dataset"] == name), None)
     dropped = {step: sum(counts["dropped"].values()) for step, counts in steps.items()}
     return {
+        "name": name,
         "left_out": ledger["left_out"].get(name),
         "title": _title(name),
         "citation": source.citation,

@@ -58,6 +58,27 @@ def tokenize(
     run(train, validation, base, recipe, out, threads, cache)
 
 
+@app.command()
+def perplexity(
+    train: Annotated[Path, typer.Option(help="Parquet file of training examples.")],
+    base: Base,
+    recipe: Recipe,
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    examples: Annotated[
+        int, typer.Option(min=1, help="Examples sampled from each dataset by a fixed seed.")
+    ],
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads; part of the result.")] = 1,
+) -> None:
+    """Measure the perplexity of each dataset's answers under the base model.
+
+    Example: collectivesft sft perplexity --train train.parquet --base models/gemma-3-270m
+    --recipe config/experiments/demo.yaml --examples 200 --out perplexity.json
+    """
+    from collectivesft.sft.perplexity import measure_perplexity
+
+    measure_perplexity(train, base, recipe, out, examples, threads)
+
+
 @app.command(cls=options_of("RunConfig.report_to"))
 def train(
     context: typer.Context,
