@@ -9,13 +9,17 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.helpers import snakemake_server
+
 ROOT = Path(__file__).parents[2]
 FRESH = ("checkpoints", "report.html")
+SNAKEMAKE = (sys.executable, "-m", "snakemake")
 
 
 @pytest.fixture(scope="module")
@@ -29,15 +33,15 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT / "src"), "PATH": path}
 
 
-def command(*arguments: str) -> list[str]:
+def command(*arguments: str, start: Sequence[str] = SNAKEMAKE) -> list[str]:
     quiet = ["--quiet", "rules", "reason", "host"]
-    base = [sys.executable, "-m", "snakemake", "--rerun-incomplete", *quiet]
+    base = [*start, "--rerun-incomplete", *quiet]
     return [*base, "--cores", "2", *arguments, "--configfile", "config/tiny.yaml"]
 
 
 def run(place: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        command(*arguments),
+        command(*arguments, start=[snakemake_server.command()]),
         cwd=place,
         env=environment(),
         capture_output=True,

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.helpers import snakemake_server
+
 ROOT = Path(__file__).parents[2]
 IMAGE = ROOT / "containers/data.sif"
 # Snakemake reads braces as wildcards, so the check of the configuration refuses them.
@@ -99,11 +101,10 @@ def test_every_configured_folder_may_have_any_name(clone, odd, images):
 def run(clone: Path, folders: dict[str, Path], *arguments: str) -> None:
     """Run the tiny configuration with a variable ODD_NAME for each folder."""
     variables = {f"ODD_{name.upper()}": str(folder) for name, folder in folders.items()}
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
         ["workflow/bin/run", "config/tiny.yaml", "--cores", "2", *arguments],
-        cwd=clone, env=os.environ | {"PATH": path} | variables, capture_output=True, text=True,
-        check=False, timeout=600,
+        cwd=clone, env=snakemake_server.with_command() | variables,
+        capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert not list(clone.rglob("no")), "a part of a name was run as a command"
