@@ -89,6 +89,22 @@ def test_the_report_says_what_it_is_and_how_near(convert, tmp_path):
     assert sorted(path.name for path in out.parent.iterdir()) == [out.name, "report.json"]
 
 
+def test_a_copy_is_parsed_once(convert, monkeypatch):
+    """A parse of Gemma's vocabulary takes ten seconds, and five readers ask for it."""
+    import gguf
+
+    parsed = []
+
+    class Reader(gguf.GGUFReader):
+        def __init__(self, path, *more):
+            parsed.append(path)
+            super().__init__(path, *more)
+
+    monkeypatch.setattr(gguf, "GGUFReader", Reader)
+    convert()
+    assert len(parsed) == 1
+
+
 # Case: what the converter does to the file's tokenizer, and what is said.
 TOKENIZERS = {
     "unnamed marks": "mark '<|im_start|>' (token 5) is '[UNUSED_TOKEN_146]' there",

@@ -17,13 +17,13 @@ from collectivesft.common.errors import UserError
 from collectivesft.common.files import atomic_path, scratch_folder, sha256, write_json
 from collectivesft.hub.evidence import gguf_agreement, gguf_tokens
 from collectivesft.hub.evidence.gguf_quantise import quantise
+from collectivesft.models.convert.gguf_reader import parsed_once
 from collectivesft.models.convert.sentencepiece_model import write_sentencepiece_model
 from collectivesft.models.word_vocabulary import WORD_VOCABULARY
 
 # The converter's name of a type, and the largest mean divergence (nats a token) of its answers from
-# the original's. What rounding does lies far below: see docs/download.md for measured numbers
-# (q4_0: not measured on a trained model). A tensor that is lost, transposed or scaled wrongly makes
-# whole nats.
+# the original's. What rounding does lies below: see docs/download.md for measured numbers. A tensor
+# that is lost, transposed or scaled wrongly makes whole nats.
 LIMITS = {"f16": 0.005, "bf16": 0.02, "q8_0": 0.05, "q4_0": 0.5}
 FOUR_BITS = "q4_0"  # the converter does not write it: its bf16 is quantised here
 _REMEDY = "Run envs/converter, or set hub.gguf_converter to convert_hf_to_gguf.py of a llama.cpp"
@@ -83,10 +83,11 @@ def make(
                 quantise(scratch / out.name, partial)
         else:
             _convert(model, converter, kind, name, partial)
-        found, note = gguf_agreement.measure(model, partial, threads)
-        _judge(out, kind, found)
-        prompt = gguf_agreement.prompt(model)
-        tokenizer = gguf_tokens.check(model, partial, prompt["stops"])
+        with parsed_once():
+            found, note = gguf_agreement.measure(model, partial, threads)
+            _judge(out, kind, found)
+            prompt = gguf_agreement.prompt(model)
+            tokenizer = gguf_tokens.check(model, partial, prompt["stops"])
     content = {"file": out.name, "type": kind, "size": out.stat().st_size, "sha256": sha256(out)}
     content |= {"converter": {"name": converter.name, "sha256": _digest(converter)}}
     if kind == FOUR_BITS:

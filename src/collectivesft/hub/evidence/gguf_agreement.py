@@ -137,7 +137,7 @@ def _settings(copy: Path) -> Any:
     from transformers.integrations.ggml import GGUF_CONFIG_MAPPING
 
     config = AutoConfig.from_pretrained(copy.parent, gguf_file=copy.name)
-    fields = GGUFReader(copy).fields
+    fields = GGUFReader(str(copy)).fields
     kind = fields["general.architecture"].contents()
     width = fields.get(f"{kind}.attention.key_length")
     read = "attention.key_length" in GGUF_CONFIG_MAPPING.get(kind, {})

@@ -56,7 +56,7 @@ def _read(copy: Path) -> dict[str, Any]:
     """The file's labels, tokens and their types."""
     from gguf import GGUFReader
 
-    fields = GGUFReader(copy).fields
+    fields = GGUFReader(str(copy)).fields
     keys = {key: f"tokenizer.ggml.{key}" for key in ("model", "pre", "tokens", "token_type")}
     found = {k: fields[name].contents() if name in fields else None for k, name in keys.items()}
     if not found["tokens"] or not found["token_type"]:
