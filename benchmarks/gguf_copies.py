@@ -23,7 +23,6 @@ from typing import Any
 from collectivesft.common.files import read_json, sha256, write_json, write_text
 from collectivesft.hub.evidence import known_answer
 from collectivesft.hub.gguf import LIMITS, make
-from collectivesft.models.convert.gguf_reader import parsed_once
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results"
@@ -100,8 +99,7 @@ def copy(options: argparse.Namespace, kind: str) -> dict[str, Any]:
     report = options.work / f"{kind}.json"
     if report.is_file() and out.is_file() and read_json(report)["sha256"] == sha256(out):
         return read_json(report)
-    with parsed_once():
-        return make(options.model, options.converter, kind, options.name, out, report)
+    return make(options.model, options.converter, kind, options.name, out, report)
 
 
 def ask(python: Path, copy: Path, text: str, asked: list[int], count: int) -> dict[str, list[int]]:

@@ -62,3 +62,10 @@ def test_pages_have_the_columns_and_figures_of_today():
         elif mark["kind"] == "figure":
             kept = f"docs/figures/{Path(mark['path']).name}"
             assert f"![{mark['words']}]({kept})" in mark[0] and (ROOT / kept).is_file()
+
+
+def test_the_table_of_gguf_copies_is_the_measured_one():
+    """`make readme` puts it into the guide for those who download."""
+    assert "docs/download.md" in readme_tables.PAGES
+    text = (ROOT / "docs/download.md").read_text(encoding="utf-8")
+    assert readme_tables.first_table(ROOT / "benchmarks/results/gguf.md") in text

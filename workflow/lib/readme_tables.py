@@ -1,4 +1,4 @@
-"""Put tables and figures of the last runs into both READMEs and docs/reproduce.md, between marks.
+"""Put tables and figures of the last runs into both READMEs and two guides, between marks.
 
 A mark ``<!-- table: PATH -->`` is followed by the first table of that Markdown file up to
 ``<!-- end -->``; a mark ``<!-- figure: PATH | WORDS -->`` by the figure, of which docs/figures/
@@ -11,6 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
+PAGES = ("README.md", "README.zh.md", "docs/reproduce.md", "docs/download.md")
 MARK = re.compile(
     r"(<!-- (?P<kind>table|figure|cost): (?P<path>\S+)(?: \| (?P<words>.*?))? -->\n)"
     r".*?(<!-- end -->)",
@@ -74,5 +75,5 @@ def size(folder: Path) -> int:
 
 if __name__ == "__main__":
     root = Path(__file__).resolve().parents[2]
-    for page in (root / "README.md", root / "README.zh.md", root / "docs/reproduce.md"):
+    for page in (root / name for name in PAGES):
         page.write_text(filled(page.read_text(encoding="utf-8"), root), encoding="utf-8")
