@@ -151,6 +151,37 @@ rule scores_contamination:
         " --protocol {wildcards.protocol} --out {output.effect} 2> {log}"
 
 
+# Off unless `completion_ngram` is set. The job loads the base itself: servers repeat no prompts.
+rule scores_completion:
+    input:
+        model=lambda wildcards: LAYOUT.base(wildcards.base),
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=benchmark_code("scores/completion.py"),
+    output:
+        completion=f"{SCORES}/{{base}}/{{benchmark}}.completion.json",
+    log:
+        f"{LOGS}/4_scores/{{base}}/{{benchmark}}.completion.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{base}}/{{benchmark}}.completion.benchmark.tsv"
+    conda:
+        f"../../envs/{MODEL_ENV}.yaml"
+    container:
+        image(MODEL_ENV)
+    threads: config["threads"]
+    resources:
+        mem_mb=8000,
+        runtime=240,
+        gpu=1 if config["device"] == "cuda" else 0,
+    params:
+        ngram=config["completion_ngram"],
+        limit=limit_option,
+        threads=config["threads"],
+    shell:
+        "python -m collectivesft scores completion --model {input.model:q} --name {wildcards.base}"
+        " --items {input.item_file} --ngram {params.ngram} {params.limit}"
+        " --threads {params.threads} --out {output.completion} 2> {log}"
+
+
 rule scores_agree:
     input:
         unpack(protocol_answers),
@@ -357,6 +388,7 @@ rule scores_table:
         scores=score_files,
         seeds=seed_files,
         contamination=contamination_files,
+        completion=completion_files,
         leaderboard=LEADERBOARD,
         clinical_leaderboard=CLINICAL_LEADERBOARD,
         code=code("scores/table.py"),
@@ -387,8 +419,9 @@ rule scores_table:
         contamination=lambda wildcards, input: [
             f"--contamination {path}" for path in input.contamination
         ],
+        completion=lambda wildcards, input: [f"--completion {path}" for path in input.completion],
     shell:
         "python -m collectivesft scores table {params.scores} {params.seeds}"
-        " {params.contamination} --leaderboard {input.leaderboard}"
+        " {params.contamination} {params.completion} --leaderboard {input.leaderboard}"
         " --clinical-leaderboard {input.clinical_leaderboard}"
         " --csv {output.csv} --markdown {output.markdown} --latex {output.latex} 2> {log}"

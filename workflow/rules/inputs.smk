@@ -144,6 +144,13 @@ def contamination_files(wildcards):
     return [f"{SCORES}/{experiment}/{name}" for experiment in EXPERIMENTS]
 
 
+def completion_files(wildcards):
+    """Return the completion of the headline benchmark's items by each base; none if not asked."""
+    if not config["completion_ngram"]:
+        return []
+    return [f"{SCORES}/{base}/{config['headline']['benchmark']}.completion.json" for base in BASES]
+
+
 def recipe(wildcards):
     """Path of an experiment's recipe."""
     return own(f"config/experiments/{experiment_of(wildcards.experiment)}.yaml")

@@ -396,6 +396,11 @@ class RunConfig(Section):
     experiments: Names = Field(description="trainings to run, files of config/experiments/")
     headline: Headline
     protocols: dict[str, Protocol] = Field(description="by name: how a model is asked")
+    completion_ngram: Positive | None = Field(
+        None,
+        description="tokens at the end of each item of the headline's benchmark that base models "
+        "are asked to complete word for word, such as 5; null: they are not asked",
+    )
     engine: Engine = Engine()
     clinical: Clinical = Clinical()
     hub: Hub = Hub()

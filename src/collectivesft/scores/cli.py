@@ -109,6 +109,28 @@ def compare(
     typer.echo(text(found, str(first), str(second)), nl=False)
 
 
+@app.command(cls=options_of("Evaluation.limit"))
+def completion(
+    context: typer.Context,
+    model: Model,
+    name: Name,
+    items: Items,
+    out: Out,
+    ngram: Annotated[int, typer.Option(min=1, help="Last tokens of an item to complete.")] = 5,
+    sample_seed: SampleSeed = 42,
+    threads: Threads = 1,
+) -> None:
+    """Measure the share of items whose last tokens a base model completes word for word.
+
+    Example: collectivesft scores completion --model models/gemma-3-270m --name gemma-3-270m
+    --items cmb.items.jsonl --out gemma-3-270m/cmb.completion.json
+    """
+    from collectivesft.scores.completion import measure_completion
+
+    limit = values(context)["limit"]
+    measure_completion(model, name, items, out, ngram, limit, sample_seed, threads)
+
+
 @app.command()
 def contamination(
     answers: Annotated[Path, typer.Option(help="Judged answers of the trained model.")],
@@ -339,6 +361,9 @@ def table(
     contamination: Annotated[
         list[Path] | None, typer.Option(help="JSON of `scores contamination`, repeatedly.")
     ] = None,
+    completion: Annotated[
+        list[Path] | None, typer.Option(help="JSON of `scores completion`, repeatedly.")
+    ] = None,
 ) -> None:
     """Put scores into one table: CSV, Markdown and LaTeX.
 
@@ -349,7 +374,7 @@ def table(
     """
     from collectivesft.scores.table import write_tables
 
-    more = (seeds or (), contamination or ())
+    more = (seeds or (), contamination or (), completion or ())
     write_tables(scores, leaderboard, csv, markdown, latex, clinical_leaderboard, *more)
 
 

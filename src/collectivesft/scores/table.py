@@ -12,6 +12,7 @@ from collectivesft.scores.report import (
     answers_table,
     circular_table,
     clinical_table,
+    completion_table,
     contamination_table,
     samples_table,
     seeds_table,
@@ -33,6 +34,7 @@ def write_tables(
     clinical_leaderboard: Path | None = None,
     seeds: Sequence[Path] = (),
     contamination: Sequence[Path] = (),
+    completion: Sequence[Path] = (),
 ) -> None:
     """Write one row for each model, benchmark and protocol, in the order of ``scores``.
 
@@ -48,6 +50,7 @@ def write_tables(
         clinical_leaderboard: CSV with columns model, aspect, grade.
         seeds: files of `scores seeds`, for the Markdown.
         contamination: files of `scores contamination`, for the Markdown.
+        completion: files of `scores completion`, for the Markdown.
 
     Raises:
         InputError: a file that is not of that kind, or two with the same model and protocol.
@@ -66,6 +69,9 @@ def write_tables(
     if leaked := contamination_table.rows([read_json(path) for path in contamination]):
         lines = _markdown_table(contamination_table.HEADS, leaked, contamination_table.WORDS)
         parts.append(f"{contamination_table.NOTE}\n\n{lines}")
+    if completed := completion_table.rows([read_json(path) for path in completion]):
+        lines = _markdown_table(completion_table.HEADS, completed, completion_table.WORDS)
+        parts.append(f"{completion_table.NOTE}\n\n{lines}")
     if any(row["benchmark"] == BENCHMARK for row in rows):
         parts.append(_published_section(leaderboard))
     if clinical:
