@@ -81,7 +81,8 @@ site: ## the guides as a site in dist/site; with the last demo's PDF and report
 report: $(VENV) ## what CONFIG's run made, as one HTML file that needs no network
 	@workflow/bin/make-report $(CONFIG)
 
-bundle: $(VENV) ## all that CONFIG needs on a machine without internet, as the folder OUT
+bundle: ## all that CONFIG needs on a machine without internet, as the folder OUT
+	@[ -x .venv/bin/snakemake ] || envs/install workflow .venv-workflow
 	@workflow/bin/bundle $(CONFIG) $(or $(OUT),dist/bundle)
 
 bench: $(VENV) ## measure the data side's speed and memory into benchmarks/results (SIZE=100000)

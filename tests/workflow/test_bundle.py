@@ -1,6 +1,8 @@
 """What a bundle holds, with stand-ins of what fetches; test_inside.py runs a real one."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,8 +16,11 @@ FETCHED = ("results/tiny/1_raw/datasets/cmb/manifest.json", ".cache/raw/models/m
 STANDINS = {
     # Fetches two files; a third, of another run, must not come along.
     "snakemake": "\n".join(
-        f"mkdir -p $(dirname {path}) && echo {{}} >{path}"
-        for path in (*FETCHED, "results/other/1_raw/manifest.json")
+        ['echo "$@" >fetched']
+        + [
+            f"mkdir -p $(dirname {path}) && echo {{}} >{path}"
+            for path in (*FETCHED, "results/other/1_raw/manifest.json")
+        ]
     ),
     # pip brings a wheel for each list; everything else is Python.
     "python": f"""case "$*" in
@@ -87,6 +92,26 @@ def test_it_holds_all_that_a_run_needs_and_nothing_else(repository, tmp_path):
     pinned = (made / "wheels/setuptools.txt").read_text("utf-8")
     assert pinned.startswith("setuptools==") and "--hash=sha256:" in pinned
     assert "workflow/bin/run config/mine.yaml" in (made / "BUNDLE.md").read_text("utf-8")
+
+
+def test_its_commands_work_in_a_folder_with_a_blank(repository, tmp_path):
+    """pip splits a list of folders at blanks."""
+    shutil.copy(repository / "config/tiny.yaml", repository / "config/my tiny.yaml")
+    assert bundle(repository, "config/my tiny.yaml", BUNDLE_IMAGES="no").returncode == 0
+    made = (tmp_path / "bundle").rename(tmp_path / "my bundle")
+    text = (made / "BUNDLE.md").read_text("utf-8")
+    (export,) = re.findall(r"^    (export .*)", text, re.M)
+    script = f'{export}; for folder in $PIP_FIND_LINKS; do test -d "$folder" || exit 3; done'
+    subprocess.run(["bash", "-euc", script], cwd=made, check=True)
+    (check,) = re.findall(r"^    workflow/bin/check (.*) apptainer", text, re.M)
+    assert shlex.split(check) == ["config/my tiny.yaml"]
+
+
+def test_it_is_made_without_the_development_environment(repository, tmp_path):
+    """The image of stage raw fetches then."""
+    (repository / ".venv").rename(repository / ".venv-workflow")
+    assert bundle(repository).returncode == 0
+    assert "--use-apptainer" in (repository / "fetched").read_text("utf-8")
 
 
 def test_the_code_in_it_knows_its_commit(repository, tmp_path):

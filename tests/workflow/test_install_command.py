@@ -209,6 +209,19 @@ def test_pytorchs_index_is_asked_where_no_folder_has_the_wheel(
     assert ("the-index" in called(machine)) == asked
 
 
+def test_a_folder_of_wheels_may_have_a_blank_in_its_name(machine, tmp_path):
+    wheels = tmp_path / "my wheels"
+    wheels.mkdir()
+    (wheels / "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl").touch()
+    machine.python("python3", 11)
+    done = machine.install("model-cpu", COLLECTIVESFT_WHEELS=str(wheels))
+    assert done.returncode == 0, done.stderr
+    assert called(machine).startswith(f"{wheels}; ")
+    shutil.rmtree(machine.venv)
+    machine.install("data", PIP_FIND_LINKS="here there")
+    assert called(machine).startswith("here,there; ")
+
+
 def test_caches_go_into_the_clone_where_the_home_cannot_be_written_to(machine):
     machine.python("python3", 11)
     assert machine.install("data", HOME="/proc/self/no-home").returncode == 0

@@ -293,6 +293,40 @@ def test_nodes_with_gpus_are_counted(monkeypatch, gpus, nodes, state):
     assert ("at most 8" in row.remedy) == (state == "missing")
 
 
+@pytest.mark.parametrize(
+    ("text", "state", "words"),
+    [
+        ("default-resources: {slurm_partition: cpu}", "ok", ""),
+        ("set-resources: {sft_train: {slurm_partition: 'gpu,cpu'}}", "ok", ""),
+        (
+            "set-resources: {sft_train: {slurm_partition: h100}}",
+            "missing",
+            "the cluster has cpu, gpu",
+        ),
+        (
+            "default-resources: [mem_mb=1, slurm_partition=h100]",
+            "missing",
+            "Correct slurm_partition",
+        ),
+        ("jobs: [", "missing", "not valid YAML"),
+        (None, "missing", "PROFILE must name a folder with config.yaml"),
+    ],
+)
+def test_the_profile_names_partitions_of_the_cluster(
+    clone, tmp_path, monkeypatch, text, state, words
+):
+    mine = tmp_path / "my profile"
+    mine.mkdir()
+    if text is not None:
+        (mine / "config.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.setenv("PROFILE", str(mine))
+    monkeypatch.setattr(preflight.shutil, "which", lambda name: f"/usr/bin/{name}")
+    done = subprocess.CompletedProcess([], 0, "cpu* up 2 nodes\ngpu up 1 nodes\n")
+    monkeypatch.setattr(preflight.subprocess, "run", lambda *_, **__: done)
+    (row,) = (row for row in preflight._slurm({"device": "cpu"}) if row.what == "profile")
+    assert row.state == state and words in row.remedy
+
+
 def test_a_way_that_is_none_is_refused(clone):
     command = [clone / "workflow/bin/check", clone / "config/tiny.yaml", "apptanier", "slurm"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

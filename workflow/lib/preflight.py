@@ -257,8 +257,48 @@ def _slurm(config: dict) -> Iterator[Row]:
         found = "; ".join(done.stdout.split("\n")[:4]).strip("; ") or "no answer"
         state = "ok" if done.returncode == 0 and done.stdout else "missing"
         yield Row("Slurm", state, found, "" if state == "ok" else "Ask whoever runs the cluster")
+        if state == "ok":
+            offered = {line.split()[0].rstrip("*") for line in done.stdout.splitlines()}
+            yield _profile(os.environ.get("PROFILE"), offered)
         if config["device"] == "cuda" and state == "ok":
             yield _gpu_nodes(config)
+
+
+def _profile(named: str | None, offered: set[str]) -> Row:
+    """Read the profile that `workflow/bin/slurm` takes; its partitions must be the cluster's.
+
+    Args:
+        named: the variable PROFILE.
+        offered: partitions of the cluster.
+    """
+    folder = Path(named or "workflow/profiles/slurm")
+    found = sorted(folder.glob("config*.yaml"))
+    if not found:
+        return Row("profile", "missing", str(folder), "PROFILE must name a folder with config.yaml")
+    try:
+        wanted = set(_partitions(config_check.read_yaml(found[-1])))
+    except config_check.ConfigurationError as error:
+        return Row("profile", "missing", str(folder), str(error))
+    if absent := sorted(wanted - offered):
+        remedy = (
+            f"Correct slurm_partition in {found[-1]}: the cluster has {', '.join(sorted(offered))}"
+        )
+        return Row("profile", "missing", f"partition {', '.join(absent)}", remedy)
+    return Row("profile", "ok", str(folder))
+
+
+def _partitions(content: object) -> Iterator[str]:
+    """Yield the partitions in a profile: ``slurm_partition: a,b``, or a list with ``...=a``."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if key == "slurm_partition" and isinstance(value, str):
+                yield from value.split(",")
+            else:
+                yield from _partitions(value)
+    elif isinstance(content, list):
+        for one in content:
+            name, _, value = str(one).partition("=")
+            yield from value.split(",") if name == "slurm_partition" else ()
 
 
 def _gpu_nodes(config: dict) -> Row:
