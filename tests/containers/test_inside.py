@@ -39,8 +39,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(1800),
     pytest.mark.skipif(not shutil.which("apptainer"), reason="apptainer is not on PATH"),
-    pytest.mark.skipif(bool(MISSING), reason=f"run `make containers` first: {MISSING} missing"),
 ]
+built = pytest.mark.skipif(bool(MISSING), reason=f"run `make containers` first: {MISSING} missing")
 
 
 @pytest.fixture
@@ -81,6 +81,7 @@ def run(folder: Path, *command: str, **environment: str) -> str:
     return done.stdout
 
 
+@built
 @pytest.mark.skipif(not ALONE_HERE, reason="no network namespace: unshare needs root")
 def test_a_bundle_runs_to_its_end_without_a_network(repository, bare, intruder, tmp_path):
     """Made here, copied to another folder, and run there by its own BUNDLE.md."""
@@ -123,8 +124,9 @@ def test_a_bundle_runs_to_its_end_without_a_network(repository, bare, intruder, 
 def test_one_image_runs_the_whole_flow_without_a_python_outside(new_place, bare):
     place = new_place("newcomer")
     before = {path.name for path in place.folder.iterdir()}
-    (place.folder / "home").mkdir()
-    command = ["apptainer", "run", "--cleanenv", "--bind", str(ROOT), "--home", "home"]
+    home = place.folder / "home"
+    home.mkdir()
+    command = ["apptainer", "run", "--cleanenv", "--bind", str(ROOT), "--home", str(home)]
     command += [str(ROOT / "containers/demo.sif"), "config/tiny.yaml"]
     apptainer = Path(shutil.which("apptainer")).parent
     run(place.folder, *command, PATH=f"{apptainer}:/usr/sbin:/sbin", HOME="/nonexistent")
@@ -132,6 +134,7 @@ def test_one_image_runs_the_whole_flow_without_a_python_outside(new_place, bare)
     assert {path.name for path in place.folder.iterdir()} - before <= LEFT | {"home"}
 
 
+@built
 @pytest.mark.skipif(ALONE_HERE, reason="a bundle ran it, without a network")
 def test_the_whole_flow_gives_the_same_bytes_inside(new_place, bare, intruder):
     """The same where there is no way to cut the network off."""

@@ -82,6 +82,18 @@ WRONG = {
         {"raw": {"folder": "/data/{y}"}},
         "raw.folder: '/data/{y}' has a brace, which Snakemake reads as a wildcard; rename it",
     ),
+    "a converter below a brace": (
+        {"hub": {"gguf_converter": "/a{y}/convert.py"}},
+        "hub.gguf_converter: '/a{y}/convert.py' has a brace, which Snakemake reads",
+    ),
+    "an image with a brace": (
+        {"containers": {"data": "{y}.sif"}},
+        "containers.data: '{y}.sif' has a brace, which Snakemake reads",
+    ),
+    "a list of checksums with a brace": (
+        {"sources": {"datasets/cmid": {"folder": "a", "checksums": "{y}"}}},
+        "sources.datasets/cmid.checksums: '{y}' has a brace, which Snakemake reads",
+    ),
     "files without a folder": (
         {"sources": {"datasets/cmid": {"files": ["a"]}}},
         "sources.datasets/cmid: files without folder; name the folder that holds them",
@@ -423,6 +435,21 @@ def test_the_folder_of_a_base_model_is_expanded(tmp_path, monkeypatch):
         "config/models/tiny-random.yaml: source.path: set the environment variable $SCRATCH to a "
         "folder"
     )
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("$NOT_SET_HERE", "set the environment variable $NOT_SET_HERE to a folder"),
+        ("/a{y}", "'/a{y}/mine.jinja' has a brace, which Snakemake reads as a wildcard"),
+    ],
+)
+def test_a_template_s_path_is_refused_in_one_line(tmp_path, folder, message):
+    root = own_root(tmp_path)
+    own_model(root, chat_template=f"{folder}/mine.jinja", end_of_turn="<end>")
+    found = lines(root / "config/tiny.yaml", root)
+    start = f"config/models/tiny-random.yaml: chat_template: {message}"
+    assert found[0].startswith(start), found
 
 
 def own_root(folder: Path) -> Path:

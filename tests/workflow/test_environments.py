@@ -28,6 +28,15 @@ def test_every_environment_of_a_rule_is_there():
     assert not list((ROOT / "envs").glob("*.pin.txt"))
 
 
+def test_the_dockerfile_installs_the_lock_of_make_demo():
+    """It was never built here: what can be read of it is held."""
+    lines = (ROOT / "containers/Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 12 and "NOT BUILT" in "".join(lines[:3])
+    assert "RUN envs/install dev .venv" in lines and 'CMD ["make", "demo"]' in lines
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert "@envs/install dev .venv" in makefile and "\ndemo:" in makefile
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_conda_brings_exact_versions_of_python_and_pip_alone(name):
     environment = yaml.safe_load(text(f"{name}.yaml"))

@@ -74,6 +74,16 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
+def test_the_catalog_finds_the_workflow():
+    """The paths are the catalog's: it names none itself."""
+    usage = yaml.safe_load((ROOT / ".snakemake-workflow-catalog.yml").read_text("utf-8"))["usage"]
+    assert usage["software-stack-deployment"]["apptainer"] and usage["report"]
+    assert usage["mandatory-flags"]["flags"] == "--cores all"
+    for name in ("workflow/Snakefile", "config/config.yaml", "config/README.md", "README.md"):
+        assert (ROOT / name).is_file(), name
+    assert 'include: "workflow/Snakefile"' in (ROOT / "Snakefile").read_text("utf-8")
+
+
 def test_a_module_with_names_of_its_own_is_planned(tmp_path):
     (tmp_path / "Snakefile").write_text(
         'configfile: "mine.yaml"\n' + MODULE.format(root=ROOT), encoding="utf-8"

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import run_command
 import yaml
 
 from tests.helpers import snakemake_server
@@ -19,6 +20,12 @@ def command(place: Path, *words: str, **changes: str) -> subprocess.CompletedPro
         words, cwd=place, env=snakemake_server.with_command() | changes,
         capture_output=True, text=True, check=False, timeout=500,
     )  # fmt: skip
+
+
+def test_cores_of_the_login_node_are_no_cores_of_the_jobs():
+    assert run_command.cores(["--cores", "3", "-n"]) == 3
+    assert run_command.cores(["--profile", "workflow/profiles/slurm", "--cores", "3"]) is None
+    assert run_command.cores(["--executor=slurm"]) is None
 
 
 def test_a_plan_that_fails_says_why(clone):

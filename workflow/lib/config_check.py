@@ -405,7 +405,7 @@ def _check_model_paths(root: Path, base: str) -> Iterator[Problem]:
     """Refuse a base model's folder or chat template that Snakemake would read as a pattern."""
     where = f"config/models/{base}.yaml"
     paths = {"source.path": model_folder(base, root)}
-    paths["chat_template"] = model(root, base).own_template(root / where)
+    paths["chat_template"] = _read_as(model(root, base).own_template, root, where)
     for key, path in paths.items():
         if path and (found := _braces(str(path))):
             yield Problem((where, *key.split(".")), found)

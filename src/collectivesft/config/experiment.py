@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from collectivesft.common.errors import validated
+from collectivesft.common.errors import InputError, validated
 from collectivesft.common.files import expand_path, read_yaml
 from collectivesft.config.section import Number, Section, canonical
 
@@ -94,10 +94,16 @@ class ModelRecipe(Section):
 
         Args:
             path: the model's YAML file, next to which the template is.
+
+        Raises:
+            InputError: its path has a variable that is not set.
         """
         if not self.chat_template.endswith(".jinja"):
             return None
-        return path.parent / expand_path(self.chat_template)
+        try:
+            return path.parent / expand_path(self.chat_template)
+        except ValueError as error:
+            raise InputError(path, f"chat_template: {error}", "Export it") from error
 
 
 class Lora(Section):
