@@ -23,8 +23,8 @@ STARTUP_SECONDS = 2
 pytestmark = [
     pytest.mark.apptainer,
     pytest.mark.skipif(not shutil.which("apptainer"), reason="apptainer is not on PATH"),
-    pytest.mark.skipif(bool(MISSING), reason=f"run `make containers` first: {MISSING} missing"),
 ]
+built = pytest.mark.skipif(bool(MISSING), reason=f"run `make containers` first: {MISSING} missing")
 
 
 def labels(name: str) -> str:
@@ -32,6 +32,7 @@ def labels(name: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+@built
 @pytest.mark.parametrize("name", IMAGES)
 def test_image_says_what_it_was_made_of(name):
     lock = hashlib.sha256((ROOT / f"envs/{name}.lock").read_bytes()).hexdigest()
@@ -43,6 +44,7 @@ def test_image_says_what_it_was_made_of(name):
     assert len(revision) == 40 or revision == "unknown"
 
 
+@built
 @pytest.mark.parametrize("name", IMAGES)
 def test_image_passes_its_own_test_and_is_small(name):
     image = ROOT / f"containers/{name}.sif"
@@ -59,6 +61,7 @@ def run_image(name: str, folder: Path, *arguments: str) -> subprocess.CompletedP
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@built
 @pytest.mark.parametrize(("name", "stage"), [*STAGES.items()])
 def test_an_image_runs_the_clone_s_command(name, stage):
     done = run_image(name, ROOT, stage, "--help")
@@ -66,12 +69,32 @@ def test_an_image_runs_the_clone_s_command(name, stage):
     assert f"collectivesft {stage} [OPTIONS]" in done.stdout
 
 
+@pytest.mark.skipif(
+    not (ROOT / "containers/demo.sif").is_file(), reason="run `containers/build demo` first"
+)
+def test_the_image_of_the_whole_flow_says_what_it_is_and_needs_a_clone(tmp_path):
+    """test_inside.py runs the flow in it."""
+    locks = (f"envs/{name}.lock" for name in ("data", "paper", "workflow"))
+    digest = hashlib.sha256(b"".join((ROOT / name).read_bytes() for name in locks)).hexdigest()
+    assert f"collectivesft.lock.sha256: {digest}" in labels("demo")
+    size = (ROOT / "containers/demo.sif").stat().st_size
+    print(f"demo: {size / 10**6:.0f} MB")
+    assert size < LIMIT_MB * 10**6
+    done = run_image("demo", tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith("Run the image in the top folder of a clone.\n")
+    plan = run_image("demo", ROOT, "config/tiny.yaml", "-n", "--cores", "1")
+    assert plan.returncode == 0 and "paper_build" in plan.stdout, plan.stderr
+
+
+@built
 def test_an_image_outside_of_a_clone_says_so(tmp_path):
     done = run_image("data", tmp_path, "raw", "status")
     assert done.returncode == 1
     assert done.stderr.startswith("error: no src/collectivesft here")
 
 
+@built
 def test_a_rule_s_command_starts_as_quickly_inside():
     """The command as Snakemake starts it. The best of five: other work here is not the image's."""
     source = str(ROOT / "src")
@@ -95,6 +118,7 @@ def test_a_rule_s_command_starts_as_quickly_inside():
     assert there - here < STARTUP_SECONDS
 
 
+@built
 def test_what_is_built_is_not_built_again():
     done = subprocess.run(
         ["containers/build"], cwd=ROOT, capture_output=True, text=True, check=True
