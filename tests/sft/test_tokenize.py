@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
+from collectivesft.common import process_pool
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json, sha256, write_json
 from collectivesft.models import chat
@@ -154,10 +155,14 @@ def grouped(conversations, tmp_path):
     return path
 
 
-def test_processes_do_not_change_the_bytes(workshop, grouped, tmp_path):
+def test_processes_do_not_change_the_bytes(workshop, grouped, tmp_path, monkeypatch):
+    """One pool serves both parts: each process takes seconds to start."""
+    pools, pool = [], process_pool.ProcessPoolExecutor
+    monkeypatch.setattr(process_pool, "ProcessPoolExecutor", lambda *a: pools.append(a) or pool(*a))
     base, recipe = workshop.base(), workshop.recipe(max_length=64)
     for threads in (1, 2):
         tokenize(grouped, grouped, base, recipe, tmp_path / str(threads), threads)
+    assert len(pools) == 1
     assert digests(tmp_path / "1") == digests(tmp_path / "2")
     tokens = Tokens.load(tmp_path / "2", "train")
     assert len(tokens) + read_json(tmp_path / "2/tokens.json")["train"]["without_loss"] == 30

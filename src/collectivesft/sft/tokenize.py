@@ -1,6 +1,9 @@
 """An experiment's examples as tokens: made once, in flat arrays that training maps into memory."""
 
+from collections.abc import Iterable
+from contextlib import closing
 from functools import lru_cache, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +49,16 @@ def tokenize(
                 place(path, folder / path.name)
         return read_json(out / "tokens.json")
     counts: dict[str, Any] = {"max_length": training.max_length, "truncation": training.truncation}
-    with atomic_path(out) as folder:
+    groups = [_row_groups(path) for path in (train, validation)]
+    tasks = [task for part in groups for task in part]
+    # One pool for both parts: each process imports transformers, which takes two seconds.
+    work, most = partial(_chunk, base, cut), max(map(len, groups))
+    made = closing(ordered_map(work, tasks, min(threads, most)))
+    with atomic_path(out) as folder, made as chunks:
         folder.mkdir()
-        for part, path in zip(PARTS, (train, validation), strict=True):
-            counts[part] = _part(
-                f"{recipe.stem}, tokenize {part}", part, path, base, cut, folder, threads
-            )
+        for part, own in zip(PARTS, groups, strict=True):
+            label = f"{recipe.stem}, tokenize {part}"
+            counts[part] = _part(label, part, islice(chunks, len(own)), folder)
         if not counts["train"]["examples"]:
             raise InputError(train, "no example is left to train on", "Raise training.max_length")
         _check_lengths(train, base, counts)
@@ -79,26 +86,28 @@ def _key(parts: tuple[Path, ...], base: Path, cut: tuple[int, str]) -> str:
     return digest([examples, cache_keys.base_tokens(base), template, cut, made_by])
 
 
-def _part(
-    label: str, part: str, path: Path, base: Path, cut: tuple[int, str], folder: Path, threads: int
-) -> dict[str, int]:
-    """Tokens of one file of examples; its counts."""
+def _row_groups(path: Path) -> list[tuple[Path, int]]:
+    """Return a task for each row group of a file of examples."""
     import pyarrow.parquet as pq
 
     with pq.ParquetFile(path) as file:
-        groups = range(file.num_row_groups)
-    work = partial(_chunk, path, base, cut)
+        return [(path, group) for group in range(file.num_row_groups)]
+
+
+def _part(label: str, part: str, chunks: Iterable[Chunk], folder: Path) -> dict[str, int]:
+    """Write the tokens of one file of examples; return its counts."""
     with Writer(folder, part) as writer, Reporter(label) as reporter:
-        for chunk in ordered_map(work, groups, threads):
+        for chunk in chunks:
             writer.add(chunk)
             reporter.advance(chunk.seen)
     return writer.counts
 
 
-def _chunk(path: Path, base: Path, cut: tuple[int, str], group: int) -> Chunk:
+def _chunk(base: Path, cut: tuple[int, str], task: tuple[Path, int]) -> Chunk:
     """Tokens of the examples of one row group."""
     import pyarrow.parquet as pq
 
+    path, group = task
     tokenizer, template = _tokenizer(base)
     chunk = Chunk(*cut)
     with pq.ParquetFile(path) as file:
