@@ -445,6 +445,8 @@ class TestRecipe:
             ("{styles: [qa], style_shares: {mcqa: 1}}", "mixture"),
             ("{prompt: mine}", "mixture.prompt"),
             ("{styles: [mcq]}", "mixture.styles"),
+            ("{styles: []}", "mixture.styles"),
+            ("{datasets: []}", "mixture.datasets"),
             ("{datasets: alpha}", "mixture.datasets"),
             ("{seed: x}", "mixture.seed"),
             ("[a]", "mixture"),
