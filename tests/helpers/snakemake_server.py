@@ -142,7 +142,8 @@ def serve(address: str) -> list[str]:
     listener.bind(f"{address}.new")
     listener.listen(64)
     os.rename(f"{address}.new", address)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's interrupt ends the tests first
+    # A terminal's interrupt ends the tests first. In the background it is ignored from the start.
+    interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     holding: set[int] = set()
     while True:
         ready, _, _ = select.select([listener, 0], [], [])
@@ -155,12 +156,12 @@ def serve(address: str) -> list[str]:
         holder = os.fork()
         if holder == 0:
             listener.close()
-            return _hold(connection)
+            return _hold(connection, interrupt)
         holding.add(holder)
         connection.close()
 
 
-def _hold(connection: socket.socket) -> list[str]:
+def _hold(connection: socket.socket, interrupt: object) -> list[str]:
     """Answer one call: start its process, pass on signals, tell its end."""
     size, files, _, _ = socket.recv_fds(connection, 8, MOST_FILES)
     text = connection.recv(int.from_bytes(size, "big"), socket.MSG_WAITALL)
@@ -171,7 +172,7 @@ def _hold(connection: socket.socket) -> list[str]:
     child = os.fork()
     if child == 0:
         os.setsid()  # the caller's own group lies with the client
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, interrupt)
         _take_files(dict(zip(map(int, numbers.split(",")), files, strict=True)))
         os.umask(int(umask))
         os.chdir(folder)
@@ -238,7 +239,7 @@ if __name__ == "__main__":
     _import_snakemake()
     sys.argv = [real_command(), *serve(sys.argv[1])]
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    sys.path[:0] = [str(Path(sys.executable).parent), *map(os.path.abspath, paths)]
+    sys.path[:0] = [str(Path(real_command()).resolve().parent), *map(os.path.abspath, paths)]
     tempfile.tempdir = None
     importlib.invalidate_caches()
     from snakemake.cli import main
