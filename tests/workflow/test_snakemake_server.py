@@ -26,7 +26,8 @@ for name in os.listdir("/proc/self/fd"):
         files[name] = stat.S_IFMT(os.fstat(int(name)).st_mode)
 print(json.dumps({
     "folder": os.getcwd(), "environ": dict(os.environ), "umask": umask, "argv": sys.argv,
-    "path": list(map(os.path.realpath, sys.path)), "files": files, "sibling": sibling.__file__, "hash": hash("a"),
+    "path": list(map(os.path.realpath, sys.path)), "files": files,
+    "sibling": sibling.__file__, "hash": hash("a"),
     "streams": [[s.encoding, s.errors, s.line_buffering, s.write_through, s.fileno()]
                 for s in (sys.stdin, sys.stdout, sys.stderr)],
     "signals": [str(signal.getsignal(number)) for number in (2, 13, 15)],
