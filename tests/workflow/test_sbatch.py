@@ -22,6 +22,7 @@ cat queue
     "scancel": 'echo "$1" >>cancelled\n',
 }
 TIMEOUT = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation\n"
+EARLIER, LATER = "2001-02-03T04:05:06", "9001-02-03T04:05:06"  # than the submission
 ASKED = ["--parsable", "--job-name", "mine", "--comment", "rule_sft_train_wildcards_a b"]
 
 
@@ -78,7 +79,8 @@ def test_a_refusal_passes_with_the_words_of_slurm(slurm, tmp_path):
 def test_a_job_that_a_sleeping_controller_took_is_not_submitted_again(slurm, tmp_path):
     (tmp_path / "answer1").write_text(TIMEOUT, encoding="utf-8")
     (tmp_path / "asleep").write_text("3", encoding="utf-8")
-    queue = "7|rule_sft_train_wildcards_a\n44|rule_sft_train_wildcards_a b\n"
+    name = "rule_sft_train_wildcards_a"
+    queue = f"7|PD|{EARLIER}|{name}\n44|R|{EARLIER}|{name} b\n"
     (tmp_path / "queue").write_text(queue, encoding="utf-8")
     done = slurm()
     assert (done.returncode, done.stdout) == (0, "44\n")
@@ -88,9 +90,25 @@ def test_a_job_that_a_sleeping_controller_took_is_not_submitted_again(slurm, tmp
 def test_copies_of_a_job_are_cancelled(slurm, tmp_path):
     (tmp_path / "answer1").write_text(TIMEOUT, encoding="utf-8")
     same = "rule_sft_train_wildcards_a b"
-    (tmp_path / "queue").write_text(f"46|{same}\n44|{same}\n45|{same}\n", encoding="utf-8")
+    queue = "".join(f"{job}|PD|{EARLIER}|{same}\n" for job in (46, 44, 45))
+    (tmp_path / "queue").write_text(queue, encoding="utf-8")
     assert slurm().stdout == "44\n"
     assert read(tmp_path, "cancelled") == ["45", "46"]
+
+
+def test_a_job_that_has_ended_before_the_first_look_is_not_submitted_again(slurm, tmp_path):
+    (tmp_path / "answer1").write_text(TIMEOUT, encoding="utf-8")
+    queue = f"44|CD|{LATER}|rule_sft_train_wildcards_a b\n"
+    (tmp_path / "queue").write_text(queue, encoding="utf-8")
+    assert slurm().stdout == "44\n"
+    assert len(read(tmp_path, "calls")) == 1
+
+
+def test_an_earlier_try_that_has_ended_is_no_answer(slurm, tmp_path):
+    (tmp_path / "answer1").write_text(TIMEOUT, encoding="utf-8")
+    queue = f"44|F|{EARLIER}|rule_sft_train_wildcards_a b\n"
+    (tmp_path / "queue").write_text(queue, encoding="utf-8")
+    assert slurm().stdout == "102\n"
 
 
 def test_a_job_that_was_not_taken_is_submitted_again(slurm, tmp_path):
