@@ -4,7 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from collectivesft.config.run import Emissions
+from collectivesft.config.publishing import Emissions
 from collectivesft.hub.card import emissions
 from collectivesft.hub.card.model_card import metadata
 

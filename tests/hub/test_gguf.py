@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -299,30 +300,47 @@ def test_llama_cpps_own_converter_there_and_back(real_converter, tmp_path, kind,
     assert cache == [], "the converter's folder stays as it was"
 
 
-def as_gemma(model: Path, folder: Path) -> Path:
-    """A random Gemma 3 with the tokenizer of a folder, in its plain form only, as from a GGUF."""
+def random_model(kind: str, model: Path, folder: Path, left_out: Sequence[str], **sizes) -> Path:
+    """A random model of a kind (Gemma3Text, Qwen3) with the tokenizer of a folder."""
     import torch
-    from transformers import Gemma3ForCausalLM, Gemma3TextConfig
+    import transformers
 
     from collectivesft.models.convert.older_formats import add_tokenizer_keys
 
-    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("*.safetensors", "*.model"))
-    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 16}
-    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "query_pre_attn_scalar": 16}
-    ends = {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2}
-    config = Gemma3TextConfig(
+    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("*.safetensors", *left_out))
+    config = getattr(transformers, f"{kind}Config")(
         vocab_size=read_json(model / "config.json")["vocab_size"],
-        layer_types=["sliding_attention", "full_attention"],
-        sliding_window=64,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
         initializer_range=0.3,
         max_position_embeddings=512,
-        **sizes | heads | ends,
+        bos_token_id=1,
+        eos_token_id=2,
+        pad_token_id=2,
+        **sizes,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        Gemma3ForCausalLM(config).save_pretrained(folder)
+        transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     add_tokenizer_keys(folder)
     return folder
+
+
+def as_gemma(model: Path, folder: Path) -> Path:
+    """A random Gemma 3 with the tokenizer of a folder, in its plain form only, as from a GGUF."""
+    return random_model(
+        "Gemma3Text",
+        model,
+        folder,
+        ["*.model"],
+        head_dim=16,
+        query_pre_attn_scalar=16,
+        layer_types=["sliding_attention", "full_attention"],
+        sliding_window=64,
+    )
 
 
 @pytest.mark.slow
@@ -339,26 +357,7 @@ def test_gemma_without_its_sentencepiece_file_keeps_its_tokenizer(real_converter
 
 def as_qwen3(model: Path, folder: Path, width: int) -> Path:
     """A random Qwen3 with the tokenizer of a folder and heads of this width."""
-    import torch
-    from transformers import Qwen3Config, Qwen3ForCausalLM
-
-    from collectivesft.models.convert.older_formats import add_tokenizer_keys
-
-    shutil.copytree(model, folder, ignore=shutil.ignore_patterns("*.safetensors"))
-    sizes = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": width}
-    config = Qwen3Config(
-        vocab_size=read_json(model / "config.json")["vocab_size"],
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        initializer_range=0.3,
-        max_position_embeddings=512,
-        **sizes | {"bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2},
-    )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        Qwen3ForCausalLM(config).save_pretrained(folder)
-    add_tokenizer_keys(folder)
-    return folder
+    return random_model("Qwen3", model, folder, [], head_dim=width)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Path = tuple[str, ...]
 
@@ -25,6 +25,17 @@ def _plain(value: float) -> float:
 
 
 Number = Annotated[float, BeforeValidator(_number), AfterValidator(_plain)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+def like(example: str) -> dict[str, Any]:
+    """Show an example where a pattern decides."""
+    return {"examples": [example]}
+
+
+def hidden(example: str) -> dict[str, Any]:
+    """Show one for a key into which somebody may write a password: no message repeats it."""
+    return {"examples": [example], "writeOnly": True}
 
 
 class Section(BaseModel):

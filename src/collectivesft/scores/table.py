@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from collectivesft.common.errors import InputError
@@ -63,32 +64,17 @@ def write_tables(
     rows = [_row(one, adjusted) for one in choice]
     write_csv(table, rows, COLUMNS)
     parts = [_scores_section(rows)]
-    if repeated := seeds_table.rows([read_json(path) for path in seeds]):
-        lines = _markdown_table(seeds_table.HEADS, repeated, seeds_table.WORDS)
-        parts.append(f"{seeds_table.NOTE}\n\n{lines}")
-    if leaked := contamination_table.rows([read_json(path) for path in contamination]):
-        lines = _markdown_table(contamination_table.HEADS, leaked, contamination_table.WORDS)
-        parts.append(f"{contamination_table.NOTE}\n\n{lines}")
-    if completed := completion_table.rows([read_json(path) for path in completion]):
-        lines = _markdown_table(completion_table.HEADS, completed, completion_table.WORDS)
-        parts.append(f"{completion_table.NOTE}\n\n{lines}")
+    parts += _section(seeds_table, [read_json(path) for path in seeds])
+    parts += _section(contamination_table, [read_json(path) for path in contamination])
+    parts += _section(completion_table, [read_json(path) for path in completion])
     if any(row["benchmark"] == BENCHMARK for row in rows):
         parts.append(_published_section(leaderboard))
     if clinical:
         shown = clinical_table.tables(clinical, clinical_leaderboard)
         parts += [f"{note}\n\n{_markdown_table(*cells)}" for note, *cells in shown]
-    if texts := [row for _, row in found if row["kind"] == "text"]:
-        lines = _markdown_table(text_table.HEADS, text_table.rows(texts), text_table.WORDS)
-        parts.append(f"{text_table.NOTE}\n\n{lines}")
-    if went := answers_table.rows(choice):
-        lines = _markdown_table(answers_table.HEADS, went, answers_table.WORDS)
-        parts.append(f"{answers_table.NOTE}\n\n{lines}")
-    if turned := circular_table.rows(choice):
-        lines = _markdown_table(circular_table.HEADS, turned, circular_table.WORDS)
-        parts.append(f"{circular_table.NOTE}\n\n{lines}")
-    if drawn := samples_table.rows(choice):
-        lines = _markdown_table(samples_table.HEADS, drawn, samples_table.WORDS)
-        parts.append(f"{samples_table.NOTE}\n\n{lines}")
+    parts += _section(text_table, [row for _, row in found if row["kind"] == "text"])
+    for report in (answers_table, circular_table, samples_table):
+        parts += _section(report, choice)
     write_text(markdown, "\n".join(parts))
     align = "l" * len(_TEXT) + "r" * (len(_HEADS) - len(_TEXT))
     write_text(latex, tabular(_HEADS, [_cells(row) for row in rows], align))
@@ -170,6 +156,14 @@ _HEADS = (
     "Model", "Benchmark", "Protocol", "Items", "Macro, %", "Micro, %", "Official macro, %",
     "Submitted micro, %", "Disagree", "Unparsed, %", "p",
 )  # fmt: skip
+
+
+def _section(report: ModuleType, found: Sequence[dict[str, Any]]) -> list[str]:
+    """Return the note and table of a module of ``report``; nothing where it has no rows."""
+    cells = report.rows(found)
+    if not cells:
+        return []
+    return [f"{report.NOTE}\n\n{_markdown_table(report.HEADS, cells, report.WORDS)}"]
 
 
 def _markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]], texts: int) -> str:

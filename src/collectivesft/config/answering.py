@@ -1,0 +1,167 @@
+"""How models are asked and graded: sections of a run's configuration."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from collectivesft.config.section import Number, Positive, Section, hidden
+from collectivesft.schema.protocol_rules import protocol_fault
+
+ADDRESS = r"^https?://[^@ ]+$"  # without user or password
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+
+
+class Evaluation(Section):
+    """Use of one benchmark."""
+
+    kind: Literal["choice", "clinical", "text", "upload"] = Field(
+        description="`choice`: letters; `clinical`: cases of several turns; `text`: free text "
+        "with references; `upload`: free text that the benchmark's authors score"
+    )
+    protocols: list[str] = Field([], description="names under `protocols`")
+    limit: Positive | None = Field(None, description="number of items asked; null: all")
+
+
+class Protocol(Section):
+    """A way to ask a model: the options of `collectivesft scores predict`."""
+
+    aliases: ClassVar = {
+        "num_fewshot": "shots",
+        "per_device_eval_batch_size": "batch_size",
+        "max_tokens": "max_new_tokens",
+        "max_gen_toks": "max_new_tokens",
+    }
+    old_values: ClassVar = {"stop": {"settled": "early"}}
+
+    method: Literal["generate", "likelihood"] = Field(
+        "generate", description="write an answer, or compare the probabilities of the letters"
+    )
+    style: Literal["answer_only", "cot"] = Field(
+        "answer_only", description="ask for letters only, or for reasoning first"
+    )
+    shots: int = Field(
+        0, ge=0, description="solved validation questions of the same sub-category before it"
+    )
+    shots_seed: int | None = Field(
+        None, ge=0, description="seed to draw them for each question; null: the first ones"
+    )
+    template: Literal["chat", "plain", "cmb", "lm_eval"] = Field(
+        "chat",
+        description="the tokenizer's chat template, plain text, CMB's own words, or "
+        "lm-evaluation-harness's text of CMMLU",
+    )
+    preset: Literal["official", "corrected"] = Field(
+        "corrected", description="prompt as the benchmark's code makes it, or without its faults"
+    )
+    stop: Literal["early", "end"] = Field(
+        "early",
+        description="stop once no further token can change the extracted letters, or at the end",
+    )
+    orders: Literal["published", "rotations"] | Annotated[int, Field(ge=2)] = Field(
+        "published",
+        description="orders of the options in which each question is asked: as published, all "
+        "rotations, or so many drawn at random, the published one among them",
+    )
+    temperature: Number = Field(
+        0, ge=0, description="0: greedy answers; above: logits are divided by it and tokens drawn"
+    )
+    samples: int = Field(
+        1, ge=1, description="answers drawn to each question; above 1 needs a temperature"
+    )
+    draw_seed: int = Field(
+        42, ge=0, description="seed of drawn answers; each one has a seed made of it"
+    )
+    max_new_tokens: int = Field(512, ge=1, description="longest answer, tokens")
+    batch_size: int = Field(16, ge=1, description="questions in one batch")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Protocol":
+        how = (self.method, self.template, self.temperature, self.samples, self.orders)
+        if fault := protocol_fault(*how):
+            raise ValueError(fault)
+        return self
+
+
+class Server(Section):
+    """Address of an OpenAI-compatible server; none of it changes an answer."""
+
+    key_env: str | None = Field(
+        None, pattern=VARIABLE, json_schema_extra=hidden("OPENAI_API_KEY"),
+        description="name of the environment variable with the server's key",
+    )  # fmt: skip
+    concurrency: int = Field(32, ge=1, description="requests in flight")
+    timeout: Number = Field(600, ge=1, description="longest silence of the server, seconds")
+
+
+class Engine(Server):
+    """The program that runs the models which answer."""
+
+    aliases: ClassVar = {"send": "prompt_format"}
+
+    kind: Literal["transformers", "openai"] = Field(
+        "transformers",
+        description="`transformers` loads the model in the job; `openai` asks a server with an "
+        "OpenAI-compatible interface, such as vLLM or SGLang",
+    )
+    url: str | None = Field(
+        None, pattern=ADDRESS, json_schema_extra=hidden("http://127.0.0.1:8000/v1"),
+        description="address of a running server",
+    )  # fmt: skip
+    serve: str | None = Field(
+        None,
+        min_length=1,
+        description="command that each job starts as its server, such as "
+        "`vllm serve {model} --served-model-name {name} --port {port}`",
+    )
+    prompt_format: Literal["text", "tokens", "text_without_bos"] = Field(
+        "text",
+        description="send prompts as text, as tokens to servers that add special tokens, or as "
+        "text without the BOS that a chat template writes to servers that add one",
+    )
+    extensions: bool = Field(
+        True, description="send request fields beyond OpenAI's, which vLLM and SGLang know"
+    )
+
+    @model_validator(mode="after")
+    def _one_server(self) -> "Engine":
+        given = [key for key in ("url", "serve") if getattr(self, key)]
+        if self.kind == "openai" and len(given) != 1:
+            raise ValueError("kind openai needs one of url and serve")
+        if self.kind == "transformers" and given:
+            raise ValueError(f"{given[0]} is for kind openai; only that kind asks a server")
+        return self
+
+
+class Judge(Server):
+    """A chat model that grades the answers to clinical cases."""
+
+    url: str = Field(
+        pattern=ADDRESS, json_schema_extra=hidden("https://host/v1"), description="its address"
+    )
+    model: str = Field(min_length=1, description="its name on that server")
+    concurrency: int = Field(8, ge=1, description="requests in flight")
+    timeout: Number = Field(120, ge=1, description="longest silence of the server, seconds")
+    input_price: Number = Field(0, ge=0, description="price of a million tokens sent")
+    output_price: Number = Field(0, ge=0, description="price of a million tokens received")
+    max_tokens: Positive | None = Field(None, description="longest grade, tokens; null: 256")
+    body: dict[str, Any] | None = Field(
+        None, description="fields added to each request, or replaced in it"
+    )
+
+
+class Clinical(Section):
+    """Answers to clinical cases and their grades."""
+
+    max_new_tokens: int = Field(512, ge=1, description="longest answer of a turn, tokens")
+    judge: Judge | None = Field(None, description="grades the answers; null: they are not graded")
+    second_judge: Judge | None = Field(
+        None, description="grades them too, so that the agreement of two judges is known"
+    )
+
+    @model_validator(mode="after")
+    def _first_judge_first(self) -> "Clinical":
+        if self.second_judge and not self.judge:
+            raise ValueError("second_judge needs judge; name the first one there")
+        if self.second_judge and self.judge and self.second_judge.model == self.judge.model:
+            raise ValueError("second_judge is the judge's own model; name a different one")
+        return self
