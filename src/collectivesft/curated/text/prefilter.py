@@ -14,14 +14,14 @@ import numpy as np
 from collectivesft.curated.text.normalise import regular_characters
 from collectivesft.curated.text.unicode_fold import ASSIGNED, followers
 
-# The kind of a character, in bits. Those up to _ADD alter a text only next to a second one.
-(_BLANK, _HIGH, _WEI, _XIN, _Q, _V, _X, _W, _KOU, _ADD, _COLON, _SLASH) = (
-    1 << bit for bit in range(12)
+# The kind of a character, in bits. Those up to _ADD alter a text only next to others.
+(_SPACE, _LINE, _HIGH, _WEI, _XIN, _Q, _V, _X, _W, _KOU, _ADD, _COLON, _SLASH) = (
+    1 << bit for bit in range(13)
 )
-_PAIRED = (1 << 12) - 1
-_ALTERED, _DIGIT, _ALNUM, _CJK, _BRACKET, _EDGE = (1 << bit for bit in range(12, 18))
+_BLANK, _PAIRED = _SPACE | _LINE, (1 << 13) - 1
+_ALTERED, _DIGIT, _ALNUM, _CJK, _BRACKET, _EDGE = (1 << bit for bit in range(13, 19))
 _ALTERING = (
-    *((_BLANK, _BLANK), (_HIGH, _HIGH), (_WEI, _XIN), (_V, _XIN), (_Q, _Q), (_V, _X)),
+    *((_SPACE, _BLANK), (_LINE, _SPACE), (_HIGH, _HIGH), (_WEI, _XIN), (_V, _XIN), (_Q, _Q), (_V, _X)),
     *((_KOU, _KOU), (_ADD, _WEI), (_ADD, _V), (_W, _X)),
 )
 _LINKING = ((_COLON, _SLASH), (_W, _W))
@@ -117,7 +117,10 @@ def screen(texts: Texts) -> Screened:
     before, after = found[close], found[close + 1]
     for pairs, flags in ((_ALTERING, altered), (_LINKING, linked)):
         _flag(flags, starts, places[close[(_seconds(pairs)[before] & after) != 0]], 1)
-    # 4) WeChat, and many digits close together.
+    # 4) Three line ends: two are an empty line, as most instructions have one.
+    lines = places[(found & _LINE) != 0]
+    _flag(altered, starts, lines[:-2][lines[2:] == lines[:-2] + 2], 2)
+    # 5) WeChat, and many digits close together.
     wechat = places[(found & _W) != 0]
     wechat = wechat[wechat + 2 < len(codes)]
     second, third = codes[wechat + 1] | 32, codes[wechat + 2] | 32
@@ -228,7 +231,8 @@ def _mark_letters(table: np.ndarray, block: range, characters: str) -> None:
 
 
 _KINDS = {
-    " \n": _BLANK,
+    " ": _SPACE,
+    "\n": _LINE,
     "微薇威": _WEI,
     "信": _XIN,
     "扣": _KOU,
