@@ -34,7 +34,7 @@ verify: $(VENV) ## compare a run with its manifest, a published one (PUBLISHED=o
 readme: $(VENV) ## put the tables and the figure of the last runs into README.md
 	@.venv/bin/python workflow/lib/readme_tables.py
 
-docs: $(VENV) ## write the schema and the documents that repeat the configuration's classes
+docs: $(VENV) ## write the schema, the tables of keys and the picture of the workflow from the code
 	@PYTHONPATH=src .venv/bin/python workflow/lib/config_docs.py
 
 release: $(VENV) ## write VERSION everywhere, with release notes; then workflow/bin/release --archive

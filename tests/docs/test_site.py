@@ -8,6 +8,8 @@ from pathlib import Path
 import guides_site
 import pytest
 
+from tests.helpers.chromium import CHROMIUM, FLAGS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -63,4 +65,36 @@ def test_the_site_is_built_and_a_broken_link_fails_it(tmp_path, broken):
     if broken:
         assert "nowhere.md" in done.stderr
     else:
-        assert "<h1" in (tmp_path / "site/docs/quickstart/index.html").read_text("utf-8")
+        assert "<h1" in (tmp_path / "site/docs/quickstart.html").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium (Debian's package chromium)")
+def test_every_page_shows_offline_from_a_folder(tmp_path):
+    api = pytest.importorskip("playwright.sync_api")
+    subprocess.run(["envs/install", "docs", ".venv-docs"], cwd=ROOT, check=True)
+    command = [ROOT / ".venv-docs/bin/python", "workflow/lib/guides_site.py", tmp_path / "site"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    troubles: list[str] = []
+    with api.sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path / "profile", executable_path=CHROMIUM, args=FLAGS, offline=True
+        )
+        page = context.new_page()
+        page.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.on("request", lambda r: troubles.append(r.url) if r.url.startswith("http") else None)
+        pages = sorted(set((tmp_path / "site").rglob("*.html")) - {tmp_path / "site/404.html"})
+        pages = [path for path in pages if path.name != "report.html"]
+        assert len(pages) > len(list((ROOT / "docs").glob("*.md")))
+        for path in pages:
+            page.goto(path.as_uri())
+            broken = page.evaluate(
+                "[...document.images].filter(one => !one.naturalWidth).map(one => one.src)"
+            )
+            wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+            troubles += [f"{path}: {name}" for name in broken] + [f"{path}: too wide"] * wide
+            assert page.locator("h1").count() == 1, path
+        context.close()
+    assert troubles == []

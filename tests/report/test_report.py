@@ -6,20 +6,16 @@ Takes the report of the demo, or of another run that is here: `make demo`, or `m
 import io
 import json
 import re
-import shutil
 from pathlib import Path
 
 import pytest
+
+from tests.helpers.chromium import CHROMIUM, FLAGS
 
 ROOT = Path(__file__).parents[2]
 FOUND = [
     path for run in ("demo", "tiny") if (path := ROOT / f"results/{run}/report.html").is_file()
 ]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update",
-]  # fmt: skip
 CATEGORIES = {
     "Data": [
         "Composition of the mixture",

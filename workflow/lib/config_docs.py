@@ -1,4 +1,4 @@
-"""Write the files that repeat the configuration's classes: the schema and the tables of keys.
+"""Write the files that repeat the code: schema, tables of keys, picture of the workflow.
 
 `make docs` calls it; a test compares the files with its output.
 """
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import flow_picture
 import yaml
 from pydantic import BaseModel, TypeAdapter
 
@@ -164,6 +165,7 @@ def files() -> dict[str, str]:
         "docs/configuration.md": docs,
         "config/README.md": readme,
         MODELS: _between(ROOT / MODELS, model_tables(3)),
+        "docs/figures/workflow.svg": flow_picture.svg(),
     }
 
 
