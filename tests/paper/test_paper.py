@@ -330,7 +330,8 @@ def test_pdf_has_free_text_and_clinical_cases_where_they_were_scored(inputs, tmp
         "text": {"kind": "text", "benchmark": "cmb", "protocol": "answer", "model": "tiny",
                  "items": 77, "macro": bounds(0.4321)},
         "cases": {"kind": "clinical", "benchmark": "cmb_clin", "model": "tiny", "answers": 3,
-                  "bleu": 0.1, "rouge": 0.2, "judged": JUDGED},
+                  "bleu": 0.1, "rouge": 0.2, "judged": JUDGED, "criteria": CRITERIA,
+                  "criteria_agreement": {"criteria": 17, "same": 0.9, "kappa": 0.756}},
     }  # fmt: skip
     paths = [tmp_path / f"{name}.json" for name in more]
     for path, content in zip(paths, more.values(), strict=True):
@@ -344,11 +345,18 @@ def test_pdf_has_free_text_and_clinical_cases_where_they_were_scored(inputs, tmp
     assert "43.21,38.21,48.21" in (tables / "text.csv").read_text("utf-8")
     graded = (tables / "grades.csv").read_text("utf-8").splitlines()[1]
     assert graded == "tiny,a judge,3.10,,3.50,4.00,3.46,2"
+    assert "tiny a judge another 61.2 (56.2–66.2) 17 3 0.76" in text
+    by_criteria = (tables / "criteria.csv").read_text("utf-8").splitlines()[1]
+    assert by_criteria == "tiny,a judge,another,61.23,56.23,66.23,17,11,3,1,0.756"
 
 
 JUDGED = {
     "judge": "a judge", "fluency": 3.1, "relevance": None, "completeness": 3.5, "proficiency": 4.0,
     "average": 3.456, "graded": 2,
+}  # fmt: skip
+CRITERIA = {
+    "judge": "a judge", "listed_by": "another", "share": bounds(0.6123), "cases": 2, "answers": 3,
+    "unchecked": 1, "criteria": 17, "met": 11,
 }  # fmt: skip
 CLIN_BOARD = ROOT / "resources/leaderboard/cmb-clin-2024-03-16.csv"
 
@@ -363,6 +371,7 @@ def test_published_grades_stand_apart_where_clinical_cases_were_answered(inputs,
     pdf, tables = typeset(inputs, tmp_path)
     text = words(pdf)
     assert "No judge graded them in this build" in text and "Grades of the run" not in text
+    assert "Criteria from the references" not in text
     assert "GPT-4 4.95 4.71 4.35 4.66 4.67" in text
     assert "among the 20 of the public CMB leaderboard for CMB-Clin of 2024-03-16" in text
     assert (tables / "grades.csv").read_text("utf-8") == "no_rows\n"
@@ -416,8 +425,8 @@ def test_same_values_same_bytes(inputs, tmp_path):
     second, again = typeset(inputs, tmp_path / "b")
     assert first.read_bytes() == second.read_bytes()
     names = sorted(path.name for path in tables.iterdir())
-    kinds = ("ablations", "agreement", "categories", "clinical", "datasets", "drops", "grades",
-             "published-grades", "scores", "text")  # fmt: skip
+    kinds = ("ablations", "agreement", "categories", "clinical", "criteria", "datasets", "drops",
+             "grades", "published-grades", "scores", "text")  # fmt: skip
     assert names == [f"{n}.{s}" for n in kinds for s in ("csv", "tex")]
     assert all((tables / n).read_bytes() == (again / n).read_bytes() for n in names)
     assert ",no,experiment,,,,,,,," in (tables / "ablations.csv").read_text("utf-8")

@@ -178,7 +178,8 @@ def test_scores_of_cases(tmp_path):
     assert scores == {
         "model": "m", "benchmark": "cmb_clin", "kind": "clinical", "cases": 2, "answers": 3,
         "empty": 1, "endless": 0, "too_long": 0, "unanswered": 0, "judged": None,
-        "second": None, "agreement": None,
+        "second": None, "agreement": None, "criteria": None, "second_criteria": None,
+        "criteria_agreement": None,
     }  # fmt: skip
 
 

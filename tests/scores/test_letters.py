@@ -190,8 +190,13 @@ ROUNDS = ("sixth", "seventh")
     ("name", "answers", "least_right", "most_wrong"),
     [
         ("", 128, 0.95, 0.01),  # the aim
-        ("sixth", 65, 0.92, 0.031),  # below the aim: 5 of 65 are not read right, 2 get wrong letters
-        ("seventh", 104, 0.75, 0.087),  # far below: 26 of 104 are not read right, 9 are wrong
+        (
+            "sixth",
+            65,
+            0.92,
+            0.031,
+        ),  # below the aim: 5 of 65 not right, 2 of them wrong
+        ("seventh", 104, 0.75, 0.087),  # far below: 26 of 104 not right, 9 of them wrong
     ],
 )
 def test_held_out_answers_are_read_by_round(name, answers, least_right, most_wrong):

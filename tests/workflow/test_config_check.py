@@ -155,6 +155,10 @@ WRONG = {
         {"engine": {"url": "http://host/v1"}},
         "engine: url is for kind openai; only that kind asks a server",
     ),
+    "criteria without a judge": (
+        {"clinical": {"criteria": True}},
+        "clinical: criteria needs judge; name the model that lists and checks them",
+    ),
     "a judge without a name": (
         {"clinical": {"judge": {"url": "http://host/v1"}}},
         "clinical.judge.model: missing; allowed: text, not empty",

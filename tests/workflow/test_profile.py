@@ -25,7 +25,7 @@ OUTSIDE = {"raw_fetch", "raw_fetch_model", "hub_publish", "hub_verify", "hub_pus
 
 
 def test_downloads_and_uploads_run_where_the_workflow_was_started():
-    assert OUTSIDE | {"scores_judge"} <= LOCAL
+    assert OUTSIDE | {"scores_judge", "scores_criteria", "scores_check"} <= LOCAL
 
 
 @pytest.fixture(params=PROFILES)

@@ -118,10 +118,32 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
         " --output-price 10 --max-tokens 900 --body '{\"temperature\": null}' 2>"
     ) in whole
     assert f"--grades {folder}/cmb_clin.cases.grades.jsonl" in whole
-    assert "sk-secret" not in whole
+    assert "sk-secret" not in whole and "scores check" not in whole
     # The release too, which says how the models were served.
     whole = snakemake("-n", "--configfile", "mine.yaml", **keys)
     assert whole.returncode == 0, whole.stdout + whole.stderr
+
+
+def test_two_judges_mark_answers_by_the_same_criteria(clone, snakemake):
+    second = JUDGE | {"model": "other", "key_env": None}
+    clinical = {"judge": JUDGE | {"key_env": None}, "second_judge": second, "criteria": True}
+    (clone / "mine.yaml").write_text(yaml.safe_dump({"clinical": clinical}), encoding="utf-8")
+    scores = "results/paper/4_scores"
+    targets = [f"{scores}/{m}/cmb_clin.cases.scores.json" for m in ("collective", "internlm2_5-7b")]
+    result = snakemake("-np", *targets, "--configfile", "mine.yaml")
+    assert result.returncode == 0, result.stderr
+    whole = result.stdout + result.stderr
+    assert whole.count("collectivesft scores criteria ") == 1
+    assert whole.count("collectivesft scores check ") == 4
+    assert (
+        f"--criteria {scores}/cmb_clin.criteria.jsonl --cache"
+        " .cache/judge/collective.cmb_clin.second.checks.jsonl"
+        f" --out {scores}/collective/cmb_clin.cases.second.checks.jsonl --url"
+    ) in whole
+    assert (
+        f"--checks {scores}/collective/cmb_clin.cases.checks.jsonl"
+        f" --second-checks {scores}/collective/cmb_clin.cases.second.checks.jsonl"
+    ) in whole
 
 
 @pytest.mark.parametrize(

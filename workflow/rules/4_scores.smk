@@ -299,11 +299,74 @@ rule scores_judge:
         " {params.server} {params.judge} 2> {log}"
 
 
+# One list of criteria for all models and both judges. Lists are kept by their reference.
+rule scores_criteria:
+    input:
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        code=code("scores/criteria_check.py"),
+    output:
+        criteria=f"{SCORES}/{{benchmark}}.criteria.jsonl",
+    log:
+        f"{LOGS}/4_scores/{{benchmark}}.criteria.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{benchmark}}.criteria.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=720,
+    params:
+        cache=f"{CACHE}/judge/{{benchmark}}.criteria.jsonl",
+        server=judge_server,
+        judge=judge_options,
+    shell:
+        "python -m collectivesft scores criteria --items {input.item_file}"
+        " --cache {params.cache:q} --out {output.criteria}"
+        " {params.server} {params.judge} 2> {log}"
+
+
+rule scores_check:
+    input:
+        answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
+        item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
+        criteria=f"{SCORES}/{{benchmark}}.criteria.jsonl",
+        code=code("scores/criteria_check.py"),
+    output:
+        checks=f"{SCORES}/{{model}}/{{benchmark}}.cases{{place}}.checks.jsonl",
+    log:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases{{place}}.check.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{model}}/{{benchmark}}.cases{{place}}.check.benchmark.tsv"
+    wildcard_constraints:
+        place=r"(\.second)?",
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=720,
+    params:
+        cache=f"{CACHE}/judge/{{model}}.{{benchmark}}{{place}}.checks.jsonl",
+        server=judge_server,
+        judge=judge_options,
+    shell:
+        "python -m collectivesft scores check --answers {input.answers}"
+        " --items {input.item_file} --criteria {input.criteria} --cache {params.cache:q}"
+        " --out {output.checks} {params.server} {params.judge} 2> {log}"
+
+
 rule scores_score_cases:
     input:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
         grades=judged_cases,
         second=judged_again,
+        checks=checked_cases,
+        second_checks=checked_again,
         code=code("scores/score_cases.py"),
     output:
         scores=f"{SCORES}/{{model}}/{{benchmark}}.cases.scores.json",
@@ -322,10 +385,11 @@ rule scores_score_cases:
     params:
         grades=lambda wildcards, input: f"--grades {input.grades}" if input.grades else "",
         second=lambda wildcards, input: f"--second-grades {input.second}" if input.second else "",
+        checks=lambda wildcards, input: checks_options(input),
     shell:
         "python -m collectivesft scores score-cases --answers {input.answers}"
         " --model {wildcards.model} --out {output.scores} {params.grades}"
-        " {params.second} 2> {log}"
+        " {params.second} {params.checks} 2> {log}"
 
 
 rule scores_score_text:

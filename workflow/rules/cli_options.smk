@@ -116,6 +116,12 @@ def judge_server(wildcards, output):
     return server_options(judge, REACHED) if judge else ""
 
 
+def checks_options(files):
+    """Return the options of `scores score-cases` for the criteria that answers meet."""
+    named = {"checks": files.checks, "second-checks": files.second_checks}
+    return " ".join(options({name: path for name, path in named.items() if path}))
+
+
 def limit_option(wildcards):
     """The option that takes only some of a benchmark's items, or nothing."""
     limit = EVALUATION[wildcards.benchmark]["limit"]

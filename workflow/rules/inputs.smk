@@ -365,3 +365,17 @@ def judged_again(wildcards):
     if not config["clinical"]["second_judge"]:
         return []
     return f"{SCORES}/{wildcards.model}/{wildcards.benchmark}.cases.second.grades.jsonl"
+
+
+def checked_cases(wildcards):
+    """Return the judge's yes or no to the criteria of a model's answers; none without criteria."""
+    if not config["clinical"]["criteria"]:
+        return []
+    return f"{SCORES}/{wildcards.model}/{wildcards.benchmark}.cases.checks.jsonl"
+
+
+def checked_again(wildcards):
+    """Return the same by the second judge; none without a second judge or criteria."""
+    if not (config["clinical"]["criteria"] and config["clinical"]["second_judge"]):
+        return []
+    return f"{SCORES}/{wildcards.model}/{wildcards.benchmark}.cases.second.checks.jsonl"

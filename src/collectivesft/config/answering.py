@@ -143,7 +143,9 @@ class Judge(Server):
     timeout: Number = Field(120, ge=1, description="longest silence of the server, seconds")
     input_price: Number = Field(0, ge=0, description="price of a million tokens sent")
     output_price: Number = Field(0, ge=0, description="price of a million tokens received")
-    max_tokens: Positive | None = Field(None, description="longest grade, tokens; null: 256")
+    max_tokens: Positive | None = Field(
+        None, description="longest reply, tokens; null: 256 for grades, 1,024 for criteria"
+    )
     body: dict[str, Any] | None = Field(
         None, description="fields added to each request, or replaced in it"
     )
@@ -157,11 +159,18 @@ class Clinical(Section):
     second_judge: Judge | None = Field(
         None, description="grades them too, so that the agreement of two judges is known"
     )
+    criteria: bool = Field(
+        False,
+        description="yes/no criteria beside the grades: the judge lists them from each reference "
+        "once, then each judge marks every answer by them",
+    )
 
     @model_validator(mode="after")
     def _first_judge_first(self) -> "Clinical":
         if self.second_judge and not self.judge:
             raise ValueError("second_judge needs judge; name the first one there")
+        if self.criteria and not self.judge:
+            raise ValueError("criteria needs judge; name the model that lists and checks them")
         if self.second_judge and self.judge and self.second_judge.model == self.judge.model:
             raise ValueError("second_judge is the judge's own model; name a different one")
         return self

@@ -18,6 +18,7 @@ NAMES = {
     "text": "scores of free text",
     "clinical": "overlap with clinical references",
     "grades": "grades of clinical cases",
+    "criteria": "criteria that answers to clinical cases meet",
     "published-grades": "published grades of clinical cases",
     "ablations": "experiments",
     "agreement": "agreement of answers",
@@ -49,6 +50,7 @@ def tables(values: dict[str, Any]) -> dict[str, Rows]:
         "text": [_text(row) for row in values["text"]],
         "clinical": [_clinical(row) for row in values["clinical"]],
         "grades": [_graded(row) for row in values["clinical"] if row.get("judged")],
+        "criteria": [_criteria(row) for row in values["clinical"] if row.get("criteria")],
         "published-grades": [_published(row) for row in _board(values)],
         "ablations": [_experiment(row) for row in values["experiments"]]
         + [_planned(row) for row in values["planned"]],
@@ -118,6 +120,19 @@ def _graded(row: dict[str, Any]) -> dict[str, Any]:
     by = row["judged"]
     means = {key: "" if by[key] is None else f"{by[key]:.2f}" for key in (*ASPECTS, AVERAGE)}
     return {"model": row["model"], "judge": by["judge"], **means, "graded": by["graded"]}
+
+
+def _criteria(row: dict[str, Any]) -> dict[str, Any]:
+    by, both = row["criteria"], row.get("criteria_agreement") or {}
+    head = {"model": row["model"], "judge": by["judge"], "listed_by": by["listed_by"]}
+    counts = {key: by[key] for key in ("criteria", "met", "answers", "unchecked")}
+    kappa = both.get("kappa")
+    return (
+        head
+        | _interval("share", by["share"])
+        | counts
+        | {"kappa": "" if kappa is None else f"{kappa:.3f}"}
+    )
 
 
 def _experiment(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Verbs of stage scores."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -268,18 +268,69 @@ def judge(
     --items cmb_clin.items.jsonl --cache judge.jsonl --out cases.grades.jsonl
     --url https://api.openai.com/v1 --model gpt-4o --key-env OPENAI_API_KEY
     """
-    from collectivesft.scores.judge import Judge
     from collectivesft.scores.judge import judge as run
 
+    done = run(answers, items, cache, out, _judge_of(context, 256))
+    typer.echo(_told(out, done, "graded", "replies without grades"))
+
+
+def _judge_of(context: typer.Context, max_tokens: int) -> Any:
+    """Return the judge of a command's options."""
+    from collectivesft.scores.engines.chat_judge import Judge
+
     given = values(context)
-    given |= {"max_tokens": given["max_tokens"] or 256, "body": given["body"] or {}}
-    by = Judge(timeout_s=given.pop("timeout"), **given)
-    done = run(answers, items, cache, out, by)
-    typer.echo(
-        f"{out}: {done['asked']} graded now ({done['retried']} tries again), "
-        f"{done['kept']} before; {done['unparsed']} replies without grades"
-        + (f", {done['cut']} of them cut short: raise max_tokens." if done["cut"] else ".")
+    given |= {"max_tokens": given["max_tokens"] or max_tokens, "body": given["body"] or {}}
+    return Judge(timeout_s=given.pop("timeout"), **given)
+
+
+def _told(out: Path, done: dict[str, int], what: str, without: str) -> str:
+    """Return a line on what a judge was asked, and the remedy for replies that were cut short."""
+    end = f", {done['cut']} of them cut short: raise max_tokens." if done["cut"] else "."
+    return (
+        f"{out}: {done['asked']} {what} now ({done['retried']} tries again), "
+        f"{done['kept']} before; {done['unparsed']} {without}{end}"
     )
+
+
+@app.command(cls=options_of("Judge"))
+def criteria(
+    context: typer.Context,
+    items: Items,
+    cache: Annotated[Path, typer.Option(help="JSON Lines of lists; grows, never paid twice.")],
+    out: Out,
+) -> None:
+    """Let a chat model list yes/no criteria from the references of clinical cases, once for all
+    models.
+
+    Example: collectivesft scores criteria --items cmb_clin.items.jsonl --cache criteria.cache.jsonl
+    --out cmb_clin.criteria.jsonl --url https://api.openai.com/v1 --model gpt-4o
+    --key-env OPENAI_API_KEY
+    """
+    from collectivesft.scores.criteria_check import list_criteria
+
+    done = list_criteria(items, cache, out, _judge_of(context, 1024))
+    typer.echo(_told(out, done, "lists of criteria", "questions without criteria"))
+
+
+@app.command(cls=options_of("Judge"))
+def check(
+    context: typer.Context,
+    answers: CaseAnswers,
+    items: Items,
+    criteria: Annotated[Path, typer.Option(help="JSON Lines that `scores criteria` wrote.")],
+    cache: Annotated[Path, typer.Option(help="JSON Lines of replies; grows, never paid twice.")],
+    out: Out,
+) -> None:
+    """Let a chat model say yes or no to each criterion of answers to clinical cases.
+
+    Example: collectivesft scores check --answers cases.answers.jsonl --items cmb_clin.items.jsonl
+    --criteria cmb_clin.criteria.jsonl --cache checks.cache.jsonl --out cases.checks.jsonl
+    --url https://api.openai.com/v1 --model gpt-4o --key-env OPENAI_API_KEY
+    """
+    from collectivesft.scores.criteria_check import check as run
+
+    done = run(answers, items, criteria, cache, out, _judge_of(context, 1024))
+    typer.echo(_told(out, done, "answers checked", "answers without verdicts"))
 
 
 @app.command("score-cases")
@@ -293,6 +344,12 @@ def score_cases(
     second_grades: Annotated[
         Path | None, typer.Option(help="The same by a second judge, for their agreement.")
     ] = None,
+    checks: Annotated[
+        Path | None, typer.Option(help="JSON Lines that `scores check` wrote of these answers.")
+    ] = None,
+    second_checks: Annotated[
+        Path | None, typer.Option(help="The same by a second judge, for their agreement.")
+    ] = None,
 ) -> None:
     """Compare a model's answers to clinical cases with the references: BLEU-4 and ROUGE-L.
 
@@ -301,7 +358,7 @@ def score_cases(
     """
     from collectivesft.scores.score_cases import score_cases as run
 
-    run(answers, model, out, grades, second_grades)
+    run(answers, model, out, grades, second_grades, checks, second_checks)
 
 
 @app.command("score-text")

@@ -6,11 +6,11 @@ project's own words; grades by a different wording or judge than the paper's GPT
 comparable with its figures to the digit.
 """
 
-import json
 import re
 from collections.abc import Sequence
 
 from collectivesft.schema.item import Item
+from collectivesft.scores.cases.json_objects import json_objects
 
 ASPECTS = ("fluency", "relevance", "completeness", "proficiency")
 LOWEST, HIGHEST = 1, 5
@@ -50,40 +50,37 @@ def messages(case: Item, turn: int, earlier: Sequence[str], answer: str) -> list
         earlier: the model's answers to the case's earlier questions: the answer may build on them.
     """
     asked = case.turns[turn - 1]
+    parts = conversation(case, turn, earlier)
+    parts += [("reference", asked["reference"]), ("answer", answer)]
+    return chat(_SYSTEM, parts)
+
+
+def conversation(case: Item, turn: int, earlier: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the case up to a question: its tags with their texts."""
     parts = [("case", case.question)]
     for number, said in enumerate(earlier):
         parts.append(("earlier_question", case.turns[number]["question"]))
         parts.append(("earlier_answer", said))
-    parts += [
-        ("question", asked["question"]),
-        ("reference", asked["reference"]),
-        ("answer", answer),
-    ]
+    return [*parts, ("question", case.turns[turn - 1]["question"])]
+
+
+def chat(system: str, parts: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    """Return a system message and one with texts between tags."""
     text = "\n".join(f"<{tag}>\n{content}\n</{tag}>" for tag, content in parts)
-    return [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": text}]
+    return [{"role": "system", "content": system}, {"role": "user", "content": text}]
 
 
 def grades(reply: str) -> dict[str, int] | None:
     """The grades in a judge's reply: its last JSON object that holds all four, else None.
 
-    Words around it, a code fence, capitals in its keys and commas at its end are passed over, also
-    single quotes where it is no JSON otherwise. A grade is a whole number from 1 to 5, also as a
-    string, with .0 or of 5 ("4/5"). Text in a <think> that never ends is a draft.
+    Capitals in its keys are passed over. A grade is a whole number from 1 to 5, also as a string,
+    with .0 or of 5 ("4/5").
     """
-    text = re.sub(r",(?=\s*[}\]])", " ", reply)
-    readings = (text, text.replace("'", '"'))  # of one length: a place in one is one in the other
-    for begin in reversed([match.start() for match in re.finditer("{", text)]):
-        if text.rfind("<think>", 0, begin) > text.rfind("</think>", 0, begin):
-            continue
-        for written in readings:
-            try:
-                row, _ = json.JSONDecoder().raw_decode(written, begin)
-            except (ValueError, RecursionError):
-                continue
-            named = {key.lower(): value for key, value in row.items()}
-            values = {aspect: _grade(named.get(aspect)) for aspect in ASPECTS}
-            if None not in values.values():
-                return values
+    for row in json_objects(reply):
+        named = {key.lower(): value for key, value in row.items()}
+        values = {aspect: _grade(named.get(aspect)) for aspect in ASPECTS}
+        if None not in values.values():
+            return values
     return None
 
 

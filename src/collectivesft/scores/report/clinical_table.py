@@ -1,4 +1,4 @@
-"""Scores of clinical cases as tables: overlap, a judge's grades, and published grades apart."""
+"""Scores of clinical cases as tables: overlap, grades, criteria, and published grades apart."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,6 +32,11 @@ def tables(rows: Sequence[dict[str, Any]], leaderboard: Path | None) -> list[Tab
         found.append(_judged(judged))
     if twice := [(row, row["second"]) for row in rows if row.get("second")]:
         found += [_judged(twice), _agreement([row for row, _ in twice])]
+    places = ("criteria", "second_criteria")
+    if checked := [(row, row[key]) for key in places for row in rows if row.get(key)]:
+        found.append(_criteria(checked))
+    if twice := [row for row in rows if row.get("criteria_agreement")]:
+        found.append(_criteria_agreement(twice))
     if leaderboard and any(row["benchmark"] == CLINICAL for row in rows):
         found.append(_published(leaderboard))
     return found
@@ -56,7 +61,7 @@ def _judged(judged: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Table:
     cells = [
         [row["model"], row["benchmark"], by["judge"]]
         + ["" if by[key] is None else f"{by[key]:.2f}" for key in (*ASPECTS, AVERAGE)]
-        + [_good(by.get("good"))]
+        + [_share(by.get("good"))]
         + [str(by["graded"]), str(by["unparsed"]), f"{by['cost']:.4f}", str(by["uncounted"])]
         for row, by in judged
     ]
@@ -68,7 +73,7 @@ def _judged(judged: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Table:
     return note, heads, cells, 3
 
 
-def _good(share: dict[str, float] | None) -> str:
+def _share(share: dict[str, float] | None) -> str:
     if share is None:
         return "-"
     value, low, high = (f"{100 * share[key]:.1f}" for key in ("value", "low", "high"))
@@ -86,6 +91,39 @@ def _agreement(rows: Sequence[dict[str, Any]]) -> Table:
     note = (
         "Clinical cases: agreement of two judges. Cohen's kappa of the grades, after the slash "
         "with quadratic weights; 0 is chance, 1 the same grades."
+    )
+    return note, heads, cells, 3
+
+
+def _criteria(checked: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> Table:
+    heads = ("Model", "Benchmark", "Judge", "Criteria by", "Met, %", "Cases", "Answers", "Criteria",
+             "Met", "Unchecked", "Cost", "Uncounted")  # fmt: skip
+    cells = [
+        [row["model"], row["benchmark"], by["judge"], by["listed_by"] or "-", _share(by["share"])]
+        + [str(by[key]) for key in ("cases", "answers", "criteria", "met", "unchecked")]
+        + [f"{by['cost']:.4f}", str(by["uncounted"])]
+        for row, by in checked
+    ]
+    note = (
+        "Clinical cases: criteria drawn from the references, yes or no by a judge. Mean share that "
+        "an answer meets, with a 95 % interval over whole cases. Unchecked: answers without a "
+        "verdict on every criterion, left out. The cost of the criteria themselves is not in it."
+    )
+    return note, heads, cells, 4
+
+
+def _criteria_agreement(rows: Sequence[dict[str, Any]]) -> Table:
+    heads = ("Model", "Benchmark", "Judges", "Criteria", "Same, %", "Kappa")
+    cells = []
+    for row in rows:
+        both = row["criteria_agreement"]
+        judges = f"{row['criteria']['judge']}, {row['second_criteria']['judge']}"
+        same = "-" if both["same"] is None else f"{100 * both['same']:.1f}"
+        value = "-" if both["kappa"] is None else f"{both['kappa']:.2f}"
+        cells.append([row["model"], row["benchmark"], judges, str(both["criteria"]), same, value])
+    note = (
+        "Clinical cases: agreement of two judges on single criteria. Cohen's kappa: 0 is chance, "
+        "1 the same verdicts."
     )
     return note, heads, cells, 3
 
