@@ -56,7 +56,7 @@ test-all: $(VENV) ## every test that this machine can run
 # SC2016: programs for awk and bash are in single quotes, as they should be.
 lint: $(VENV) ## ruff, snakefmt, snakemake --lint, shellcheck, habits of prose
 	@.venv/bin/shellcheck --exclude=SC2016 $$(grep -rlIsE '^#!.*sh$$' .ci containers envs findings tests/slurm workflow)
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/snakefmt --check Snakefile workflow && .venv/bin/snakemake --lint --configfile config/demo.yaml && .venv/bin/python workflow/lib/prose.py src workflow docs README.md config findings CONTRIBUTING.md
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/snakefmt --check Snakefile workflow && .venv/bin/snakemake --lint --configfile config/demo.yaml && .venv/bin/python workflow/lib/prose.py src workflow docs README.md config findings CONTRIBUTING.md benchmarks containers envs paper .ci
 
 format: $(VENV) ## format all files
 	@.venv/bin/ruff check --fix . ; .venv/bin/ruff format . && .venv/bin/snakefmt Snakefile workflow

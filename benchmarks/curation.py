@@ -206,7 +206,7 @@ def near_copies(work: Path, interpreter: str) -> list[dict]:
 
 def table(result: dict) -> str:
     """The results as Markdown."""
-    lines = [f"Measured on: {result['machine']}.", "", "## Stage curated, all thirteen sets", ""]
+    lines = [f"Measured on: {result['machine']}.", "", "## Stage curated, all 13 datasets", ""]
     lines += ["| rows | step | rows/s | rows a CPU second | CPU s | peak MB | second build |"]
     lines += ["|---:|---|---:|---:|---:|---:|---|"]
     for run in result["sizes"]:

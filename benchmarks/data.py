@@ -1,4 +1,4 @@
-"""Examples made up for measurements: the thirteen sets' proportions and lengths, no real text.
+"""Examples made up for measurements: the thirteen datasets' proportions and lengths, no real text.
 
 Words are random syllables drawn by Zipf's law, so that n-grams repeat about as they do in texts.
 Copies, near copies of known Jaccard similarity and benchmark items are planted, and noted.
@@ -21,7 +21,7 @@ from collectivesft.schema.item import Item, dump_item
 
 @dataclass(frozen=True)
 class Shape:
-    """Style, language and mean lengths in characters (words for English) of a set's texts."""
+    """Style, language and mean lengths in characters (words for English) of a dataset's texts."""
 
     style: str
     language: str
@@ -30,7 +30,7 @@ class Shape:
     turns: int = 1
 
 
-# Lengths by the sets' own papers and samples, rounded.
+# Lengths by the datasets' own papers and samples, rounded.
 SHAPES = {
     "pubmedqa": Shape("qa", "en", 210, 40),
     "medmcqa": Shape("mcqa", "en", 14, 4),
@@ -47,7 +47,7 @@ SHAPES = {
     "cmb": Shape("mcqa", "zh", 45, 9),
 }
 # Shares of the rows: verbatim copies, near copies, rows with a benchmark's item, rows that need
-# cleaning, rows around a text that all of them share, and rows with a set's usual phrases.
+# cleaning, rows around a text that all of them share, and rows with a dataset's usual phrases.
 EXACT, NEAR, LEAK, DIRTY, TEMPLATE, PHRASE = 0.03, 0.03, 0.0005, 0.06, 0.01, 0.25
 ITEMS = 13_000
 
@@ -94,7 +94,7 @@ class Words:
 
 
 def counts(total: int) -> dict[str, int]:
-    """Rows of each set when there are so many in all, as published."""
+    """Rows of each dataset when there are so many in all, as published."""
     published = {name: datasets.get(name).SOURCE.rows for name in SHAPES}
     everything = sum(published.values())
     return {name: max(20, round(rows * total / everything)) for name, rows in published.items()}
@@ -112,7 +112,7 @@ def items(path: Path) -> list[str]:
 
 
 class Maker:
-    """Makes the rows of one set and notes what it planted."""
+    """Make the rows of one dataset and note the planted ones."""
 
     def __init__(self, name: str, seed: int, questions: list[str]):
         self.words, self.name, self.shape = Words(seed), name, SHAPES[name]
@@ -217,7 +217,7 @@ def trigram_similarity(first: list[tuple[str, str]], second: list[tuple[str, str
 
 
 def make(folder: Path, total: int, seed: int = 42) -> None:
-    """Write each set's raw files into ``raw/NAME``, ``items.jsonl`` and ``planted.jsonl``."""
+    """Write each dataset's raw files into ``raw/NAME``, ``items.jsonl`` and ``planted.jsonl``."""
     folder.mkdir(parents=True, exist_ok=True)
     questions = items(folder / "items.jsonl")
     noted = folder / "planted.jsonl"

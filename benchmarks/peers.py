@@ -1,10 +1,10 @@
-"""Removes near copies in one of several ways and prints what it took: run by ``curation.py``.
+"""Remove near copies in one of several ways and print time and memory: run by ``curation.py``.
 
 The peers see the same trigrams of letters. ``ours`` goes from a file to files, as the command
 does; the peers only flag texts in memory, rensa by the similarity that it estimates for what its
 index proposes, datasketch by what its index proposes. ``flat`` is the strongest of the ways that
 were tried before this package had its own: rensa's signatures in one matrix, 32 sorted bands, and
-the exact similarity of what they propose.
+the exact similarity of their candidates.
 """
 
 import json
@@ -124,7 +124,7 @@ def prepare_ours(texts: list[str], folder: Path) -> Callable[[], set[int]]:
 
 
 def main() -> None:
-    """Time one way and compare what it flags with what was planted."""
+    """Time one way and compare its near copies with the planted ones."""
     way, path = sys.argv[1:]
     texts, planted = json.loads(Path(path).read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as name:

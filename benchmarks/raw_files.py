@@ -1,4 +1,4 @@
-"""Writes made-up examples as raw files, each set in the container and encoding of its upstream.
+"""Writes made-up examples as raw files, each dataset in the container and encoding of its upstream.
 
 The readers give them the ids that ``id_of`` foretells, so that planted rows are found again.
 """
@@ -37,12 +37,12 @@ _IDS = {
 
 
 def id_of(name: str, n: int) -> str:
-    """The id that the reader of a set gives its ``n``-th row, from 0."""
+    """The id that the reader of a dataset gives its ``n``-th row, from 0."""
     return f"{name}:{_IDS.get(name, lambda n: f'{n + 1}')(n)}"
 
 
 def write(name: str, rows: Iterable[Example], folder: Path) -> None:
-    """Write one set's rows as ``files/...`` and their manifest."""
+    """Write one dataset's rows as ``files/...`` and their manifest."""
     _WRITE[name](rows, folder / "files")
     files = []
     for path in sorted(path for path in (folder / "files").rglob("*") if path.is_file()):

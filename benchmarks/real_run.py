@@ -1,9 +1,9 @@
-"""Keep what a finished `make real` showed: its ledger, loss curve, scores and run times.
+"""Keep the results of a finished `make real`: its ledger, loss curve, scores and run times.
 
     PYTHONPATH=src python benchmarks/real_run.py
 
 Reads results/real and logs/real; writes benchmarks/results/real_run.md with the curve beside it as
-real_run.loss.svg and real_run.loss.csv. No text of a data set is kept.
+real_run.loss.svg and real_run.loss.csv. No text of a dataset is kept.
 """
 
 import csv
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def training(folder: Path) -> str:
-    """What was trained on, and the loss over the first and the last steps, by their tokens."""
+    """Return the training data, and the loss over the first and the last steps, by their tokens."""
     history = [row for _, row in read_jsonl(folder / "history.jsonl")]
     loss = history_values(folder / "history.jsonl")
     tokens = read_json(folder / "tokens/tokens.json")

@@ -1,4 +1,4 @@
-"""Put scores on real questions into a table: what was asked, with which command, and the result.
+"""Put scores on real questions into a table: the questions, the command and the result.
 
     PYTHONPATH=src python benchmarks/real_scores.py FILE.scores.json [...]
 

@@ -3,7 +3,7 @@
     PYTHONPATH=src python benchmarks/scores_gpu.py [--shape 7b] [--questions 256]
     PYTHONPATH=src python benchmarks/scores_gpu.py --shape tiny --questions 8   # a check on a CPU
 
-Speed does not depend on what the weights are, so random ones of InternLM2.5-7B's shape do (in
+Speed does not depend on the weights, so random ones of InternLM2.5-7B's shape do (in
 bfloat16 on the first GPU, in float32 on a CPU). Prompts are random tokens with CMB's lengths: 150,
 of which 40 are common to all; answers are ``--answer`` tokens long, since no random model stops.
 Memory for the weights alone: 15.5 GB. Writes benchmarks/results/scores_gpu.json and .md, for the
@@ -39,7 +39,7 @@ SHAPES = {
 
 
 def main() -> None:
-    """Measure and print; write what a real shape gave."""
+    """Measure and print; write the result of a real shape."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shape", choices=list(SHAPES), default="7b")
     parser.add_argument("--questions", type=int, default=256)

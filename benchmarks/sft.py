@@ -54,7 +54,7 @@ MARKS = "user assistant system \n"
 
 
 def conversations(count: int) -> list[list[tuple[str, str]]]:
-    """Examples of the sets in their published proportions; none is cut, as trainers cut apart."""
+    """Return examples in the datasets' published proportions, none too long for any trainer."""
     shares, chance = data.counts(5_200_000), random.Random(3)
     makers = {name: data.Maker(name, n, ["头痛"]) for n, name in enumerate(sorted(shares))}
     found: list[list[tuple[str, str]]] = []

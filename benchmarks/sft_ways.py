@@ -1,4 +1,4 @@
-"""Trains in one of several ways and prints what it took: run by ``sft.py``, one process a way.
+"""Train in one of several ways and print time and memory: run by ``sft.py``, one process a way.
 
 All ways get the same weights, examples, examples a step, optimiser and rate, in float32 on one
 thread. Only the training itself is timed: not the start, not the tokens, not the saving of peers.
@@ -79,7 +79,7 @@ def ours(folder: Path, settings: dict, watch: Watch) -> None:
 
 
 def trainer_settings(folder: Path, settings: dict, batch: int, accumulate: int) -> dict:
-    """What all of transformers' trainers are told."""
+    """Return the arguments that all of transformers' trainers take."""
     return {
         "output_dir": str(folder / "peer"),
         "per_device_train_batch_size": batch,

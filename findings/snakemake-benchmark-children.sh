@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The CPU time in Snakemake's benchmark files misses children that have ended: a job that calls a
-# hundred short programs seems to have needed a fraction of what it did.
+# hundred short programs seems to have needed a fraction of its time.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

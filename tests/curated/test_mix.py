@@ -45,7 +45,7 @@ EXAM.meta["exam"] = "中国护理考试"
 
 
 def examples(sizes: dict[str, int] = SETS) -> list[Example]:
-    """Examples of several sets; every fifth is an exam question."""
+    """Examples of several datasets; every fifth is an exam question."""
     options = {"A": "甲", "B": "乙"}
     return [
         exam(f"{name}:{n}", f"第{n}题", options, "A") if n % 5 == 0 else qa(f"{name}:{n}")
@@ -194,7 +194,7 @@ class TestWeights:
     def test_even_shares_take_as_much_of_each_style(self, tmp_path):
         drawn = mix(tmp_path, "{style_shares: even, validation: 0}")
         assert self.styles(drawn) == {"mcqa": 92, "qa": 92}
-        # Every set gives the same share of its 320, 40 and 5 other examples: a quarter.
+        # Every dataset gives the same share of its 320, 40 and 5 other examples: a quarter.
         answers = by_set(id for id in drawn["all"] if int(id.partition(":")[2]) % 5)
         assert answers == {"alpha": 80, "beta": 10, "gamma": 2}
 

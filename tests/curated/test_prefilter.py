@@ -60,7 +60,7 @@ def test_plain_texts_are_passed_and_a_text_does_not_hold_back_its_neighbours():
         True,
         False,
     ]
-    instruction = "请根据摘要回答问题。\n\n摘要：头痛。"  # an empty line, as most instructions have one
+    instruction = "请根据摘要回答问题。\n\n摘要：头痛。"  # most instructions have an empty line
     more = [instruction, "头痛\n", "\n\n发热", "头\n\n\n痛", instruction, "头\n \n痛"]
     assert needs_cleaning(more).tolist() == [False, True, True, True, False, True]
     assert needs_cleaning([plain, "12345678"]).tolist() == [False, True]

@@ -31,7 +31,7 @@ def book(folder: Path, name: str, step: str, **datasets: dict) -> Path:
 
 
 def good(folder: Path) -> list[Path]:
-    """Ledgers of two sets through all steps; medqa comes before cmb."""
+    """Ledgers of two datasets through all steps; medqa comes before cmb."""
     return [
         book(folder, "medqa-read", "read", medqa=entry(10, empty_answer=1)),
         book(folder, "medqa-clean", "clean", medqa=entry(9, {"html_removed": 4})),
@@ -213,7 +213,7 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
         == 1
     )
     text = (tmp_path / "a/card.md").read_text(encoding="utf-8")
-    assert "84 examples drawn for training and 9 held out, from 2 sets." in text
+    assert "84 examples drawn for training and 9 held out, from 2 datasets." in text
     assert "| Apache-2.0 | open | 269,359 | 1,000 | 984 | 75 |" in text
     assert "languages: en 9 (10.7%), zh 75 (89.3%); entropy 0.4 bits" in text
     assert "| dedup | exact duplicate | 7 |" in text and "They were removed." in text
@@ -230,8 +230,8 @@ def test_card_is_written_from_the_counts_and_the_same_every_time(tmp_path):
     sources[0].write_text(json.dumps(ledger), encoding="utf-8")
     write_card(*sources, tmp_path / "card.md")
     text = (tmp_path / "card.md").read_text(encoding="utf-8")
-    assert "held out, from 1 set." in text and "| left out |  |  |" in text
-    assert "## Sets left out" in text and "- MedQA: a.zip: it has no address" in text
+    assert "held out, from 1 dataset." in text and "| left out |  |  |" in text
+    assert "## Datasets left out" in text and "- MedQA: a.zip: it has no address" in text
     assert "Not looked for" not in text and SENTENCE not in text
     write_card(*sources, tmp_path / "card.md", made_up=True)
     assert SENTENCE in (tmp_path / "card.md").read_text(encoding="utf-8")

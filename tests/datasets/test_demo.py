@@ -268,7 +268,7 @@ def test_planted_long_row_is_dropped(demo: Curation):
 
 
 def test_planted_broken_rows_are_dropped_by_their_readers(demo: Curation):
-    """Each reason that a demo row was broken for on purpose occurs, in the set it was put in."""
+    """Each reason that a demo row was broken for on purpose occurs, in its own dataset."""
     expected = {
         "empty_answer": {
             "pubmedqa": 1,

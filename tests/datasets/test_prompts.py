@@ -1,4 +1,4 @@
-"""Every set's user turns come from the template that its file declares; CMB's form is CMB's."""
+"""Every dataset's user turns come from the template that its file declares; CMB's form is CMB's."""
 
 import re
 from pathlib import Path

@@ -42,7 +42,7 @@ def items(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def curated(items: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both sets through all steps; the folder of what was written."""
+    """Both datasets through all steps; the folder of what was written."""
     folder = tmp_path_factory.mktemp("curated")
 
     def outputs(step: str) -> list[Path]:

@@ -145,13 +145,13 @@ def test_bytes_do_not_depend_on_the_process(tmp_path):
 def test_mixture_table_counts_sets_by_style_and_language():
     rows = mixture.table(a_mixture(), TITLES)
     found = {(row["panel"], row["key"], row["part"]): row["value"] for row in rows}
-    assert found["set_style", "discmed", "dialogue"] == 3
-    assert found["set_language", "headqa", "en"] == 4
+    assert found["dataset_style", "discmed", "dialogue"] == 3
+    assert found["dataset_language", "headqa", "en"] == 4
     assert found["total", "train", ""] == 10
     assert found["entropy", "datasets", ""] == 1.361 and found["distinct", "3", ""] == 0.51
 
 
-def test_lengths_table_has_bins_by_style_and_means_by_set():
+def test_lengths_table_has_bins_by_style_and_means_by_dataset():
     rows = lengths.table(a_mixture(), TITLES)
     found = {(row["panel"], row["key"], row["style"]): row["value"] for row in rows}
     assert found["length", 50, "dialogue"] == 2
@@ -164,7 +164,7 @@ def test_lengths_table_has_bins_by_style_and_means_by_set():
 def test_contamination_table_counts_sets_benchmarks_and_overlap():
     rows = contamination.table(a_report(), a_ledger())
     found = {(row["panel"], row["key"]): (row["found"], row["of"]) for row in rows}
-    assert found["set", "cmb"] == (1, 4) and found["set", "medqa"] == (0, 0)
+    assert found["dataset", "cmb"] == (1, 4) and found["dataset", "medqa"] == (0, 0)
     assert found["benchmark", "cmb"] == (1, 830) and found["total", "items"] == (1, 900)
     assert found["overlap", 90] == (1, 1) and found["overlap", 50] == (0, 1)
 

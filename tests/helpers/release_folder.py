@@ -13,11 +13,11 @@ from collectivesft.hub.release import Inputs, release
 
 DATA_CARD = """# Data of the experiment mine
 
-5 training examples from 2 sets.
+5 training examples from 2 datasets.
 
-## Sets
+## Datasets
 
-| set | licence |
+| dataset | licence |
 |---|---|
 | [MedQA](https://example.org/medqa) | MIT |
 | [NLPEC](https://example.org/nlpec) | unknown |

@@ -1,6 +1,6 @@
 """Made-up result files of the whole study's shape, for tests of how figures and paper look then.
 
-Sets, experiments, sub-categories and protocols are those of config/config.yaml, titles and
+Datasets, experiments, sub-categories and protocols are those of config/config.yaml, titles and
 published sizes the real ones; every other number is made up by a formula and says nothing.
 """
 
@@ -58,7 +58,7 @@ def _rows(name: str) -> int:
 
 
 def ledger() -> dict[str, Any]:
-    """Joined ledger of the 13 sets, one of them left out."""
+    """Joined ledger of the 13 datasets, one of them left out."""
     books = {name: _steps(name) for name in CONFIG["datasets"]}
     books["nlpec"] = {"read": counts(0)}
     totals = {step: _sum([book[step] for book in books.values() if step in book]) for step in STEPS}
@@ -98,7 +98,7 @@ def _sum(parts: list[dict]) -> dict[str, Any]:
 
 
 def mixture(experiment: str = HEADLINE, fraction: float = 1.0) -> dict[str, Any]:
-    """Description of a mixture of all sets but the one that is left out."""
+    """Description of a mixture of all datasets but the one that is left out."""
     books, parts, by_style = ledger()["datasets"], [], {}
     edges = [100 * i for i in range(31)]
     for name in (name for name in CONFIG["datasets"] if name != "nlpec"):
@@ -128,7 +128,7 @@ def mixture(experiment: str = HEADLINE, fraction: float = 1.0) -> dict[str, Any]
 
 
 def contamination() -> dict[str, Any]:
-    """Report on the two benchmarks' items in 13 sets."""
+    """Report on the two benchmarks' items in 13 datasets."""
     books = ledger()["datasets"]
     found = {
         name: book["decontaminate"]["dropped"].get("in_benchmark", 0)

@@ -105,7 +105,7 @@ def test_predictions_of_a_benchmark_that_may_not_be_passed_on_stay_here(
 
 def test_a_mixture_of_which_nothing_may_be_passed_on_is_one_message(tmp_path):
     path = write(tmp_path / "x.parquet", [example("nlpec", 1)])
-    with pytest.raises(UserError, match="none of its sets may be passed on"):
+    with pytest.raises(UserError, match="none of its datasets may be passed on"):
         build("me/data", path, path, (), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -134,7 +134,7 @@ class TestCard:
 
         made = folder().release(demo=True, made_up=True)
         assert made.text.count(SENTENCE) == 1
-        assert "on 5 made-up examples in the form of 2 sets" in made.text
+        assert "on 5 made-up examples in the form of 2 datasets" in made.text
         assert made.card.data.eval_results is None and "model-index" not in made.text
         assert {"demo", "made-up"} <= set(made.card.data.tags)
         assert "| mine | cmb, made-up | answer |" in made.text
@@ -155,7 +155,7 @@ class TestCard:
         headings = [line for line in lines if line.startswith("#")]
         assert [line for line in headings if line.startswith("# ")] == ["# Model-7B"]
         start = headings.index("## Data of the experiment mine")
-        assert headings[start + 1 : start + 3] == ["### Sets", "#### Notes"]
+        assert headings[start + 1 : start + 3] == ["### Datasets", "#### Notes"]
 
     def test_settings_are_those_of_the_recipe(self, folder):
         text = folder(method="lora", lora={"r": 3, "alpha": 5}, learning_rate=7e-4).release().text
@@ -338,7 +338,7 @@ class TestManifest:
         assert manifest["lock"]["sha256"] == sha256(made.root / "model-cpu.lock")
 
     def test_sets_left_out_are_named(self, folder):
-        assert "without these sets" not in folder().release().text
+        assert "without these datasets" not in folder().release().text
         made = folder("other")
         raw = {"source": "datasets/nlpec", "files": [], "left_out": "a.json: no address"}
         (made.root / "raw-medqa.json").write_text(json.dumps(raw))
@@ -379,9 +379,9 @@ def test_card_counts_what_was_trained_on_and_not_what_was_drawn(folder):
     made = folder(max_length=320)
     write_json(made.root / "tokens.json", {"train": {"examples": 3, "without_loss": 2}})
     text = made.release().text
-    assert "on 3 medical examples from 2 sets (5 drawn, 2 left out because their prompt" in text
+    assert "on 3 medical examples from 2 datasets (5 drawn, 2 left out because their prompt" in text
     assert "alone fills 320 tokens), made by" in text
-    assert "on 5 medical examples from 2 sets, made by" in folder("all").release().text
+    assert "on 5 medical examples from 2 datasets, made by" in folder("all").release().text
 
 
 def test_command_line_writes_the_same(folder):

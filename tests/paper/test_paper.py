@@ -237,12 +237,12 @@ def test_pdf_names_what_was_left_out(inputs, tmp_path):
     write_json(inputs.ledger, ledger)
     pdf, tables = typeset(inputs, tmp_path)
     text = words(pdf)
-    assert "fetches 1 training set (1 more could not be had), turns 40 raw rows" in text
-    assert "This run does without 1 set of its configuration" in text
+    assert "fetches 1 training dataset (1 more could not be had), turns 40 raw rows" in text
+    assert "This run does without 1 dataset of its configuration" in text
     assert "NLPEC (train.json: it has no address)" in text
     assert "The mixture lacks NLPEC, which could not be had" in text
     rows = (tables / "datasets.csv").read_text("utf-8").splitlines()
-    assert rows[0].startswith("set,used,") and rows[2].startswith("NLPEC,no,")
+    assert rows[0].startswith("dataset,used,") and rows[2].startswith("NLPEC,no,")
 
 
 def test_table_of_data_has_perplexity_where_it_was_measured(inputs, tmp_path):
@@ -265,7 +265,7 @@ def test_table_of_data_has_perplexity_where_it_was_measured(inputs, tmp_path):
 
 def test_pdf_of_a_whole_run_speaks_of_nothing_left_out(inputs, tmp_path):
     text = words(typeset(inputs, tmp_path)[0])
-    assert "fetches 1 training set, turns" in text
+    assert "fetches 1 training dataset, turns" in text
     assert "does without" not in text and "lacks" not in text and "left out of" not in text
 
 

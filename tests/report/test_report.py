@@ -23,7 +23,7 @@ CATEGORIES = {
         "Ledger of",
         "Data card of",
     ],
-    "Paper": ["The paper", "Table of training sets", "Table of scores"],
+    "Paper": ["The paper", "Table of training datasets", "Table of scores"],
     "Release": ["Model card", "Manifest of"],
     "Scores": ["Accuracy by category", "All models", "All models (CSV)", "Categories of"],
     "Training": ["Training loss"],

@@ -1,4 +1,4 @@
-"""A set that cannot be had, through the workflow: left out, said so, and taken when it appears."""
+"""A dataset that cannot be had, through the workflow: left out by name, taken when it appears."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ GONE = "raw/datasets/nlpec/NLPEC_public_data/train.json"
 
 @pytest.fixture
 def partial(clone):
-    """The tiny run of two sets, of which one's file is not there; returns where it belongs."""
+    """The tiny run of two datasets, of which one's file is not there; returns where it belongs."""
     (clone / "raw").mkdir()
     demo = clone / "resources/demo/raw"
     for name in ("datasets/cmid", "datasets/nlpec", "benchmarks"):
@@ -62,8 +62,8 @@ def test_card_says_what_was_left_out(clone, partial, make):
     done = make(CARD)
     assert done.returncode == 0, done.stderr
     card = (clone / CARD).read_text("utf-8")
-    assert "held out, from 1 set." in card
-    assert "## Sets left out\n\nSets of the configuration" in card
+    assert "held out, from 1 dataset." in card
+    assert "## Datasets left out\n\nDatasets of the configuration" in card
     assert "- NLPEC: NLPEC_public_data/train.json: not in the folder" in card
     ledger = (clone / CARD).with_name("ledger.md").read_text("utf-8")
     assert "Left out of this run:\n\n- nlpec: NLPEC_public_data/train.json" in ledger

@@ -169,7 +169,7 @@ def test_the_paper_needs_hands_gpus_and_the_network(states, monkeypatch):
     monkeypatch.delenv("HF_ENDPOINT", raising=False)
     found = states("config")
     assert found["datasets/nlpec"].state == "note"
-    assert found["datasets/nlpec"].remedy.endswith("; a set that cannot be had is left out")
+    assert found["datasets/nlpec"].remedy.endswith("; a dataset that cannot be had is left out")
     raw = {"folder": None, "checksums": None, "missing": "error"}
     assert states("config", raw=raw)["datasets/nlpec"].state == "missing"
     assert found["datasets/medicaldialogue"].state == "note"

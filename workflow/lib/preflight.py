@@ -343,7 +343,7 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
             left_out = place["on_unavailable"] != "error"
             state = "note" if tried or left_out else "missing"
             remedy = f"Place its files ({source.homepage}) and name the folder under sources:"
-            remedy += "; a set that cannot be had is left out" * left_out
+            remedy += "; a dataset that cannot be had is left out" * left_out
             yield Row(f"{kind}/{name}", state, f"access: {source.access}", remedy)
         else:
             gated += [name] * (source.access == "gated")

@@ -1,7 +1,8 @@
 """Count the habits of prose that docs/style.md rules out, per 1,000 words.
 
 Use: python workflow/lib/prose.py [--files] PATH...
-Docstrings and comments of Python files and the text of Markdown files count; code blocks do not.
+Docstrings and comments of Python files, the text of Markdown files and the lines of comments in
+rules, scripts and configuration count; code blocks do not.
 """
 
 import ast
@@ -30,6 +31,10 @@ HABITS = {
     "beside, in place of, anew": (r"\bbeside\b|\bin place of\b|\banew\b", GOAL),
     "goes on for resumes": (r"\b(?:go|goes|going|went) on\b", GOAL),
     "of its own": (r"\bof (?:its|their|his|our) own\b", GOAL),
+    "set for dataset": (
+        r"\b(?:data|training|each|every|all|these|demo|across|[Pp]aper's) sets?\b(?! of| to)",
+        GOAL,
+    ),
     "is told or said": (r"\b(?:is|are|be|was) (?:told|said)\b", GOAL),
 }
 
@@ -40,6 +45,10 @@ def prose(path: Path) -> Iterator[str]:
     if path.suffix == ".md":
         yield re.sub(r"^(`{3,}).*?^\1", "", source, flags=re.M | re.S)
         return
+    if path.suffix != ".py" and "python" not in source.partition("\n")[0]:
+        comments = re.finditer(r"(?m)(?:^[ \t]*(?:#|//) .*\n?)+", source)
+        yield from (re.sub(r"(?m)^[ \t]*(?:#|//) ", "", one[0]) for one in comments)
+        return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             yield ast.get_docstring(node) or ""
@@ -48,14 +57,21 @@ def prose(path: Path) -> Iterator[str]:
             yield token.string.lstrip("# ")
 
 
+def _has_prose(path: Path) -> bool:
+    """Tell whether a file is source, a script, a rule, configuration or a page."""
+    if path.suffix in (".py", ".md", ".smk", ".sh", ".yaml", ".def", ".typ") or not path.suffix:
+        return path.is_file() and "__pycache__" not in path.parts and b"\0" not in path.read_bytes()
+    return False
+
+
 def files(paths: list[Path]) -> list[Path]:
-    """Return the Python and Markdown files below some paths, without tests and the style."""
+    """Return the files with prose below some paths, without tests and the style."""
     found = {one for path in paths for one in ([path] if path.is_file() else path.rglob("*"))}
     skipped = {"CHANGELOG.md", "style.md", "prose.py"}
     return sorted(
         path
         for path in found
-        if path.suffix in (".py", ".md") and path.name not in skipped and "tests" not in path.parts
+        if _has_prose(path) and path.name not in skipped and "tests" not in path.parts
     )
 
 

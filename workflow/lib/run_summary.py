@@ -137,7 +137,7 @@ def places(run: str) -> Iterator[tuple[str, str]]:
 
 
 def ledger_rows(path: Path) -> Iterator[tuple[str, ...]]:
-    """Set, rows read and rows that each step kept: heads first, the total last.
+    """Dataset, rows read and rows that each step kept: heads first, the total last.
 
     Args:
         path: what ``collectivesft curated ledger`` wrote; its steps are in order.

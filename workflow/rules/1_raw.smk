@@ -1,5 +1,5 @@
 # Stage 1: raw files of datasets, benchmarks and base models, verified. A killed download resumes
-# where it stopped: the files are next to the manifest, which is written last. A set that cannot be
+# where it stopped: the files are next to the manifest, which is written last. A dataset that cannot be
 # had may be left out (config: raw.on_unavailable): its manifest then says why and lists no files, and it
 # is fetched again when somebody places its files, or when the manifest is deleted.
 

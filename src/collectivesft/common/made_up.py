@@ -2,7 +2,7 @@
 
 SENTENCE = (
     "Made up: every row of data and every question of this run was written for this package, in "
-    "the form of the sets and benchmarks that it names. Nothing here is their content, and no "
+    "the form of the datasets and benchmarks that it names. Nothing here is their content, and no "
     "score is a result on them."
 )
 

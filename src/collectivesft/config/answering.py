@@ -1,4 +1,4 @@
-"""How models are asked and graded: sections of a run's configuration."""
+"""Describe how models are asked and graded: sections of a run's configuration."""
 
 from typing import Annotated, Any, ClassVar, Literal
 

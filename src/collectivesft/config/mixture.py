@@ -103,7 +103,7 @@ class Mixture(BaseModel):
         return STYLES if self.styles == "all" else tuple(self.styles)
 
     def caps(self, name: str) -> int | None:
-        """Most examples of one set; None for no limit."""
+        """Most examples of one dataset; None for no limit."""
         if isinstance(self.max_samples, dict):
             return self.max_samples.get(name)
         return self.max_samples

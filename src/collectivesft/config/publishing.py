@@ -1,4 +1,4 @@
-"""What is published on the Hugging Face Hub: sections of a run's configuration."""
+"""Describe the publication on the Hugging Face Hub: sections of a run's configuration."""
 
 from typing import Literal
 

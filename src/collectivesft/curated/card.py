@@ -33,8 +33,8 @@ def card(
         f"# Data of the experiment {mixture['experiment']}",
         *([f"> **{sentence(made_up)}**"] if made_up else []),
         f"{mixture['train']:,} examples drawn for training and {mixture['validation']:,} held out, "
-        f"from {used} set{'' if used == 1 else 's'}.",
-        "## Sets",
+        f"from {used} dataset{'' if used == 1 else 's'}.",
+        "## Datasets",
         _sets(ledger, mixture),
         *_left_out(ledger),
         "## Composition",
@@ -47,7 +47,7 @@ def card(
         _dropped(ledger),
         "## Overlap with benchmarks",
         _contamination(ledger, contamination),
-        "## Notes on the sets",
+        "## Notes on the datasets",
         _notes(ledger),
     ]
     return "\n\n".join(parts) + "\n"
@@ -55,7 +55,7 @@ def card(
 
 def _sets(ledger: dict[str, Any], mixture: dict[str, Any]) -> str:
     trained = {part["dataset"]: part["examples"] for part in mixture["datasets"]}
-    lines = ["| set | licence | access | published rows | rows read | kept | drawn |"]
+    lines = ["| dataset | licence | access | published rows | rows read | kept | drawn |"]
     lines.append("|---|---|---|---:|---:|---:|---:|")
     for name in ledger["order"]:
         source, steps = datasets.get(name).SOURCE, ledger["datasets"][name]
@@ -72,16 +72,16 @@ def _sets(ledger: dict[str, Any], mixture: dict[str, Any]) -> str:
 
 
 def _left_out(ledger: dict[str, Any]) -> list[str]:
-    """A section on the sets that the configuration names and that could not be had, if any."""
+    """A section on the datasets that the configuration names and that could not be had, if any."""
     if not ledger["left_out"]:
         return []
-    lines = ["Sets of the configuration that could not be had; nothing of them is used:", ""]
+    lines = ["Datasets of the configuration that could not be had; nothing of them is used:", ""]
     lines += [f"- {ledger['titles'][name]}: {why}" for name, why in ledger["left_out"].items()]
-    return ["## Sets left out", "\n".join(lines)]
+    return ["## Datasets left out", "\n".join(lines)]
 
 
 def curated(steps: dict[str, Any]) -> int:
-    """Rows of one set that went through all of the curation, before the mixture was drawn."""
+    """Rows of one dataset that went through all of the curation, before the mixture was drawn."""
     return steps["decontaminate"]["kept"] if "decontaminate" in steps else 0
 
 
@@ -93,7 +93,7 @@ def _composition(mixture: dict[str, Any]) -> str:
             f"{name} {count:,} ({count / total:.1%})" for name, count in mixture[what].items()
         ]
         rows.append(f"- {what}: {', '.join(shares)}; entropy {mixture['entropy_bits'][what]} bits")
-    rows.append(f"- sets: entropy {mixture['entropy_bits']['datasets']} bits")
+    rows.append(f"- datasets: entropy {mixture['entropy_bits']['datasets']} bits")
     distinct = mixture["distinct"]
     shares = ", ".join(f"{share:.1%} of {n}-grams" for n, share in distinct["shares"].items())
     sample = f"in a sample of {distinct['characters']:,} characters"
@@ -102,7 +102,7 @@ def _composition(mixture: dict[str, Any]) -> str:
 
 
 def _prompts(mixture: dict[str, Any]) -> str:
-    """The template of each set's user turn."""
+    """The template of each dataset's user turn."""
     lines = []
     if mixture["prompt"] == "cmb":
         lines.append("Exam questions are asked in the words of CMB's evaluation; the others so:\n")
@@ -121,7 +121,7 @@ def _prompts(mixture: dict[str, Any]) -> str:
 def _personal(ledger: dict[str, Any]) -> str:
     counts = personal_counts(ledger)
     found = [f"- {name.replace('_', ' ')}: {rows:,} rows" for name, rows in counts.items()]
-    lead = "Replaced by placeholders, in all sets before the mixture was drawn:\n"
+    lead = "Replaced by placeholders, in all datasets before the mixture was drawn:\n"
     return "\n".join([lead, *found, "", "Names of people are not recognised."])
 
 
@@ -151,7 +151,7 @@ def _contamination(ledger: dict[str, Any], report: dict[str, Any]) -> str:
     found = report["examples_by_dataset"]
     if not found:
         return lines[0]
-    lines += ["", "| set | examples searched | with an item | share |", "|---|---:|---:|---:|"]
+    lines += ["", "| dataset | examples searched | with an item | share |", "|---|---:|---:|---:|"]
     for name, count in found.items():
         searched = ledger["datasets"][name]["decontaminate"]["rows_in"]
         lines.append(f"| {name} | {searched:,} | {count:,} | {count / searched:.2%} |")

@@ -16,7 +16,7 @@ from collectivesft.curated.storage.step_ledger import personal_counts
 
 SPLITS = ("train", "validation")
 PAPER = "https://arxiv.org/abs/2407.19705"
-_CITATION = "CollectiveSFT, arXiv:2407.19705 (2024); and each set that it is drawn from."
+_CITATION = "CollectiveSFT, arXiv:2407.19705 (2024); and each dataset that it is drawn from."
 _CONFORMS = ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"]
 LICENCE = "Apache-2.0"  # of this package and the rows that were written for it
 _PREPARED = (
@@ -25,7 +25,8 @@ _PREPARED = (
 )
 _LIMITS = (
     "Answers come from web forums, exams and other models, and were not checked by a physician. "
-    "Not medical advice. Each set keeps its own licence; some allow research only or are unknown."
+    "Not medical advice. Each dataset keeps its own licence; some allow research only or are "
+    "unknown."
 )
 _USES = (
     "Supervised fine-tuning of language models on medical instructions, and research on such data. "
@@ -50,8 +51,8 @@ _CROISSANT_TERMS = (
 )  # fmt: skip
 _TEXT = "sc:Text"
 _COLUMNS = {
-    "id": "Set, colon, key of the row: unique, the same from run to run.",
-    "dataset": "Name of the set.",
+    "id": "Dataset, colon, key of the row: unique, the same from run to run.",
+    "dataset": "Name of the dataset.",
     "style": "mcqa (exam question), qa (one turn), dialogue (several turns) or ner (labelling).",
     "language": "zh or en.",
     "meta": "JSON text: file and row of origin; of an exam question its options and answer.",
@@ -111,7 +112,7 @@ def document(
         "name": f"collectivesft-{mixture['experiment']}",
         "description": (
             f"{mixture['train']:,} medical instructions for training and {mixture['validation']:,} "
-            f"for validation from {len(names)} sets: the mixture {mixture['experiment']} of "
+            f"for validation from {len(names)} datasets: the mixture {mixture['experiment']} of "
             f"CollectiveSFT. {sentence(made_up)}"
         ).strip(),
         "url": PAPER,
@@ -220,8 +221,8 @@ def _personal(ledger: dict[str, Any]) -> str:
     counts = personal_counts(ledger)
     found = ", ".join(f"{name.replace('_', ' ')}: {rows}" for name, rows in counts.items())
     return (
-        "Questions of patients. Replaced by placeholders, in rows of all sets before the mixture "
-        f"was drawn: {found}. Names of people are not recognised."
+        "Questions of patients. Replaced by placeholders, in rows of all datasets before the "
+        f"mixture was drawn: {found}. Names of people are not recognised."
     )
 
 

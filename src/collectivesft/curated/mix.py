@@ -1,8 +1,8 @@
 """Draws an experiment's mixture from the curated examples and describes it.
 
 An example's draw depends only on its id and the seed, not on the other examples: 1 % is a part of
-10 %, and unless the recipe weighs sets or styles against each other, adding a dataset leaves the
-remaining examples as they were.
+10 %, and unless the recipe weighs datasets or styles against each other, adding a dataset leaves
+the remaining examples as they were.
 """
 
 import sys
@@ -92,7 +92,7 @@ def _quota(examples: Path, recipe: Path, mixture: Mixture) -> Quota:
         problem = f"mixture.{key}: no examples of {', '.join(absent)}"
         if absent and len(absent) == len(named):
             raise InputError(recipe, problem, f"There are {', '.join(found.present)}")
-        if absent:  # a set that could not be had: the ledger and the card say so too
+        if absent:  # a dataset that could not be had: the ledger and the card say so too
             sys.stderr.write(f"{recipe}: {problem}; the mixture goes without\n")
     if found.too_small:
         problem = f"mixture.choose: too few examples in {', '.join(found.too_small)}"

@@ -33,7 +33,7 @@ def read_dataset(
     ledger: Path,
     options: Iterable[str] = (),
 ) -> None:
-    """Write a dataset's examples and its unusable rows; none for a set that was left out.
+    """Write a dataset's examples and its unusable rows; none for a dataset that was left out.
 
     Args:
         options: ``NAME=VALUE`` of the reader's own options; missing ones have their defaults.

@@ -37,7 +37,7 @@ SOURCE = Source(
         RawFile(f"dev/{name}.csv", (Https(f"{_BASE}dev/{name}.csv"),)) for name in SUBJECTS
     ),
     rows=45,
-    notes=("Five questions a subject. Not one of the paper's sets: a substitute on real input.",),
+    notes=("Five questions a subject. None of the paper's datasets: a substitute on real input.",),
     origin="Questions of Chinese exams and exercises in nine medical subjects.",
     annotation="The answer keys of the exams.",
 )

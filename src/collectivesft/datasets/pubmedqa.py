@@ -27,8 +27,8 @@ SOURCE = Source(
     rows=273_518,
     notes=(
         "By default all three configurations are used (211,269 + 1,000 + 61,249): their sum is the "
-        "row count of the paper's model card, though its code has no converter for this set and "
-        "its published yaml does not name it.",
+        "row count of the paper's model card, though its code has no converter for this dataset "
+        "and its published yaml does not name it.",
         "The unlabelled configuration has no final decision.",
         "The authors' own pubmedqa-labelled.json is read too.",
     ),

@@ -45,7 +45,7 @@ def mixture(mixture: Mixture, ledger: Ledger, out: Out) -> None:
 
 @app.command()
 def lengths(mixture: Mixture, ledger: Ledger, out: Out) -> None:
-    """Draw how long the examples are, by style and by set.
+    """Draw how long the examples are, by style and by dataset.
 
     Example: collectivesft figures lengths --mixture mixture.json --ledger ledger.json
     --out lengths.svg
@@ -72,7 +72,7 @@ def contamination(
     ledger: Ledger,
     out: Out,
 ) -> None:
-    """Draw in which sets benchmark questions were found.
+    """Draw in which datasets benchmark questions were found.
 
     Example: collectivesft figures contamination --report contamination.json
     --ledger ledger.json --out contamination.svg

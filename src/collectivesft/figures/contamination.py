@@ -31,7 +31,7 @@ def table(report: dict[str, Any], ledger: dict[str, Any]) -> list[dict[str, Any]
         ledger: what ``curated ledger`` wrote.
 
     Returns:
-        Panels ``set`` (examples of a set in which an item was found, of those compared),
+        Panels ``dataset`` (examples of a dataset in which an item was found, of those compared),
         ``benchmark`` (examples in which an item of it was found; of: its items), ``overlap``
         (pairs of example and item by the share of the item's n-grams found, of the pairs that
         the report lists; the key is the bin's lower edge in percent) and ``total``.
@@ -40,7 +40,7 @@ def table(report: dict[str, Any], ledger: dict[str, Any]) -> list[dict[str, Any]
     for name in ledger["order"]:
         compared = ledger["datasets"][name].get("decontaminate", {"rows_in": 0})["rows_in"]
         found = report["examples_by_dataset"].get(name, 0)
-        rows.append(("set", name, ledger["titles"][name], found, compared))
+        rows.append(("dataset", name, ledger["titles"][name], found, compared))
     for name, items in report["items_by_benchmark"].items():
         rows.append(
             (
@@ -56,7 +56,7 @@ def table(report: dict[str, Any], ledger: dict[str, Any]) -> list[dict[str, Any]
         last = low + _STEP >= 100
         count = sum(low <= share < low + _STEP or (last and share >= 100) for share in shares)
         rows.append(("overlap", low, f"{low}–{low + _STEP} %", count, len(shares)))
-    total = sum(row[4] for row in rows if row[0] == "set")
+    total = sum(row[4] for row in rows if row[0] == "dataset")
     rows.append(("total", "items", "benchmark items", report["items_found"], report["items"]))
     rows.append(("total", "examples", "examples", report["examples_found"], total))
     columns = ("panel", "key", "label", "found", "of")
@@ -73,16 +73,16 @@ def draw(rows: list[dict[str, Any]], out: Path, dropped: bool = True) -> None:
     """
     panels = {
         name: [row for row in rows if row["panel"] == name]
-        for name in ("set", "benchmark", "overlap", "total")
+        for name in ("dataset", "benchmark", "overlap", "total")
     }
-    top = 0.6 + 0.23 * max(len(panels["set"]), 2)
+    top = 0.6 + 0.23 * max(len(panels["dataset"]), 2)
     bottom = 0.75 + 0.26 * max(len(panels["benchmark"]), len(panels["overlap"]))
     figure, axes = style.mosaic(
-        [["set", "set"], ["benchmark", "overlap"]],
+        [["dataset", "dataset"], ["benchmark", "overlap"]],
         height=top + bottom + 0.4,
         height_ratios=[top, bottom],
     )
-    _draw_sets(axes["set"], panels["set"])
+    _draw_datasets(axes["dataset"], panels["dataset"])
     _draw_benchmarks(axes["benchmark"], panels["benchmark"])
     _draw_overlap(axes["overlap"], panels["overlap"])
     words = {row["key"]: f"{style.thousands(row['found'])} of {style.thousands(row['of'])}"
@@ -98,14 +98,14 @@ def draw(rows: list[dict[str, Any]], out: Path, dropped: bool = True) -> None:
     style.save(figure, out, rows)
 
 
-def _draw_sets(axes, rows: list[dict]) -> None:
+def _draw_datasets(axes, rows: list[dict]) -> None:
     shares = [100 * row["found"] / (row["of"] or 1) for row in rows]
     for y, (row, share) in enumerate(zip(rows, shares, strict=True)):
         axes.barh(y, share, color=style.RED, **style.BAR)
         style.bar_label(axes, share, y, _set_label(row, share))
     names = [style.short_title(row["label"]) for row in rows]
     style.bar_axis(axes, names, max(shares, default=0), room=0.35)
-    axes.set_title("Examples that hold a benchmark item, as a share of the set’s clean rows")
+    axes.set_title("Examples that hold a benchmark item, as a share of the dataset’s clean rows")
 
 
 def _set_label(row: dict, share: float) -> str:

@@ -1,4 +1,4 @@
-"""The figure of the curation: rows kept and dropped, by step and by set."""
+"""The figure of the curation: rows kept and dropped, by step and by dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -42,12 +42,12 @@ def table(ledger: dict[str, Any]) -> list[dict[str, Any]]:
         ledger: what ``curated ledger`` wrote.
 
     Returns:
-        For each set and for ``total`` at each step one row ``kept``, and one row ``dropped`` for
-        each reason; one row ``left_out`` for a set that the run does without, with the reason.
+        For each dataset and for ``total`` at each step one row ``kept``, and one row ``dropped``
+        for each reason; one row ``left_out`` for a dataset that the run lacks, with the reason.
     """
     names = ledger.get("order", list(ledger["datasets"]))
     titles = ledger.get("titles", {})
-    parts = [(TOTAL, "All sets", ledger["totals"])]
+    parts = [(TOTAL, "All datasets", ledger["totals"])]
     parts += [(name, titles.get(name, name), ledger["datasets"][name]) for name in names]
     rows = []
     missing = ledger.get("left_out", {})
@@ -70,16 +70,16 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
         rows: what ``table`` returned.
         out: path of the figure, with any suffix.
     """
-    sets = list(dict.fromkeys(row["dataset"] for row in rows if row["dataset"] != TOTAL))
-    heights = [0.5 + 0.46 * len(_steps(rows)), 0.75 + 0.23 * max(len(sets), 2)]
+    datasets = list(dict.fromkeys(row["dataset"] for row in rows if row["dataset"] != TOTAL))
+    heights = [0.5 + 0.46 * len(_steps(rows)), 0.75 + 0.23 * max(len(datasets), 2)]
     figure, axes = style.mosaic(
-        [["steps"], ["sets"]], height=sum(heights) + 0.4, height_ratios=heights
+        [["steps"], ["datasets"]], height=sum(heights) + 0.4, height_ratios=heights
     )
     _draw_steps(axes["steps"], [row for row in rows if row["dataset"] == TOTAL])
-    _draw_sets(axes["sets"], rows, sets)
+    _draw_datasets(axes["datasets"], rows, datasets)
     style.source_line(
         figure,
-        "Rows that become validation examples count as kept. Shares are of each set’s raw rows."
+        "Rows that become validation examples count as kept. Shares are of each dataset’s raw rows."
         " Source: ledger.json",
     )
     style.save(figure, out, rows)
@@ -132,34 +132,34 @@ def _reasons(rows: list[dict], step: str) -> str:
     return ", ".join(words[:3]) + more
 
 
-def _draw_sets(axes, rows: list[dict], sets: list[str]) -> None:
+def _draw_datasets(axes, rows: list[dict], datasets: list[str]) -> None:
     """Draw the fate of each dataset's raw rows, in percent; the rows read are behind the bar."""
     titles = {row["dataset"]: style.short_title(row["title"]) for row in rows}
-    parts, raw = _fates(rows, sets)
-    left = [0.0] * len(sets)
+    parts, raw = _fates(rows, datasets)
+    left = [0.0] * len(datasets)
     for label, look, counts in parts:
         shares = [100 * count / (total or 1) for count, total in zip(counts, raw, strict=True)]
         if any(shares):
-            axes.barh(range(len(sets)), shares, left=left, label=label, **look, **style.BAR)
+            axes.barh(range(len(datasets)), shares, left=left, label=label, **look, **style.BAR)
         left = [a + b for a, b in zip(left, shares, strict=True)]
     missing = {row["dataset"] for row in rows if row["outcome"] == "left_out"}
-    for y, (name, total, count) in enumerate(zip(sets, raw, parts[0][2], strict=True)):
+    for y, (name, total, count) in enumerate(zip(datasets, raw, parts[0][2], strict=True)):
         text = f"{style.thousands(count)} of {style.thousands(total)}"
         style.bar_label(axes, 100, y, "left out" if name in missing else text)
-    style.bar_axis(axes, [titles[name] for name in sets], 100, room=0.3)
-    style.title_and_legend(axes, "Fate of each set’s raw rows", columns=6)
+    style.bar_axis(axes, [titles[name] for name in datasets], 100, room=0.3)
+    style.title_and_legend(axes, "Fate of each dataset’s raw rows", columns=6)
 
 
 def _fates(
-    rows: list[dict], sets: list[str]
+    rows: list[dict], datasets: list[str]
 ) -> tuple[list[tuple[str, dict, list[int]]], list[int]]:
     """Return label, look and rows by dataset, of the mixture and of each step's dropped rows.
 
     Returns:
-        These, and the rows read of each set.
+        These, and the rows read of each dataset.
     """
     steps = _steps(rows)
-    own = [[row for row in rows if row["dataset"] == name] for name in sets]
+    own = [[row for row in rows if row["dataset"] == name] for name in datasets]
     parts = [("in the mixture", _KEPT, [_count(part, "kept", steps[-1]) for part in own])]
     for step in reversed(steps):
         counts = [_count(part, "dropped", step) for part in own]

@@ -1,4 +1,4 @@
-"""The figure of lengths: how long the examples of each style are, and of each set on average."""
+"""Draw the figure of lengths: of the examples of each style, and of each dataset on average."""
 
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,11 @@ def table(mixture: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any
 
     Args:
         mixture: what ``curated mix`` wrote.
-        titles: of the sets, by name.
+        titles: of the datasets, by name.
 
     Returns:
         Panels ``length`` (examples of a style by characters; the key is the bin's lower edge, an
-        open bin has no end in its label) and ``mean`` (mean characters of a set's examples; its
+        open bin has no end in its label) and ``mean`` (mean characters of a dataset's examples; its
         style is the most frequent one), longest first.
     """
     lengths, rows = mixture["lengths"], []
@@ -121,4 +121,4 @@ def _draw_means(axes, rows: list[dict]) -> None:
         style.bar_label(axes, row["value"], y, style.thousands(row["value"]))
     names = [style.short_title(row["label"]) for row in rows]
     style.bar_axis(axes, names, max((row["value"] for row in rows), default=0))
-    axes.set_title("Mean characters by set", fontsize=9)
+    axes.set_title("Mean characters by dataset", fontsize=9)

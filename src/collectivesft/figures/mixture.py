@@ -1,4 +1,4 @@
-"""The figure of a mixture: examples by set, style and language; how even, how varied."""
+"""The figure of a mixture: examples by dataset, style and language; how even, how varied."""
 
 import math
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from collectivesft.figures.style import inputs, style
 
 _LANGUAGES = {"zh": "Chinese", "en": "English"}
 _GROUPS = {
-    "datasets": "sets",
+    "datasets": "datasets",
     "styles": "styles",
     "languages": "languages",
     "exam_categories": "exam categories",
@@ -37,18 +37,19 @@ def table(mixture: dict[str, Any], titles: dict[str, str]) -> list[dict[str, Any
 
     Args:
         mixture: what ``curated mix`` wrote.
-        titles: of the sets, by name.
+        titles: of the datasets, by name.
 
     Returns:
-        Panels ``set_style`` and ``set_language`` (examples of a set by part), ``entropy`` (bits;
-        the label says of how many groups), ``distinct`` (share of n-grams of characters; the key
-        is n) and ``total`` (training and validation).
+        Panels ``dataset_style`` and ``dataset_language`` (examples of a dataset by part),
+        ``entropy`` (bits; the label says of how many groups), ``distinct`` (share of n-grams of
+        characters; the key is n) and ``total`` (training and validation).
     """
     rows = []
     for part in mixture["datasets"]:
         for panel in ("style", "language"):
             for name, count in part[f"{panel}_counts"].items():
-                rows.append((f"set_{panel}", part["dataset"], titles[part["dataset"]], name, count))
+                dataset = part["dataset"]
+                rows.append((f"dataset_{panel}", dataset, titles[dataset], name, count))
     for name, bits in mixture["entropy_bits"].items():
         rows.append(("entropy", name, str(mixture["groups"][name]), "", bits))
     for n, share in mixture["distinct"]["shares"].items():
@@ -66,19 +67,19 @@ def draw(rows: list[dict[str, Any]], out: Path, left_out: Iterable[str] = ()) ->
     Args:
         rows: what ``table`` returned.
         out: path of the figure, with any suffix.
-        left_out: titles of sets that the run does without.
+        left_out: titles of datasets that the run does without.
     """
-    sets = _grouped(rows, "set_style")
-    top = 1.1 + 0.23 * max(len(sets), 3)
+    datasets = _grouped(rows, "dataset_style")
+    top = 1.1 + 0.23 * max(len(datasets), 3)
     figure, axes = style.mosaic(
-        [["sets", "sets"], ["parts", "evenness"], ["parts", "distinct"]],
+        [["datasets", "datasets"], ["parts", "evenness"], ["parts", "distinct"]],
         height=top + 2.9,
         height_ratios=[top, 1.25, 1.1],
         width_ratios=[1, 1],
     )
     titles = {row["key"]: style.short_title(row["label"]) for row in rows}
-    _draw_sets(axes["sets"], sets, _grouped(rows, "set_language"), titles)
-    _draw_parts(axes["parts"], _summed(rows, "set_style"), _summed(rows, "set_language"))
+    _draw_datasets(axes["datasets"], datasets, _grouped(rows, "dataset_language"), titles)
+    _draw_parts(axes["parts"], _summed(rows, "dataset_style"), _summed(rows, "dataset_language"))
     _draw_evenness(axes["evenness"], [row for row in rows if row["panel"] == "entropy"])
     _draw_distinct(axes["distinct"], [row for row in rows if row["panel"] == "distinct"])
     total = {row["key"]: row["value"] for row in rows if row["panel"] == "total"}
@@ -99,7 +100,7 @@ def _without(left_out: Iterable[str]) -> str:
 
 
 def _grouped(rows: list[dict], panel: str) -> dict[str, dict[str, int]]:
-    """Set to part to value, in the order of the rows."""
+    """Dataset to part to value, in the order of the rows."""
     groups: dict[str, dict[str, int]] = {}
     for row in rows:
         if row["panel"] == panel:
@@ -115,22 +116,22 @@ def _summed(rows: list[dict], panel: str) -> dict[str, int]:
     return sums
 
 
-def _draw_sets(axes, sets: dict, languages: dict, titles: dict[str, str]) -> None:
-    left = [0] * len(sets)
+def _draw_datasets(axes, datasets: dict, languages: dict, titles: dict[str, str]) -> None:
+    left = [0] * len(datasets)
     for name, colour in style.STYLE_COLOURS.items():
-        values = [parts.get(name, 0) for parts in sets.values()]
+        values = [parts.get(name, 0) for parts in datasets.values()]
         if any(values):
             look = {"color": colour, "hatch": style.STYLE_HATCHES.get(name)} | style.BAR
             label = style.STYLE_LABELS[name]
-            axes.barh(range(len(sets)), values, left=left, label=label, **look)
+            axes.barh(range(len(datasets)), values, left=left, label=label, **look)
         left = [a + b for a, b in zip(left, values, strict=True)]
     total = sum(left) or 1
     for y, value in enumerate(left):
         text = f"{style.thousands(value)}  ({style.share(100 * value / total)})"
         style.bar_label(axes, value, y, text)
-    names = [f"{titles[key]} ({', '.join(sorted(languages[key]))})" for key in sets]
+    names = [f"{titles[key]} ({', '.join(sorted(languages[key]))})" for key in datasets]
     style.bar_axis(axes, names, max(left, default=0))
-    style.title_and_legend(axes, "Examples by set, coloured by style", columns=4)
+    style.title_and_legend(axes, "Examples by dataset, coloured by style", columns=4)
 
 
 def _draw_evenness(axes, rows: list[dict]) -> None:

@@ -94,7 +94,7 @@ def build(
             whether its rows are in and why.
 
     Raises:
-        UserError: a set's licence has not been decided about, or nothing may be passed on.
+        UserError: a dataset's licence has not been decided about, or nothing may be passed on.
     """
     with atomic_path(out) as partial:
         partial.mkdir()
@@ -104,7 +104,7 @@ def build(
         }
         decided = _decisions(counts)
         if not any(one["published"]["train"] for one in decided.values()):
-            raise UserError(f"{train}: none of its sets may be passed on. Nothing was written.")
+            raise UserError(f"{train}: none of its datasets may be passed on. Nothing was written.")
         taken = {path: _predictions(path, partial) for path in predictions}
         found = {
             "datasets": decided,
@@ -120,7 +120,7 @@ def _terms(name: str) -> Terms:
 
 
 def _filter(source: Path, out: Path) -> Counter[tuple[str, bool]]:
-    """Copy the rows that may be passed on; count all by set and whether they were."""
+    """Copy the rows that may be passed on; count all by dataset and whether they were."""
     import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
@@ -193,7 +193,7 @@ def _card(repo: str, found: dict[str, Any], made_up: bool) -> str:
         for name, one in found["datasets"].items()
     ]
     table = [
-        "| set | licence | rows here | rows left out | why |",
+        "| dataset | licence | rows here | rows left out | why |",
         "|---|---|---:|---:|---|",
         *rows,
     ]
@@ -202,7 +202,7 @@ def _card(repo: str, found: dict[str, Any], made_up: bool) -> str:
         f"# {repo.partition('/')[2]}",
         *([f"> **{sentence(made_up)}**"] if made_up else []),
         "Training examples of the release package of CollectiveSFT (arXiv 2407.19705): the rows of "
-        "its mixture that may be passed on. Each row keeps the licence of the set that it is from. "
+        "its mixture that may be passed on. Each row keeps the licence of its dataset. "
         "Not medical advice; nobody has checked the answers.",
         "\n".join(table),
         *(["## Predictions", "\n".join(made)] if made else []),

@@ -12,7 +12,7 @@ from collectivesft.common.made_up import sentence
 from collectivesft.hub.ask import DISCLAIMER
 from collectivesft.hub.card.model_card import hub_name
 
-# The environment's versions of what the app imports; the Space's own sdk is Gradio's version.
+# The environment's versions of the app's imports; the Space's own sdk is Gradio's version.
 GRADIO = "6.31.0"
 REQUIREMENTS = ("transformers==5.23.0", "torch==2.13.0", "accelerate==1.15.0")
 NEW_TOKENS = 256

@@ -11,7 +11,7 @@ from collectivesft.scores.report.leaderboard import AVERAGE
 Rows = list[dict[str, Any]]
 # Title of each table.
 NAMES = {
-    "datasets": "training sets",
+    "datasets": "training datasets",
     "drops": "dropped rows",
     "scores": "scores",
     "categories": "accuracy by category",
@@ -64,7 +64,7 @@ def _dataset(row: dict[str, Any], perplexity: dict[str, Any] | None) -> dict[str
         value = perplexity["datasets"].get(row["name"], {}).get("perplexity")
         measured["perplexity"] = "" if value is None else f"{value:.2f}"
     return {
-        "set": row["title"],
+        "dataset": row["title"],
         "used": "no" if row["left_out"] else "yes",
         "styles": " ".join(row["styles"]),
         "languages": " ".join(row["languages"]),

@@ -110,11 +110,11 @@ def collect(
 
 
 def _data(ledger: dict, mixture: dict, contamination: dict) -> dict[str, Any]:
-    sets = [_dataset(name, ledger, mixture) for name in ledger["order"]]
+    datasets = [_dataset(name, ledger, mixture) for name in ledger["order"]]
     return {
-        "datasets": sets,
+        "datasets": datasets,
         "counts": COUNTS,
-        "totals": {key: sum(entry[key] for entry in sets) for key in COUNTS}
+        "totals": {key: sum(entry[key] for entry in datasets) for key in COUNTS}
         | {"train": mixture["train"]},
         "styles": _shares(mixture, "style_counts", _STYLES),
         "languages": _shares(mixture, "language_counts", _LANGUAGES),
@@ -169,8 +169,8 @@ def _drops(ledger: dict) -> list[dict[str, Any]]:
 
 
 def _contamination(report: dict, ledger: dict) -> dict[str, Any]:
-    """Return the report without its lists, and the sets in which items were found, most first."""
-    sets = [
+    """Return the report without its lists, and the datasets with found items, most first."""
+    datasets = [
         {
             "title": _title(name),
             "found": found,
@@ -179,7 +179,7 @@ def _contamination(report: dict, ledger: dict) -> dict[str, Any]:
         for name, found in report["examples_by_dataset"].items()
     ]
     plain = {key: value for key, value in report.items() if key not in _LISTS}
-    return plain | {"sets": sorted(sets, key=lambda one: (-one["found"], one["title"]))}
+    return plain | {"datasets": sorted(datasets, key=lambda one: (-one["found"], one["title"]))}
 
 
 def _training(experiment: str, files: Files) -> dict[str, Any]:

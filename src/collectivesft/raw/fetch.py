@@ -75,7 +75,7 @@ def copier(folder: Path, target: Target, checksums: Path | None) -> Callable[[Ra
     It returns the manifest's entry.
     """
     if not folder.is_dir():
-        # A mistyped name must not leave out a set.
+        # A mistyped name must not leave out a dataset.
         raise UserError(f"{folder}: no such folder. Make it, or correct --folder.")
     sums = local_files.read_checksums(checksums) if checksums else None
 

@@ -20,7 +20,7 @@ def markdown() -> str:
     parts.append(_table(_FILES, (row for item in sources.items() for row in _files(*item))))
     parts += ["### Notes", "\n".join(_notes(sources))]
     parts += ["### Options of the readers (`reader_options:`)", _table(_OPTIONS, _options())]
-    parts += ["### Prompts", _EMPTY, _table(("set", "asks"), _prompts())]
+    parts += ["### Prompts", _EMPTY, _table(("dataset", "asks"), _prompts())]
     return "\n\n".join(parts) + "\n"
 
 
@@ -43,8 +43,8 @@ _ORDER = (
 )
 _SOURCES = ("source", "title", "licence", "access", "rows", "citation")
 _FILES = ("source", "file", "locations", "known content")
-_EMPTY = "What the user's turn says; ⏎ ends a line, and a line with an empty field is left out."
-_OPTIONS = ("set", "option", "values, the default first", "choice")
+_EMPTY = "Texts of the user's turn; ⏎ ends a line, and a line with an empty field is left out."
+_OPTIONS = ("dataset", "option", "values, the default first", "choice")
 
 
 def _table(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:

@@ -1,4 +1,4 @@
-"""Questions and answers as Arrow columns: for sets that are joined from tables of millions of rows.
+"""Join questions and answers as Arrow columns, for datasets made of tables of millions of rows.
 
 The same examples as ``_rows.pair`` makes one by one, many times as fast; tests compare the two.
 """

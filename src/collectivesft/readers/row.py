@@ -138,8 +138,8 @@ def beginnings(
     """Yield each file, with the prefix of its rows' ids.
 
     Args:
-        names: a set's files; of several, the ids name them by their stems, or by their paths where
-            two stems are equal.
+        names: a dataset's files; of several, the ids name them by their stems, or by their paths
+            where two stems are equal.
         named: name the file even if it is the only one.
     """
     paths = [PurePosixPath(unicodedata.normalize("NFC", name)) for name in names]

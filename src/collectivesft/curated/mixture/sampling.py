@@ -1,7 +1,7 @@
 """Choose the examples of a mixture: of each dataset and style those with the smallest draws.
 
 A draw is a number in [0, 1) that depends only on an example's id and the seed, not on the row's
-place, the batch or the other examples. One pass over ids, sets and styles collects the draws
+place, the batch or the other examples. One pass over ids, datasets and styles collects the draws
 (8 bytes an example); each key of the recipe then lowers the limit below which an example is in.
 """
 
@@ -19,7 +19,7 @@ import xxhash
 from collectivesft.config.mixture import Mixture
 from collectivesft.curated.storage.parquet import read_batches
 
-Stratum = tuple[str, str]  # set and style
+Stratum = tuple[str, str]  # dataset and style
 
 
 def sample_key(id: str, seed: int, purpose: str) -> float:
@@ -33,9 +33,9 @@ class Quota:
     """The choice of a mixture.
 
     Attributes:
-        present: sets in the file of examples, taken or not, in its order.
-        limits: for each set and style that is taken the largest draw that is in; -1 for none.
-        too_small: sets that ``choose`` passes over, as they cannot give their part of the budget.
+        present: datasets in the file of examples, taken or not, in its order.
+        limits: for each dataset and style that is taken the largest draw that is in; -1 for none.
+        too_small: datasets that ``choose`` passes over, which cannot give their part of the budget.
     """
 
     present: tuple[str, ...]
@@ -51,7 +51,7 @@ class Quota:
 
 
 def _facts(examples: Path) -> Iterator[tuple[str, str, str]]:
-    """Id, set and style of every row."""
+    """Id, dataset and style of every row."""
     names = ["id", "dataset", "style"]
     for batch in read_batches(examples, columns=names):
         yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)
@@ -85,7 +85,7 @@ def _keep(
 ) -> Iterator[tuple[Stratum, np.ndarray]]:
     """Each cell with the draws that stay, after all keys of the recipe."""
     cells = {cell: found[found < mixture.fraction] for cell, found in cells.items()}
-    sizes = {name: len(found) for name, found in _by_set(cells).items()}
+    sizes = {name: len(found) for name, found in _by_dataset(cells).items()}
     most = {name: min(size, mixture.caps(name) or size) for name, size in sizes.items()}
     cells = _first(cells, apply_temperature(most, mixture.temperature))
     if mixture.style_shares is not None:
@@ -110,7 +110,7 @@ def _too_small(cells: dict[Stratum, np.ndarray], mixture: Mixture) -> tuple[str,
     if mixture.choose is None:
         return ()
     left = {cell: found[found < mixture.fraction] for cell, found in cells.items()}
-    sizes = {name: len(found) for name, found in _by_set(left).items()}
+    sizes = {name: len(found) for name, found in _by_dataset(left).items()}
     part = _part(mixture)
     return tuple(
         name for name in sorted(sizes) if min(sizes[name], mixture.caps(name) or part) < part
@@ -143,7 +143,7 @@ def _chosen(names: list[str], mixture: Mixture) -> frozenset[str]:
 
 def _budget(cells: dict[Stratum, np.ndarray], examples: int, by: str) -> dict[Stratum, np.ndarray]:
     """Return cells that together hold exactly so many examples."""
-    sizes = {name: len(found) for name, found in _by_set(cells).items()}
+    sizes = {name: len(found) for name, found in _by_dataset(cells).items()}
     if sum(sizes.values()) < examples:
         raise ValueError(f"examples: {examples}, but there are {sum(sizes.values())}")
     if by == "datasets":
@@ -155,7 +155,7 @@ def _budget(cells: dict[Stratum, np.ndarray], examples: int, by: str) -> dict[St
 def even_shares(sizes: dict[str, int], examples: int) -> dict[str, int]:
     """Return sizes that add up to ``examples``: all of a small dataset, as many of each other.
 
-    What does not divide evenly goes to the smallest datasets that have it, one each; of datasets of
+    A remainder goes to the smallest datasets that have it, one each; of datasets of
     one size to the first names.
     """
     left, shares = examples, {}
@@ -167,8 +167,8 @@ def even_shares(sizes: dict[str, int], examples: int) -> dict[str, int]:
     return shares
 
 
-def _by_set(cells: dict[Stratum, np.ndarray]) -> dict[str, np.ndarray]:
-    """Sorted draws of each set, over its styles."""
+def _by_dataset(cells: dict[Stratum, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sorted draws of each dataset, over its styles."""
     found: dict[str, list[np.ndarray]] = defaultdict(list)
     for (name, _), draws in cells.items():
         found[name].append(draws)
@@ -176,10 +176,10 @@ def _by_set(cells: dict[Stratum, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _first(cells: dict[Stratum, np.ndarray], most: dict[str, int]) -> dict[Stratum, np.ndarray]:
-    """Of each set the given number of smallest draws."""
+    """Of each dataset the given number of smallest draws."""
     limits = {
         name: draws[most[name] - 1] if most[name] else -1.0
-        for name, draws in _by_set(cells).items()
+        for name, draws in _by_dataset(cells).items()
     }
     return {cell: draws[draws <= limits[cell[0]]] for cell, draws in cells.items()}
 
@@ -187,7 +187,7 @@ def _first(cells: dict[Stratum, np.ndarray], most: dict[str, int]) -> dict[Strat
 def apply_temperature(sizes: dict[str, int], temperature: float) -> dict[str, int]:
     """Sizes in proportion to n^(1/T), as large as the sizes given allow.
 
-    The smallest set bounds the scale: n^(1/T) grows slower than n.
+    The smallest dataset bounds the scale: n^(1/T) grows slower than n.
     """
     smallest = min((size for size in sizes.values() if size), default=0)
     scale = smallest ** (1 - 1 / temperature)

@@ -15,7 +15,7 @@ LENGTH_STEP, LENGTH_BINS = 50, 40
 # n-grams are new.
 SAMPLE = 1_000_000
 NGRAMS = (1, 2, 3)
-# Categories of a set that are listed; the entropy is over all.
+# Categories of a dataset that are listed; the entropy is over all.
 LISTED = 30
 # Examples that the Vendi score compares: the same number for every mixture, as it grows with it.
 VENDI_ROWS = 200
@@ -24,7 +24,7 @@ _COLUMNS = 4093
 
 
 class Description:
-    """Measures of a mixture: by set, style, language, length and category; distinct n-grams.
+    """Measures of a mixture: by dataset, style, language, length and category; distinct n-grams.
 
     Memory is bounded: counts, and a sample of at most SAMPLE characters and one text. All of it
     is independent of the order of the examples.

@@ -125,7 +125,7 @@ def combine(paths: Iterable[Path], out: Path, csv_path: Path, markdown: Path) ->
     }
     titles = {name: known.get(name).SOURCE.title for name in datasets}
     result = {"steps": steps, "datasets": datasets, "totals": totals}
-    # JSON objects here are sorted by key: the order of the sets is kept apart.
+    # JSON objects here are sorted by key: the order of the datasets is kept apart.
     result |= {"order": list(datasets), "titles": titles, **facts}
     result |= {"forms": forms} if forms else {}
     write_json(out, result)

@@ -21,7 +21,15 @@ from collectivesft.curated.text.unicode_fold import ASSIGNED, followers
 _BLANK, _PAIRED = _SPACE | _LINE, (1 << 13) - 1
 _ALTERED, _DIGIT, _ALNUM, _CJK, _BRACKET, _EDGE = (1 << bit for bit in range(13, 19))
 _ALTERING = (
-    *((_SPACE, _BLANK), (_LINE, _SPACE), (_HIGH, _HIGH), (_WEI, _XIN), (_V, _XIN), (_Q, _Q), (_V, _X)),
+    *(
+        (_SPACE, _BLANK),
+        (_LINE, _SPACE),
+        (_HIGH, _HIGH),
+        (_WEI, _XIN),
+        (_V, _XIN),
+        (_Q, _Q),
+        (_V, _X),
+    ),
     *((_KOU, _KOU), (_ADD, _WEI), (_ADD, _V), (_W, _X)),
 )
 _LINKING = ((_COLON, _SLASH), (_W, _W))

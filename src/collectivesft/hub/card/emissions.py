@@ -21,7 +21,7 @@ def metadata(manifest: dict[str, Any]) -> dict[str, Any]:
 
 
 def sentence(manifest: dict[str, Any]) -> str:
-    """Return the card's sentence; it keeps what was measured apart from what was stated."""
+    """Return the card's sentence; it keeps measured and stated emissions apart."""
     found = _settings(manifest)
     if found is None:
         return "Emissions were not measured."

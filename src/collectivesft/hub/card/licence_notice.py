@@ -79,7 +79,7 @@ def notice(
         "Its licence binds people who pass the weights on, in short and without warranty:",
         *[f"- {text}" for text in asks.text],
         "",
-        "Licences of the training sets: README.md. Every file with its sha256: manifest.json.",
+        "Licences of the training datasets: README.md. Every file with its sha256: manifest.json.",
     ]
     return "\n".join(lines) + "\n"
 

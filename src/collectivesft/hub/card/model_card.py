@@ -145,7 +145,7 @@ def _summary(manifest: dict[str, Any]) -> str:
     kind, origin = ("made-up", "in the form of") if made_up else ("medical", "from")
     text = (
         f"{base['title']} after supervised fine-tuning on {tokens['examples']:,} {kind} examples "
-        f"{origin} {len(mixture['datasets'])} sets{_too_long(manifest)}, made by the release "
+        f"{origin} {len(mixture['datasets'])} datasets{_too_long(manifest)}, made by the release "
         f"package of the paper CollectiveSFT (arXiv 2407.19705), run `{manifest['run']}`, "
         f"experiment `{manifest['experiment']['name']}`."
     )
@@ -284,8 +284,8 @@ def _limits(manifest: dict[str, Any], notice: str | None) -> str:
         "For research on training and evaluation of language models. **Not medical advice**: its "
         "answers can be wrong and can harm. Do not use them to diagnose, treat or advise anybody; "
         "ask a physician. The scores are of exam questions and say little about care.\n\n"
-        f"The base model's licence ({licence}) applies to the weights{asks}. Some training sets "
-        "forbid commercial use or state no licence; see the table of sets."
+        f"The base model's licence ({licence}) applies to the weights{asks}. Some training "
+        "datasets forbid commercial use or state no licence; see the table of datasets."
     )
 
 

@@ -20,10 +20,10 @@ class Terms:
 
 _SILENT = "No licence is stated: without one, no right to pass it on. Fetch it from its authors."
 _RESEARCH = "For research only, and no right to pass it on is given. Fetch it from its authors."
-_MIT = "MIT: passed on; its notice is at the set's homepage."
-_APACHE = "Apache-2.0: passed on, changes stated; its notice is at the set's homepage."
+_MIT = "MIT: passed on; its notice is at the dataset's homepage."
+_APACHE = "Apache-2.0: passed on, changes stated; its notice is at the dataset's homepage."
 # A source's `licence`, word for word, to its terms: a licence that is not here is an error, so that
-# nobody's new set is published by default.
+# nobody's new dataset is published by default.
 TERMS = {
     "MIT": Terms(True, _MIT),
     "MIT (repository)": Terms(True, _MIT),
@@ -55,7 +55,7 @@ TERMS = {
 
 
 def terms(name: str, licence: str) -> Terms:
-    """The terms of a set.
+    """The terms of a dataset.
 
     Raises:
         UserError: nobody has decided about this licence yet.

@@ -17,7 +17,7 @@ class _Strict(BaseModel):
 
 
 class Statistic(_Strict):
-    """A number of a run: raw rows of a set, a score in per cent, or a gain in points.
+    """A number of a run: raw rows of a dataset, a score in per cent, or a gain in points.
 
     ``items``: how many items the score must be of.
     """
@@ -53,7 +53,7 @@ class Results:
     """A run's numbers.
 
     Attributes:
-        rows: raw rows read, by set.
+        rows: raw rows read, by dataset.
         scores: score files' content.
         whole: false for a demonstration, whose small files say nothing about a claim.
     """

@@ -22,7 +22,7 @@ from collectivesft.sources.spec import RawFile
 HEADER = """\
 # Size and sha256 of raw files whose checksum their authors do not publish, as the first real
 # download gave them: later ones must match. Written by `make raw-lock`, read by `raw fetch --lock`;
-# what is known beforehand stands in the source's own file (src/collectivesft/datasets, benchmarks).
+# facts known beforehand are in the source's own file (src/collectivesft/datasets, benchmarks).
 """
 
 

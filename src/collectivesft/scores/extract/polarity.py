@@ -54,8 +54,8 @@ _DOES_NOT = (
     r"|具有?|存在|参与|支持|引起|出现|见于|考虑)|无需要?"
 )
 _ASKED_NOT = re.compile(rf"(?<![没无不])(?<!属于)(?:(?P<is>{_IS_NOT})|(?:{_DOES_NOT}))")
-# What is asked for after a patient's history: "不能进食者首选的是" asks for what comes first. 应 is
-# part of 反应 and 应激 too.
+# The question after a patient's history: "不能进食者首选的是" asks for the first choice. 应 is part
+# of 反应 and 应激 too.
 _ASKED_AFTER = re.compile(r".(?:首选|最|(?<![反效适相感供])应(?![激用答力变]))")
 # "不能进食的患者": the denial describes somebody.
 _OF_SOMEBODY = re.compile(r"(?<!或)者|(?<![同及随按定准临])时|病人|[孕产]妇|[患小婴幼]儿|老人")
