@@ -31,6 +31,10 @@ publish-demo: $(VENV) ## push the demo's model to a Hub on this machine, fetch i
 verify: $(VENV) ## compare a run with its manifest, a published one (PUBLISHED=owner/name@tag) and the paper's claims
 	@.venv/bin/python workflow/bin/verify $(CONFIG) $(PUBLISHED)
 
+.PHONY: artifact
+artifact: $(VENV) ## run the commands of docs/artifact.md and say which claims hold (ROWS="1 4")
+	@.venv/bin/python workflow/lib/artifact.py $(ROWS)
+
 readme: $(VENV) ## put the tables and the figure of the last runs into README.md
 	@.venv/bin/python workflow/lib/readme_tables.py
 

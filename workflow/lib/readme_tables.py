@@ -1,4 +1,4 @@
-"""Put tables and figures of the last runs into both READMEs and two guides, between marks.
+"""Put tables and figures of the last runs into both READMEs and three guides, between marks.
 
 A mark ``<!-- table: PATH -->`` is followed by the first table of that Markdown file up to
 ``<!-- end -->``; a mark ``<!-- figure: PATH | WORDS -->`` by the figure, of which docs/figures/
@@ -11,7 +11,7 @@ import re
 import shutil
 from pathlib import Path
 
-PAGES = ("README.md", "README.zh.md", "docs/reproduce.md", "docs/download.md")
+PAGES = ("README.md", "README.zh.md", "docs/quickstart.md", "docs/reproduce.md", "docs/download.md")
 MARK = re.compile(
     r"(<!-- (?P<kind>table|figure|cost): (?P<path>\S+)(?: \| (?P<words>.*?))? -->\n)"
     r".*?(<!-- end -->)",

@@ -33,7 +33,6 @@ class _Form:
 
 _MODULE = ("[a-z][a-z0-9_]*", "small letters, digits and _, a letter first")
 _FILE = ("[a-z0-9][a-z0-9._-]*", "small letters, digits, dot, - and _")
-_RUN_TEST = "pytest tests -k $test"
 
 # By kind; ``KIND --yaml`` is the form of one that needs no code.
 FORMS: dict[str, _Form] = {
@@ -46,7 +45,7 @@ FORMS: dict[str, _Form] = {
         (
             "Edit SOURCE, PROMPT and read(), and the rows of the test.",
             "collectivesft check datasets/$name FILE",
-            _RUN_TEST,
+            "pytest tests/datasets/test_$test.py",
             "collectivesft raw sources --into docs/data.md",
         ),
     ),
@@ -59,7 +58,7 @@ FORMS: dict[str, _Form] = {
         (
             "Edit SOURCE, CATEGORIES and items(), and the rows of the test.",
             "collectivesft check benchmarks/$name FILE",
-            _RUN_TEST,
+            "pytest tests/benchmarks/test_$test.py",
             "collectivesft raw sources --into docs/data.md",
         ),
     ),
@@ -72,7 +71,7 @@ FORMS: dict[str, _Form] = {
         (
             "Edit the file: docs/extend.md lists all keys. Edit the rows of the test.",
             "collectivesft check datasets/$name FILE",
-            _RUN_TEST,
+            "pytest tests/datasets/test_$test.py",
             "collectivesft raw sources --into docs/data.md",
         ),
     ),
@@ -85,7 +84,7 @@ FORMS: dict[str, _Form] = {
         (
             "Edit the file: docs/extend.md lists all keys. Edit the rows of the test.",
             "collectivesft check benchmarks/$name FILE",
-            _RUN_TEST,
+            "pytest tests/benchmarks/test_$test.py",
             "collectivesft raw sources --into docs/data.md",
         ),
     ),
@@ -97,7 +96,7 @@ FORMS: dict[str, _Form] = {
         *_FILE,
         (
             "Edit the file: config/models/README.md lists all keys.",
-            _RUN_TEST,
+            "pytest tests/models/test_base_$test.py",
             "Name it as `base` in an experiment.",
         ),
     ),
@@ -109,7 +108,7 @@ FORMS: dict[str, _Form] = {
         *_FILE,
         (
             "Edit the file: docs/configuration.md lists all keys.",
-            _RUN_TEST,
+            "pytest tests/config/test_experiment_$test.py",
             "Name it under `experiments` in a configuration.",
         ),
     ),
