@@ -8,6 +8,8 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -613,7 +615,10 @@ def test_a_dataset_too_small_for_its_part_is_never_chosen(tmp_path, capsys, more
         ("{examples: 458}", "mixture.examples: 458, but there are 457. Lower the number"),
         ("{choose: 4}", "mixture.choose: 4 of 3 datasets with examples. Lower the number"),
         ("{choose: 2, datasets: [alpha]}", "choose takes 2 of 1 datasets"),
-        ("{examples_by: rows}", "examples_by: rows needs examples"),
+        ("{examples_by: rows}", "examples_by: rows needs examples or tokens"),
+        ("{examples: 9, tokens: 9}", "examples and tokens exclude each other"),
+        ("{tokens: 9, style_shares: even}", "style_shares and tokens exclude each other"),
+        ("{tokens: 9}", "mixture.tokens needs the examples' lengths"),
         ("{examples: 9, style_shares: even}", "style_shares and examples exclude each other"),
     ],
 )
@@ -646,3 +651,83 @@ def test_more_datasets_at_one_size_have_a_higher_vendi_score(tmp_path):
     ]
     first, second, third = (found["vendi"]["score"] for found in scores)
     assert first < second < third
+
+
+class TestTokens:
+    """A budget of training tokens cuts the order of the draws; lengths come from the tokenizer."""
+
+    @staticmethod
+    def mix(folder: Path, mixture: str, changes: dict[str, int] | None = None) -> dict:
+        """Draw a mixture of examples whose lengths are their numbers plus one."""
+        folder.mkdir(parents=True, exist_ok=True)
+        source = save(folder / "in.parquet", examples())
+        lengths = {one.id: int(one.id.partition(":")[2]) + 1 for one in examples()}
+        lengths |= changes or {}
+        table = pa.table({"id": list(lengths), "tokens": pa.array(lengths.values(), pa.int32())})
+        pq.write_table(table, folder / "lengths.parquet")
+        recipe = folder / "some.yaml"
+        recipe.write_text(f"title: t\nmixture: {mixture}\n", encoding="utf-8")
+        names = ("train.parquet", "validation.parquet", "mix.json", "stats.json")
+        paths = [folder / name for name in names]
+        mix_file(source, recipe, *paths, lengths=folder / "lengths.parquet")
+        train, held = (ids(read_examples(path)) for path in paths[:2])
+        ledger, stats = (json.loads(path.read_bytes()) for path in paths[2:])
+        tokens = Counter()
+        for id in train:
+            tokens[id.partition(":")[0]] += lengths[id]
+        return {
+            "train": train, "held": held, "ledger": ledger["datasets"], "stats": stats,
+            "tokens": tokens, "lengths": lengths,
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("validation", [0, 0.1])
+    def test_random_rows_fill_the_budget_up_to_the_first_that_does_not_fit(
+        self, tmp_path, validation
+    ):
+        mixture = f"{{tokens: 20000, examples_by: rows, validation: {validation}}}"
+        found = self.mix(tmp_path, mixture)
+        taken = sum(found["tokens"].values())
+        budget = found["stats"]["budget"]
+        assert budget["tokens"] == 20000 and budget["training_tokens"] == taken <= 20000
+        order = sorted(found["lengths"], key=lambda id: sample_key(id, 42, "sample"))
+        inside = {*found["train"], *found["held"]}
+        ends = [place for place, id in enumerate(order) if id not in inside]
+        assert ends == list(range(ends[0], len(order)))  # a beginning of the seeded order
+        assert taken + found["lengths"][order[ends[0]]] > 20000
+        assert bool(found["held"]) == bool(validation)
+        dropped = sum(entry["dropped"]["over_token_budget"] for entry in found["ledger"].values())
+        assert dropped == len(order) - len(inside)
+
+    def test_datasets_get_as_many_tokens_each_and_all_of_a_small_one(self, tmp_path):
+        found = self.mix(tmp_path, "{tokens: 2400, validation: 0}")
+        # gamma has 28 tokens in all, the others half of the rest each.
+        assert found["tokens"]["gamma"] == 28
+        assert all(1186 - 400 < found["tokens"][name] <= 1186 for name in ("alpha", "beta"))
+        assert found["stats"]["budget"]["training_tokens"] == sum(found["tokens"].values())
+
+    def test_a_smaller_budget_is_a_part_of_a_larger_one(self, tmp_path):
+        small, large = (
+            set(self.mix(tmp_path / str(n), f"{{tokens: {n}, examples_by: rows}}")["train"])
+            for n in (4000, 9000)
+        )
+        assert small < large
+
+    def test_the_other_keys_act_before_it(self, tmp_path):
+        found = self.mix(tmp_path, "{datasets: [beta], max_samples: 9, tokens: 60, validation: 0}")
+        reasons = found["ledger"]["beta"]["dropped"]
+        assert reasons["not_sampled"] == 41 and reasons["over_token_budget"] == 9 - len(
+            found["train"]
+        )
+
+    def test_fewer_tokens_than_the_budget_are_an_error(self, tmp_path):
+        with pytest.raises(InputError, match=r"mixture\.tokens: 90000, but there are 81503"):
+            self.mix(tmp_path, "{tokens: 90000, validation: 0}")
+
+    def test_lengths_of_other_examples_are_refused(self, tmp_path):
+        with pytest.raises(InputError, match="lengths of other examples than these"):
+            self.mix(tmp_path, "{tokens: 90}", {"delta:1": 3})
+        (tmp_path / "lengths.parquet").write_bytes(b"PAR1")
+        paths = [tmp_path / name for name in ("a", "b", "c", "d")]
+        source, recipe = tmp_path / "in.parquet", tmp_path / "some.yaml"
+        with pytest.raises(InputError, match="not readable as Parquet"):
+            mix_file(source, recipe, *paths, lengths=tmp_path / "lengths.parquet")

@@ -77,7 +77,7 @@ def test_the_figure_is_drawn_from_files(tmp_path):
         path.write_text(f"title: {path.stem}\nbase: small\n", encoding="utf-8")
     diversity.draw_files(named, scored, recipes, tmp_path / "diversity.svg")
     text = (tmp_path / "diversity.svg").read_text("utf-8")
-    assert "Spearman +1.00" in text and "Every mixture has 40 examples." in text
+    assert "Spearman +1.00" in text and "Budget of every mixture: examples 40." in text
     with open(tmp_path / "diversity.csv", encoding="utf-8", newline="") as handle:
         assert [row["model"] for row in csv.DictReader(handle)] == [
             "rows", "all", "four", "two", "one",

@@ -66,3 +66,16 @@ def test_the_grid_at_7b_is_planned_without_an_edit(new_place):
     done = new_place("grid-7b").run(*command)
     assert done.returncode == 0, done.stdout
     assert re.search(r"^sft_train +19$", done.stdout, re.M)
+
+
+def test_a_budget_of_tokens_is_counted_by_the_base_before_the_mixture(new_place):
+    place = new_place("tokens")
+    path = place.folder / "config/experiments/tiny.yaml"
+    recipe = yaml.safe_load(path.read_text("utf-8"))
+    recipe |= {"mixture": {"tokens": 900, "examples_by": "rows"}}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    done = place.snakemake("-n", "-p", "results/tiny/3_sft/tiny/tokens")
+    assert done.returncode == 0, done.stdout
+    (counted,) = re.findall(r"sft lengths .*--out (\S+)", done.stdout)
+    assert counted == "results/tiny/2_curated/mixtures/tiny/lengths.parquet"
+    assert f"--lengths {counted}" in done.stdout

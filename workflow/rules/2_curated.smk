@@ -155,9 +155,39 @@ rule curated_decontaminate:
         " --ledger {output.ledger} --report {output.report} 2> {log}"
 
 
+# Only for a mixture with a budget of tokens: the base's tokenizer counts them.
+rule sft_lengths:
+    input:
+        examples=curated_examples,
+        base=base_dir,
+        recipe=ancient(recipe),
+        template=chat_template,
+        code=code("sft/token_lengths.py"),
+    output:
+        lengths=f"{CURATED}/mixtures/{{experiment}}/lengths.parquet",
+    log:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/lengths.log",
+    benchmark:
+        f"{LOGS}/2_curated/mixtures/{{experiment}}/lengths.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=recipe_settings,
+    shell:
+        "python -m collectivesft sft lengths --examples {input.examples} --base {input.base:q}"
+        " --recipe {input.recipe} --out {output.lengths} --threads {threads} 2> {log}"
+
+
 rule curated_mix:
     input:
         examples=curated_examples,
+        lengths=token_lengths,
         recipe=ancient(recipe),
         code=code("curated/mix.py"),
     output:
@@ -180,10 +210,11 @@ rule curated_mix:
     params:
         settings=recipe_settings,
         draw=draw_option,
+        lengths=lambda wildcards, input: f"--lengths {input.lengths}" if input.lengths else "",
     shell:
         "python -m collectivesft curated mix --examples {input.examples} --recipe {input.recipe}"
         " --out {output.train} --validation {output.validation} --ledger {output.ledger}"
-        " --stats {output.stats} {params.draw} 2> {log}"
+        " --stats {output.stats} {params.draw} {params.lengths} 2> {log}"
 
 
 rule curated_ledger:

@@ -178,6 +178,13 @@ def curated_examples(wildcards):
     return f"{CURATED}/{curation_of(wildcards)}/decontaminate.parquet"
 
 
+def token_lengths(wildcards):
+    """The tokens of those examples, for a mixture with a budget of tokens; none for others."""
+    if RECIPES[wildcards.experiment].mixture.get("tokens") is None:
+        return []
+    return f"{CURATED}/mixtures/{wildcards.experiment}/lengths.parquet"
+
+
 def base_dir_of(experiment):
     """Folder of the base model of an experiment, by name."""
     return LAYOUT.base(RECIPES[experiment].base)

@@ -121,7 +121,7 @@ FIGURE_TABLE = {
 }
 # Experiments with a fixed number of examples, and their further draws: only they can be compared by
 # their diversity.
-BUDGETS = [name for name in EXPERIMENTS if RECIPES[name].mixture.get("examples")]
+BUDGETS = [name for name in EXPERIMENTS if {"examples", "tokens"} & RECIPES[name].mixture.keys()]
 BUDGETS += [repeat for repeat, (name, _) in DRAWS.items() if name in BUDGETS]
 if BUDGETS:
     FIGURE_TABLE["diversity"] = {

@@ -64,10 +64,16 @@ class Mixture(BaseModel):
         description="the budget: exactly so many examples, validation with them, whatever the "
         "number of datasets; fewer are an error",
     )
+    tokens: Cap | None = Field(
+        None,
+        description="the budget in training tokens of the base's own tokenizer, as training cuts "
+        "examples: the examples with the smallest draws up to the first that would go over it, "
+        "validation not counted; fewer tokens are an error",
+    )
     examples_by: Literal["datasets", "rows"] = Field(
         "datasets",
-        description="how `examples` are taken. datasets: as many of each, and all of a smaller "
-        "one; rows: random rows of all of them together",
+        description="how `examples` or `tokens` are taken. datasets: as many of each, and all of "
+        "a smaller one; rows: random rows of all of them together",
     )
     prompt: Literal["paper", "cmb"] = Field(
         "paper",
@@ -83,10 +89,13 @@ class Mixture(BaseModel):
     def _enough_to_choose_from(self) -> Self:
         if self.choose and self.datasets != "all" and self.choose > len(self.datasets):
             raise ValueError(f"choose takes {self.choose} of {len(self.datasets)} datasets")
-        if self.examples_by == "rows" and self.examples is None:
-            raise ValueError("examples_by: rows needs examples")
-        if self.style_shares is not None and self.examples is not None:
-            raise ValueError("style_shares and examples exclude each other; write one of them")
+        budgets = [key for key in ("examples", "tokens") if getattr(self, key) is not None]
+        if self.examples_by == "rows" and not budgets:
+            raise ValueError("examples_by: rows needs examples or tokens")
+        if len(budgets) == 2:
+            raise ValueError("examples and tokens exclude each other; write one of them")
+        if self.style_shares is not None and budgets:
+            raise ValueError(f"style_shares and {budgets[0]} exclude each other; write one of them")
         return self
 
     @model_validator(mode="after")

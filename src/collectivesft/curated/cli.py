@@ -141,6 +141,9 @@ def mix(
     draw: Annotated[
         int | None, typer.Option(min=1, help="Further draw of the datasets that it chooses.")
     ] = None,
+    lengths: Annotated[
+        Path | None, typer.Option(help="Parquet file of `sft lengths`, for a budget of tokens.")
+    ] = None,
 ) -> None:
     """Draw the mixture of an experiment.
 
@@ -150,7 +153,7 @@ def mix(
     """
     from collectivesft.curated.mix import mix_file
 
-    mix_file(examples, recipe, out, validation, ledger, stats, draw)
+    mix_file(examples, recipe, out, validation, ledger, stats, draw, lengths)
 
 
 @app.command()

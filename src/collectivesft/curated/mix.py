@@ -6,17 +6,20 @@ the remaining examples as they were.
 """
 
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import chain, zip_longest
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import atomic_path, write_json
 from collectivesft.common.progress import Reporter
 from collectivesft.config.mixture import Mixture, read_mixture
-from collectivesft.curated.mixture.sampling import Quota, quota, sample_key
+from collectivesft.curated.mixture.sampling import Quota, cut_tokens, quota, sample_key
 from collectivesft.curated.mixture.statistics import Description
 from collectivesft.curated.storage.parquet import (
     Writer,
@@ -40,18 +43,25 @@ def mix_file(
     ledger: Path,
     stats: Path,
     draw: int | None = None,
+    lengths: Path | None = None,
 ) -> None:
     """Write an experiment's training and validation part, their ledger and their measures.
 
     Args:
         draw: number of a further draw of datasets; None for the recipe's own.
+        lengths: training tokens of each example, from `sft lengths`; for ``mixture.tokens``.
 
     Raises:
         InputError: the recipe has a wrong key, names only datasets that are not there, or leaves
-            nothing to train on.
+            nothing to train on; lengths that are missing or of other examples.
     """
     mixture = read_mixture(recipe, draw)
     taken = _quota(examples, recipe, mixture)
+    if mixture.tokens is not None:
+        if lengths is None:
+            remedy = "Run `collectivesft sft lengths` and name its file with --lengths"
+            raise InputError(recipe, "mixture.tokens needs the examples' lengths", remedy)
+        taken = _within_tokens(examples, recipe, mixture, taken, lengths)
     counts, description = StepLedger("mix"), Description(mixture.seed)
     with ExitStack() as stack:
         paths = [stack.enter_context(atomic_path(path)) for path in (out, validation)]
@@ -67,11 +77,48 @@ def mix_file(
     counts.write(ledger)
     held = sum(entry.changed["held_out"] for entry in counts.entries.values())
     about = {"experiment": recipe.stem, "prompt": mixture.prompt, "validation": held}
-    if mixture.examples is not None:
+    if mixture.examples is not None or mixture.tokens is not None:
         about["budget"] = {"examples": mixture.examples, "by": mixture.examples_by}
+        if mixture.tokens is not None:
+            about["budget"] |= {"tokens": mixture.tokens, "training_tokens": taken.tokens}
         about["budget"]["draw"] = mixture.draw if mixture.choose else None
         about["budget"]["too_small"] = list(taken.too_small)
     write_json(stats, about | description.as_json())
+
+
+def _within_tokens(
+    examples: Path, recipe: Path, mixture: Mixture, chosen: Quota, lengths: Path
+) -> Quota:
+    """Cut a mixture at its budget of tokens."""
+    again = "Run `collectivesft sft lengths` on the same examples"
+
+    def tokens() -> Iterator[int]:
+        ids = chain.from_iterable(
+            batch.column("id").to_pylist() for batch in read_batches(examples, columns=["id"])
+        )
+        for mine, (theirs, count) in zip_longest(ids, _lengths(lengths, again), fillvalue=("", 0)):
+            if mine != theirs:
+                raise InputError(lengths, "lengths of other examples than these", again)
+            yield count
+
+    try:
+        return cut_tokens(examples, mixture, chosen, tokens())
+    except ValueError as error:
+        raise InputError(recipe, f"mixture.{error}", "Lower the number") from error
+
+
+def _lengths(path: Path, remedy: str) -> Iterator[tuple[str, int]]:
+    """Yield the id and the tokens of each row of a file of `sft lengths`."""
+    try:
+        with pq.ParquetFile(path) as file:
+            if set(file.schema_arrow.names) != {"id", "tokens"}:
+                raise InputError(path, "no columns id and tokens", remedy)
+            for batch in file.iter_batches():
+                columns = (batch.column(name).to_pylist() for name in ("id", "tokens"))
+                yield from zip(*columns, strict=True)
+    except pa.ArrowException as error:
+        problem = f"not readable as Parquet ({str(error).splitlines()[0]})"
+        raise InputError(path, problem, remedy) from error
 
 
 def _quota(examples: Path, recipe: Path, mixture: Mixture) -> Quota:

@@ -26,7 +26,7 @@ def draw_files(
         recipes: of experiments; a further draw or seed has its experiment's.
 
     Raises:
-        UserError: a mixture without scores or recipe, or no mixture with ``mixture.examples``.
+        UserError: a mixture without scores or recipe, or no mixture with a budget.
         InputError: a file of a different kind.
     """
     contents = {content["model"]: content for content in inputs.read_scores(scores)}
@@ -37,7 +37,7 @@ def draw_files(
         name, _, path = option.partition("=")
         found[name] = inputs.read_object(Path(path))
         if "budget" not in found[name]:
-            remedy = "Set mixture.examples in its recipe"
+            remedy = "Set mixture.examples or mixture.tokens in its recipe"
             raise InputError(Path(path), "a mixture without a budget", remedy)
         if name not in contents:
             raise UserError(f"{name}: no scores of this mixture's model. Name its scores.json.")
@@ -46,7 +46,9 @@ def draw_files(
             raise UserError(f"{name}: no recipe. Name {experiment}.yaml with --recipe.")
         about[name] = recipe_of[experiment]
     if not found:
-        raise UserError("no mixture with a budget. Set mixture.examples in recipes.")
+        raise UserError(
+            "no mixture with a budget. Set mixture.examples or mixture.tokens in recipes."
+        )
     draw(table(found, contents, about), out)
 
 
@@ -57,8 +59,9 @@ def table(
 ) -> list[dict[str, Any]]:
     """Tidy rows, most varied first.
 
-    Columns: benchmark, protocol, model, base, curation, examples, datasets, by (datasets or rows),
-    vendi, compared (examples behind it), accuracy, low, high.
+    Columns: benchmark, protocol, model, base, curation, examples or tokens (the
+    budget, empty for the other), datasets, by (datasets or rows), vendi, compared (examples behind
+    it), accuracy, low, high.
 
     Args:
         mixtures: ``mixture.json`` by model; each with a budget.
@@ -70,7 +73,8 @@ def table(
         score, budget = scores[name], mixture["budget"]
         row = {"benchmark": score["benchmark"], "protocol": score["protocol"], "model": name}
         row |= {"base": recipes[name].base, "curation": recipes[name].curation}
-        row |= {"examples": budget["examples"], "datasets": len(mixture["datasets"])}
+        row |= {"examples": budget["examples"], "tokens": budget.get("tokens")}
+        row |= {"datasets": len(mixture["datasets"])}
         row |= {"by": budget["by"], "vendi": mixture["vendi"]["score"]}
         row |= {"compared": mixture["vendi"]["texts"]}
         values = (("accuracy", "value"), ("low", "low"), ("high", "high"))
@@ -86,7 +90,8 @@ def rank_correlation(rows: list[dict[str, Any]]) -> dict[str, float] | None:
     examples behind the Vendi score, or where all values are one.
     """
     rows = [row for row in rows if _correlated(row)]
-    alike = {(row["base"], row["examples"], row["compared"]) for row in rows}
+    keys = ("base", "examples", "tokens", "compared")
+    alike = {tuple(row[key] for key in keys) for row in rows}
     if len(rows) < FEWEST or len(alike) > 1:
         return None
     pairs = np.array([[row["vendi"], row["accuracy"]] for row in rows])
@@ -151,9 +156,13 @@ def draw(rows: list[dict[str, Any]], out: Path) -> None:
 
 
 def _words(rows: list[dict]) -> str:
-    budgets = sorted({row["examples"] for row in rows})
+    budgets = [
+        f"{key} {', '.join(map(str, sorted({row[key] for row in rows if row[key] is not None})))}"
+        for key in ("examples", "tokens")
+        if any(row[key] is not None for row in rows)
+    ]
     words = f"Benchmark {inputs.title(rows[0]['benchmark'])}, protocol {rows[0]['protocol']}."
-    words += f" Every mixture has {', '.join(map(str, budgets))} examples."
+    words += f" Budget of every mixture: {'; '.join(budgets)}."
     words += " Square: random rows." if any(row["by"] == "rows" for row in rows) else ""
     if any(row["by"] == "datasets" and not _correlated(row) for row in rows):
         words += " Diamond: another curation."

@@ -128,13 +128,17 @@ def experiment_values(
             {"model": name, "title": titles.get(name, name), "role": role}
             | {"examples": sizes.get(name), "macro": macro}
             | {"trainings": len(macro.get("seeds", [0])), "spread": macro.get("spread")}
-            | {"budget": read[name].mixture.get("examples") if name in read else None}
+            | {"budget": _budget(read[name].mixture) if name in read else None}
             | {"difference": change, "p": found and found["p"]}
         )
     adjusted = holm({line["model"]: line["p"] for line in lines if line["p"] is not None})
     lines = [line | {"p_holm": adjusted.get(line["model"])} for line in lines]
     order = ("headline", "base", "experiment")
     return sorted(lines, key=lambda line: order.index(line["role"]))
+
+
+def _budget(mixture: dict[str, Any]) -> int | None:
+    return mixture.get("examples") or mixture.get("tokens")
 
 
 def planned_values(recipes: Sequence[Path]) -> list[dict[str, str]]:

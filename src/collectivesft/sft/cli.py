@@ -59,6 +59,24 @@ def tokenize(
 
 
 @app.command()
+def lengths(
+    examples: Annotated[Path, typer.Option(help="Parquet file of curated examples.")],
+    base: Base,
+    recipe: Recipe,
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    threads: Annotated[int, typer.Option(min=1, help="Processes; the bytes stay the same.")] = 1,
+) -> None:
+    """Count the training tokens of each example, for a mixture with a budget of tokens.
+
+    Example: collectivesft sft lengths --examples clear.parquet --base models/gemma-3-270m
+    --recipe config/experiments/demo.yaml --out lengths.parquet
+    """
+    from collectivesft.sft.token_lengths import measure_lengths
+
+    measure_lengths(examples, base, recipe, out, threads)
+
+
+@app.command()
 def perplexity(
     train: Annotated[Path, typer.Option(help="Parquet file of training examples.")],
     base: Base,

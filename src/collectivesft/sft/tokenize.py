@@ -49,7 +49,7 @@ def tokenize(
                 place(path, folder / path.name)
         return read_json(out / "tokens.json")
     counts: dict[str, Any] = {"max_length": training.max_length, "truncation": training.truncation}
-    groups = [_row_groups(path) for path in (train, validation)]
+    groups = [row_groups(path) for path in (train, validation)]
     tasks = [task for part in groups for task in part]
     # One pool for both parts: each process imports transformers, which takes two seconds.
     work, most = partial(_chunk, base, cut), max(map(len, groups))
@@ -86,7 +86,7 @@ def _key(parts: tuple[Path, ...], base: Path, cut: tuple[int, str]) -> str:
     return digest([examples, cache_keys.base_tokens(base), template, cut, made_by])
 
 
-def _row_groups(path: Path) -> list[tuple[Path, int]]:
+def row_groups(path: Path) -> list[tuple[Path, int]]:
     """Return a task for each row group of a file of examples."""
     import pyarrow.parquet as pq
 
@@ -108,7 +108,7 @@ def _chunk(base: Path, cut: tuple[int, str], task: tuple[Path, int]) -> Chunk:
     import pyarrow.parquet as pq
 
     path, group = task
-    tokenizer, template = _tokenizer(base)
+    tokenizer, template = tokenizer_of(base)
     chunk = Chunk(*cut)
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(1024, row_groups=[group], columns=["messages"]):
@@ -122,7 +122,7 @@ def _chunk(base: Path, cut: tuple[int, str], task: tuple[Path, int]) -> Chunk:
 
 
 @lru_cache(maxsize=1)
-def _tokenizer(base: Path) -> tuple[Any, str]:
+def tokenizer_of(base: Path) -> tuple[Any, str]:
     """A base's tokenizer and training template; loaded once in each process."""
     from transformers import AutoTokenizer
 

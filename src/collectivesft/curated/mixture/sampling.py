@@ -10,7 +10,7 @@ import math
 from array import array
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,18 +36,24 @@ class Quota:
         present: datasets in the file of examples, taken or not, in its order.
         limits: for each dataset and style that is taken the largest draw that is in; -1 for none.
         too_small: datasets that ``choose`` passes over, which cannot give their part of the budget.
+        within: for each dataset that a budget of tokens cuts the largest draw that is in it.
+        tokens: training tokens within that budget; None without one.
     """
 
     present: tuple[str, ...]
     limits: dict[Stratum, float]
     too_small: tuple[str, ...] = ()
+    within: dict[str, float] = field(default_factory=dict)
+    tokens: int | None = None
 
     def reason(self, dataset: str, style: str, number: float) -> str | None:
         """Return why an example with that draw is not in the mixture, or None if it is."""
         limit = self.limits.get((dataset, style))
         if limit is None:
             return "not_in_mixture"
-        return "not_sampled" if number > limit else None
+        if number > limit:
+            return "not_sampled"
+        return "over_token_budget" if number > self.within.get(dataset, 1.0) else None
 
 
 def _facts(examples: Path) -> Iterator[tuple[str, str, str]]:
@@ -78,6 +84,48 @@ def quota(examples: Path, mixture: Mixture) -> Quota:
     cells = {cell: found for cell, found in cells.items() if cell[0] in names}
     limits = {cell: float(kept[-1]) if len(kept) else -1.0 for cell, kept in _keep(cells, mixture)}
     return Quota(tuple(present), limits, too_small)
+
+
+def cut_tokens(examples: Path, mixture: Mixture, chosen: Quota, lengths: Iterator[int]) -> Quota:
+    """Cut a mixture at its budget of training tokens.
+
+    Of each dataset, or of all rows together, the examples with the smallest draws stay, up to the
+    first that would go over its part of the budget. Held-out examples are cut with the others and
+    count nothing.
+
+    Args:
+        chosen: the mixture without the budget.
+        lengths: training tokens of every row of ``examples``, in their order.
+
+    Raises:
+        ValueError: fewer tokens than the budget, or lengths of a different number of rows.
+    """
+    assert mixture.tokens is not None
+    drawn: dict[str, array] = defaultdict(lambda: array("d"))
+    sizes: dict[str, array] = defaultdict(lambda: array("q"))
+    for (id, dataset, style), length in zip(_facts(examples), lengths, strict=True):
+        number = sample_key(id, mixture.seed, "sample")
+        if chosen.reason(dataset, style, number):
+            continue
+        group = dataset if mixture.examples_by == "datasets" else ""
+        held_out = sample_key(id, mixture.seed, "validation") < mixture.validation
+        drawn[group].append(number)
+        sizes[group].append(0 if held_out else length)
+    totals = {group: sum(own) for group, own in sizes.items()}
+    if sum(totals.values()) < mixture.tokens:
+        raise ValueError(f"tokens: {mixture.tokens}, but there are {sum(totals.values())}")
+    shares = even_shares(totals, mixture.tokens)
+    within, taken = {}, 0
+    for group, share in shares.items():
+        draws, counts = np.frombuffer(drawn[group]), np.frombuffer(sizes[group], np.int64)
+        order = np.argsort(draws, kind="stable")
+        sums = np.cumsum(counts[order])
+        fitting = int(np.searchsorted(sums, share, side="right"))
+        within[group] = float(draws[order[fitting - 1]]) if fitting else -1.0
+        taken += int(sums[fitting - 1]) if fitting else 0
+    if "" in within:
+        within = dict.fromkeys({name for name, _ in chosen.limits}, within[""])
+    return replace(chosen, within=within, tokens=taken)
 
 
 def _keep(
