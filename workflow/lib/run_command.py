@@ -170,8 +170,8 @@ def _lock() -> int:
 
 def _snakemake(overlay: str, *rest: str, lock: int | None = None, **environ: str) -> int:
     """Run Snakemake with our logger and wait for it, also after an interrupt."""
-    command = ["snakemake", "--configfile", overlay, "--rerun-incomplete"]
-    command += ["--logger", "collectivesft", *rest]
+    command = [sys.executable, str(Path(__file__).with_name("start_snakemake.py"))]
+    command += ["--configfile", overlay, "--rerun-incomplete", "--logger", "collectivesft", *rest]
     process = subprocess.Popen(
         command, env=os.environ | environ, pass_fds=() if lock is None else (lock,)
     )
