@@ -497,7 +497,7 @@ GOOD = {
 
 
 def wards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *rows: dict) -> Path:
-    """What is read of a benchmark whose file yields these items, as somebody's new one may."""
+    """Return the items read of a benchmark whose file yields these, as somebody's new one may."""
     raw = raw_folder(tmp_path, {"a.json": b"[]"})
     module = benchmarks.get("cmmlu_medical")
     monkeypatch.setattr(module, "items", lambda raw: (Item(**row) for row in rows))

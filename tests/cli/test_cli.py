@@ -26,7 +26,7 @@ def commands() -> list[tuple[str, ...]]:
 
 
 def shown(*arguments: str) -> str:
-    """What a command prints, with the frames and line breaks of its help taken out."""
+    """Return a command's output without the frames and line breaks of its help."""
     done = CliRunner().invoke(cli.app, arguments)
     assert done.exit_code == 0, done.output
     return " ".join(re.sub(r"[│╭╮╰╯─]", " ", done.output).split())

@@ -1,4 +1,4 @@
-"""What a server's Retry-After asks for, in each form that RFC 9110 (10.2.3) knows, and in none."""
+"""The wait that a server's Retry-After asks for, in each form of RFC 9110 (10.2.3) and without."""
 
 import email.utils
 from types import SimpleNamespace

@@ -16,7 +16,7 @@ ALONE = ("unshare", "--net")
 
 
 def alone() -> bool:
-    """Whether this machine can run a command that sees no network."""
+    """Return True if this machine can run a command that sees no network."""
     if not shutil.which(ALONE[0]):
         return False
     return subprocess.run([*ALONE, "true"], capture_output=True, check=False).returncode == 0

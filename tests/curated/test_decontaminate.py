@@ -274,7 +274,7 @@ def test_rows_in_are_kept_plus_dropped_and_what_is_left_is_clear(texts, question
 
 
 def decontaminated(examples: list[Example], items: list, folder: Path, drop: bool = True):
-    """What was kept and dropped, the counts and the report."""
+    """Return kept and dropped rows, the counts and the report."""
     lines = "".join(dump_item(each) + "\n" for each in items)
     (folder / "items.jsonl").write_text(lines, encoding="utf-8")
     source = save(folder / "in.parquet", examples)

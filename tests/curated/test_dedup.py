@@ -25,7 +25,7 @@ ADVICE = "发作频繁时可在医生指导下服用预防药物，平时记录�
 
 
 def results(examples: list[Example], near=True, threshold=0.8) -> list[Example | Drop]:
-    """What became of each example, in their order."""
+    """Return the fate of each example, in their order."""
     with tempfile.TemporaryDirectory() as name:
         return run(examples, Path(name), near, threshold)[0]
 
@@ -33,7 +33,7 @@ def results(examples: list[Example], near=True, threshold=0.8) -> list[Example |
 def run(
     examples: list[Example], folder: Path, near=True, threshold=0.8, threads=1
 ) -> tuple[list[Example | Drop], dict]:
-    """What became of each example, and the counts."""
+    """Return the fate of each example, and the counts."""
     source = save(folder / "in.parquet", examples)
     paths = [folder / name for name in ("out.parquet", "dropped.parquet", "ledger.json")]
     dedup_files([source], near, threshold, *paths, threads=threads)

@@ -1,4 +1,4 @@
-"""What makes curation fit many rows: flat texts, spilled bands, bounded comparisons, processes."""
+"""Curation fits many rows: flat texts, spilled bands, bounded comparisons, processes."""
 
 import itertools
 import json

@@ -39,7 +39,7 @@ def authored(name: str) -> list[dict]:
 
 @dataclass
 class Curation:
-    """What the real functions made of the demo's files; ``steps`` in order."""
+    """Results of the real functions on the demo's files; ``steps`` in order."""
 
     folder: Path
     steps: tuple[str, ...] = ("read", "clean", "dedup", "decontaminate")

@@ -489,7 +489,7 @@ JSON_NAMES = ("cmb", "cmid", "discmed", "headqa", "medicaldialogue", "medqa", "m
 
 
 def check_survives(name: str, contents: dict[str, bytes], row: bool = True) -> None:
-    """What is wrong is a drop, or an error that names the file (and the row)."""
+    """A bad row is a drop, or an error that names the file (and the row)."""
     with tempfile.TemporaryDirectory() as folder:
         raw = raw_folder(Path(folder), contents)
         try:

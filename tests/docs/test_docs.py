@@ -326,7 +326,7 @@ def test_another_workflow_takes_this_one_as_a_module(tmp_path):
 
 
 def block_runs_elsewhere(content: str) -> bool:
-    """Whether the test of the walk-through takes this language's blocks from the guide."""
+    """Return True if the walk-through's test takes this language's blocks from the guide."""
     text = (ROOT / "tests/datasets/test_extend.py").read_text("utf-8")
     return 'block("yaml"' in text and "benchmarks:" in content
 

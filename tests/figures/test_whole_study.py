@@ -89,7 +89,7 @@ DRAWINGS = {
 
 
 def texts(figure) -> list:
-    """What can be read in a figure: titles, axes' names and numbers, notes, legends."""
+    """Return the texts of a figure: titles, axes' names and numbers, notes, legends."""
     found = [text for text in (figure._supxlabel, figure._supylabel) if text is not None]
     for axes in (axes for axes in figure.axes if axes.get_visible()):
         found += [axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label, *axes.texts]

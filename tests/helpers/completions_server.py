@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 
 class CompletionsServer:
-    """What the server knows and what tests look at.
+    """The state of the server, and its records for tests.
 
     Attributes:
         faults: each answers one request in its place.

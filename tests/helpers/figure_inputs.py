@@ -127,7 +127,7 @@ BOARD = [
 
 
 def a_report(found: bool = True) -> dict:
-    """What `curated decontaminate` reports, for the ledger above."""
+    """Return a report of `curated decontaminate` for the ledger above."""
     return {
         "ngram": 8,
         "threshold": 0.5,
@@ -150,7 +150,7 @@ def bounds(value: float, width: float = 0.05) -> dict:
 
 
 def a_comparison(model: str, value: float, p: float = 0.25, first: str = "demo") -> dict:
-    """What `scores compare` writes: model minus the first."""
+    """Return a comparison as `scores compare` writes it: model minus the first."""
     reading = {
         "difference": {"macro": bounds(value), "micro": bounds(value)},
         "only_first": 3,
@@ -161,7 +161,7 @@ def a_comparison(model: str, value: float, p: float = 0.25, first: str = "demo")
 
 
 def an_agreement(model: str) -> dict:
-    """What `scores agree` writes, for two protocols of which one writes answers."""
+    """Return an agreement of `scores agree`, for two protocols of which one writes answers."""
     sides = [("answer", "corrected"), ("answer", "official"), ("likelihood", "corrected")]
     named = [dict(zip(("protocol", "reading"), side, strict=True)) for side in sides]
     shares = {"items": 28, "first_right": 0.5, "second_right": 0.25}

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Fault:
-    """What one request gets in place of the whole body.
+    """The answer to one request instead of the whole body.
 
     Attributes:
         status: with ``body`` and ``headers`` the whole answer; None: serve the page itself.
@@ -172,7 +172,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:
-    """Where the manifest of a raw source goes."""
+    """Return the path of a raw source's manifest."""
     return tmp_path / "raw" / "manifest.json"
 
 
@@ -407,7 +407,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 @pytest.fixture(scope="session")
 def conversations() -> tuple[list[tuple[str, str]], ...]:
-    """What ``workshop.tokens`` holds."""
+    """Return the content of ``workshop.tokens``."""
     return CONVERSATIONS
 
 

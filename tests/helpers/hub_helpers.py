@@ -24,7 +24,7 @@ REPO = "demo/model"
 
 @dataclass
 class Fault:
-    """What goes wrong with a request, once.
+    """A fault of one request, once.
 
     Attributes:
         method, path: of the request, the path as a regular expression.
@@ -87,7 +87,7 @@ class Hub:
         return {path: self.store.blob(entry["oid"]).read_bytes() for path, entry in files.items()}
 
     def asked(self, method: str, path: str) -> int:
-        """How many requests of this kind came in."""
+        """Return the number of requests of this kind."""
         return sum(re.search(f"^{method} .*{path}", line) is not None for line in self.seen)
 
     def application(self, inner) -> Callable:
@@ -170,7 +170,7 @@ class Server:
 
 
 def point_client(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> None:
-    """What the environment does when huggingface_hub is imported, for one that is imported."""
+    """Apply the environment to a huggingface_hub that is imported already."""
     from huggingface_hub import constants
     from huggingface_hub.utils import close_session
 
@@ -246,7 +246,7 @@ class Release:
 
     @property
     def content(self) -> dict[str, bytes]:
-        """What the repository must hold."""
+        """Return the files that the repository must hold."""
         model = {path.name: path.read_bytes() for path in self.paths["model"].iterdir()}
         return model | {
             "README.md": self.paths["card"].read_bytes(),

@@ -1,4 +1,4 @@
-"""What every example that a reader gives promises, whatever its dataset."""
+"""Check the promises of every example that a reader gives, whatever its dataset."""
 
 import json
 import os

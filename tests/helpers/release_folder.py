@@ -151,7 +151,7 @@ class Folder:
         return publish("me/Model-7B", **about, **self.written, **options)
 
     def adapter(self) -> Path:
-        """What a training with LoRA writes."""
+        """Write a training with LoRA."""
         out = self.root / "trained"
         out.mkdir()
         (out / "adapter_model.safetensors").write_bytes(b"adapter")

@@ -1,4 +1,4 @@
-"""What tests of stage scores share: a tiny random model, items, and options that take no time."""
+"""Share a tiny random model, items, and options that take no time."""
 
 import json
 from dataclasses import replace

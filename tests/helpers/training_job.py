@@ -19,7 +19,7 @@ def rows(path: Path) -> list[dict]:
 
 
 def steps_taken(monkeypatch) -> list[int]:
-    """Which steps a training takes from now on."""
+    """Record the steps that a training takes from now on."""
     taken: list[int] = []
     rate = trainer.learning_rate
 

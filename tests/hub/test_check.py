@@ -1,4 +1,4 @@
-"""Which claims hold, which do not and which were not run is said for what it is."""
+"""Claims that hold, that do not and that were not run are told apart."""
 
 from pathlib import Path
 
@@ -248,7 +248,7 @@ def test_leaves_that_differ_are_named():
 
 
 def test_command_lines_of_release_and_check_agree(run):
-    """What `hub release` lists by its options, `hub check` finds by the same ones."""
+    """The files that `hub release` lists by its options, `hub check` finds by the same ones."""
     from typer.testing import CliRunner
 
     from collectivesft.hub.cli import app

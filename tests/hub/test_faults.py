@@ -1,4 +1,4 @@
-"""What goes wrong between two machines: each case ends well after a retry, or in one message.
+"""Faults between two machines: each case ends well after a retry, or in one message.
 
 No case leaves a tag on half a release, and none shows the token.
 """
@@ -16,7 +16,7 @@ REQUESTS = 14  # more than a push makes; a number beyond its last one is passed 
 
 
 def count(hub, release) -> int:
-    """How many requests a push makes."""
+    """Return the number of requests of a push."""
     release.publish()
     return len(hub.seen)
 

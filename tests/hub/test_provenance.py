@@ -1,4 +1,4 @@
-"""What a run took is measured apart from the manifest; the crate describes the release as it is."""
+"""Costs of a run are measured apart from the manifest; the crate describes the release as it is."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What was published is fetched anew and compared byte by byte; any difference is found."""
+"""A published release is fetched again and compared byte by byte; any difference is found."""
 
 import os
 import re

@@ -105,7 +105,7 @@ def test_plain_template_writes_the_same_text_without_generation_marks(
 
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_prompt_ends_where_the_learned_answer_begins(tokenizer, template, conversations):
-    """What a model sees when it is asked is what it saw before each learned token."""
+    """A model that is asked sees the text that it saw before each learned token."""
     for turns in conversations:
         asked = [{"role": role, "content": content} for role, content in turns[:-1]]
         prompt = tokenizer.apply_chat_template(

@@ -213,7 +213,7 @@ def test_large_weights_are_written_in_several_files(llama, tmp_path, monkeypatch
 
 
 def test_memory_is_bounded_by_one_file_that_is_written(start, tmp_path):
-    """What a process holds itself grows by less than the limit and one tensor, not by the model."""
+    """The memory of a process grows by less than the limit and one tensor, not by the model."""
     code = """
 import json, torch, safetensors.torch
 from pathlib import Path

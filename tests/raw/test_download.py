@@ -33,7 +33,7 @@ def fetch(url: str, target: Path) -> bytes:
 
 
 def leave(target: Path, content: bytes, url: str, version: str | None = None) -> None:
-    """What a killed download of ``url`` left."""
+    """Write the files of a killed download of ``url``."""
     partial = partial_of(target)
     partial.parent.mkdir(parents=True, exist_ok=True)
     partial.write_bytes(content)

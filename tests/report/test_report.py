@@ -91,7 +91,7 @@ def see(page, title: str) -> None:
 
 
 def colours(png: bytes) -> int:
-    """How many colours a picture has: a blank one has one or two."""
+    """Return the number of colours of a picture: a blank one has one or two."""
     from PIL import Image
 
     image = Image.open(io.BytesIO(png)).convert("RGB")
@@ -203,7 +203,7 @@ def test_search_finds_by_name(page):
 
 
 def search(page, term: str) -> list[str]:
-    """What a search in the report finds."""
+    """Return the results of a search in the report."""
     box = page.locator("nav input[type=text]")
     box.fill(term)
     box.press("Enter")

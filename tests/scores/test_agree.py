@@ -1,4 +1,4 @@
-"""How far one model's answers agree: two readings of them, and two protocols."""
+"""Agreement of one model's answers: two readings of them, and two protocols."""
 
 import json
 from pathlib import Path

@@ -124,7 +124,7 @@ def test_the_official_comparison_is_with_the_key_as_published(files, tmp_path):
 
 
 def by_the_papers_code(answers: list[dict], key: dict[str, str]) -> tuple[float, dict]:
-    """What eval/examer.py makes of a file of answers and the key, in this project's words."""
+    """Score a file of answers by the key as eval/examer.py does, in this project's words."""
     right = [(row["category"], row["model_answer"] == key.get(row["id"])) for row in answers]
     groups = {name: [hit for group, hit in right if group == name] for name, _ in right}
     shares = {name: sum(hits) / len(hits) for name, hits in groups.items()}

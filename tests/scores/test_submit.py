@@ -37,7 +37,7 @@ def answered(path: Path, change: Change = lambda rows: None) -> Path:
 
 
 def leaderboard_takes(samples: list[dict]) -> bool:
-    """What CollectiveSFT's eval/validator.py asks of a file, in this project's words."""
+    """Check a file as CollectiveSFT's eval/validator.py does, in this project's words."""
     keys = all({"id", "model_answer"} <= set(sample) for sample in samples)
     return keys and sorted(sample["id"] for sample in samples) == list(range(1, SIZE + 1))
 

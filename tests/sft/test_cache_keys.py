@@ -1,4 +1,4 @@
-"""What decides tokens and weights makes them anew; what does not leaves them."""
+"""A change that decides tokens or weights makes them again; others leave them."""
 
 import shutil
 from pathlib import Path

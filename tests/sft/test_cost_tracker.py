@@ -1,4 +1,4 @@
-"""What a training took: measured beside the results, over all tries."""
+"""Costs of a training are measured apart from the results, over all tries."""
 
 import pytest
 
@@ -87,7 +87,7 @@ def test_peaks_are_those_of_the_gpus_names(name, tera):
 
 
 def test_work_is_that_of_the_estimate(workshop):
-    """Where all tokens carry loss and all lengths are the same."""
+    """A plan in which all tokens carry loss and all lengths are the same."""
     base, length = workshop.base(), 50
     for method in ("full", "lora"):
         training = read_experiment(workshop.recipe(method=method)).training

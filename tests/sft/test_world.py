@@ -184,7 +184,7 @@ def test_two_processes_shard_any_architecture(job, kind):
 
 @pytest.mark.parametrize("kind", [*KINDS, "llama"])
 def test_every_layer_is_sharded_by_itself(workshop, kind):
-    """What no layer has is put together for the whole pass: words, norms and places alone."""
+    """Only parameters outside of layers are gathered for a whole pass: words, norms, places."""
     from transformers import AutoModelForCausalLM
 
     register()

@@ -31,7 +31,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 
 def squeue(*options: str) -> str:
-    """What squeue prints, without a header."""
+    """Return the output of squeue, without a header."""
     command = ["squeue", "--noheader", *options]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
@@ -43,7 +43,7 @@ def running() -> list[str]:
 
 
 def wait_for(what, seconds: float, process: subprocess.Popen, log: Path):
-    """What ``what()`` gives once it is true; fails where the process ends or time is over."""
+    """Return ``what()`` once it is true; fail where the process ends or time is over."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := what():

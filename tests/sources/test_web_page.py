@@ -1,4 +1,4 @@
-"""What comes in place of a file, through the fetcher itself: each is recognised and explained."""
+"""Pages that come instead of a file, through the fetcher: each is recognised and explained."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What passes into an image, and that the images' definitions tell one story."""
+"""Variables and folders that pass into an image; the images' definitions agree."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def test_the_host_s_python_and_home_stay_outside(tmp_path):
     ],
 )
 def test_the_token_of_hf_auth_login_passes(tmp_path, places, kept):
-    """Where huggingface_hub itself would look outside; inside it sees neither home nor variable."""
+    """Folders in which huggingface_hub looks outside; inside it sees neither home nor variable."""
     environ = {name: str(tmp_path / place) for name, place in places.items()}
     name = "APPTAINERENV_HF_TOKEN"
     assert name not in apptainer_env.variables(environ, tmp_path, [], 2)

@@ -1,4 +1,4 @@
-"""What a bundle holds, with stand-ins of what fetches; test_inside.py runs a real one."""
+"""Contents of a bundle, with stand-ins of the fetchers; test_inside.py runs a real one."""
 
 import os
 import re

@@ -464,7 +464,7 @@ def own_root(folder: Path) -> Path:
 
 
 def takes(tag: str) -> bool:
-    """Whether the configuration takes a tag."""
+    """Return True if the configuration takes a tag."""
     try:
         run.Hub(tag=tag)
     except ValidationError:

@@ -133,7 +133,7 @@ for package in packages:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_modules_load_with_what_their_environment_has(environment):
-    """What only the development environment holds is hidden (an image failed for httpx so)."""
+    """Packages of the development environment only are hidden (an image failed for httpx so)."""
     import subprocess
     import sys
     from importlib.metadata import packages_distributions

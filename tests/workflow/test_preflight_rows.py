@@ -13,7 +13,7 @@ DEMO = ROOT / "resources/demo/raw/datasets"
 
 
 def place(folder: Path | None) -> dict:
-    """Where a source's files are."""
+    """Return the folder of a source's files."""
     return {
         "folder": folder and str(folder),
         "checksums": None,

@@ -1,4 +1,4 @@
-"""What makes Snakemake do finished work again, and what does not."""
+"""Changes that make Snakemake repeat finished work, and changes that do not."""
 
 import os
 import re
@@ -66,7 +66,7 @@ def plan(clone) -> Callable[..., set[str]]:
 
 
 def test_a_server_elsewhere_is_asked_nothing_that_was_answered(plan):
-    """Where it stands, how long it may take and how much it is asked at once decide no answer."""
+    """A server's address, timeout and concurrency decide no answer."""
     assert plan() == set()
     assert plan(ENGINE | ELSEWHERE, JUDGE | ELSEWHERE) == set()
     serve = {"kind": "openai", "serve": "serve {model} {name} {port}"}

@@ -1,4 +1,4 @@
-"""What a run says: before it starts, a line a job, and at its end."""
+"""Messages of a run: before it starts, a line a job, and at its end."""
 
 import csv
 import json
@@ -132,7 +132,7 @@ LEDGER = json.dumps(
 
 
 def on_a_terminal(command: list[str], folder: Path, **environment: str) -> str:
-    """What a command writes to a terminal of 100 columns."""
+    """Return a command's output on a terminal of 100 columns."""
     import fcntl
     import pty
     import struct

@@ -1,4 +1,4 @@
-"""How often Snakemake looks at the jobs that wait."""
+"""Snakemake looks at waiting jobs at a bounded rate."""
 
 import os
 import subprocess
