@@ -28,6 +28,7 @@ DOCS = [
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "config/models/README.md",
 ]
+GUIDES = ("quickstart", "extend", "configuration")  # with whole files
 ENGINE = r"(?:[A-Z_]+=\S+ )*(?:workflow/bin/run|snakemake)\b"
 
 # The first pattern that matches a command says how it is tried, and where it is only parsed, why.
@@ -91,14 +92,14 @@ def run(command: str, folder: Path) -> subprocess.CompletedProcess:
 
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory) -> Path:
-    """A copy of the repository with the files that two guides show."""
+    """A copy of the repository with the files that three guides show."""
     folder = tmp_path_factory.mktemp("copy")
     ignore = shutil.ignore_patterns("__pycache__")
     for name in ("src", "config"):
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     for name in ("Snakefile", "workflow", "resources", "envs", "paper", "containers", "Makefile", "benchmarks"):  # fmt: skip  # noqa: E501
         (folder / name).symlink_to(ROOT / name)
-    shown = [f for page in ("extend", "configuration") for f in fences(ROOT / f"docs/{page}.md")]
+    shown = [f for page in GUIDES for f in fences(ROOT / f"docs/{page}.md")]
     for name, _, content in shown:
         if name:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -187,8 +188,13 @@ def test_make_knows_its_targets():
 
 def test_configurations_that_make_is_given_exist():
     named = {name for command in chosen("make") for name in re.findall(r"CONFIG=(\S+)", command)}
-    named -= {"config/ward.yaml"}  # of docs/extend.md
-    assert not [name for name in named if not (ROOT / name).is_file()]
+    shown = {name for page in GUIDES for name, _, _ in fences(ROOT / f"docs/{page}.md")}
+    assert not [name for name in named - shown if not (ROOT / name).is_file()]
+
+
+def test_guides_show_the_files_that_they_name():
+    shown = {name for page in GUIDES for name, _, _ in fences(ROOT / f"docs/{page}.md")}
+    assert {"config/first.yaml", "config/mine.yaml", "config/ward.yaml"} <= shown
 
 
 def test_the_two_commands_of_the_readme():
@@ -263,6 +269,9 @@ def test_a_dataset_without_code_goes_through_the_workflow(copy):
 @pytest.mark.parametrize("command", sorted({dry(command) for command in chosen("plan")}))
 def test_the_workflow_plans_what_a_command_asks_for(command, copy):
     """A dry run; config/config.yaml is the default of a bare snakemake."""
+    written = copy / "config/experiments/my-first.yaml"
+    if "config/first.yaml" in command and not written.is_file():
+        written.write_text((copy / "config/experiments/tiny.yaml").read_text("utf-8"), "utf-8")
     done = run(command, copy)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^total +\d+$", done.stdout + done.stderr, re.M)
