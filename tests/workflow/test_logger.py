@@ -120,3 +120,19 @@ def test_a_failed_command_is_not_repeated_as_an_exception(handler, capsys):
     assert capsys.readouterr().err.splitlines() == [
         "       failed: sft_train mine", "", "error: sft_train mine failed", "  it left no log",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("Missing output files: a.md", "Missing output files: a.md"),
+        ("Code has changed since last execution", "Code has changed since last execution"),
+        (
+            "Missing output files: a, b, c; Input files updated by another job: 1, 2, 3, 4, 5",
+            "Missing output files: a, b, c; Input files updated by another job: 1, 2, and 3 more",
+        ),
+    ],
+    ids=["one file", "no file", "many files"],
+)
+def test_a_reason_names_at_most_three_files_of_each_cause(reason, shown):
+    assert plugin.shortened(reason) == shown

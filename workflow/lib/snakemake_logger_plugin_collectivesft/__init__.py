@@ -145,7 +145,7 @@ class LogHandler(LogHandlerBase):
             with open(self.plan, "a", encoding="utf-8") as handle:
                 handle.write(json.dumps(row) + "\n")
         else:
-            _say(f"{job}\n    {event['reason']}")
+            _say(f"{job}\n    {shortened(str(event['reason']))}")
 
     def _finished(self, number: int) -> None:
         self.done += 1
@@ -170,6 +170,17 @@ class LogHandler(LogHandlerBase):
         details = [line for path in event["aux_logs"] for line in shown_log(Path(path))]
         if event["msg"] and details:
             self.failed[f"group {event['groupid']}"] = details
+
+
+def shortened(reason: str) -> str:
+    """Return Snakemake's reason for a job with at most two files of each cause; some have 30."""
+    causes = []
+    for cause in reason.split("; "):
+        head, colon, listed = cause.partition(": ")
+        files = listed.split(", ")
+        more = [f"and {len(files) - 2} more"] if len(files) > 3 else []
+        causes.append(head + colon + ", ".join([*files[:2], *more] if more else files))
+    return "; ".join(causes)
 
 
 def shown_log(path: Path) -> Iterator[str]:
