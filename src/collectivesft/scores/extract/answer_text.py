@@ -49,9 +49,11 @@ _MARK_FIRST = re.compile(
     r"(?![A-Za-z]|[ \t]{0,3}[、,和与及][ \t]{0,3}[A-G])([^\n]{0,80})$",
     re.M,
 )
-_TRUE = re.compile(r"(?<![A-Za-z])([A-G])\s?:\s?(?i:true|yes)\b")
-_CALLED = re.compile(r"(?<![A-Za-z])([A-G])\s?\((?:(?P<right>正确|对)|错误?|不正确|不对|有误)\)")
-_FALSE = re.compile(r"(?<![A-Za-z])([A-G])\s?:\s?(?i:false|no)\b")
+_TRUE = re.compile(r"(?<![A-Za-z])([A-G])\s?:\s?(?:(?i:true|yes)\b|[是对](?=[\s,。;.!]|\Z))")
+_CALLED = re.compile(
+    r"(?<![A-Za-z])([A-G])\s?\((?:(?P<right>正确|对|[√✓✔])|错误?|不正确|不对|有误|[×✗✘❌])\)"
+)
+_FALSE = re.compile(r"(?<![A-Za-z])([A-G])\s?:\s?(?:(?i:false|no)\b|[否错](?=[\s,。;.!]|\Z))")
 _BOXES = re.compile(r"}\s{0,3}(?:[、,;和]|and)?\s{0,3}\\boxed\s?{(?=\s?[A-G])")
 # "A、B和E;D是禁忌": the list ends where a clause about another letter begins.
 _CLAUSE_AFTER_LIST = re.compile(
@@ -104,10 +106,14 @@ _ONLY = re.compile(
 )
 
 # "所以D。" at the end, "即B最敏感": a conclusion with its letter only. "即B最危险" warns.
+_SO = re.compile(
+    r"(?i:\b(?:so|thus|hence|therefore|conclusion|its|it\sis)\b),?:?\s(?i:(?:it\sis|its|the\sanswer\sis)\s)?"
+    rf"(?i:option\s)?\(?(?P<run>{_RUN})\)?(?=[\s.!]{{0,4}}\Z|[.!]\s)"
+)
 _CONCLUSION = re.compile(
-    rf"(?:所以|因此|因而|故而?|那么|综上,?|即)(?:应该?|就|还是|便)?(?:是|为)?[\s(【]?(?P<run>{_RUN}){_ENDS}"
+    rf"(?:所以|因此|因而|故而?|那么?|综上,?|即)(?:应该?|就|还是|便)?(?:是|为)?[\s(【]?(?P<run>{_RUN}){_ENDS}"
     r"(?=[)】]?(?:选?项)?(?:最(?:佳|好|优|合[适理]|适[合宜当]|恰当|妥当|符合[^不,。;]{0,8}|可能|准确|正确"
-    r"|敏感|特异|常见|多见|早|主要|有效|有意义)(?:的(?:选择|选项|答案|一?项)?)?(?=[,。;.!)\s]|\Z)|[。.!\s]{0,5}\Z))"
+    r"|敏感|特异|常见|多见|早|主要|有效|有意义)(?:的(?:选择|选项|答案|一?项)?)?(?=[,。;.!)\s]|\Z)|(?:才(?:对|是))?[。.!\s]{0,5}\Z))"
 )
 # "None of A, B, D or E has both": letters that are denied together.
 _NONE_OF = re.compile(
@@ -121,7 +127,7 @@ _LAST_NUMBERED = re.compile(r"(?<=[A-G]、)[\s,、;]{0,3}\d[.、)]?\s?([A-G])(?!
 
 _WARNING = re.compile(
     r"(?:但|注意|切记|千万|请|也|而|且|并|故|因此)?(?:要|应该|应当|应)?"
-    r"(?:不要|不建议|不推荐|不主张|不宜|不应该|不应当|不应|不能|不可以?|不该|不用|不必|不一定(?:是|选)?|避免|切勿|切忌|勿|别|防止"
+    r"(?:不要|不建议|不推荐|不主张|不宜|不应该|不应当|不应|不能|不可以?|不该|不用|不必|不一定(?:是|选)?|避免|切勿|切忌|勿|(?<![分区辨类级特])别|防止"
     r"|以免|(?:一般|通常|多|常|往往)不|不作为|不首|不优先|而不是|而非|并不是|并非|绝不)"
     r"(?:再|会|去|直接)?(?:首|误|错|盲目|优先)?(?:选择|选用|选取|选|考虑|使用|用|答|填)?(?:了|成|为)?"
     rf"{_LETTERS}"
@@ -153,6 +159,21 @@ _UNDECIDED = re.compile(
     r"|(?i:(?:either|between|could\sbe|may\sbe|might\sbe)\s(?:options?\s)?)[A-G]\s(?:or|and)\s(?:(?i:option)\s)?[A-G]\b"
     r"|(?<![A-Za-z])[A-G]\sor\s[A-G]\s?\?"
 )
+_ASCII_WORD = re.compile(r"(?i:\b(?:so|thus|hence|therefore|conclusion|its|is)\b)")
+# "B违反原则,当选": the chosen one, whatever the question asks for.
+_TAKEN = re.compile(
+    rf"(?<![{patterns.LATIN}])([A-G])(?:选?项)?[^A-Z。;\n]{{0,20}}[,\s](?:故|应|因此|所以)?当选(?!的)"
+)
+# "答案是C……不对": the statement is void; a later one counts.
+_TAKEN_BACK = re.compile(
+    rf"(?:答案|正确选项|选择?)(?:应该?)?(?:是|为|:)?\s?{_RUN}{_ENDS}[…。.!,;\s—\-]{{1,8}}"
+    r"(?:不对(?!称|应|等)|错了|等等|等一下|且慢|[哦噢啊]不)"
+)
+_UNSURE = re.compile(
+    r"(?:无法|不能|难以|没法|很难|拿不准|说不准|不确定"
+    r"|(?i:\b(?:not\ssure|unsure|cannot\s(?:decide|determine)|torn\sbetween)))[^。;\n]{0,30}?"
+    r"[A-G][^A-Z。;\n]{0,8}?(?:还是|或者?|和|与|(?i:\bor\b|\band\b))[^A-Z。;\n]{0,4}?[A-G](?![A-Za-z])"
+)
 # No undecided clause is without one of these.
 _DOUBT = re.compile(
     r"[还或抑]|可能|[确断肯抉取区清]|[准择好]|知道|犹豫|纠结|or\b|and\b|sure|decide|determine|torn"
@@ -170,12 +191,12 @@ _AND_THEN = re.compile(
 
 _EXCEPT = re.compile(
     rf"(?:除(?:了|去)?|(?i:(?:all|everything|every\soption)\s(?:except|but)))\s?(?:选项)?({_RUN}){_ENDS}\s?(?:选?项)?(?:\([^()\n]{{0,30}}\))?"
-    r"(?:以外|之外|外)?[,、]?\s?(?:其他|其余|其它|剩下|别)?的?(?:选项|各项|说法|叙述|描述|表述|[四三两几]项|[四三两]个(?:选项)?)?"
+    r"(?:以外|之外|外)?[,、]?\s?(?:其他|其余|其它|剩下|别)?的?(?:选项|各项|说法|叙述|描述|表述|[四三两几]项|[四三两]个(?:选项)?)?(?:的?(?:说法|叙述|描述|表述))?"
     r"(?P<said>(?:都|均|全|皆)?(?:是)?(?:不)?(?:正确|对|符合|属于|是|可以|选|错误?)?)"
 )
 _OTHERS_RIGHT = re.compile(
-    rf"(?<![{patterns.LATIN}])({_JOINED})(?:选?项|[两三四]项)?(?:都|均)?(?:是|的说法)?(?:错误?|不正确|不对|不选|×)的?[,;。]?"
-    r"\s?(?:而)?(?:其余|其他|其它|剩下|剩余)的?(?:选项|各项|[两三四]项)?(?:都|均|全|皆)?(?:是)?(?P<said>正确|对|选)"
+    rf"(?<![{patterns.LATIN}])({_JOINED})(?:选?项|[两三四]项)?(?:都|均)?(?:是|的说法)?(?:错误?|不正确|不对|不选|×|不(?:是|属于|符合|包括))的?[,;。]?"
+    r"\s?(?:而)?(?:其余|其他|其它|剩下|剩余)的?(?:选项|各项|[两三四]项)?(?:都|均|全|皆)?(?P<said>是?(?:正确|对|选)|是(?=[的。!\s]|\Z))"
 )
 # Several answers: all of them.
 _ALL = re.compile(
@@ -197,7 +218,7 @@ ALSO = re.compile(
 # Heads of a next question. Text before one counts if it holds an answer already.
 NEXT_QUESTION = re.compile(
     r"(?<=\S)\s*(?:下一题|下一道|下一个问题|以下是(?:另)?一道|(?i:next\squestion)"
-    r"|\n[ \t>*#]{0,6}(?:【(?:题目|问题|例题?|练习)[^】\n]{0,6}】"
+    r"|\n[ \t>*#]{0,6}(?:[【\[](?:题目|问题|例题?|练习)[^】\]\n]{0,6}[】\]]"
     r"|(?:问题|题目|例题|练习题?|单选题|多选题|多项选择题|单项选择题"
     r"|追问|新题|案例|试题|考题|类似题|变式)\s?[\d一二三四五六]{0,3}\s?[:.、(【\n]|第\s?[\d一二三四五六七八九十]{1,3}\s?题"
     r"|#{1,4}\s?(?:题目|问题|例题|练习|Question)|(?i:question|q|problem|exercise)\s?\d{0,3}\s?[:.]"
@@ -266,14 +287,24 @@ def drop_unmeant(text: str) -> str:
     statements."""
     if "boxed" in text:
         text = _NO_EXAMPLE.sub("", text)
+    text = _TAKEN.sub(r"。答案是\1。", text)
     text = _CORRECTION.sub(lambda match: f"。答案是{match['run']}", text)
     text = _CHANGED.sub(lambda match: f"。答案是{match['run']}", text)
+    text = _TAKEN_BACK.sub("。", text)
     text = _ONLY.sub(lambda match: f"。答案是{match['run']} ", text)
     text = _CONCLUSION.sub(lambda match: f"。答案是{match['run']} ", text)
+    if _ASCII_WORD.search(text):
+        text = _SO.sub(lambda match: f"。答案是{match['run']} ", text)
     text = _NONE_OF.sub("", text)
     if _DOUBT.search(text):
         text = _UNDECIDED.sub("", text)
     return _WARNING.sub("", text)
+
+
+def is_undecided(text: str) -> bool:
+    """Tell if a text says that it cannot choose between two letters: one that it names elsewhere
+    is then no answer."""
+    return _UNSURE.search(text) is not None
 
 
 def drop_conditions(text: str) -> tuple[str, int]:

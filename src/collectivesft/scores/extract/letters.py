@@ -14,12 +14,19 @@ from collectivesft.scores.extract.answer_text import (
     drop_conditions,
     drop_unmeant,
     excepted,
+    is_undecided,
     means_all,
     ticked,
 )
 from collectivesft.scores.extract.early_stop import ANOTHER, normal
+from collectivesft.scores.extract.labelled import labelled
 from collectivesft.scores.extract.option_list import listed, verdict
 
+# "A项应见于前壁梗死": an option is discussed. An answer that discusses three chooses none by it.
+_DISCUSSED = re.compile(rf"(?<![{patterns.LATIN}])([A-G])选?项")
+_MOST_DISCUSSED = 2
+_SENTENCE = re.compile(r"[。;\n]")
+_UNRELATED = re.compile(r"无关|不属于|并非|不包括|不符合|不应?选")
 # The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
 _OFFICIAL = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.S)
 # The shortest answers, which most models write.
@@ -147,39 +154,43 @@ def _read(text: str, asked: _Asked) -> str:
             return found
         text_in_full, text = text, option_texts.hide(text, asked.texts)
     # 2) Plain letters; clauses that warn or that call the wrong option by a question's own words.
-    text = drop_unmeant(clean(text, multiple))
+    text = clean(text, multiple)
+    unsure = is_undecided(text)
+    text = drop_unmeant(text)
     negative = polarity.asks_for_wrong(asked.question, text)
     denial = "" if negative else polarity.asks_for_denied(asked.question)
     if asked.question and not negative and not denial:
         text = polarity.drop_stated_wrong(text)
     # 3) Statements without a condition, then those that deny, then a single condition.
     certain, conditions = drop_conditions(text)
-    found = _chosen(certain, asked, negative)
+    found = _chosen(certain, asked, negative, unsure)
     if not found and asked.stopped:
         found = polarity.stated_denied(certain, denial, asked.letters)
         found = found if multiple or len(set(found)) == 1 else ""
     if not found and conditions == 1:
-        found = _chosen(text, asked, negative)
+        found = _chosen(text, asked, negative, unsure)
     # 4) No letter: the text of an option.
     if found or not asked.stopped:
         return _single_or_sorted(found, multiple)
-    if asked.texts:
+    if asked.texts and (multiple or not _discusses(certain, asked.letters)):
         return option_texts.named(
             text_in_full, asked.texts, multiple, negative, bool(denial), asked.question
         )
     return ""
 
 
-def _chosen(text: str, asked: _Asked, negative: bool) -> str:
+def _chosen(text: str, asked: _Asked, negative: bool, unsure: bool) -> str:
     letters, multiple = asked.letters, asked.multiple
     # Numbers are those of `corrected`. 2) A statement.
     if found := _stated(text, letters, multiple):
         return found
     if not asked.stopped:
         return _first_line(text, letters, multiple)
+    if (found := labelled(text, asked.question, letters)) and (multiple or len(found) == 1):
+        return found
     # 3) The option that is called wrong, where the question asks for it.
     if negative:
-        found = polarity.stated_wrong(text, letters)
+        found = polarity.stated_wrong(text, letters, multiple)
         verdicts = _verdicts(text, letters)
         wrong, judged = polarity.chosen(text, letters, verdicts, multiple)
         found = found or _last_line(text, letters) or wrong
@@ -194,10 +205,27 @@ def _chosen(text: str, asked: _Asked, negative: bool) -> str:
     if found:
         return found
     # 5) and 6) Verdicts, or letters by themselves.
-    lone = _verdicts(text, letters) or _standing_alone(_without_options(text, multiple), letters)
+    lone = _verdicts(text, letters)
+    if not lone and not unsure:
+        lone = _lone(text, letters, multiple)
     if not lone and multiple and means_all(text, len(letters)):
         return "".join(letters)
     return "".join(sorted(lone)) if multiple or len(lone) == 1 else repeated
+
+
+def _lone(text: str, letters: frozenset[str], multiple: bool) -> set[str]:
+    """Return letters by themselves; none where the text only goes through the options."""
+    if not multiple:
+        lone = _standing_alone(_without_options(text, multiple), letters)
+        return set() if _discusses(text, letters) else lone
+    kept = "。".join(part for part in _SENTENCE.split(text) if not _UNRELATED.search(part))
+    lone = _standing_alone(kept, letters) or _standing_alone(text, letters)
+    return set() if lone == letters else lone
+
+
+def _discusses(text: str, letters: frozenset[str]) -> bool:
+    """Tell if a text discusses several options by their letters."""
+    return len(set(_DISCUSSED.findall(text)) & letters) > _MOST_DISCUSSED
 
 
 def _first_line(text: str, letters: frozenset[str], multiple: bool) -> str:

@@ -6,17 +6,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from collectivesft.scores.extract.early_stop import normal
+from collectivesft.scores.extract.labelled import labelled_text
 
 # A word without a Latin letter in the place of an option's text.
 _HIDDEN = "某某"
 _CAPITAL = re.compile("[A-Z]")
 _OWN_NAME = re.compile(r"(?i:选项|option|choice)?\s?[A-Z]")
 _LATIN = re.compile(r"[A-Za-z0-9\u0370-\u03ff]")
-_LETTER_BEFORE = re.compile(r"(?<![A-Za-z0-9])([A-Z])\s{0,3}[-–—]{1,2}\s{0,3}\Z")
+_LETTER_BEFORE = re.compile(r"(?<![A-Za-z0-9])([A-Z])(?:\s{0,3}[-–—]{1,2}\s{0,3})?\Z")
 _EDGES = " \t\n。.,;:!、()[]【】#>-?"
 _LEAD = re.compile(
     r"(?:答案|正确(?:的)?(?:选项|说法|是)|(?<![不未勿非])(?:应首选|首选|应选|选择|选)"
-    r"|\b(?i:answer))(?:应该|应当|应|的)?(?:是|为|选|:|药物|治疗|检查|方法|(?i:\sis)){0,3}[\s:(【]{0,3}\Z"
+    r"|(?<![并不])只有|\b(?i:answer))(?:应该|应当|应|的)?(?:是|为|选|:|药物|治疗|检查|方法|(?i:\sis)){0,3}[\s:(【]{0,3}\Z"
 )
 _DENIAL = re.compile(
     r"(?:不|非|未|无|排除|除(?!极)|勿|别|误|而非|(?i:not|no|exclude[sd]?))[^。,;]{0,6}\Z"
@@ -24,6 +25,7 @@ _DENIAL = re.compile(
 _DENIAL_AFTER = re.compile(
     r"(?:选?项)?[)]?(?:不|错|有误|可?排除|无关|除外|并非|(?i:\sis not|\sis wrong))"
 )
+_IS_NOT_AFTER = re.compile(r"(?:选?项)?[)]?(?:[则却并]?(?:不(?:是|属于|在|包括|需要?|符合)|并非))")
 _HEDGE = re.compile(
     r"(?:无法|不能|难以|不好)(?:确定|判断|回答|给出)|不确定|不知道|还是|抱歉|对不起|咨询|(?:如果|若)(?![您你])"
     r"|(?i:sorry|not sure|cannot|unsure)"
@@ -58,8 +60,8 @@ def plain_texts(options: Mapping[str, str]) -> dict[str, str]:
 def hide(text: str, texts: Mapping[str, str]) -> str:
     """Return the answer with a word in the place of options' texts that hold capital letters.
 
-    "B、B型血含抗A抗体" becomes "B、某某". A dash between a letter and its text becomes a sign that
-    begins an option's text ("A-血淀粉酶").
+    "B、B型血含抗A抗体" becomes "B、某某". A dash, or nothing, between a letter and its text becomes a
+    sign that begins an option's text ("A-血淀粉酶", "A血淀粉酶").
     """
     for letter, said in sorted(texts.items(), key=lambda pair: -len(pair[1])):
         if len(said) < _SHORTEST_MENTION or _OWN_NAME.fullmatch(said) or said not in text:
@@ -123,6 +125,8 @@ def named(
     if _HEDGE.search(text):
         return ""
     mentions = _mentions(text, list(texts.values()))
+    if (found := labelled_text(text, question, texts)) and count[texts[found]] == 1:
+        return found
     stated = [said for begin, said in mentions if _LEAD.search(text[max(begin - 24, 0) : begin])]
     if stated:
         return letters.get(stated[-1], "")
@@ -131,7 +135,8 @@ def named(
         return letters.get(wrong, "")
     if negative and len(once) == 1 and len(text) <= _LONGEST_ANSWER:
         begin, said = mentions[0]
-        return letters.get(said, "") if _CONTRASTED.search(text[:begin]) else ""
+        denied = _IS_NOT_AFTER.match(text, begin + len(said))
+        return letters.get(said, "") if denied or _CONTRASTED.search(text[:begin]) else ""
     if negative or not once or len(text) > _LONGEST_ANSWER:
         return ""
     begin, said = mentions[0]
@@ -140,7 +145,7 @@ def named(
         whole = first and first.end("said") == begin and first["end"].startswith(said)
         alone = whole and first["end"][len(said) :] in ("", "。", ".")
         if denied_asked:
-            return ""
+            return letters.get(_only_denied(text, mentions), "")
         return letters.get(said if alone else _repeated(text, list(texts.values()), question), "")
     denied = _DENIAL.search(text[max(begin - 12, 0) : begin])
     denied = denied or _DENIAL_AFTER.match(text, begin + len(said))
@@ -152,6 +157,12 @@ def _called_wrong(text: str, mentions: Sequence[tuple[int, str]]) -> str:
     """Return the only option's text that is called wrong right after it, or ""."""
     wrong = {said for begin, said in mentions if _WRONG_AFTER.match(text, begin + len(said))}
     return wrong.pop() if len(wrong) == 1 else ""
+
+
+def _only_denied(text: str, mentions: Sequence[tuple[int, str]]) -> str:
+    """Return the only option's text that is denied right after it, or ""."""
+    denied = {said for begin, said in mentions if _IS_NOT_AFTER.match(text, begin + len(said))}
+    return denied.pop() if len(denied) == 1 else ""
 
 
 def _repeated(text: str, texts: Sequence[str], question: str) -> str:

@@ -63,7 +63,7 @@ STATEMENT = re.compile(
 LED = re.compile(rf"{_FILLER}{_OPTION}{_FILLER}(?P<run>{_RUN})")
 # A line that begins with letters, as an answer does: "B", "B. 阿司匹林", "A、C", "(AC)".
 LINE = re.compile(
-    rf"(?:^|(?<=;))[ \t>#【\[(]{{0,9}}({_DOTTED}|(?>{_LETTERS}){_AFTER})(?=[\s.。、,:;!)\]】]|$)",
+    rf"(?:^|(?<=;))[ \t>#【\[(]{{0,9}}({_DOTTED}|(?>{_LETTERS}){_AFTER})(?=[\s.。、,:;!()\]】]|$)",
     re.M,
 )
 # The question's options written again in one line, as "A. xx B. xx C. xx".
@@ -79,7 +79,8 @@ VERDICT = re.compile(
     (?:[是为都均才最也皆]{{0,3}}(?:应该|应|完全)?
         (?:正确|符合题意|合适|恰当|妥当|成立|佳(?:选择|选项|答案)|对(?=[\s,。、;.!)的]|[A-Z][对错]|$))
       |\s?\(?[√✓✔]|\)?\s(?:is|are)\s(?:both\s|all\s)?(?:the\s)?(?:most\s|best\s)?
-        (?:correct|right|answers?|best|appropriate|preferred|drug\sof\schoice|first[\s-](?:line|choice)))""",
+        (?:correct|right|answers?|best|appropriate|preferred|drug\sof\schoice|first[\s-](?:line|choice))
+      |\)?\s(?:fits|matches)\s(?:the\s)?best)""",
     re.X,
 )
 TICK = re.compile("[√✓✔]")

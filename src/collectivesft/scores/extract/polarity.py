@@ -5,7 +5,7 @@ There the option that an answer calls wrong is the chosen one: "A正确，C错�
 
 import re
 
-from collectivesft.scores.extract import patterns
+from collectivesft.scores.extract import option_list, patterns
 
 _WRONG = (
     r"(?:错误|不正确|不恰当|不准确|不妥当?|不当|有误|不对(?![称等])|不真实|不成立|不合理|不科学|不确切"
@@ -31,8 +31,8 @@ _CALLED_WRONG = re.compile(
     r"|\s?[:.、]\s?(?:该项|此项|本项)?(?:的?说法)?(?:错误?|不正确|不对|有误|[×✗✘❌]))"
 )
 _WRONG_IS = re.compile(
-    rf"(?:{_WRONG}|不属于|不包括|不符合)的?(?:说法|选项|一?项|叙述|描述|表述|陈述|\sstatement|\soption|\sone)?"
-    rf"(?:的?答案)?\s?(?:应该|应)?(?:就?是|为|:|有|选|\sis){{1,2}}[\s:(【]{{0,3}}(?:选项)?({_LETTERS})"
+    rf"(?:{_WRONG}|不属于|不包括|不符合)的?(?:说法|选项|[一两二三四]?个?选?项|叙述|描述|表述|陈述|\sstatement|\soption|\sone)?"
+    rf"(?:的?答案)?\s?(?:应该|应|分别|依次)?(?:就?是|为|:|有|选|\sis){{1,2}}[\s:(【]{{0,3}}(?:选项)?({_LETTERS})"
     rf"(?![{patterns.LATIN}{patterns.TERM}])"
 )
 _LINE = re.compile(
@@ -98,10 +98,16 @@ def asks_for_denied(question: str) -> str:
     return "" if described or _ASKED_AFTER.search(rest) else denials[-1].group()
 
 
+_MARKED = re.compile(r"(?<![A-Za-z])([A-G])\s?([√✓✔×✗✘❌])")
+
+
 def stated_denied(text: str, denial: str, letters: frozenset[str]) -> str:
     """Return the letters of the last "不属于的是D" or "不需要：C" by the question's own denial."""
     if not denial:
         return ""
+    marked = dict(_MARKED.findall(text))
+    if marked.keys() == letters and len(denied := [c for c in marked if marked[c] in "×✗✘❌"]) == 1:
+        return denied[0]
     words = r"(?i:\bNOT\b)" if denial.isascii() else f"(?:{re.escape(denial)}|(?i:\\bNOT\\b))"
     found = re.findall(
         rf"{words}[^。;\n]{{0,60}}?(?<![{patterns.LATIN}])(?:是|为|:|有|备|要|\bis|\bare)"
@@ -111,7 +117,7 @@ def stated_denied(text: str, denial: str, letters: frozenset[str]) -> str:
     if not found:
         found = re.findall(
             rf"(?<![{patterns.LATIN}])({_LETTERS})(?![{patterns.LATIN}{patterns.TERM}])(?:选?项)?"
-            r"(?:[则却就]?\s?不(?:(?:是|属于|包括|需要?)(?=[^A-Z]|\Z)|(?:能|宜|可以?|会|应|该|用|行|具有?)(?=[。,;.!]|\Z))|\s(?:is|are)\s(?i:not)\b)",
+            r"(?:[则却就]?\s?不(?:(?:是|属于|包括|符合|需要?)(?=[^A-Z]|\Z)|(?:能|宜|可以?|会|应|该|用|行|具有?)(?=[。,;.!]|\Z))|\s(?:is|are)\s(?i:not)\b)",
             text,
         ) or re.findall(
             rf"(?:不包括|不属于|不包含|不含)\s?(?:选项)?({_LETTERS})(?![{patterns.LATIN}{patterns.TERM}])",
@@ -147,10 +153,14 @@ def asks_for_wrong(question: str, text: str = "") -> bool:
     return _ASKED.search(asked) is not None or _TOLD.search(text) is not None
 
 
-def stated_wrong(text: str, letters: frozenset[str]) -> str:
-    """Return the letters of the last "错误的是C"."""
-    found = _WRONG_IS.findall(text)
-    return "".join(c for c in found[-1] if c in letters) if found else ""
+def stated_wrong(text: str, letters: frozenset[str], multiple: bool) -> str:
+    """Return the letters of the last "错误的是C"; of several with the rest of their list."""
+    found = list(_WRONG_IS.finditer(text))
+    if not found:
+        return ""
+    run = "".join(c for c in found[-1][1] if c in letters)
+    more = option_list.listed(text, found[-1].end(1), run, letters, False) if multiple else ""
+    return run + more
 
 
 def drop_stated_wrong(text: str) -> str:
