@@ -58,7 +58,7 @@ _BOXES = re.compile(r"}\s{0,3}(?:[、,;和]|and)?\s{0,3}\\boxed\s?{(?=\s?[A-G])"
 # "A、B和E;D是禁忌": the list ends where a clause about another letter begins.
 _CLAUSE_AFTER_LIST = re.compile(
     r"([A-G]{2,7}|(?:[A-G][、和与及]){1,5}[A-G])\s?[,;]\s?"
-    r"(?=[A-G](?:[、和与及][A-G]){0,4}(?:选?项)?(?:\(|是|为|属|则|会|虽|不|均|都))"
+    r"(?=[A-G](?:[、和与及][A-G]){0,4}(?:选?项)?(?:\(|:\s?[\u3400-\u9fff]|是|为|属|则|会|虽|不|均|都))"
 )
 # "ABC(早发现、早诊断)", "A,B,C三项。D为…": the letters are the answer, the rest explains it.
 _RUN_THEN_NOTE = re.compile(r"\A\s{0,9}([A-G]{2,7})\s?(?=\()")
@@ -186,7 +186,7 @@ _CONDITION = re.compile(
     r"[^。;\n.!?]{0,80}[A-G][^。;\n.!?]{0,20}[。;.!?]?"
 )
 _AND_THEN = re.compile(
-    r"[,;](?:则|才|就)(?:应该?|可以?|需要?)?(?:选|考虑)|(?:选|答案|是|为|choose|answer|pick|be|is|考虑)"
+    r"[,;](?:则|才|就|可以?|应该?|宜|需要?){0,3}(?:选|考虑|改用|换用|用|给)|(?:选|答案|是|为|choose|answer|pick|be|is|考虑)"
 )
 
 _EXCEPT = re.compile(

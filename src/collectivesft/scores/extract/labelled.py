@@ -9,9 +9,10 @@ _RUN = r"[A-Z](?:\s?[、,和与及]\s?[A-Z]){0,6}"
 _PART = re.compile(
     r"(?:\A|(?<=[。;,\n]))[ \t\-•·*>\d.]{0,6}(?P<label>[^:。;,、\nA-G]{2,24}?)"
     r"(?:\([^()\n]{1,12}\))?:\s?"
-    rf"(?:(?P<run>{_RUN})(?![{patterns.LATIN}{patterns.TERM}])|(?P<text>[^:。;,\n]{{2,40}}?))\s?"
+    rf"(?:(?P<run>{_RUN})(?![{patterns.LATIN}{patterns.TERM}])|(?P<text>[^:。;,\n]{{1,60}}?))\s?"
     r"(?=[。;,\n]|\Z)"
 )
+_AND = re.compile(r"[、和与及]")
 
 
 def labelled(text: str, question: str, letters: frozenset[str]) -> str:
@@ -26,12 +27,18 @@ def labelled(text: str, question: str, letters: frozenset[str]) -> str:
     return "".join(c for c in _asked(parts, question) if c in letters)
 
 
-def labelled_text(text: str, question: str, texts: Mapping[str, str]) -> str:
-    """Return the letter of the option's text under the only label that the question has."""
-    of = {said: letter for letter, said in texts.items()}
-    parts = [(match["label"], match["text"]) for match in _PART.finditer(text) if match["text"]]
-    known = [(label, said.strip()) for label, said in parts if said.strip() in of]
-    return of.get(_asked(known, question), "")
+def labelled_text(text: str, question: str, letters: Mapping[str, str]) -> str:
+    """Return the letters of the options' texts under the only label that the question has.
+
+    Args:
+        letters: of the options, by their texts.
+    """
+    parts = []
+    for match in _PART.finditer(text):
+        said = [one.strip() for one in _AND.split(match["text"] or "")]
+        if set(said) <= letters.keys():
+            parts.append((match["label"], "".join(letters[one] for one in said)))
+    return _asked(parts, question)
 
 
 def _asked(parts: list[tuple[str, str]], question: str) -> str:

@@ -166,6 +166,8 @@ def _read(text: str, asked: _Asked) -> str:
     found = _chosen(certain, asked, negative, unsure)
     if not found and asked.stopped:
         found = polarity.stated_denied(certain, denial, asked.letters)
+        if not found and not multiple and (denial or negative):
+            found = polarity.left_over(certain, asked.letters)
         found = found if multiple or len(set(found)) == 1 else ""
     if not found and conditions == 1:
         found = _chosen(text, asked, negative, unsure)
@@ -283,10 +285,18 @@ def _stated(text: str, letters: frozenset[str], multiple: bool) -> str:
     """Letters of the last statement; "选项：" before all the options only repeats the question."""
     for match in reversed(list(patterns.STATEMENT.finditer(text))):
         found = _whole(text, match, letters, multiple)
-        repeats = multiple and (match["options"] or match["choices"]) and set(found) == letters
+        repeats = (match["options"] or match["choices"]) and (
+            set(found) == letters if multiple else _begins_list(text, match)
+        )
         if found and not repeats:
             return found
     return ""
+
+
+def _begins_list(text: str, match: re.Match) -> bool:
+    """Tell if a line with the first option begins after "选项:": the options are written again."""
+    below = "\n" in text[match.start() : match.start("run")]
+    return below and text[match.end("run") : match.end("run") + 1] in tuple(".、:)")
 
 
 def _whole(text: str, match: re.Match, letters: frozenset[str], multiple: bool) -> str:

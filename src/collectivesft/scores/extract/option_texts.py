@@ -25,6 +25,9 @@ _DENIAL = re.compile(
 _DENIAL_AFTER = re.compile(
     r"(?:选?项)?[)]?(?:不|错|有误|可?排除|无关|除外|并非|(?i:\sis not|\sis wrong))"
 )
+_RANGE_SIGN = re.compile(r"(?<=\d)\s?(?:[-–—~]|至|到)\s?(?=\d)")
+# "不能引起咯血的是:胃溃疡": the question asks for what is not so.
+_DENIED_IS = re.compile(r"不[^。;,:\n]{1,16}(?:的是|是|为)[:\s]{0,3}\Z")
 _IS_NOT_AFTER = re.compile(r"(?:选?项)?[)]?(?:[则却并]?(?:不(?:是|属于|在|包括|需要?|符合)|并非))")
 _HEDGE = re.compile(
     r"(?:无法|不能|难以|不好)(?:确定|判断|回答|给出)|不确定|不知道|还是|抱歉|对不起|咨询|(?:如果|若)(?![您你])"
@@ -60,8 +63,8 @@ def plain_texts(options: Mapping[str, str]) -> dict[str, str]:
 def hide(text: str, texts: Mapping[str, str]) -> str:
     """Return the answer with a word in the place of options' texts that hold capital letters.
 
-    "B、B型血含抗A抗体" becomes "B、某某". A dash, or nothing, between a letter and its text becomes a
-    sign that begins an option's text ("A-血淀粉酶", "A血淀粉酶").
+    "B、B型血含抗A抗体" becomes "B、某某". A dash, or nothing, between a letter and its text becomes
+    a sign that begins an option's text ("A-血淀粉酶", "A血淀粉酶").
     """
     for letter, said in sorted(texts.items(), key=lambda pair: -len(pair[1])):
         if len(said) < _SHORTEST_MENTION or _OWN_NAME.fullmatch(said) or said not in text:
@@ -72,7 +75,7 @@ def hide(text: str, texts: Mapping[str, str]) -> str:
             before = text[end:begin]
             dash = _LETTER_BEFORE.search(before)
             if dash and dash[1] == letter:
-                before = f"{before[: dash.end(1)]}、"
+                before = f"{before[: dash.end(1)]}{'、' if dash.end(1) < len(before) else ':'}"
             pieces += [before, _HIDDEN if capital else said]
             end = begin + len(said)
         text = "".join([*pieces, text[end:]])
@@ -114,22 +117,29 @@ def named(
     A question for what is not so is answered by the only option that is denied. Options with the
     same text cannot be distinguished: "".
     """
+    text, texts = _ranged(text), {letter: _ranged(said) for letter, said in texts.items()}
     count = Counter(texts.values())
     letters = {said: letter for letter, said in texts.items() if said and count[said] == 1}
     bare = text.strip(_EDGES)
     if bare in letters:
         return letters[bare]
+    if multiple and (found := labelled_text(text, question, letters)):
+        return "".join(sorted(found))
     if multiple:
         parts = [part.strip(_EDGES) for part in _SEPARATORS.split(bare) if part.strip(_EDGES)]
         return "".join(sorted({letters[p] for p in parts})) if set(parts) <= set(letters) else ""
     if _HEDGE.search(text):
         return ""
     mentions = _mentions(text, list(texts.values()))
-    if (found := labelled_text(text, question, texts)) and count[texts[found]] == 1:
+    if len(found := labelled_text(text, question, letters)) == 1:
         return found
     stated = [said for begin, said in mentions if _LEAD.search(text[max(begin - 24, 0) : begin])]
     if stated:
         return letters.get(stated[-1], "")
+    if negative or denied_asked:
+        ends = ((text[max(begin - 24, 0) : begin], said) for begin, said in mentions)
+        if len(named_so := {said for before, said in ends if _DENIED_IS.search(before)}) == 1:
+            return letters.get(named_so.pop(), "")
     once = {said for _, said in mentions}
     if negative and (wrong := _called_wrong(text, mentions)):
         return letters.get(wrong, "")
@@ -157,6 +167,11 @@ def _called_wrong(text: str, mentions: Sequence[tuple[int, str]]) -> str:
     """Return the only option's text that is called wrong right after it, or ""."""
     wrong = {said for begin, said in mentions if _WRONG_AFTER.match(text, begin + len(said))}
     return wrong.pop() if len(wrong) == 1 else ""
+
+
+def _ranged(text: str) -> str:
+    """Return a text whose ranges of numbers have one sign: "12-20次" as "12~20次"."""
+    return _RANGE_SIGN.sub("~", text)
 
 
 def _only_denied(text: str, mentions: Sequence[tuple[int, str]]) -> str:

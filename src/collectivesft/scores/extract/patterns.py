@@ -63,7 +63,8 @@ STATEMENT = re.compile(
 LED = re.compile(rf"{_FILLER}{_OPTION}{_FILLER}(?P<run>{_RUN})")
 # A line that begins with letters, as an answer does: "B", "B. 阿司匹林", "A、C", "(AC)".
 LINE = re.compile(
-    rf"(?:^|(?<=;))[ \t>#【\[(]{{0,9}}({_DOTTED}|(?>{_LETTERS}){_AFTER})(?=[\s.。、,:;!()\]】]|$)",
+    rf"(?:^|(?<=;))[ \t>#【\[(]{{0,9}}({_DOTTED}|(?>{_LETTERS}){_AFTER})(?=[\s.。、,:;!)\]】]|$"
+    r"|\((?![^()\n]{0,30}\)\s?\?))",
     re.M,
 )
 # The question's options written again in one line, as "A. xx B. xx C. xx".

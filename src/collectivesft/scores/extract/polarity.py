@@ -76,6 +76,16 @@ _BEFORE_TAIL = re.compile(
     r"(?:[两三四五]?选?项)?[^A-Z,。;:\n不非无的中]{0,8}\Z"
 )
 _LONGEST_RUN = 40
+# Two options left of three may be any list.
+_FEWEST_OPTIONS = 4
+_ALL_OF = re.compile(
+    rf"(?<![{patterns.LATIN}])({_LETTERS})(?![{patterns.LATIN}{patterns.TERM}])(?:[两三四五六]?个?选?项)?"
+    r"(?![^。;,\n]{0,6}[不错非无])(?=[\u3400-\u9fff])"
+)
+_AGAINST = re.compile(
+    rf"(?<![{patterns.LATIN}])([A-G])(?![{patterns.LATIN}、,和与])[^A-Z。;\n]{{1,30}}[,;]\s?而?(?:其余|其他|其它)"
+    r"[^不错非。,;]{0,6}(?:都|均|皆|全)[^不错非。,;]{0,3}(?:符合|正确|对|是|属于|可)"
+)
 
 
 def asks_for_denied(question: str) -> str:
@@ -125,6 +135,20 @@ def stated_denied(text: str, denial: str, letters: frozenset[str]) -> str:
         )
         found = found if len(found) == 1 else []
     return "".join(c for c in found[-1] if c in letters) if found else ""
+
+
+def left_over(text: str, letters: frozenset[str]) -> str:
+    """Return the option that "A、B、C、E均可引起" leaves, or that the others are set against.
+
+    That is C in "C违反原则,其余都符合". The question asks for the one that is not so.
+    """
+    if len(letters) < _FEWEST_OPTIONS:
+        return ""
+    found = set(_AGAINST.findall(text)) & letters
+    for run in _ALL_OF.findall(text):
+        own = {c for c in run if c in letters}
+        found |= letters - own if len(own) == len(letters) - 1 else set()
+    return found.pop() if len(found) == 1 else ""
 
 
 def repeated(text: str, question: str, letters: frozenset[str]) -> str:
