@@ -50,7 +50,7 @@ def faults_of_a_rule(name: str) -> list[str]:
         "lists the code it runs": "code=" in text,
         "keeps logs with those of its stage": re.search(r"log:\n\s+f\"\{LOGS\}/\d_", text),
         "has no absolute path": not re.search(r"[\"'\s]/(?!usr/bin/env)\w+/", text),
-        "knows no token": "TOKEN" not in text.upper().replace("TOKENS", "").replace("TOKENIZE", ""),
+        "knows no token": not re.search(r"(?i)(?:\b|_)token\b", text),
     }
     return [f"{name}: not true that it {contract}" for contract, true in holds.items() if not true]
 

@@ -19,7 +19,7 @@ rule raw_fetch:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 1
     resources:
         mem_mb=1000,
@@ -38,7 +38,7 @@ rule raw_fetch_model:
     input:
         model=own("config/models/{base}.yaml"),
         placed=model_placed,
-        code=code("raw/fetch_model.py"),
+        code=code_inputs("raw/fetch_model.py"),
     output:
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
     log:
@@ -49,7 +49,7 @@ rule raw_fetch_model:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 1
     resources:
         mem_mb=1000,

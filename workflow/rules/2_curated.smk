@@ -17,7 +17,7 @@ rule curated_read:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 1
     resources:
         mem_mb=4000,
@@ -33,7 +33,7 @@ rule curated_read:
 rule curated_clean:
     input:
         examples=f"{CURATED}/{{dataset}}/read.parquet",
-        code=code("curated/clean.py"),
+        code=code_inputs("curated/clean.py"),
     output:
         examples=f"{CURATED}/{{dataset}}/clean.parquet",
         dropped=f"{CURATED}/{{dataset}}/clean.dropped.parquet",
@@ -45,7 +45,7 @@ rule curated_clean:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 2
     resources:
         mem_mb=2000,
@@ -72,7 +72,7 @@ rule curated_items:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 1
     resources:
         mem_mb=1000,
@@ -85,7 +85,7 @@ rule curated_items:
 rule curated_dedup:
     input:
         examples=expand(f"{CURATED}/{{dataset}}/clean.parquet", dataset=DATASETS),
-        code=code("curated/dedup.py"),
+        code=code_inputs("curated/dedup.py"),
     output:
         examples=f"{CURATED}/{{curation}}/dedup.parquet",
         dropped=f"{CURATED}/{{curation}}/dedup.dropped.parquet",
@@ -97,7 +97,7 @@ rule curated_dedup:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 2
     resources:
         mem_mb=4000,
@@ -120,7 +120,7 @@ rule curated_decontaminate:
     input:
         examples=f"{CURATED}/{{curation}}/dedup.parquet",
         item_file=expand(f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl", benchmark=BENCHMARKS),
-        code=code("curated/decontaminate.py"),
+        code=code_inputs("curated/decontaminate.py"),
     output:
         examples=f"{CURATED}/{{curation}}/decontaminate.parquet",
         dropped=f"{CURATED}/{{curation}}/decontaminate.dropped.parquet",
@@ -133,7 +133,7 @@ rule curated_decontaminate:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 2
     resources:
         mem_mb=4000,
@@ -160,9 +160,9 @@ rule sft_lengths:
     input:
         examples=curated_examples,
         base=base_dir,
-        recipe=ancient(recipe),
+        recipe=ancient(experiment_file),
         template=chat_template,
-        code=code("sft/token_lengths.py"),
+        code=code_inputs("sft/token_lengths.py"),
     output:
         lengths=f"{CURATED}/mixtures/{{experiment}}/lengths.parquet",
     log:
@@ -172,7 +172,7 @@ rule sft_lengths:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 2
     resources:
         mem_mb=8000,
@@ -188,8 +188,8 @@ rule curated_mix:
     input:
         examples=curated_examples,
         lengths=token_lengths,
-        recipe=ancient(recipe),
-        code=code("curated/mix.py"),
+        recipe=ancient(experiment_file),
+        code=code_inputs("curated/mix.py"),
     output:
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
@@ -202,7 +202,7 @@ rule curated_mix:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 1
     resources:
         mem_mb=4000,
@@ -220,7 +220,7 @@ rule curated_mix:
 rule curated_ledger:
     input:
         ledgers=ledgers,
-        code=code("curated/storage/step_ledger.py", *SOURCE_FILES),
+        code=code_inputs("curated/storage/step_ledger.py", *SOURCE_FILES),
     output:
         ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
         csv=report(
@@ -237,7 +237,7 @@ rule curated_ledger:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 1
     resources:
         mem_mb=500,
@@ -254,7 +254,7 @@ rule curated_card:
         ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
         stats=f"{CURATED}/mixtures/{{experiment}}/mixture.json",
         contamination=lambda wildcards: f"{CURATED}/{curation_of(wildcards)}/contamination.json",
-        code=code("curated/card.py", *SOURCE_FILES),
+        code=code_inputs("curated/card.py", *SOURCE_FILES),
     output:
         card=f"{CURATED}/mixtures/{{experiment}}/data-card.md",
     log:
@@ -264,7 +264,7 @@ rule curated_card:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 1
     resources:
         mem_mb=500,
@@ -284,7 +284,7 @@ rule curated_croissant:
         card=f"{CURATED}/mixtures/{{experiment}}/data-card.md",
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
-        code=code("curated/croissant.py", *SOURCE_FILES),
+        code=code_inputs("curated/croissant.py", *SOURCE_FILES),
     output:
         croissant=f"{CURATED}/mixtures/{{experiment}}/croissant.json",
         hub_card=f"{CURATED}/mixtures/{{experiment}}/README.md",
@@ -295,7 +295,7 @@ rule curated_croissant:
     conda:
         "../../envs/data.yaml"
     container:
-        image("data")
+        container_image("data")
     threads: 1
     resources:
         mem_mb=500,

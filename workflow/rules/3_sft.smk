@@ -7,7 +7,7 @@ rule sft_base:
         model=own("config/models/{base}.yaml"),
         manifest=f"{CACHE}/raw/models/{{base}}/manifest.json",
         template=chat_template,
-        code=code("sft/base.py"),
+        code=code_inputs("sft/base.py"),
     output:
         folder=directory(f"{CACHE}/models/{{base}}"),
     log:
@@ -17,7 +17,7 @@ rule sft_base:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 2
     resources:
         mem_mb=8000,
@@ -34,9 +34,9 @@ rule sft_tokenize:
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
         base=base_dir,
-        recipe=ancient(recipe),
+        recipe=ancient(experiment_file),
         template=chat_template,
-        code=code("sft/tokenize.py"),
+        code=code_inputs("sft/tokenize.py"),
     output:
         tokens=directory(f"{SFT}/{{experiment}}/tokens"),
     log:
@@ -46,7 +46,7 @@ rule sft_tokenize:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 2
     resources:
         mem_mb=8000,
@@ -65,9 +65,9 @@ rule sft_perplexity:
     input:
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
         base=base_dir,
-        recipe=ancient(recipe),
+        recipe=ancient(experiment_file),
         template=chat_template,
-        code=code("sft/perplexity.py"),
+        code=code_inputs("sft/perplexity.py"),
     output:
         perplexity=f"{SFT}/{{experiment}}/perplexity.json",
     log:
@@ -77,7 +77,7 @@ rule sft_perplexity:
     conda:
         f"../../envs/{MODEL_ENV}.yaml"
     container:
-        image(MODEL_ENV)
+        container_image(MODEL_ENV)
     threads: config["threads"]
     resources:
         mem_mb=8000,
@@ -97,8 +97,8 @@ rule sft_train:
     input:
         tokens=tokens_of,
         base=base_dir,
-        recipe=ancient(recipe),
-        code=code("sft/train.py"),
+        recipe=ancient(experiment_file),
+        code=code_inputs("sft/train.py"),
     output:
         weights=directory(f"{SFT}/{{experiment}}/trained"),
         history=f"{SFT}/{{experiment}}/history.jsonl",
@@ -109,7 +109,7 @@ rule sft_train:
     conda:
         f"../../envs/{MODEL_ENV}.yaml"
     container:
-        None if NODES > 1 else image(MODEL_ENV)
+        None if NODES > 1 else container_image(MODEL_ENV)
     threads: config["threads"] * max(1, GPUS)
     resources:
         mem_mb=12000,
@@ -145,8 +145,8 @@ rule sft_merge:
     input:
         weights=f"{SFT}/{{experiment}}/trained",
         base=base_dir,
-        recipe=ancient(recipe),
-        code=code("sft/merge.py"),
+        recipe=ancient(experiment_file),
+        code=code_inputs("sft/merge.py"),
     output:
         model=directory(f"{SFT}/{{experiment}}/model"),
     log:
@@ -156,7 +156,7 @@ rule sft_merge:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 2
     resources:
         mem_mb=8000,

@@ -17,7 +17,7 @@ rule scores_predict:
     conda:
         f"../../envs/{MODEL_ENV}.yaml"
     container:
-        image(MODEL_ENV)
+        container_image(MODEL_ENV)
     threads: config["threads"]
     resources:
         mem_mb=8000,
@@ -51,7 +51,7 @@ rule scores_score:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -71,7 +71,7 @@ rule scores_compare:
         second=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.answers.jsonl",
         first_seeds=lambda w: repeated_answers(HEADLINE, w.benchmark, w.protocol),
         second_seeds=lambda w: repeated_answers(w.model, w.benchmark, w.protocol),
-        code=code("scores/compare.py"),
+        code=code_inputs("scores/compare.py"),
     output:
         comparison=f"{SCORES}/{{model}}/{{benchmark}}.{{protocol}}.comparison.json",
     log:
@@ -81,7 +81,7 @@ rule scores_compare:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -98,7 +98,7 @@ rule scores_seeds:
     input:
         first=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.answers.jsonl",
         repeats=lambda w: repeated_answers(w.experiment, w.benchmark, w.protocol),
-        code=code("scores/seeds.py"),
+        code=code_inputs("scores/seeds.py"),
     output:
         summary=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.seeds.json",
     log:
@@ -108,7 +108,7 @@ rule scores_seeds:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -129,7 +129,7 @@ rule scores_contamination:
         base=contamination_base,
         report=lambda wildcards: f"{CURATED}/{curation_of(wildcards)}/contamination.json",
         train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
-        code=code("scores/contamination.py"),
+        code=code_inputs("scores/contamination.py"),
     output:
         effect=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.contamination.json",
     log:
@@ -139,7 +139,7 @@ rule scores_contamination:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -166,7 +166,7 @@ rule scores_completion:
     conda:
         f"../../envs/{MODEL_ENV}.yaml"
     container:
-        image(MODEL_ENV)
+        container_image(MODEL_ENV)
     threads: config["threads"]
     resources:
         mem_mb=8000,
@@ -185,7 +185,7 @@ rule scores_completion:
 rule scores_agree:
     input:
         unpack(protocol_answers),
-        code=code("scores/agree.py"),
+        code=code_inputs("scores/agree.py"),
     output:
         agreement=f"{SCORES}/{{model}}/{{benchmark}}.agreement.json",
     log:
@@ -195,7 +195,7 @@ rule scores_agree:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=2000,
@@ -223,7 +223,7 @@ rule scores_submit:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=500,
@@ -247,7 +247,7 @@ rule scores_answer_cases:
     conda:
         f"../../envs/{MODEL_ENV}.yaml"
     container:
-        image(MODEL_ENV)
+        container_image(MODEL_ENV)
     threads: config["threads"]
     resources:
         mem_mb=8000,
@@ -272,7 +272,7 @@ rule scores_judge:
     input:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
         item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
-        code=code("scores/judge.py"),
+        code=code_inputs("scores/judge.py"),
     output:
         grades=f"{SCORES}/{{model}}/{{benchmark}}.cases{{place}}.grades.jsonl",
     log:
@@ -284,7 +284,7 @@ rule scores_judge:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -303,7 +303,7 @@ rule scores_judge:
 rule scores_criteria:
     input:
         item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
-        code=code("scores/criteria_check.py"),
+        code=code_inputs("scores/criteria_check.py"),
     output:
         criteria=f"{SCORES}/{{benchmark}}.criteria.jsonl",
     log:
@@ -313,7 +313,7 @@ rule scores_criteria:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -333,7 +333,7 @@ rule scores_check:
         answers=f"{SCORES}/{{model}}/{{benchmark}}.cases.answers.jsonl",
         item_file=f"{CURATED}/benchmarks/{{benchmark}}.items.jsonl",
         criteria=f"{SCORES}/{{benchmark}}.criteria.jsonl",
-        code=code("scores/criteria_check.py"),
+        code=code_inputs("scores/criteria_check.py"),
     output:
         checks=f"{SCORES}/{{model}}/{{benchmark}}.cases{{place}}.checks.jsonl",
     log:
@@ -345,7 +345,7 @@ rule scores_check:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -367,7 +367,7 @@ rule scores_score_cases:
         second=judged_again,
         checks=checked_cases,
         second_checks=checked_again,
-        code=code("scores/score_cases.py"),
+        code=code_inputs("scores/score_cases.py"),
     output:
         scores=f"{SCORES}/{{model}}/{{benchmark}}.cases.scores.json",
     log:
@@ -377,7 +377,7 @@ rule scores_score_cases:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -409,7 +409,7 @@ rule scores_score_text:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=2000,
@@ -437,7 +437,7 @@ rule scores_upload:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -455,7 +455,7 @@ rule scores_table:
         completion=completion_files,
         leaderboard=LEADERBOARD,
         clinical_leaderboard=CLINICAL_LEADERBOARD,
-        code=code("scores/table.py"),
+        code=code_inputs("scores/table.py"),
     output:
         csv=report(
             f"{SCORES}/table.csv",
@@ -472,7 +472,7 @@ rule scores_table:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=500,

@@ -10,7 +10,7 @@ for figure, entry in FIGURE_TABLE.items():
             f"figures_{figure}"
         input:
             files=figure_files(entry),
-            code=code(f"figures/{figure}.py"),
+            code=code_inputs(f"figures/{figure}.py"),
         output:
             multiext(f"{FIGURES}/{figure}", ".pdf", ".png", ".csv"),
             svg=report(
@@ -27,7 +27,7 @@ for figure, entry in FIGURE_TABLE.items():
         conda:
             "../../envs/paper.yaml"
         container:
-            image("paper")
+            container_image("paper")
         threads: 1
         resources:
             mem_mb=1000,

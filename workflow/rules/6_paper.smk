@@ -20,7 +20,7 @@ rule paper_values:
         agreements=agreements,
         effects=contamination_files,
         planned=PLANNED,
-        code=code("paper/values.py", *SOURCE_FILES, *BENCHMARK_FILES),
+        code=code_inputs("paper/values.py", *SOURCE_FILES, *BENCHMARK_FILES),
     output:
         values=f"{PAPER}/values.json",
     log:
@@ -30,7 +30,7 @@ rule paper_values:
     conda:
         "../../envs/paper.yaml"
     container:
-        image("paper")
+        container_image("paper")
     threads: 1
     resources:
         mem_mb=1000,
@@ -71,7 +71,7 @@ rule paper_build:
         manuscript=own("paper/main.typ"),
         library=own("paper/lib.typ"),
         references=own("paper/references.bib"),
-        code=code("paper/build.py"),
+        code=code_inputs("paper/build.py"),
     output:
         pdf=report(
             f"{PAPER}/paper.pdf",
@@ -87,7 +87,7 @@ rule paper_build:
     conda:
         "../../envs/paper.yaml"
     container:
-        image("paper")
+        container_image("paper")
     threads: 1
     resources:
         mem_mb=1000,
@@ -106,7 +106,7 @@ rule paper_pages:
         pages=[path for _, path in PAGES],
         tables=f"{PAPER}/tables",
         front=f"{SCORES}/table.md",
-        code=[*code("paper/pages.py"), own_file("paper", "page", ".css")],
+        code=[*code_inputs("paper/pages.py"), package_file("paper", "page", ".css")],
     output:
         pages=report(
             directory(f"{PAPER}/pages"),
@@ -122,7 +122,7 @@ rule paper_pages:
     conda:
         "../../envs/paper.yaml"
     container:
-        image("paper")
+        container_image("paper")
     threads: 1
     resources:
         mem_mb=500,

@@ -5,7 +5,7 @@
 rule hub_answer:
     input:
         model=f"{SFT}/{{experiment}}/model",
-        code=code("hub/answer.py"),
+        code=code_inputs("hub/answer.py"),
     output:
         answer=f"{HUB}/{{experiment}}/answer.json",
     log:
@@ -15,7 +15,7 @@ rule hub_answer:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: config["threads"]
     resources:
         mem_mb=answer_memory,
@@ -32,7 +32,7 @@ rule hub_gguf:
     input:
         model=f"{SFT}/{{experiment}}/model",
         converter=config["hub"]["gguf_converter"],
-        code=code("hub/gguf.py"),
+        code=code_inputs("hub/gguf.py"),
     output:
         gguf=f"{HUB}/{{experiment}}/gguf/{{file}}.gguf",
         report=f"{HUB}/{{experiment}}/gguf/{{file}}.json",
@@ -43,7 +43,7 @@ rule hub_gguf:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: config["threads"]
     resources:
         mem_mb=gguf_memory,
@@ -62,7 +62,7 @@ rule hub_release:
     input:
         model=f"{SFT}/{{experiment}}/model",
         base=base_dir,
-        recipe=recipe,
+        recipe=experiment_file,
         base_recipe=base_recipe,
         ledger=f"{CURATED}/mixtures/{{experiment}}/ledger.json",
         stats=f"{CURATED}/mixtures/{{experiment}}/mixture.json",
@@ -81,7 +81,7 @@ rule hub_release:
         validation=f"{CURATED}/mixtures/{{experiment}}/validation.parquet",
         lock=own(f"envs/{MODEL_ENV}.lock"),
         locks=LOCKS,
-        code=code("hub/release.py", *SOURCE_FILES, *BENCHMARK_FILES),
+        code=code_inputs("hub/release.py", *SOURCE_FILES, *BENCHMARK_FILES),
     output:
         card=f"{HUB}/{{experiment}}/README.md",
         manifest=report(
@@ -98,7 +98,7 @@ rule hub_release:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -139,7 +139,7 @@ rule hub_provenance:
     input:
         manifest=f"{HUB}/{{experiment}}/manifest.json",
         workflow=own("workflow/Snakefile"),
-        code=code("hub/provenance.py"),
+        code=code_inputs("hub/provenance.py"),
     output:
         measurements=f"{HUB}/{{experiment}}/measurements.json",
         crate=f"{HUB}/{{experiment}}/ro-crate-metadata.json",
@@ -150,7 +150,7 @@ rule hub_provenance:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
@@ -170,7 +170,7 @@ rule hub_provenance:
 rule hub_space:
     input:
         manifest=f"{HUB}/{{experiment}}/manifest.json",
-        code=code("hub/space.py"),
+        code=code_inputs("hub/space.py"),
     output:
         folder=directory(f"{HUB}/{{experiment}}/space"),
     log:
@@ -180,7 +180,7 @@ rule hub_space:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=500,
@@ -198,7 +198,7 @@ rule hub_publish:
         measurements=f"{HUB}/{HEADLINE}/measurements.json",
         crate=f"{HUB}/{HEADLINE}/ro-crate-metadata.json",
         workflow=own("workflow/Snakefile"),
-        code=code("hub/push.py"),
+        code=code_inputs("hub/push.py"),
     output:
         receipt=f"{HUB}/{HEADLINE}/published.json",
     log:
@@ -208,7 +208,7 @@ rule hub_publish:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=4000,
@@ -229,7 +229,7 @@ rule hub_verify:
     input:
         receipt=f"{HUB}/{HEADLINE}/published.json",
         manifest=f"{HUB}/{HEADLINE}/manifest.json",
-        code=code("hub/verify.py"),
+        code=code_inputs("hub/verify.py"),
     output:
         report=f"{HUB}/{HEADLINE}/verified.json",
     log:
@@ -239,7 +239,7 @@ rule hub_verify:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 2
     resources:
         mem_mb=8000,
@@ -261,7 +261,7 @@ rule hub_data:
         train=f"{CURATED}/mixtures/{HEADLINE}/train.parquet",
         validation=f"{CURATED}/mixtures/{HEADLINE}/validation.parquet",
         predictions=headline_predictions,
-        code=code("hub/data.py", *SOURCE_FILES, *BENCHMARK_FILES),
+        code=code_inputs("hub/data.py", *SOURCE_FILES, *BENCHMARK_FILES),
     output:
         folder=directory(f"{HUB}/{HEADLINE}/data"),
     log:
@@ -271,7 +271,7 @@ rule hub_data:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=4000,
@@ -289,7 +289,7 @@ rule hub_data:
 rule hub_push_data:
     input:
         folder=f"{HUB}/{HEADLINE}/data",
-        code=code("hub/data.py"),
+        code=code_inputs("hub/data.py"),
     output:
         receipt=f"{HUB}/{HEADLINE}/published-data.json",
     log:
@@ -299,7 +299,7 @@ rule hub_push_data:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=4000,

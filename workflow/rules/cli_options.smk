@@ -132,7 +132,9 @@ NODES = config["nodes"]
 GPUS = config["gpus"] if config["device"] == "cuda" else 0  # of a node
 # A training on several nodes starts its image on each of them: see workflow/bin/torchrun.
 if IN_IMAGES:
-    os.environ.update(COLLECTIVESFT_IMAGE=apptainer_env.file(image(MODEL_ENV), Path.cwd()))
+    os.environ.update(
+        COLLECTIVESFT_IMAGE=apptainer_env.file(container_image(MODEL_ENV), Path.cwd())
+    )
 
 
 def launch(wildcards):

@@ -1,7 +1,7 @@
 # Files, options and resources that rules take, by their wildcards. Names are those of common.smk.
 
 
-def code(*modules):
+def code_inputs(*modules):
     """Return the package's files that a rule's command runs: modules and their imports."""
     root = ROOT / "src/collectivesft"
     return [os.path.relpath(path) for path in code_files.files(root, list(modules))]
@@ -12,7 +12,7 @@ def source_file(kind, name):
     return code_files.source_file(ROOT / "src/collectivesft", kind, name)
 
 
-def own_file(kind, name, suffix=".py"):
+def package_file(kind, name, suffix=".py"):
     """Return the file of a dataset or benchmark, or a different one of the package."""
     return own(f"src/collectivesft/{kind}/{name}{suffix}")
 
@@ -20,12 +20,12 @@ def own_file(kind, name, suffix=".py"):
 def source_code(wildcards):
     """Return the code that fetches one source: an edit of a second source fetches only that one."""
     own_code = own(f"src/collectivesft/{source_file(wildcards.kind, wildcards.name)}")
-    return [*code("raw/fetch.py"), own_code]
+    return [*code_inputs("raw/fetch.py"), own_code]
 
 
 def reader_code(wildcards):
     """Return the code that reads one dataset."""
-    return code("curated/read.py", source_file("datasets", wildcards.dataset))
+    return code_inputs("curated/read.py", source_file("datasets", wildcards.dataset))
 
 
 def reader_options(wildcards):
@@ -36,19 +36,19 @@ def reader_options(wildcards):
 
 def items_code(wildcards):
     """Return the code that reads one benchmark's items."""
-    return code("curated/read.py", source_file("benchmarks", wildcards.benchmark))
+    return code_inputs("curated/read.py", source_file("benchmarks", wildcards.benchmark))
 
 
 def benchmark_code(module):
     """Return the code of a command of stage scores on one benchmark."""
-    return lambda wildcards: code(module, source_file("benchmarks", wildcards.benchmark))
+    return lambda wildcards: code_inputs(module, source_file("benchmarks", wildcards.benchmark))
 
 
 SOURCE_FILES = [source_file("datasets", name) for name in DATASETS]
 BENCHMARK_FILES = [source_file("benchmarks", name) for name in BENCHMARKS]
 
 
-def image(name):
+def container_image(name):
     """The Apptainer image of an environment."""
     return IMAGES[name]
 
@@ -151,7 +151,7 @@ def completion_files(wildcards):
     return [f"{SCORES}/{base}/{config['headline']['benchmark']}.completion.json" for base in BASES]
 
 
-def recipe(wildcards):
+def experiment_file(wildcards):
     """Path of an experiment's recipe."""
     return own(f"config/experiments/{experiment_of(wildcards.experiment)}.yaml")
 
@@ -201,7 +201,7 @@ def chat_template(wildcards):
     model = config_check.model(ROOT, base)
     if path := model.own_template(ROOT / f"config/models/{base}.yaml"):
         return os.path.relpath(path)
-    return own_file("models/templates", model.chat_template, ".jinja")
+    return package_file("models/templates", model.chat_template, ".jinja")
 
 
 def template_option(wildcards, output):
@@ -311,7 +311,7 @@ def release_gguf(wildcards):
     return [f"{stem}.json", f"{stem}.gguf"]
 
 
-def memory(wildcards, each):
+def memory_mb(wildcards, each):
     """MB for so many bytes (`each`) a parameter of an experiment's model, and some."""
     base = RECIPES[wildcards.experiment].base
     return 4000 + each * config_check.model(ROOT, base).parameters // 1_000_000
@@ -319,12 +319,12 @@ def memory(wildcards, each):
 
 def answer_memory(wildcards):
     """MB for an answer: weights in bfloat16."""
-    return memory(wildcards, 2)
+    return memory_mb(wildcards, 2)
 
 
 def gguf_memory(wildcards):
     """MB for comparing a copy: weights in float32 as read and as loaded."""
-    return memory(wildcards, 10)
+    return memory_mb(wildcards, 10)
 
 
 def headline_predictions(wildcards):

@@ -1,4 +1,4 @@
-"""Truncation of examples that are longer than the cutoff.
+"""Truncation of examples that are longer than `max_length`.
 
 ``question_first`` keeps answers where it can, as ``infer_seqlen`` of LLaMA-Factory 0.8 and later
 does turn by turn: the question is cut while the answer takes less than half of the tokens that are
@@ -9,8 +9,8 @@ question also loses the marks that close it. ``end`` cuts the last tokens of the
 import numpy as np
 
 
-def truncate(mask: np.ndarray, cutoff: int, truncation: str) -> np.ndarray:
-    """Return which tokens of an example are kept, (tokens,) bool; at most ``cutoff`` are.
+def truncate(mask: np.ndarray, max_length: int, truncation: str) -> np.ndarray:
+    """Return which tokens of an example are kept, (tokens,) bool; at most ``max_length`` are.
 
     Args:
         mask: (tokens,) 1 on answers, 0 on all else.
@@ -18,9 +18,9 @@ def truncate(mask: np.ndarray, cutoff: int, truncation: str) -> np.ndarray:
     """
     keep = np.zeros(len(mask), dtype=bool)
     if truncation == "end":
-        keep[:cutoff] = True
+        keep[:max_length] = True
         return keep
-    left = cutoff
+    left = max_length
     for start, answer, end in _turns(mask):
         question, kept = _shares(answer - start, end - answer, left)
         keep[start : start + question] = True
@@ -42,13 +42,13 @@ def _turns(mask: np.ndarray) -> list[tuple[int, int, int]]:
     return turns
 
 
-def _shares(question: int, answer: int, cutoff: int) -> tuple[int, int]:
+def _shares(question: int, answer: int, max_length: int) -> tuple[int, int]:
     """Return how many tokens of a question and of its answer are kept."""
-    if answer * 2 < cutoff:
-        most = cutoff
-    elif question * 2 < cutoff:
-        most = cutoff - question
+    if answer * 2 < max_length:
+        most = max_length
+    elif question * 2 < max_length:
+        most = max_length - question
     else:
-        most = int(cutoff * (answer / (question + answer)))
+        most = int(max_length * (answer / (question + answer)))
     kept = min(most, answer)
-    return min(max(cutoff - kept, 0), question), kept
+    return min(max(max_length - kept, 0), question), kept
