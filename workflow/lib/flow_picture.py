@@ -25,11 +25,10 @@ COLUMN, LINE, HEAD, PAD, GAP = 108, 17, 34, 12, 22  # pixels
 
 
 def steps(root: Path = ROOT) -> dict[str, list[str]]:
-    """Return the steps of each stage in the order of its rule file."""
-    found = {}
-    for number, stage in enumerate(STAGES, 1):
-        text = (root / f"workflow/rules/{number}_{stage}.smk").read_text(encoding="utf-8")
-        found[stage] = re.findall(rf"^rule {stage}_(\w+):", text, re.M)
+    """Return the steps of each stage in the order of the rules, which begin with its name."""
+    files = [root / f"workflow/rules/{n}_{stage}.smk" for n, stage in enumerate(STAGES, 1)]
+    text = "".join(path.read_text(encoding="utf-8") for path in files)
+    found = {stage: re.findall(rf"^rule {stage}_(\w+):", text, re.M) for stage in STAGES}
     found["figures"] = _figures(root)
     return {stage: [name.replace("_", "-") for name in names] for stage, names in found.items()}
 
