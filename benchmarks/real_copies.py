@@ -27,7 +27,7 @@ RESULT = Path(__file__).parent / "results/real_copies.md"
 THRESHOLD = 0.8
 WAYS: dict[str, Callable[[], object]] = {
     "both rules": ExitStack,
-    "no template rule": lambda: mock.patch.object(find, "read_templates", lambda parts, n: {}),
+    "no template rule": lambda: mock.patch.object(find, "read_templates", lambda *_: {}),
     "no folding of script": lambda: mock.patch.object(unicode_fold, "simplified", dict),
 }
 

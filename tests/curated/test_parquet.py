@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -284,6 +285,20 @@ def test_memory_does_not_grow_with_the_row_groups(tmp_path, monkeypatch):
         del batch
         most = max(most, pa.total_allocated_bytes() - before)
     assert most < 6 * 64 * 16_000, "of 30 row groups a few at most"
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.integers(0, 300), max_size=12), st.integers(1, 2000))
+def test_pieces_are_the_rows_in_order_and_no_larger_than_they_may_be(lengths, most):
+    rows = [qa(f"a:{n}", "a" * length) for n, length in enumerate(lengths)]
+    batch = storage.example_table(rows).combine_chunks().to_batches()
+    batch = batch[0] if batch else pa.RecordBatch.from_pylist([], arrow_schema())
+    with mock.patch.object(storage, "PIECE", most):
+        cut = list(storage.pieces(batch))
+    assert [row for piece in cut for row in storage.examples_of(piece)] == rows
+    # Rows of one length: each piece is within the limit, or a single row.
+    even = len(set(lengths)) < 2
+    assert cut and all(len(piece) <= 1 or not even or piece.nbytes <= 1.2 * most for piece in cut)
 
 
 def test_bytes_follow_from_the_rows_and_not_from_the_pieces_that_they_came_in(tmp_path):

@@ -12,31 +12,54 @@ from collectivesft.common.without_pandas import pandas_skipped, skip_pandas
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-AHEAD = 2  # tasks a process may be ahead of whoever takes the results: bounds the memory
+SPARE = 1  # tasks more than there are processes that are under way: bounds the memory
 
 
 def ordered_map(
     function: Callable[[Task], Result], tasks: Iterable[Task], threads: int
 ) -> Iterator[Result]:
-    """Yield ``function(task)`` for each task, in their order.
+    """Yield ``function(task)`` for each task, in their order, by processes of its own.
 
     Args:
         function: a module's own function (processes find it by name), or a ``partial`` of one.
         threads: number of processes, as many as there are tasks at most; 1: none but this one.
     """
     tasks = list(tasks)
-    threads = min(threads, len(tasks))
-    if threads <= 1:
-        yield from map(function, tasks)
-        return
-    # Spawned, not forked: Arrow's and rensa's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(threads, context, _start, (pandas_skipped(),)) as pool:
+    with OrderedPool(min(threads, len(tasks))) as pool:
+        yield from pool.map(function, tasks)
+
+
+class OrderedPool:
+    """Processes for several maps, so that each of them starts once.
+
+    Args:
+        threads: number of processes; at most 1: none but this one.
+    """
+
+    def __init__(self, threads: int):
+        self._threads, self._pool = threads, None
+
+    def __enter__(self) -> "OrderedPool":
+        if self._threads > 1:
+            # Spawned, not forked: Arrow's and rensa's threads do not survive a fork.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._threads, context, _start, (pandas_skipped(),))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._pool:
+            self._pool.shutdown()
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Yield ``function(task)`` for each task, in their order (see ``ordered_map``)."""
+        if not self._pool:
+            yield from map(function, tasks)
+            return
         waiting: deque = deque()
         try:
             for task in tasks:
-                waiting.append(pool.submit(function, task))
-                if len(waiting) > AHEAD * threads:
+                waiting.append(self._pool.submit(function, task))
+                if len(waiting) > self._threads + SPARE:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()

@@ -27,6 +27,7 @@ from collectivesft.curated.storage.parquet import (
     Results,
     count_rows,
     examples_of,
+    pieces,
     read_batches,
     row_groups,
     turns,
@@ -90,12 +91,16 @@ def search_group(
     """Batches of one row group, each with the items found in its rows."""
     path, group, _ = part
     index = load_index(items, allowed)
-    found = []
+    searched = []
     for batch in read_batches(path, group):
-        rows = list(_rows(batch))
-        matches = index.search([texts for texts, _ in rows], [options for _, options in rows])
-        found.append((batch, matches))
-    return found
+        first, matches = 0, {}
+        for piece in pieces(batch):
+            rows = list(_rows(piece))
+            here = index.search([texts for texts, _ in rows], [options for _, options in rows])
+            matches |= {first + row: found for row, found in here.items()}
+            first += len(piece)
+        searched.append((batch, matches))
+    return searched
 
 
 def _rows(batch: pa.RecordBatch) -> Iterator[tuple[list[str], Collection[str]]]:

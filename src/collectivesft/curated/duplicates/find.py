@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from collectivesft.common.process_pool import ordered_map
+from collectivesft.common.process_pool import OrderedPool, ordered_map
 from collectivesft.common.progress import Reporter
 from collectivesft.curated.duplicates.comparison_text import Compared, compared_batch
 from collectivesft.curated.duplicates.exact import digests, groups
@@ -21,7 +21,7 @@ from collectivesft.curated.duplicates.lsh import LshBuckets, band_keys, band_sha
 from collectivesft.curated.duplicates.near import KeptRows
 from collectivesft.curated.duplicates.template import Template, read_templates, without_template
 from collectivesft.curated.storage.disk_array import DiskArray
-from collectivesft.curated.storage.parquet import read_batches
+from collectivesft.curated.storage.parquet import pieces, read_batches
 from collectivesft.curated.text.ngrams import Flat, distinct, ngrams_of
 
 NGRAM = 3
@@ -61,13 +61,21 @@ def _grams(batch: pa.RecordBatch, texts: Compared, template: Template) -> Flat:
 
 
 def _signs(batch: pa.RecordBatch, bands: int, rows: int, template: Template) -> RowSignatures:
+    found = [_signs_of_piece(piece, bands, rows, template) for piece in pieces(batch)]
+    return RowSignatures(batch.column("id"), *map(np.concatenate, zip(*found, strict=True)))
+
+
+def _signs_of_piece(
+    batch: pa.RecordBatch, bands: int, rows: int, template: Template
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Digests, which rows are long, and their keys (see ``RowSignatures``)."""
     texts = compared_batch(batch)
     long, keys = np.zeros(len(batch), dtype=bool), np.empty((0, bands), dtype=np.uint64)
     if bands:
         grams = _grams(batch, texts, template)
         long = grams.sizes >= SMALLEST
         keys = band_keys(grams, texts.salts, bands, rows)[long]
-    return RowSignatures(batch.column("id"), digests(texts.folded), long, keys)
+    return digests(texts.folded), long, keys
 
 
 def read_grams(task: tuple[Part, np.ndarray], template: Template) -> list[np.ndarray]:
@@ -77,9 +85,9 @@ def read_grams(task: tuple[Part, np.ndarray], template: Template) -> list[np.nda
     for batch in read_batches(path, group) if len(wanted) else ():
         here = wanted[(wanted >= first) & (wanted < first + len(batch))] - first
         if len(here):
-            some = batch.take(pa.array(here))
-            grams = _grams(some, compared_batch(some), template)
-            found += [distinct(grams[i]) for i in range(len(here))]
+            for some in pieces(batch.take(pa.array(here))):
+                grams = _grams(some, compared_batch(some), template)
+                found += [distinct(grams[i]) for i in range(len(some))]
         first += len(batch)
     return found
 
@@ -114,7 +122,6 @@ class DuplicateFinder:
         self._copy = np.zeros(self._rows, dtype=np.int32)
         self._similarity = np.zeros(self._rows, dtype=np.float64)
         shape = band_shape(threshold) if near else (0, 0)
-        self._template = read_templates(parts, NGRAM) if near else {}
         with DiskArray(folder / "bands") as keys, DiskArray(folder / "grams") as grams:
             bands = LshBuckets(keys, shape[0], self._rows)
             exact, long = self._read(shape, bands)
@@ -126,9 +133,14 @@ class DuplicateFinder:
     def _read(self, shape: tuple[int, int], bands: LshBuckets) -> tuple[np.ndarray, np.ndarray]:
         """Groups of exact copies by row, and which rows can be near copies."""
         ids, found, long = [], [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=bool)]
-        with Reporter(f"{self._label}: read", self._rows) as reporter:
+        with (
+            OrderedPool(min(self._threads, len(self._parts))) as pool,
+            Reporter(f"{self._label}: read", self._rows) as reporter,
+        ):
+            # By the processes: what the samples take of memory would stay with this one.
+            self._template = read_templates(self._parts, NGRAM, pool) if shape[0] else {}
             work = partial(read_signs, shape=shape, template=self._template)
-            for many in ordered_map(work, self._parts, self._threads):
+            for many in pool.map(work, self._parts):
                 for signs in many:
                     ids.append(signs.ids)
                     found.append(signs.digests)

@@ -5,14 +5,16 @@ They are learned from a sample, at any place (before or after the question, in a
 turn, in the answer), and read from the dataset's ``PROMPT``, which a dataset of few rows has too.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from string import Formatter
 
 import numpy as np
 
 from collectivesft import datasets
+from collectivesft.common.process_pool import OrderedPool
 from collectivesft.curated.duplicates.comparison_text import compared_batch
 from collectivesft.curated.storage.parquet import read_batches
 from collectivesft.curated.text.ngrams import Flat, distinct, ngrams_of, token_values
@@ -29,27 +31,43 @@ _LOOK = 1 << np.iinfo(np.uint16).bits  # values of the part that a first look go
 Template = dict[str, np.ndarray]  # dataset to the sorted n-grams of its template
 
 
-def read_templates(parts: Iterable[tuple[Path, int, int]], n: int) -> Template:
+def read_templates(parts: Iterable[tuple[Path, int, int]], n: int, pool: OrderedPool) -> Template:
     """Learn the template of each dataset in some row groups.
 
     Args:
         parts: file, number and rows of every row group.
         n: tokens of an n-gram.
+        pool: processes that read the samples.
 
     Returns:
         For each dataset that has a template the sorted unique n-grams of it, uint64.
     """
-    counts: dict[str, list[np.ndarray]] = defaultdict(list)
-    for path, group in _sampled(parts):
-        batch = next(iter(read_batches(path, group)), None)
-        if batch is None:
-            continue
-        batch = batch.slice(0, ROWS)
-        grams = ngrams_of(compared_batch(batch).tokens(), n)
-        for row, name in enumerate(batch.column("dataset").to_pylist()):
-            counts[name].append(distinct(grams[row]))
-    found = {name: np.union1d(_common(rows), declared(name, n)) for name, rows in counts.items()}
+    samples: dict[str, list[np.ndarray]] = defaultdict(list)
+    rows: Counter = Counter()
+    for sample in pool.map(partial(sample_grams, n=n), _sampled(parts)):
+        for name, (count, grams) in sample.items():
+            rows[name] += count
+            samples[name].append(grams)
+    found = {}
+    for name in list(samples):
+        grams = np.concatenate(samples.pop(name))
+        found[name] = np.union1d(_common(grams, rows[name]), declared(name, n))
     return {name: grams for name, grams in found.items() if len(grams)}
+
+
+def sample_grams(part: tuple[Path, int], n: int) -> dict[str, tuple[int, np.ndarray]]:
+    """Return, by dataset, how many of a row group's first ``ROWS`` rows are its own, and the
+    n-grams of these as one array, each once a row."""
+    batch = next(iter(read_batches(*part)), None)
+    if batch is None:
+        return {}
+    batch = batch.slice(0, ROWS)
+    grams = ngrams_of(compared_batch(batch).tokens(), n)
+    of: dict[str, list[np.ndarray]] = defaultdict(list)
+    for row, name in enumerate(batch.column("dataset").to_pylist()):
+        of[name].append(distinct(grams[row]))
+    # One array: many small ones would leave their memory to this process for good.
+    return {name: (len(rows), np.concatenate(rows)) for name, rows in of.items()}
 
 
 def _sampled(parts: Iterable[tuple[Path, int, int]]) -> Iterable[tuple[Path, int]]:
@@ -63,12 +81,12 @@ def _sampled(parts: Iterable[tuple[Path, int, int]]) -> Iterable[tuple[Path, int
         yield from ((path, groups[place]) for place in places)
 
 
-def _common(rows: list[np.ndarray]) -> np.ndarray:
-    """N-grams that at least ``SHARE`` of the rows have."""
-    if len(rows) < LEAST:
+def _common(grams: np.ndarray, rows: int) -> np.ndarray:
+    """N-grams that at least ``SHARE`` of the rows have, of an array with each once a row."""
+    if rows < LEAST:
         return np.empty(0, dtype=np.uint64)
-    grams, counts = np.unique(np.concatenate(rows), return_counts=True)
-    return grams[counts >= SHARE * len(rows)]
+    grams, counts = np.unique(grams, return_counts=True)
+    return grams[counts >= SHARE * rows]
 
 
 def declared(name: str, n: int) -> np.ndarray:

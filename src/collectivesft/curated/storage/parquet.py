@@ -23,6 +23,7 @@ from collectivesft.curated.text.prefilter import Texts
 from collectivesft.schema.example import Drop, Example, arrow_schema, drop_schema, dump_meta
 
 BATCH = 2048  # rows handled at once
+PIECE = 1 << 20  # bytes handled at once where a step takes some tens of bytes of memory for each
 GROUP = 8 * BATCH  # rows of a row group, the part of a file that one process takes
 _REMEDY = "Delete it and run the step before again"
 
@@ -202,6 +203,15 @@ def read_batches(
         for i in range(file.num_row_groups) if group is None else [group]:
             found = file.iter_batches(BATCH, row_groups=[i], columns=columns, use_threads=False)
             yield from found if same else map(_as_written_here, found)
+
+
+def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a batch into pieces of about ``PIECE`` bytes: one at least, without rows if it has none.
+
+    They are for this process: to another, Arrow hands the whole batch with each piece.
+    """
+    rows = max(len(batch) * PIECE // max(batch.nbytes, 1), 1)
+    return (batch.slice(first, rows) for first in range(0, max(len(batch), 1), rows))
 
 
 def _shape(kind: Any) -> Any:
