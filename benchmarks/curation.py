@@ -103,7 +103,8 @@ def curate(size: int, folder: Path, threads: int, clone: Path | None = None) -> 
             write_json(measured, steps)
     # Sorted by name in the file, in their order here.
     steps = {name: steps[name] for name in work_of(folder, threads)}
-    return {"rows": rows, "threads": threads, "steps": steps, "found": found(folder)}
+    result = {"rows": rows, "threads": threads, "steps": steps, "found": found(folder)}
+    return result | ({"found_second": found(folder, "second.")} if second else {})
 
 
 def work_of(
@@ -155,14 +156,17 @@ def total(parts: Iterable[dict[str, float]]) -> dict[str, float]:
     return {**whole, "peak_mb": max(part["peak_mb"] for part in found)}
 
 
-def found(folder: Path) -> dict[str, float]:
+def found(folder: Path, prefix: str = "") -> dict[str, float]:
     """Shares of planted rows that were dropped, and drops of near copies that were not planted.
 
     A copy counts where it came through cleaning.
+
+    Args:
+        prefix: of the build's files.
     """
     gone = {}
     for step in [f"{name}.clean" for name in data.SHAPES] + ["dedup", "clear"]:
-        table = pq.read_table(folder / f"{step}.dropped", columns=["id", "reason"])
+        table = pq.read_table(folder / f"{prefix}{step}.dropped", columns=["id", "reason"])
         gone |= dict(zip(*(column.to_pylist() for column in table.columns), strict=True))
     with open(folder / "planted.jsonl", encoding="utf-8") as handle:
         planted = [json.loads(line) for line in handle]
@@ -227,10 +231,12 @@ def table(result: dict) -> str:
     lines += ["| rows | exact copies | near copies | benchmark items | copies not planted |"]
     lines += ["|---:|---:|---:|---:|---:|"]
     for run in result["sizes"]:
-        found = run["found"]
-        shares = [f"{found[kind]:.2%}" for kind in ("exact", "near", "leak")]
-        cells = [f"{run['rows']:,}", *shares, f"{found['copies_not_planted']:,}"]
-        lines.append("| " + " | ".join(cells) + " |")
+        for key, build in (("found", ""), ("found_second", ", second build")):
+            if key in run:
+                shares = [f"{run[key][kind]:.2%}" for kind in ("exact", "near", "leak")]
+                cells = [f"{run['rows']:,}{build}", *shares]
+                cells.append(f"{run[key]['copies_not_planted']:,}")
+                lines.append("| " + " | ".join(cells) + " |")
     lines += ["", f"## Near copies: {TEXTS:,} texts of {LENGTH} characters, {PAIRS:,} planted", ""]
     lines += ["Copies of Jaccard 0.8 and more are to be found; what is less alike is to stay, so a"]
     lines += [
