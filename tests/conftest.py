@@ -12,7 +12,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-from tests.helpers import snakemake_server
+from tests.helpers import kept_imports, snakemake_server
 
 # The same examples each time, and no clock: a busy machine is no failure.
 settings.register_profile(
@@ -68,6 +68,7 @@ class Place:
         for name in LINKED:
             (folder / name).symlink_to(ROOT / name)
         shutil.copytree(ROOT / "config", folder / "config")
+        kept_imports.put_into(folder)
         settings = yaml.safe_load((folder / CONFIG).read_text("utf-8")) | changes
         (folder / CONFIG).write_text(yaml.safe_dump(settings), encoding="utf-8")
 

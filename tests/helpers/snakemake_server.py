@@ -35,6 +35,8 @@ IMPORTED = (
     "snakemake.cli", "snakemake.storage", "snakemake.report.html_reporter",
     "smart_open", "requests", "jsonschema", "pydantic", "yaml",
 )  # fmt: skip
+# Each lists all of site-packages once. A logger may be the caller's own; these are installed ones.
+PLUGINS = ("report", "scheduler", "storage")
 # The client needs no site-packages: it starts in hundredths of a second.
 CLIENT = """\
 #!{python} -IS
@@ -231,6 +233,9 @@ def _import_snakemake() -> None:
     """Import what every call needs, and nothing of this project, which a caller may have edited."""
     for name in IMPORTED:
         importlib.import_module(name)
+    for kind in PLUGINS:
+        module = importlib.import_module(f"snakemake_interface_{kind}_plugins.registry")
+        getattr(module, f"{kind.capitalize()}PluginRegistry")()
     gc.freeze()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import snakemake_server
+from tests.helpers import kept_imports, snakemake_server
 
 ROOT = Path(__file__).parents[2]
 LINKED = ("Snakefile", "workflow", "src", "resources", "envs", "paper", "containers")
@@ -22,6 +22,7 @@ def clone(tmp_path: Path) -> Path:
     for name in LINKED:
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "config", tmp_path / "config")
+    kept_imports.put_into(tmp_path)
     return tmp_path
 
 

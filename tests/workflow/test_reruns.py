@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,9 +161,7 @@ def test_an_edit_of_a_description_draws_and_trains_nothing_again(plan, clone, ke
 
     def run(*arguments: str) -> set[str]:
         command = [
-            sys.executable,
-            "-m",
-            "snakemake",
+            snakemake_server.command(),
             "results/tiny/2_curated/mixtures/tiny/mixture.json",
             *arguments,
         ]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from collectivesft.common.files import sha256, write_json
+from tests.helpers import snakemake_server
 
 ROOT = Path(__file__).parents[2]
 RULES = ("publish", "publish_data", "hub_publish", "hub_verify", "hub_push_data")
@@ -38,9 +39,9 @@ def publish(clone: Path, token: str) -> tuple[subprocess.CompletedProcess, str]:
     """Run the targets beside a Hub, with its token or another; the process, and the token."""
     script = f'{token or ":"}; printf %s "$HF_TOKEN" > "$1"; shift; exec "$@"'
     kept = clone.parent / f"{clone.name}.token"
-    python = [sys.executable, "-m"]
-    command = [*python, "collectivesft", "hub", "loopback", "--root", clone.parent / "hub", "--"]
-    command += ["bash", "-c", script, "_", kept, *python, "snakemake", "--cores", "1", "--verbose"]
+    command = [sys.executable, "-m", "collectivesft", "hub", "loopback"]
+    command += ["--root", clone.parent / "hub", "--", "bash", "-c", script, "_", kept]
+    command += [snakemake_server.command(), "--cores", "1", "--verbose"]
     command += ["--configfile", "config/tiny.yaml", "--printshellcmds", "--show-failed-logs"]
     # Either target fails with a wrong token: both are to be tried.
     command += ["--keep-going", "--allowed-rules", *RULES, "--", "publish", "publish_data"]
