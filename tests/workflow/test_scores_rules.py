@@ -236,3 +236,19 @@ def test_a_release_says_who_answered_and_graded_but_not_where(clone, snakemake, 
     assert found["clinical"]["judge"] == {"model": "gpt", **asked}
     assert "sk-" not in json.dumps(found)
     assert found["clinical"]["max_new_tokens"] == 8
+
+
+def test_old_and_fresh_questions_are_compared_where_a_date_is_set(clone, snakemake):
+    (clone / "mine.yaml").write_text("fresh_since: 2024-07-01\n", encoding="utf-8")
+    table = "results/paper/4_scores/table.md"
+    plain = snakemake("-np", table)
+    assert plain.returncode == 0 and "scores dates" not in plain.stdout
+    done = snakemake("-np", table, "--configfile", "mine.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    asked = re.findall(r"scores dates .*", done.stdout)
+    assert len(asked) > 1 and all(" --since 2024-07-01 " in line for line in asked)
+    (line,) = [line for line in asked if " --model collective " in line]
+    folder = "results/paper/4_scores"
+    assert f"--answers {folder}/collective/cmb." in line
+    assert f"--base {folder}/internlm2_5-7b/cmb." in line
+    assert len(re.findall(r"--dates \S+", done.stdout)) == len(asked)

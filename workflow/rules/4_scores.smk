@@ -123,6 +123,36 @@ rule scores_seeds:
         " --out {output.summary} 2> {log}"
 
 
+# Only where `fresh_since` is set: all choice benchmarks that are asked by the headline's protocol.
+rule scores_dates:
+    input:
+        unpack(dated_answers),
+        code=code("scores/by_date.py"),
+    output:
+        dates=f"{SCORES}/{{experiment}}/{{protocol}}.dates.json",
+    log:
+        f"{LOGS}/4_scores/{{experiment}}/{{protocol}}.dates.log",
+    benchmark:
+        f"{LOGS}/4_scores/{{experiment}}/{{protocol}}.dates.benchmark.tsv"
+    conda:
+        "../../envs/model-cpu.yaml"
+    container:
+        image("model-cpu")
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        files=lambda wildcards, input: options(
+            {"items": input.item_files, "answers": input.answers, "base": input.base}
+        ),
+        since=config["fresh_since"],
+    shell:
+        "python -m collectivesft scores dates {params.files} --since {params.since}"
+        " --model {wildcards.experiment} --protocol {wildcards.protocol} --out {output.dates}"
+        " 2> {log}"
+
+
 rule scores_contamination:
     input:
         answers=f"{SCORES}/{{experiment}}/{{benchmark}}.{{protocol}}.answers.jsonl",
@@ -453,6 +483,7 @@ rule scores_table:
         seeds=seed_files,
         contamination=contamination_files,
         completion=completion_files,
+        dates=date_files,
         leaderboard=LEADERBOARD,
         clinical_leaderboard=CLINICAL_LEADERBOARD,
         code=code_inputs("scores/table.py"),
@@ -484,8 +515,9 @@ rule scores_table:
             f"--contamination {path}" for path in input.contamination
         ],
         completion=lambda wildcards, input: [f"--completion {path}" for path in input.completion],
+        dates=lambda wildcards, input: [f"--dates {path}" for path in input.dates],
     shell:
         "python -m collectivesft scores table {params.scores} {params.seeds}"
-        " {params.contamination} {params.completion} --leaderboard {input.leaderboard}"
+        " {params.contamination} {params.completion} {params.dates} --leaderboard {input.leaderboard}"
         " --clinical-leaderboard {input.clinical_leaderboard}"
         " --csv {output.csv} --markdown {output.markdown} --latex {output.latex} 2> {log}"

@@ -144,6 +144,25 @@ def contamination_files(wildcards):
     return [f"{SCORES}/{experiment}/{name}" for experiment in EXPERIMENTS]
 
 
+def dated_answers(wildcards):
+    """Return items and judged answers of an experiment and its base, benchmark by benchmark."""
+    names = [n for n in CHOICE if wildcards.protocol in EVALUATION[n]["protocols"]]
+    base, end = RECIPES[wildcards.experiment].base, f"{wildcards.protocol}.answers.jsonl"
+    return {
+        "item_files": [f"{CURATED}/benchmarks/{name}.items.jsonl" for name in names],
+        "answers": [f"{SCORES}/{wildcards.experiment}/{name}.{end}" for name in names],
+        "base": [f"{SCORES}/{base}/{name}.{end}" for name in names],
+    }
+
+
+def date_files(wildcards):
+    """Return old against fresh questions of every experiment; none where no date is set."""
+    if not config["fresh_since"]:
+        return []
+    name = f"{config['headline']['protocol']}.dates.json"
+    return [f"{SCORES}/{experiment}/{name}" for experiment in EXPERIMENTS]
+
+
 def completion_files(wildcards):
     """Return the completion of the headline benchmark's items by each base; none if not asked."""
     if not config["completion_ngram"]:

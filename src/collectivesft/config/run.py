@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from collectivesft.config.answering import Clinical, Engine, Evaluation, Judge, Protocol
 from collectivesft.config.publishing import Emissions, Hub
-from collectivesft.config.section import Number, Positive, Section, like
+from collectivesft.config.section import Date, Number, Positive, Section, like
 
 # Every section by its name, for options of commands (``config.cli_options``).
 __all__ = [
@@ -171,6 +171,12 @@ class RunConfig(Section):
         None,
         description="tokens at the end of each item of the headline's benchmark that base models "
         "are asked to complete word for word, such as 5; null: they are not asked",
+    )
+    fresh_since: Date | None = Field(
+        None,
+        json_schema_extra=like("2024-07"),
+        description="first date of questions that no training data can hold, such as the base's "
+        "release: scores on older ones are set against these; null: they are not",
     )
     engine: Engine = Engine()
     clinical: Clinical = Clinical()

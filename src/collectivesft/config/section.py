@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -24,8 +25,20 @@ def _plain(value: float) -> float:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+def _date(value: Any) -> Any:
+    """Take back the text of a date that YAML reads as a number or a date: 2024, 2024-07-01."""
+    if isinstance(value, date) or (isinstance(value, int) and not isinstance(value, bool)):
+        return str(value)
+    return value
+
+
 Number = Annotated[float, BeforeValidator(_number), AfterValidator(_plain)]
 Positive = Annotated[int, Field(ge=1)]
+Date = Annotated[
+    str,
+    BeforeValidator(_date),
+    Field(pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"),
+]
 
 
 def like(example: str) -> dict[str, Any]:

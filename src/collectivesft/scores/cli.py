@@ -154,6 +154,31 @@ def contamination(
 
 
 @app.command()
+def dates(
+    items: Annotated[list[Path], typer.Option(help="Items of a benchmark, repeatedly.")],
+    answers: Annotated[
+        list[Path], typer.Option(help="Judged answers of the trained model to them, in that order.")
+    ],
+    base: Annotated[list[Path], typer.Option(help="The same of its base model.")],
+    since: Annotated[str, typer.Option(help="First date that is fresh, such as 2024-07.")],
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    protocol: Annotated[str, typer.Option(help="Name of the protocol.")],
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+) -> None:
+    """Compare scores on questions from before a date with those since.
+
+    Example: collectivesft scores dates --items cmb.items.jsonl
+    --answers demo/cmb.answer.answers.jsonl --base base/cmb.answer.answers.jsonl
+    --items exam.items.jsonl --answers demo/exam.answer.answers.jsonl
+    --base base/exam.answer.answers.jsonl --since 2024-07 --model demo --protocol answer
+    --out demo/answer.dates.json
+    """
+    from collectivesft.scores.by_date import measure_dates
+
+    measure_dates(items, answers, base, since, model, protocol, out)
+
+
+@app.command()
 def seeds(
     answers: Annotated[
         list[Path], typer.Option(help="Judged answers of one seed's training; repeatable.")
@@ -421,6 +446,9 @@ def table(
     completion: Annotated[
         list[Path] | None, typer.Option(help="JSON of `scores completion`, repeatedly.")
     ] = None,
+    dates: Annotated[
+        list[Path] | None, typer.Option(help="JSON of `scores dates`, repeatedly.")
+    ] = None,
 ) -> None:
     """Put scores into one table: CSV, Markdown and LaTeX.
 
@@ -431,7 +459,7 @@ def table(
     """
     from collectivesft.scores.table import write_tables
 
-    more = (seeds or (), contamination or (), completion or ())
+    more = (seeds or (), contamination or (), completion or (), dates or ())
     write_tables(scores, leaderboard, csv, markdown, latex, clinical_leaderboard, *more)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json, write_json
 from collectivesft.scores.measure.pairs import READINGS, same_questions_by_id
-from collectivesft.scores.measure.shares import apart, paired_gain, wilson
+from collectivesft.scores.measure.shares import apart, tuned_and_base
 
 _REMEDY = "Give the contamination.json of `curated decontaminate` of this version"
 _TRAIN = "Give the train.parquet of the model's mixture"
@@ -86,21 +86,8 @@ def _reading(
 ) -> dict[str, Any]:
     rows = list(zip(leaked, tuned, base, strict=True))
     groups = {
-        name: _group([(t, b) for there, t, b in rows if there is wanted])
+        name: tuned_and_base([(t, b) for there, t, b in rows if there is wanted])
         for name, wanted in {"found": True, "rest": False}.items()
     }
     found, rest = groups.values()
     return groups | {"effect": apart(found["gain"], rest["gain"]) if found and rest else None}
-
-
-def _group(pairs: Sequence[tuple[bool, bool]]) -> dict[str, Any] | None:
-    if not pairs:
-        return None
-    tuned, base = (sum(side) for side in zip(*pairs, strict=True))
-    table = ((True, True), (True, False), (False, True), (False, False))
-    return {
-        "items": len(pairs),
-        "tuned": wilson(tuned, len(pairs)),
-        "base": wilson(base, len(pairs)),
-        "gain": paired_gain(*(pairs.count(cell) for cell in table)),
-    }

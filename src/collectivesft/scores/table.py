@@ -15,6 +15,7 @@ from collectivesft.scores.report import (
     clinical_table,
     completion_table,
     contamination_table,
+    dates_table,
     samples_table,
     seeds_table,
     text_table,
@@ -36,6 +37,7 @@ def write_tables(
     seeds: Sequence[Path] = (),
     contamination: Sequence[Path] = (),
     completion: Sequence[Path] = (),
+    dates: Sequence[Path] = (),
 ) -> None:
     """Write one row for each model, benchmark and protocol, in the order of ``scores``.
 
@@ -52,6 +54,7 @@ def write_tables(
         seeds: files of `scores seeds`, for the Markdown.
         contamination: files of `scores contamination`, for the Markdown.
         completion: files of `scores completion`, for the Markdown.
+        dates: files of `scores dates`, for the Markdown.
 
     Raises:
         InputError: a file that is not of that kind, or two with the same model and protocol.
@@ -67,6 +70,7 @@ def write_tables(
     parts += _section(seeds_table, [read_json(path) for path in seeds])
     parts += _section(contamination_table, [read_json(path) for path in contamination])
     parts += _section(completion_table, [read_json(path) for path in completion])
+    parts += _section(dates_table, [read_json(path) for path in dates])
     if any(row["benchmark"] == BENCHMARK for row in rows):
         parts.append(_published_section(leaderboard))
     if clinical:

@@ -60,6 +60,27 @@ def paired_gain(both: int, only_first: int, only_second: int, neither: int) -> d
     return _apart(one, two, phi)
 
 
+def tuned_and_base(pairs: Sequence[tuple[bool, bool]]) -> dict[str, Any] | None:
+    """Return accuracies and gain of a tuned model and its base on some items; None for no items.
+
+    Args:
+        pairs: by item whether the tuned model, and the base, is right.
+
+    Returns:
+        items, tuned and base (accuracy with Wilson's interval), gain (see ``paired_gain``).
+    """
+    if not pairs:
+        return None
+    tuned, base = (sum(side) for side in zip(*pairs, strict=True))
+    table = ((True, True), (True, False), (False, True), (False, False))
+    return {
+        "items": len(pairs),
+        "tuned": wilson(tuned, len(pairs)),
+        "base": wilson(base, len(pairs)),
+        "gain": paired_gain(*(pairs.count(cell) for cell in table)),
+    }
+
+
 def apart(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
     """Return first minus second, of different items, with an interval made of theirs (MOVER).
 
