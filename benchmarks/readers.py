@@ -98,7 +98,7 @@ def main() -> None:
         "no measure of new answers. The sixth round was 90.9 (4.5) at first "
         "sight, before rules changed for four of its answers. The seventh was 75.0 "
         "(8.7) at first sight, before rules changed for 19 of its answers; the eighth 72.3 (3.6), "
-        "before they changed for nine.\n\n"
+        "before they changed for twelve.\n\n"
     )
     write_text(ROOT / "benchmarks/results/readers.md", note + "\n".join(lines) + "\n")
     write_json(ROOT / "benchmarks/results/readers.json", results)

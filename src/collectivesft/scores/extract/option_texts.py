@@ -46,6 +46,9 @@ _CLAUSE = re.compile(r"[,。;!?\n]")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _FUNCTION_WORDS = set("的是为有下列哪项以者何种个属于最常见首选应")
 _DENIES = re.compile(r"[不非未无]")
+_CUE = re.compile("首选|最(?:常见|早|先|重要|主要|有效|敏感|特异|典型|多|佳|可能)")
+_SUPERLATIVE_OF = re.compile(r"的?([\u3400-\u9fff]{2,10}?)(?:应?该?[是为有]|:)")
+_COMMONEST = re.compile("最为?(?:常见|多见)")
 _FEWEST_WORDS, _MOST_WORDS = 4, 0.8
 _SEPARATORS = re.compile(r"[、,;\n]|(?:以及|和|与|及)")
 _SHORTEST_MENTION = 2
@@ -156,7 +159,9 @@ def named(
         alone = whole and first["end"][len(said) :] in ("", "。", ".")
         if denied_asked:
             return letters.get(_only_denied(text, mentions), "")
-        return letters.get(said if alone else _repeated(text, list(texts.values()), question), "")
+        every = list(texts.values())
+        found = said if alone else _repeated(text, every, question)
+        return letters.get(found or _superlative(text, every, question), "")
     denied = _DENIAL.search(text[max(begin - 12, 0) : begin])
     denied = denied or _DENIAL_AFTER.match(text, begin + len(said))
     short = len(said) < _SHORTEST_MENTION or said.isdigit()
@@ -194,6 +199,27 @@ def _repeated(text: str, texts: Sequence[str], question: str) -> str:
         if len(said) != 1 or _DENIES.search(clause):
             return ""
         found |= said
+    return found.pop() if len(found) == 1 else ""
+
+
+def _superlative(text: str, texts: Sequence[str], question: str) -> str:
+    """Return the option's text of the only clause with the question's superlative, or "".
+
+    A question for the 最早 is answered by "最早:尿频;最重要:排尿困难".
+    """
+    asked = {
+        _COMMONEST.sub("最常见", cue) for cue in _CUE.findall(_COMMONEST.sub("最常见", question))
+    }
+    if len(asked) != 1:
+        return ""
+    (cue,) = asked
+    found = set()
+    for clause in _CLAUSE.split(_COMMONEST.sub("最常见", text)):
+        if cue not in clause or _DENIES.search(clause):
+            continue
+        of = _SUPERLATIVE_OF.match(clause, clause.index(cue) + len(cue))
+        if not of or of[1] in question:  # the commonest cause is no answer on the commonest sign
+            found |= {said for _, said in _mentions(clause, texts)}
     return found.pop() if len(found) == 1 else ""
 
 
