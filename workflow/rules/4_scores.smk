@@ -127,7 +127,7 @@ rule scores_seeds:
 rule scores_dates:
     input:
         unpack(dated_answers),
-        code=code("scores/by_date.py"),
+        code=code_inputs("scores/by_date.py"),
     output:
         dates=f"{SCORES}/{{experiment}}/{{protocol}}.dates.json",
     log:
@@ -137,7 +137,7 @@ rule scores_dates:
     conda:
         "../../envs/model-cpu.yaml"
     container:
-        image("model-cpu")
+        container_image("model-cpu")
     threads: 1
     resources:
         mem_mb=1000,
