@@ -89,6 +89,10 @@ bundle: ## all that CONFIG needs on a machine without internet, as the folder OU
 	@[ -x .venv/bin/snakemake ] || envs/install workflow .venv-workflow
 	@workflow/bin/bundle $(CONFIG) $(or $(OUT),dist/bundle)
 
+.PHONY: gpu
+gpu: ## on a machine with a GPU: its tests and both benchmarks, within 25 minutes
+	@python3 benchmarks/gpu.py
+
 bench: $(VENV) ## measure the data side's speed and memory into benchmarks/results (SIZE=100000)
 	@PYTHONPATH=src .venv/bin/python benchmarks/curation.py --size $(SIZE) --near-copies --work results/bench && PYTHONPATH=src .venv/bin/python benchmarks/conversion.py --questions 16000 --work results/bench
 

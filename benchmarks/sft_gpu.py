@@ -228,7 +228,7 @@ def main() -> None:
     if options.way:
         print("ROW " + json.dumps(one(options.case[0], options.way, options.tiny)))
         return
-    rows = []
+    rows, failed = [], []
     environment = os.environ | {"PYTORCH_ALLOC_CONF": "expandable_segments:True"}
     for case in options.case or CASES:
         for way in WAYS:
@@ -239,13 +239,19 @@ def main() -> None:
             )
             found = [line for line in done.stdout.splitlines() if line.startswith("ROW ")]
             if done.returncode or not found:
-                sys.exit(f"{case}, {way}: exit {done.returncode}\n{done.stderr[-3000:]}")
+                print(
+                    f"{case}, {way}: exit {done.returncode}\n{done.stderr[-3000:]}", file=sys.stderr
+                )
+                failed.append(f"{case}, {way}")
+                continue
             rows.append(json.loads(found[0].removeprefix("ROW ")))
             print(rows[-1], file=sys.stderr)
+            if not options.tiny:  # after each row: a run that is ended keeps what it measured
+                write_json(HERE / "results/sft_gpu.json", rows)
+                write_text(HERE / "results/sft_gpu.md", table(rows))
     print(table(rows))
-    if not options.tiny:
-        write_json(HERE / "results/sft_gpu.json", rows)
-        write_text(HERE / "results/sft_gpu.md", table(rows))
+    if failed:
+        sys.exit(f"failed: {'; '.join(failed)}")
 
 
 if __name__ == "__main__":
