@@ -2,11 +2,15 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
 from collectivesft.common.errors import InputError, UserError
+from collectivesft.common.made_up import SENTENCE
 from collectivesft.paper import pages, tables
+
+ROOT = Path(__file__).parents[2]
 
 CARD = """---
 license: other
@@ -137,3 +141,9 @@ def test_the_same_bytes_again(folder):
     again = {name: path.read_bytes() for name, path in write(folder, "Data/Card").items()}
     assert first == again
     assert not re.search(rb"\d{2}:\d{2}:\d{2}", b"".join(first.values()))
+
+
+def test_the_reports_front_page_has_the_sentence_of_made_up_data():
+    text = (ROOT / "workflow/report/workflow.rst").read_text(encoding="utf-8")
+    shown = text.partition('{% if snakemake.config["made_up"] %}')[2].partition("{% endif %}")[0]
+    assert SENTENCE in " ".join(shown.split())

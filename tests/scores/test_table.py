@@ -244,13 +244,13 @@ def test_show_prints_aligned_text_where_there_is_no_terminal(table, capsys, monk
     assert (first, empty) == (TITLE, "")
     assert lines == [
         "model               benchmark  protocol    items       macro % (95 %)  micro %"
-        "  official %  unread %",
+        "  official %  unparsed %",
         "internlm2_5-7b      cmb        answer      11200  51.2 (40.0 to 60.0)     50.0"
-        "        30.0       0.0",
+        "        30.0         0.0",
         "no-decontamination  cmb        answer      11200  51.2 (40.0 to 60.0)     50.0"
-        "        30.0       0.0",
+        "        30.0         0.0",
         "demo                cmb        likelihood  11200  51.2 (40.0 to 60.0)     50.0"
-        "        30.0       0.0",
+        "        30.0         0.0",
     ]
 
 
@@ -261,14 +261,14 @@ def test_show_names_what_was_asked_above_the_models_where_80_columns_are_too_few
     show(table)
     lines = capsys.readouterr().out.splitlines()
     assert lines[2:] == [
-        "model                    macro % (95 %)  micro %  official %  unread %",
+        "model                    macro % (95 %)  micro %  official %  unparsed %",
         "",
         "cmb, protocol answer, 11200 items",
-        "internlm2_5-7b      51.2 (40.0 to 60.0)     50.0        30.0       0.0",
-        "no-decontamination  51.2 (40.0 to 60.0)     50.0        30.0       0.0",
+        "internlm2_5-7b      51.2 (40.0 to 60.0)     50.0        30.0         0.0",
+        "no-decontamination  51.2 (40.0 to 60.0)     50.0        30.0         0.0",
         "",
         "cmb, protocol likelihood, 11200 items",
-        "demo                51.2 (40.0 to 60.0)     50.0        30.0       0.0",
+        "demo                51.2 (40.0 to 60.0)     50.0        30.0         0.0",
     ]
     assert all(len(line) <= 80 for line in lines)
 
@@ -292,7 +292,7 @@ def test_show_breaks_words_before_numbers_where_all_is_too_narrow(table, capsys,
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     show(table)
     drawn = capsys.readouterr().out
-    assert "51.2 (40.0 to 60.0)     50.0        30.0       0.0\n" in drawn
+    assert "51.2 (40.0 to 60.0)     50.0        30.0         0.0\n" in drawn
     assert "no-decontamination" not in drawn
 
 

@@ -180,7 +180,7 @@ def test_the_end_is_a_table_of_scores_of_stages_and_of_places(ended):
     done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=True)
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
     assert "tiny cmb answer 56 14.2 (7.3 to 21.5) 14.3 14.2 0.0" in lines
-    assert "rows kept by (of) read mix" in lines and "total 12,000 11,990 7" in lines
+    assert "dataset raw read mix" in lines and "total 12,000 11,990 7" in lines
     assert "cmid 12,000 11,990 7" in lines
     assert "raw 2 30 s files with their sha256 results/tiny/1_raw/" in lines
     assert "sft 1 2 min the trained model results/tiny/3_sft/" in lines

@@ -489,7 +489,7 @@ def main(arguments: list[str]) -> int:
     console = Console()
     console = console if console.is_terminal else Console(width=200)
     lines = box.HEAVY_HEAD if console.is_terminal else None
-    table = Table("what", "state", "found", "what to do", box=lines)
+    table = Table("check", "state", "found", "remedy", box=lines)
     for row in found:
         table.add_row(row.what, row.state, row.found, row.remedy)
     console.print(table)

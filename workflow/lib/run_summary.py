@@ -144,7 +144,7 @@ def ledger_rows(path: Path) -> Iterator[tuple[str, ...]]:
     """
     content = json.loads(path.read_text(encoding="utf-8"))
     steps = content["steps"]
-    yield "rows kept by", "(of)", *steps
+    yield "dataset", "raw", *steps
     for name, entry in [*content["datasets"].items(), ("total", content["totals"])]:
         first = f"{entry[steps[0]]['rows_in']:,}"
         yield name, first, *(f"{entry[s]['kept']:,}" if s in entry else "" for s in steps)
@@ -160,12 +160,13 @@ def end(run: str, headline: str, started: float) -> None:
 
     ledger = Path(Layout(run).path("ledger", experiment=headline))
     if ledger.is_file():
+        print("\nRows kept after each step")
         _print_table(*ledger_rows(ledger), right=slice(1, None))
     print(flush=True)
     show(Path(Layout(run).path("table")))
     rows = [row for row in stage_rows(run, started) if row[1]]
     if rows:
-        heads = ("stage", "jobs", "job time", "what", "where")
+        heads = ("stage", "jobs", "job time", "results", "folder")
         cells = ((s, str(jobs), duration(t), WHAT[s], place) for s, jobs, t, place in rows)
         _print_table(heads, *cells, right=slice(1, 3))
     print()

@@ -70,11 +70,11 @@ def draw(rows: list[dict[str, Any]], out: Path, left_out: Iterable[str] = ()) ->
         left_out: titles of datasets that the run does without.
     """
     datasets = _grouped(rows, "dataset_style")
-    top = 1.1 + 0.23 * max(len(datasets), 3)
+    top = 1.0 + 0.2 * max(len(datasets), 3)
     figure, axes = style.mosaic(
         [["datasets", "datasets"], ["parts", "evenness"], ["parts", "distinct"]],
-        height=top + 2.9,
-        height_ratios=[top, 1.25, 1.1],
+        height=top + 2.6,
+        height_ratios=[top, 1.2, 1.0],
         width_ratios=[1, 1],
     )
     titles = {row["key"]: style.short_title(row["label"]) for row in rows}

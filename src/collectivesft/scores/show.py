@@ -9,9 +9,9 @@ from pathlib import Path
 from collectivesft.common.errors import InputError
 from collectivesft.scores.report.columns import COLUMNS
 
-TITLE = "Accuracy in %, macro with its 95 % interval; unread: answers without a letter"
+TITLE = "Accuracy in %, macro with its 95 % interval; unparsed: answers without a letter"
 _ASKED = ("model", "benchmark", "protocol", "items")
-_RATES = ("macro % (95 %)", "micro %", "official %", "unread %")
+_RATES = ("macro % (95 %)", "micro %", "official %", "unparsed %")
 _WORDS = ("model", "benchmark", "protocol")
 _SHOWN = ("macro", "macro_low", "macro_high", "micro", "official_macro", "unparsed")
 _GAP = 2
