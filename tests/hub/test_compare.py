@@ -55,6 +55,12 @@ CASES = {
     "a raw file": (
         lambda c: c["raw"]["datasets/medqa"][0].update(sha256="3" * 64), "1 raw",
         f"    datasets/medqa.0.sha256: {'0' * 45}... -> {'3' * 45}..."),
+    "the base as it was converted": (
+        lambda c: c.update(base={"files": {"config.json": {"size": 1, "sha256": DIGEST}}}),
+        "3 sft", "    files: not there -> "),
+    "answers of one protocol more": (
+        lambda c: c["results"].update({"answers/mine.cmb.circular.answers.jsonl": DIGEST}),
+        "4 scores", "    answers/mine.cmb.circular.answers.jsonl: not there -> "),
     "code alone": (
         lambda c: c["package"].update(version="0.2.0"), "none; every result is the same",
         "    version: 0.1.0 -> 0.2.0"),

@@ -10,15 +10,27 @@ from collectivesft.hub.client.manifest import read_manifest
 from collectivesft.hub.client.temp_folder import scratch
 from collectivesft.hub.evidence import manifest_diff
 
-# Parts of a manifest in the order in which a run makes them: the first that differs explains the
-# later ones. The causes come first: code, locks and configuration decide all stages.
+# Code, locks and configuration decide all stages: the causes come first.
 CAUSES = ("package", "locks", "config", "experiment")
-STAGES = {
-    "1 raw": ("raw", "base"),
-    "2 curated": ("ledger", "results"),
-    "3 sft": ("model",),
-    "4 scores": ("scores",),
-    "7 hub": ("answer", "gguf"),
+# The other parts in the order in which a run makes them, with their stage. The base model is listed
+# as stage sft converted it. The stage of a result follows from its name.
+PARTS = {
+    "raw": "1 raw",
+    "ledger": "2 curated",
+    "results": "",
+    "base": "3 sft",
+    "model": "3 sft",
+    "scores": "4 scores",
+    "answer": "7 hub",
+    "gguf": "7 hub",
+}
+RESULTS = {
+    "raw/": "1 raw",
+    "history": "3 sft",
+    "tokens": "3 sft",
+    "answers/": "4 scores",
+    "scores/": "4 scores",
+    "table": "4 scores",
 }
 _SHOWN = 5  # keys of each part
 
@@ -42,12 +54,24 @@ def compare(first: str, second: str, say: Callable[[str], Any]) -> bool:
     say("causes:")
     for part in CAUSES:
         _say_part(part, found.get(part, []), one, two, say)
-    at = next((stage for stage, parts in STAGES.items() if any(p in found for p in parts)), None)
-    say(f"first stage that differs: {at or 'none; every result is the same'}")
-    for parts in STAGES.values():
-        for part in parts:
-            _say_part(part, found.get(part, []), one, two, say)
+    say(f"first stage that differs: {first_stage(found) or 'none; every result is the same'}")
+    for part in PARTS:
+        _say_part(part, found.get(part, []), one, two, say)
     return False
+
+
+def first_stage(found: dict[str, list[str]]) -> str | None:
+    """Return the first stage of which something differs; None where only causes do.
+
+    Args:
+        found: differing keys of each part of the manifest.
+    """
+    stages = [stage for part, stage in PARTS.items() if stage and part in found]
+    results = [key for key in found.get("results", []) if not key.endswith("recipe")]
+    for key in results:
+        made = [stage for start, stage in RESULTS.items() if key.startswith(start)]
+        stages.append(made[0] if made else "2 curated")
+    return min(stages, default=None)
 
 
 def read(name: str) -> dict[str, Any]:
