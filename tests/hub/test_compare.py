@@ -57,7 +57,7 @@ CASES = {
         f"    datasets/medqa.0.sha256: {'0' * 45}... -> {'3' * 45}..."),
     "the base as it was converted": (
         lambda c: c.update(base={"files": {"config.json": {"size": 1, "sha256": DIGEST}}}),
-        "3 sft", "    files: not there -> "),
+        "3 sft", "    all: not there -> "),
     "answers of one protocol more": (
         lambda c: c["results"].update({"answers/mine.cmb.circular.answers.jsonl": DIGEST}),
         "4 scores", "    answers/mine.cmb.circular.answers.jsonl: not there -> "),
