@@ -179,6 +179,19 @@ def test_stage_verb_and_options_exist():
     assert not [fault for command in given if (fault := fault_of_options(command))]
 
 
+def test_the_guide_lists_every_file_that_make_real_reads():
+    config = yaml.safe_load((ROOT / "config/real.yaml").read_text("utf-8"))
+    text = (ROOT / "docs/reproduce.md").read_text("utf-8")
+    for name, source in config["sources"].items():
+        folder = Path(source["folder"].removeprefix("$COLLECTIVESFT_REAL_DATA").lstrip("/"))
+        for file in source.get("files", ["{dev,test}/*.csv"]):
+            assert f"| `{folder / file}` |" in text, name
+    kinds = [kind for kind, _ in (name.split("/") for name in config["sources"])]
+    numbers = {7: "seven", 4: "four"}
+    said = f"{numbers[kinds.count('datasets')]} datasets and {numbers[kinds.count('benchmarks')]}"
+    assert f"real files of {said} benchmarks" in (ROOT / "README.md").read_text("utf-8")
+
+
 def test_make_knows_its_targets():
     assert chosen("make")
     clean = [re.sub(r"^(?:[A-Z_]+=\S+ )*make", "make --dry-run", it) for it in chosen("make")]
