@@ -50,6 +50,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tiny" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("tiny"))
+        if item.get_closest_marker("slurm") and not item.nodeid.startswith("tests/slurm/"):
+            raise pytest.UsageError(
+                f"{item.nodeid}: tests of Slurm are in tests/slurm, says .ci/run"
+            )
         if "slow" in item.keywords and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(2400))  # a hang is an error, a busy machine is none
         if re.search(r"\bat 0x[0-9a-f]{6,}", item.nodeid):
