@@ -25,6 +25,7 @@ from collectivesft.scores.extract.option_list import listed, verdict
 # "A项应见于前壁梗死": an option is discussed. An answer that discusses three chooses none by it.
 _DISCUSSED = re.compile(rf"(?<![{patterns.LATIN}])([A-G])选?项")
 _MOST_DISCUSSED = 2
+_CLAUSE = re.compile(r"\s[a-z]{2}")
 _SENTENCE = re.compile(r"[。;\n]")
 _UNRELATED = re.compile(r"无关|不属于|并非|不包括|不符合|不应?选")
 # The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
@@ -354,7 +355,11 @@ def _only_right(text: str, letters: frozenset[str]) -> str:
 def _is_no_answer(text: str, line: re.Match) -> bool:
     """Return True if the beginning of a line is a term, or denied ("A is wrong")."""
     denied = patterns.DENIED_AFTER.match(text, line.end(1)) is not None
-    return denied or _is_term(text, line.start(1), line.end(1))
+    # "A and B are tonics;C is for blood": a clause after a semicolon is no line of its own.
+    denied = denied or (
+        text[line.start() - 1 : line.start()] == ";" and _CLAUSE.match(text, line.end(1))
+    )
+    return bool(denied) or _is_term(text, line.start(1), line.end(1))
 
 
 def _different(lines: Iterable[re.Match]) -> list[re.Match]:
