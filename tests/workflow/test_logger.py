@@ -136,3 +136,50 @@ def test_a_failed_command_is_not_repeated_as_an_exception(handler, capsys):
 )
 def test_a_reason_names_at_most_three_files_of_each_cause(reason, shown):
     assert plugin.shortened(reason) == shown
+
+
+OOM = "slurmstepd-n7: error: Detected 1 oom-kill event(s) in StepId=7.batch."
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("SLURM status is: 'OUT_OF_MEMORY'. Reason: x", "killed for memory; raise mem_mb of sft"),
+        ("SLURM status is: 'TIMEOUT'. Reason: x", "killed for time; raise runtime of sft_train"),
+        ("SLURM status is: 'NODE_FAIL'", "its node failed; start the run again"),
+        ("SLURM status is: 'FAILED'", "SLURM status is: 'FAILED'"),
+    ],
+)
+def test_the_end_that_a_scheduler_decided_is_the_first_line(handler, capsys, words, told):
+    handler.emit(job(1, "sft_train", "own.log", experiment="mine"))
+    handler.emit(failure(1, "sft_train", "own.log", rule_msg=words))
+    handler.close()
+    assert f"error: sft_train mine failed\n  {told}" in capsys.readouterr().err
+
+
+def test_a_group_is_told_by_the_log_of_the_scheduler(handler, capsys, tmp_path):
+    log = tmp_path / "7.log"
+    log.write_text(f"rule a:\n    output: a\nKilled\n{OOM}\n", encoding="utf-8")
+    members = [{"rule_name": rule, "jobid": number} for number, rule in enumerate(("a", "b"))]
+    handler.emit(
+        event(
+            LogEvent.GROUP_ERROR, logging.ERROR, "Error in group g", groupid="g",
+            aux_logs=[str(log)], job_error_info=members,
+        )
+    )  # fmt: skip
+    handler.close()
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "error: group g failed", "  killed for memory; raise mem_mb of a, b",
+        f"  log: {log}", f"    {OOM}",
+    ]  # fmt: skip
+
+
+def test_a_job_that_a_later_try_did_is_no_failure(handler, capsys):
+    handler.emit(job(1, "sft_train", experiment="mine"))
+    handler.emit(failure(1, "sft_train", rule_msg="SLURM status is: 'OUT_OF_MEMORY'"))
+    handler.emit(job(1, "sft_train", experiment="mine"))
+    handler.emit(event(LogEvent.JOB_FINISHED, job_id=1))
+    handler.close()
+    said = capsys.readouterr()
+    assert "again: sft_train mine" in said.out and "error:" not in said.err
+    assert "failed: sft_train mine (killed for memory; raise mem_mb of sft_train" in said.err

@@ -10,9 +10,10 @@ Variables:
 import json
 import logging
 import os
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ CAUSES = {
     "PermissionError": "not allowed to write here; check the permissions of the folder",
     "ProtectedOutputException": "a result is write-protected",
 }
+# Ends that a scheduler decides, by the words of Slurm and LSF, each with its remedy.
+ENDED = {
+    r"OUT_OF_MEMORY|oom[-_]kill|TERM_MEMLIMIT": "killed for memory; raise mem_mb of {rule}",
+    r"\bTIMEOUT\b|DUE TO TIME LIMIT|TERM_RUNLIMIT": "killed for time; raise runtime of {rule}",
+    r"\bNODE_FAIL\b|DUE TO NODE FAILURE": "its node failed; start the run again",
+    r"\bPREEMPTED\b|DUE TO PREEMPTION": "a job that goes first took its place; start the run again",
+}
+# The program that reports an error may be named: `slurmstepd-n7: error: ...`.
+_TOLD = re.compile(r"\s*(?:[\w.-]+: )?error: ")
 
 
 @dataclass
@@ -57,6 +67,8 @@ class LogHandler(LogHandlerBase):
         self.done = 0
         self.total = 0
         self.failed: dict[str, list[str]] = {}
+        # The job or group under whose name a failure is kept, by number.
+        self.names: dict[int, set[str]] = {}
         self.plan = os.environ.get("COLLECTIVESFT_PLAN")
 
     @property
@@ -149,6 +161,9 @@ class LogHandler(LogHandlerBase):
 
     def _finished(self, number: int) -> None:
         self.done += 1
+        # A later try did what failed before.
+        for name in self.names.pop(number, ()):
+            self.failed.pop(name, None)
         job = self.jobs.get(number)
         if job is None or job.rule == "all":
             return
@@ -161,15 +176,49 @@ class LogHandler(LogHandlerBase):
         words += [f"{key}: {value}" for key, value in event["aux"].items()]
         details = [f"  {line}" for text in words for line in text.splitlines() if line.strip()]
         logs = [str(path).removesuffix(" (send to storage)") for path in event["log"]]
+        scheduler = [path for path in logs if path not in job.logs]
+        reasons = ended([*words, *map(_text, scheduler)], job.rule)
         for path in logs:
             details += shown_log(Path(path))
-        self.failed[str(job)] = details or ["  it left no log"]
-        _say(f"       failed: {job}", sys.stderr)
+        self._keep(str(job), event["jobid"], [*reasons, *(details or ["  it left no log"])])
+        _say(f"       failed: {job}{_in_brackets(reasons)}", sys.stderr)
 
     def _failed_group(self, event: dict[str, Any]) -> None:
+        """Report a group by its scheduler's log: the event has none of the executor's words."""
         details = [line for path in event["aux_logs"] for line in shown_log(Path(path))]
+        members = event["job_error_info"]
+        rules = dict.fromkeys(str(one["rule_name"]) for one in members)
+        reasons = ended(map(_text, event["aux_logs"]), ", ".join(rules))
         if event["msg"] and details:
-            self.failed[f"group {event['groupid']}"] = details
+            for one in members:
+                name = f"group {event['groupid']}"
+                self._keep(name, one["jobid"], [*reasons, *details])
+
+    def _keep(self, name: str, number: int, lines: list[str]) -> None:
+        self.failed[name] = lines
+        self.names.setdefault(number, set()).add(name)
+
+
+def ended(texts: Iterable[str], rule: str) -> list[str]:
+    """Return a line for each end in a scheduler's words, with its remedy; none for other ends."""
+    text = "\n".join(texts)
+    return [
+        f"  {words.format(rule=rule)}"
+        for pattern, words in ENDED.items()
+        if re.search(pattern, text)
+    ]
+
+
+def _in_brackets(reasons: list[str]) -> str:
+    return f" ({'; '.join(reason.strip() for reason in reasons)})" if reasons else ""
+
+
+def _text(path: Path | str) -> str:
+    """Return a log's text, empty where there is none."""
+    try:
+        return Path(path).read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def shortened(reason: str) -> str:
@@ -193,7 +242,7 @@ def shown_log(path: Path) -> Iterator[str]:
         return
     # Progress bars rewrite one line: its last state is enough.
     lines = [line.rstrip("\r").rsplit("\r", 1)[-1] for line in lines if line.strip()]
-    told = [line for line in lines if line.startswith("error: ")]
+    told = [line for line in lines if _TOLD.match(line)]
     yield from (f"    {line}" for line in told or lines[-LAST_LINES:])
 
 
