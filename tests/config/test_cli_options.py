@@ -1,5 +1,6 @@
 """Options of commands come from the fields of the configuration: names, defaults, bounds."""
 
+import shlex
 import subprocess
 import sys
 
@@ -9,14 +10,15 @@ from typer.testing import CliRunner
 
 from collectivesft import cli
 from collectivesft.config import run
+from collectivesft.config.arguments import arguments
 from collectivesft.config.cli_options import options_of, values
 
 ENGINE = sorted({*run.Engine.model_fields} - {"kind"})
 VERBS = {
     "raw fetch": {run.Source: ["folder", "checksums", "files"]},
     "curated clean": {run.Clean: [*run.Clean.model_fields]},
-    "curated dedup": {run.Curation: ["near_duplicates", "threshold"]},
-    "curated decontaminate": {run.Curation: ["decontaminate", "allow_splits"]},
+    "curated dedup": {run.Dedup: [*run.Dedup.model_fields]},
+    "curated decontaminate": {run.Decontaminate: [*run.Decontaminate.model_fields]},
     "scores predict": {
         run.Protocol: [*run.Protocol.model_fields],
         run.Engine: ENGINE,
@@ -29,15 +31,11 @@ VERBS = {
     },
     "scores judge": {run.Judge: [*run.Judge.model_fields]},
     "sft train": {run.RunConfig: ["report_to"]},
-    "hub gguf": {run.Hub: ["gguf", "gguf_converter"]},
-    "hub release": {run.Hub: ["weights", "package_url"]},
+    "hub gguf": {run.GgufCopy: [*run.GgufCopy.model_fields]},
+    "hub release": {run.ModelCard: [*run.ModelCard.model_fields]},
+    "hub push": {run.Upload: [*run.Upload.model_fields]},
+    "hub push-data": {run.Upload: [*run.Upload.model_fields]},
 }
-
-
-def test_every_knob_of_curation_has_its_option():
-    verbs = [verb for verb in VERBS if verb.startswith("curated")]
-    named = [name for verb in verbs for name in VERBS[verb].get(run.Curation, ())]
-    assert sorted(named) == sorted(run.Curation.model_fields)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -59,9 +57,7 @@ app = typer.Typer()
 
 
 @app.command(
-    cls=options_of(
-        "Protocol", "Judge", "Curation.threshold", "Curation.allow_splits", leave_out=["key_env"]
-    )
+    cls=options_of("Protocol", "Judge", "Dedup.threshold", "Decontaminate", leave_out=["key_env"])
 )
 def show(context: typer.Context) -> None:
     """Print the values."""
@@ -69,6 +65,33 @@ def show(context: typer.Context) -> None:
 
 
 SERVER = ("--url", "http://a/v1", "--model", "m")
+
+
+@pytest.mark.parametrize(
+    ("kind", "settings", "words"),
+    [
+        ("Dedup", {"near_duplicates": False, "threshold": 0.5}, "--no-near-duplicates --thr"),
+        ("Decontaminate", {"decontaminate": True, "allow_splits": ["val", "test"]}, "--allow-sp"),
+        ("Protocol", {"orders": 3, "shots": 2, "shots_seed": None}, "--orders 3"),
+        ("Judge", {"url": "http://a", "model": "a b'", "body": {"x": [1, "$y"]}}, "--model 'a b"),
+        ("Upload", {"private": False}, "--public"),
+        ("Upload", {"private": True}, "--private"),
+    ],
+)
+def test_a_section_as_arguments_is_read_back(kind, settings, words):
+    line = arguments(kind, settings)
+    assert words in line and "None" not in line
+    app = typer.Typer()
+    found = {}
+
+    @app.command(cls=options_of(kind))
+    def take(context: typer.Context) -> None:
+        found.update(values(context, kind))
+
+    done = CliRunner().invoke(app, shlex.split(line))
+    assert done.exit_code == 0, done.output
+    section = getattr(run, kind)
+    assert found == section.model_validate(settings).model_dump()
 
 
 def test_values_have_the_types_of_their_fields():

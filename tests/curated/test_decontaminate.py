@@ -160,7 +160,7 @@ class TestFound:
         names = ("out", "dropped", "ledger", "report")
         outputs = {name: tmp_path / name for name in names}
         source = save(tmp_path / "in.parquet", [*exams, qa("x:2")])
-        decontaminate_file(source, items=[tmp_path / "items.jsonl"], drop=True, **outputs)
+        decontaminate_file(source, items=[tmp_path / "items.jsonl"], decontaminate=True, **outputs)
         assert ids(read_examples(outputs["out"])) == ["x:1", "x:2"]
         assert [row["detail"] for row in drops(outputs["dropped"])] == ["100% of cmb:7"]
 
@@ -279,7 +279,7 @@ def decontaminated(examples: list[Example], items: list, folder: Path, drop: boo
     (folder / "items.jsonl").write_text(lines, encoding="utf-8")
     source = save(folder / "in.parquet", examples)
     paths = {name: folder / name for name in ("out", "dropped", "ledger", "report")}
-    decontaminate_file(source, items=[folder / "items.jsonl"], drop=drop, **paths)
+    decontaminate_file(source, items=[folder / "items.jsonl"], decontaminate=drop, **paths)
     counts = json.loads(paths["ledger"].read_bytes())["datasets"]
     found = json.loads(paths["report"].read_bytes())
     return list(read_examples(paths["out"])), drops(paths["dropped"]), counts.get("x"), found
@@ -335,7 +335,7 @@ class TestFile:
         paths = {name: folder / f"{name}.{kind}" for name, kind in names.items()}
         source, items = sources
         decontaminate_file(
-            source, items=items, drop=drop, **paths, threads=threads, allowed=allowed
+            source, items=items, decontaminate=drop, **paths, threads=threads, allow_splits=allowed
         )
         return json.loads((folder / "report.json").read_bytes())
 

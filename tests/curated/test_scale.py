@@ -244,7 +244,7 @@ def test_any_number_of_processes_gives_the_same_bytes(tmp_path, monkeypatch):
         dedup_files([folder / "clean.parquet"], True, 0.8, *three("dedup"), threads=threads)
         out, dropped, ledger = three("clear")
         decontaminate_file(
-            folder / "dedup.parquet", items=[tmp_path / "items"], drop=True, out=out,
+            folder / "dedup.parquet", items=[tmp_path / "items"], decontaminate=True, out=out,
             dropped=dropped, ledger=ledger, report=folder / "report", threads=threads,
         )  # fmt: skip
         written.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})

@@ -79,7 +79,8 @@ class Curation:
         out, dropped, ledger = self._outputs("decontaminate")
         paths = {"out": out, "dropped": dropped, "ledger": ledger}
         paths["report"] = self.folder / "report.json"
-        decontaminate_file(self.files("dedup", "parquet")[0], items=items, drop=True, **paths)
+        unique = self.files("dedup", "parquet")[0]
+        decontaminate_file(unique, items=items, decontaminate=True, **paths)
         return self
 
     def _fetch(self, kind: str, name: str) -> Path:

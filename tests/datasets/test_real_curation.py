@@ -56,7 +56,7 @@ def curated(items: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Path
     dedup_files([outputs(f"{name}.clean")[0] for name in SETS], True, 0.8, *outputs("dedup"))
     out, dropped, ledger = outputs("decontaminate")
     paths = {"out": out, "dropped": dropped, "ledger": ledger, "report": folder / "report.json"}
-    decontaminate_file(outputs("dedup")[0], items=items, drop=True, **paths)
+    decontaminate_file(outputs("dedup")[0], items=items, decontaminate=True, **paths)
     recipe = folder / "some.yaml"
     recipe.write_text("mixture: {max_samples: 120, validation: 0.05}\n")
     train, validation, stats = (folder / n for n in ("train.parquet", "val.parquet", "stats.json"))

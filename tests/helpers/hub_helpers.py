@@ -230,12 +230,12 @@ class Release:
         return self.describe()
 
     def publish(self, dry_run: bool = False) -> dict:
+        from collectivesft.hub.client.sync import Target
         from collectivesft.hub.push import publish
 
-        return publish(
-            self.repo, tag=self.tag, private=self.private, **self.paths, receipt=self.receipt,
-            extras=self.extras, dry_run=dry_run,
-        )  # fmt: skip
+        target = Target(self.repo, self.tag, self.private)
+        more = {"receipt": self.receipt, "extras": self.extras, "dry_run": dry_run}
+        return publish(target, **self.paths, **more)
 
     @property
     def options(self) -> list[str]:

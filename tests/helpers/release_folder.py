@@ -145,10 +145,11 @@ class Folder:
         return {"card": self.root / "README.md", "manifest": self.root / "manifest.json"}
 
     def publish(self, tag: str = "v1", **options) -> dict:
+        from collectivesft.hub.client.sync import Target
         from collectivesft.hub.push import publish
 
-        about = {"tag": tag, "private": True, "model": self.model}
-        return publish("me/Model-7B", **about, **self.written, **options)
+        target = Target("me/Model-7B", tag)
+        return publish(target, model=self.model, **self.written, **options)
 
     def adapter(self) -> Path:
         """Write a training with LoRA."""

@@ -55,8 +55,8 @@ def convert(model, tmp_path):
 
     def run(**changes) -> dict:
         paths = {"out": tmp_path / "out/Tiny-F16.gguf", "report": tmp_path / "out/report.json"}
-        asked = {"model": model, "converter": CONVERTER, "kind": "f16", "name": "Tiny", **paths}
-        return make(**asked | changes)
+        asked = {"model": model, "gguf_converter": CONVERTER, "gguf": "f16", "name": "Tiny"}
+        return make(**asked | paths | changes)
 
     return run
 
@@ -172,7 +172,7 @@ def test_what_goes_wrong_is_one_line_and_leaves_no_file(refused, fault, words):
 
 def test_four_bits_too_few_are_refused(refused):
     """Random weights as large as these bear no four bits; a trained model's do."""
-    assert "Four bits are too few for it" in refused(kind="q4_0")
+    assert "Four bits are too few for it" in refused(gguf="q4_0")
 
 
 def test_four_bits_have_their_own_agreement_and_keep_the_metadata(convert, tmp_path, monkeypatch):
@@ -180,7 +180,7 @@ def test_four_bits_have_their_own_agreement_and_keep_the_metadata(convert, tmp_p
     from gguf import GGUFReader
 
     whole = convert(out=tmp_path / "whole.gguf", report=tmp_path / "whole.json")
-    report = convert(kind="q4_0", out=tmp_path / "four.gguf", report=tmp_path / "four.json")
+    report = convert(gguf="q4_0", out=tmp_path / "four.gguf", report=tmp_path / "four.json")
     found = report["agreement"]
     assert (
         whole["agreement"]["divergence"] < found["divergence"] < LIMITS["q4_0"] == report["limit"]
@@ -209,8 +209,8 @@ def test_a_tokenizer_of_words_is_refused_before_the_converter_runs(refused, mode
 
 def test_what_is_not_there_is_one_line(refused, tmp_path):
     nowhere = tmp_path / "convert_hf_to_gguf.py"
-    assert f"{nowhere}: no converter there. Run envs/converter" in refused(converter=nowhere)
-    assert "--gguf: name the copy's type, one of f16, bf16, q8_0, q4_0." in refused(kind=None)
+    assert f"{nowhere}: no converter there. Run envs/converter" in refused(gguf_converter=nowhere)
+    assert "--gguf: name the copy's type, one of f16, bf16, q8_0, q4_0." in refused(gguf=None)
     (tmp_path / "adapter").mkdir()
     assert "no weights in safetensors" in refused(model=tmp_path / "adapter")
 
@@ -372,10 +372,10 @@ def test_qwen3_with_heads_of_its_own_width_is_compared(real_converter, tmp_path)
 
 @pytest.mark.slow
 def test_llama_cpps_own_converter_says_what_it_does_not_know(real_converter, refused, tmp_path):
-    said = refused(converter=real_converter, name="Tiny")
+    said = refused(gguf_converter=real_converter, name="Tiny")
     assert "the converter does not know its tokenizer: BPE pre-tokenizer was not recognized" in said
     model = write_sentencepiece_model(tmp_path / "model")
     config = read_json(model / "config.json") | {"architectures": ["FooForCausalLM"]}
     write_json(model / "config.json", config)
-    said = refused(model=model, converter=real_converter)
+    said = refused(model=model, gguf_converter=real_converter)
     assert "the converter does not know the architecture FooForCausalLM. Set hub.gguf" in said

@@ -13,7 +13,7 @@ import yaml
 
 from collectivesft.benchmarks import cmb
 from collectivesft.common.errors import UserError
-from collectivesft.config.answering import Protocol
+from collectivesft.config.protocol import Protocol
 from collectivesft.schema.item import Item
 from collectivesft.scores.extract.grade import grade_prediction
 from collectivesft.scores.extract.letters import corrected, official, vote

@@ -107,14 +107,14 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
     assert result.returncode == 0, result.stderr
     whole = result.stdout + result.stderr
     server = (
-        f"--serve '{serve}' --key-env VLLM_KEY --concurrency 32 --timeout 600 --prompt-format text"
+        f"--key-env VLLM_KEY --concurrency 32 --timeout 600 --serve '{serve}' --prompt-format text"
     )
     asking = {line for line in whole.splitlines() if f"{server} --no-extensions 2>" in line}
     assert len(asking) == 2  # predict and answer-cases
     assert (
         "--cache .cache/judge/collective.cmb_clin.jsonl --out"
-        f" {folder}/cmb_clin.cases.grades.jsonl --url http://127.0.0.1:8001/v1"
-        " --key-env JUDGE_KEY --concurrency 2 --timeout 60 --model gpt --input-price 2.5"
+        f" {folder}/cmb_clin.cases.grades.jsonl --key-env JUDGE_KEY"
+        " --concurrency 2 --timeout 60 --url http://127.0.0.1:8001/v1 --model gpt --input-price 2.5"
         " --output-price 10 --max-tokens 900 --body '{\"temperature\": null}' 2>"
     ) in whole
     assert f"--grades {folder}/cmb_clin.cases.grades.jsonl" in whole

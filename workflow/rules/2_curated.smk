@@ -51,11 +51,10 @@ rule curated_clean:
         mem_mb=2000,
         runtime=240,
     params:
-        shortest=config["clean"]["min_characters"],
-        longest=config["clean"]["max_characters"],
+        settings=arguments("Clean", config["clean"]),
     shell:
         "python -m collectivesft curated clean --examples {input.examples}"
-        " --min-characters {params.shortest} --max-characters {params.longest} --threads {threads}"
+        " {params.settings} --threads {threads}"
         " --out {output.examples} --dropped {output.dropped} --ledger {output.ledger} 2> {log}"
 
 
@@ -104,15 +103,10 @@ rule curated_dedup:
         runtime=240,
     params:
         examples=lambda wildcards, input: [f"--examples {path}" for path in input.examples],
-        near=lambda wildcards: (
-            "--near-duplicates"
-            if config["curation"][wildcards.curation]["near_duplicates"]
-            else "--no-near-duplicates"
-        ),
-        threshold=lambda wildcards: config["curation"][wildcards.curation]["threshold"],
+        settings=lambda wildcards: arguments("Dedup", config["curation"][wildcards.curation]),
     shell:
-        "python -m collectivesft curated dedup {params.examples} {params.near}"
-        " --threshold {params.threshold} --threads {threads} --out {output.examples}"
+        "python -m collectivesft curated dedup {params.examples}"
+        " {params.settings} --threads {threads} --out {output.examples}"
         " --dropped {output.dropped} --ledger {output.ledger} 2> {log}"
 
 
@@ -140,18 +134,12 @@ rule curated_decontaminate:
         runtime=240,
     params:
         item_file=lambda wildcards, input: [f"--items {path}" for path in input.item_file],
-        drop=lambda wildcards: (
-            "--decontaminate"
-            if config["curation"][wildcards.curation]["decontaminate"]
-            else "--no-decontaminate"
+        settings=lambda wildcards: arguments(
+            "Decontaminate", config["curation"][wildcards.curation]
         ),
-        allow=lambda wildcards: [
-            f"--allow-splits {split}"
-            for split in config["curation"][wildcards.curation].get("allow_splits", [])
-        ],
     shell:
         "python -m collectivesft curated decontaminate --examples {input.examples} {params.item_file}"
-        " {params.drop} {params.allow} --threads {threads} --out {output.examples} --dropped {output.dropped}"
+        " {params.settings} --threads {threads} --out {output.examples} --dropped {output.dropped}"
         " --ledger {output.ledger} --report {output.report} 2> {log}"
 
 

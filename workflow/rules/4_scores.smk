@@ -284,7 +284,7 @@ rule scores_answer_cases:
         runtime=720,
         gpu=one_gpu,
     params:
-        tokens=config["clinical"]["max_new_tokens"],
+        settings=arguments("Clinical", config["clinical"], ["judge", "second_judge"]),
         limit=limit_option,
         threads=config["threads"],
         server=engine_server,
@@ -292,7 +292,7 @@ rule scores_answer_cases:
     shell:
         "python -m collectivesft scores answer-cases --model {input.model:q}"
         " --name {wildcards.model} --items {input.item_file} --out {output.answers}"
-        " --max-new-tokens {params.tokens} {params.limit} --threads {params.threads}"
+        " {params.settings} {params.limit} --threads {params.threads}"
         " {params.server} {params.engine} 2> {log}"
 
 

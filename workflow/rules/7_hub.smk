@@ -50,11 +50,11 @@ rule hub_gguf:
         runtime=240,
     params:
         name=MODEL_NAME,
-        kind=config["hub"]["gguf"],
+        settings=arguments("GgufCopy", config["hub"], ["gguf_converter"]),
         threads=config["threads"],
     shell:
         "python -m collectivesft hub gguf --model {input.model} --gguf-converter {input.converter:q}"
-        " --gguf {params.kind} --name {params.name} --threads {params.threads}"
+        " {params.settings} --name {params.name} --threads {params.threads}"
         " --out {output.gguf} --report {output.report} 2> {log}"
 
 
@@ -112,9 +112,7 @@ rule hub_release:
         locks=lambda wildcards, input: [f"--locks {path}" for path in input.locks],
         repo=config["hub"]["repo_id"],
         tag=config["hub"]["tag"],
-        weights=config["hub"]["weights"],
-        # An empty value would be left out, and its option would take the next one for it.
-        package=package_url_option(),
+        card=arguments("ModelCard", config["hub"]),
         # A function: Snakemake would take the {model} of a server's command for a wildcard of ours.
         settings=lambda wildcards: release_settings(),
         demo="--demo" if config["demo"] else "--no-demo",
@@ -129,7 +127,7 @@ rule hub_release:
         " {params.scores} {params.manifests} {params.answers} {params.gguf}"
         " --answer {input.answer} --trained {input.trained} --base {input.base:q}"
         " --other {input.train} --other {input.validation} {params.locks} --tag {params.tag}"
-        " --weights {params.weights} {params.package}"
+        " {params.card}"
         " --settings {params.settings:q} --files {output.files}"
         " --lock {input.lock} --card {output.card} --manifest {output.manifest} 2> {log}"
 
@@ -216,9 +214,9 @@ rule hub_publish:
     params:
         repo=config["hub"]["repo_id"],
         tag=config["hub"]["tag"],
-        private="--private" if config["hub"]["private"] else "--public",
+        settings=arguments("Upload", config["hub"]),
     shell:
-        "python -m collectivesft hub push --repo {params.repo} --tag {params.tag} {params.private}"
+        "python -m collectivesft hub push --repo {params.repo} --tag {params.tag} {params.settings}"
         " --model {input.model} --card {input.card} --manifest {input.manifest}"
         " --files {input.files} --extra {input.measurements} --extra {input.crate}"
         " --extra {input.workflow}"
@@ -307,7 +305,7 @@ rule hub_push_data:
     params:
         repo=f"{config['hub']['repo_id']}-data",
         tag=config["hub"]["tag"],
-        private="--private" if config["hub"]["private"] else "--public",
+        settings=arguments("Upload", config["hub"]),
     shell:
         "python -m collectivesft hub push-data --repo {params.repo} --tag {params.tag}"
-        " {params.private} --folder {input.folder} --receipt {output.receipt} 2> {log}"
+        " {params.settings} --folder {input.folder} --receipt {output.receipt} 2> {log}"

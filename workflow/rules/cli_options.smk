@@ -10,7 +10,7 @@ from snakemake.settings.types import DeploymentMethod
 LOCAL_SETTINGS = ("raw", "sources", "cache", "containers", "report_to")
 
 
-# Address and limits of a server; none of this decides an answer.
+# Address and limits of a server; none of this decides an answer. Any other field does.
 REACHED = ("url", "serve", "key_env", "concurrency", "timeout")
 
 
@@ -63,12 +63,11 @@ def rule_environments(wildcards, output):
 
 def protocol_options(wildcards):
     """Options of `scores predict` for a protocol and a benchmark."""
-    options = dict(config["protocols"][wildcards.protocol])
+    asked = arguments("Protocol", config["protocols"][wildcards.protocol])
     limit = EVALUATION[wildcards.benchmark]["limit"]
     if limit:
-        options |= {"limit": limit, "sample_seed": 42}
-    given = {key: value for key, value in options.items() if value is not None}
-    return " ".join(f"--{key.replace('_', '-')} {value}" for key, value in given.items())
+        return f"{asked} --limit {limit} --sample-seed 42"
+    return asked
 
 
 def engine_options(wildcards):
@@ -76,8 +75,7 @@ def engine_options(wildcards):
     engine = config["engine"]
     if engine["kind"] == "transformers":
         return ""
-    options = server_options(engine, ["prompt_format"])
-    return options if engine["extensions"] else f"{options} --no-extensions"
+    return arguments("Engine", engine, leave_out=("kind", *REACHED))
 
 
 def engine_server(wildcards, output):
@@ -87,15 +85,12 @@ def engine_server(wildcards, output):
     address.
     """
     engine = config["engine"]
-    return "" if engine["kind"] == "transformers" else server_options(engine, REACHED)
+    return "" if engine["kind"] == "transformers" else reached("Engine", engine)
 
 
-def server_options(settings, names):
-    """Settings of a server as options, by name; those that it has not, or null, are left out."""
-    given = [(name, settings[name]) for name in names if settings.get(name) is not None]
-    return " ".join(
-        f"--{name.replace('_', '-')} {shlex.quote(str(value))}" for name, value in given
-    )
+def reached(kind, settings):
+    """Return the options that name a server and its limits."""
+    return arguments(kind, {name: settings.get(name) for name in REACHED})
 
 
 # A judge's place in the names of files, and its key.
@@ -105,15 +100,13 @@ JUDGES = {"": "judge", ".second": "second_judge"}
 def judge_options(wildcards):
     """Options of `scores judge`; its rule is asked for only where there is a judge."""
     judge = config["clinical"][JUDGES[wildcards.get("place", "")]] or {}
-    options = server_options(judge, ["model", "input_price", "output_price", "max_tokens"])
-    body = json.dumps(judge.get("body"), ensure_ascii=False, sort_keys=True)
-    return f"{options} --body {shlex.quote(body)}" if judge.get("body") else options
+    return arguments("Judge", judge, leave_out=REACHED)
 
 
 def judge_server(wildcards, output):
     """Options that name the judge's server, as `engine_server` does."""
     judge = config["clinical"][JUDGES[wildcards.get("place", "")]]
-    return server_options(judge, REACHED) if judge else ""
+    return reached("Judge", judge) if judge else ""
 
 
 def checks_options(files):
@@ -188,9 +181,3 @@ def options(files):
         for option, value in files.items()
         for path in ([value] if isinstance(value, str) else value)
     ]
-
-
-def package_url_option():
-    """Return `hub release`'s option that says where the package is, or nothing."""
-    url = config["hub"]["package_url"]
-    return f"--package-url {shlex.quote(url)}" if url else ""

@@ -19,6 +19,8 @@ import config_check
 import layout
 import run_paths
 
+from collectivesft.config.arguments import arguments
+
 
 def own(path):
     """A file of this clone, from the working folder: as it is where that is the clone."""

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
+from collectivesft.config.section import negative
+
 _VALUES = "collectivesft.config.cli_options"
 
 
@@ -31,9 +33,12 @@ def options_of(*kinds: str, leave_out: Sequence[str] = ()) -> type[TyperCommand]
         @property
         def params(self) -> list[Any]:
             if self._added is None:
-                added = [one for kind in kinds for one in _options(kind, leave_out)]
-                self._added = [option.name for option in added]
-                self._params += added
+                self._added = {}
+                for kind in kinds:
+                    options = _options(kind, leave_out)
+                    names = [option.name for option in options]
+                    self._added.setdefault(kind.partition(".")[0], []).extend(names)
+                    self._params += options
             return self._params
 
         @params.setter
@@ -41,15 +46,24 @@ def options_of(*kinds: str, leave_out: Sequence[str] = ()) -> type[TyperCommand]
             self._params, self._added = value, None
 
         def invoke(self, ctx: Any) -> Any:
-            ctx.meta[_VALUES] = {name: ctx.params.pop(name) for name in self._added or ()}
+            ctx.meta[_VALUES] = {
+                kind: {name: ctx.params.pop(name) for name in names}
+                for kind, names in (self._added or {}).items()
+            }
             return super().invoke(ctx)
 
     return Command
 
 
-def values(context: typer.Context) -> dict[str, Any]:
-    """Return the values of the options that ``options_of`` has added, by field."""
-    return context.meta[_VALUES]
+def values(context: typer.Context, kind: str | None = None) -> dict[str, Any]:
+    """Return the values of the options that ``options_of`` has added, by field.
+
+    Args:
+        kind: one of its sections; None for all of them.
+    """
+    by_kind = context.meta[_VALUES]
+    found = by_kind.values() if kind is None else [by_kind[kind]]
+    return {name: value for section in found for name, value in section.items()}
 
 
 def _options(kind: str, leave_out: Sequence[str]) -> list[Any]:
@@ -74,6 +88,7 @@ def _parameter(name: str, field: Any) -> inspect.Parameter:
     kind, nullable, rules = _plain(field.annotation)
     words = (field.description or "").replace("`", "").replace("null:", "not given:")
     how: dict[str, Any] = {"help": f"{words[:1].upper()}{words[1:]}."}
+    names: list[str] = []
     rules = [*field.metadata, *rules]
     if any(hasattr(one, "gt") for one in rules):
         # typer has no word for a bound that is itself refused.
@@ -87,14 +102,16 @@ def _parameter(name: str, field: Any) -> inspect.Parameter:
     elif typing.get_origin(kind) is list:
         how |= _parsed(*typing.get_args(kind))
         kind = list[str]
-    elif kind not in (bool, str) and typing.get_origin(kind) is not Literal:
+    elif kind is bool:
+        names = [f"--{name.replace('_', '-')}/{negative(name, field)}"]
+    elif kind is not str and typing.get_origin(kind) is not Literal:
         how |= _parsed(kind)
         kind = str
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=inspect.Parameter.empty if field.is_required() else field.default,
-        annotation=Annotated[kind | None if nullable else kind, typer.Option(**how)],
+        annotation=Annotated[kind | None if nullable else kind, typer.Option(*names, **how)],
     )
 
 

@@ -1,10 +1,10 @@
 """Describe the publication on the Hugging Face Hub: sections of a run's configuration."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from collectivesft.config.section import Number, Section, like
+from collectivesft.config.section import Negative, Number, Section, like
 
 # A name that git takes, without folders and without @, which separates it from the repository.
 TAG = r"^(?!.*(\.\.|\.lock$|\.$))[A-Za-z0-9][A-Za-z0-9._+-]*$"
@@ -27,8 +27,8 @@ class Emissions(Section):
     hardware: str | None = Field(None, description="devices of the training")
 
 
-class Hub(Section):
-    """The release on the Hugging Face Hub."""
+class Repository(Section):
+    """Place of the release on the Hub."""
 
     repo_id: str = Field(
         "collectivesft/CollectiveSFT-7B", pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$",
@@ -37,17 +37,44 @@ class Hub(Section):
     tag: str = Field(
         "v0.1.0", pattern=TAG, json_schema_extra=like("v1.0.0"), description="tag of the release"
     )
-    private: bool = Field(True, description="create a private repository")
+
+
+class Upload(Section):
+    """Options of `hub push` and `hub push-data` beyond the repository and its tag."""
+
+    private: Annotated[bool, Negative("public")] = Field(
+        True, description="create a private repository"
+    )
+
+
+class ModelCard(Section):
+    """Options of `hub release`: its rule passes on each field."""
+
     weights: Literal["merged", "adapter", "both"] = Field(
         "merged", description="push the whole model, only the LoRA adapter, or both"
-    )
-    gguf: Literal["f16", "bf16", "q8_0", "q4_0"] | None = Field(
-        None, description="type of a copy for llama.cpp and Ollama; null: no copy"
     )
     package_url: str | None = Field(
         None, pattern=r"^https?://[^@ ]+$",
         description="address of this package's repository, named in the model card",
     )  # fmt: skip
+
+
+class GgufCopy(Section):
+    """Options of `hub gguf`: its rule passes on each field."""
+
+    gguf: Literal["f16", "bf16", "q8_0", "q4_0"] | None = Field(
+        None, description="type of a copy for llama.cpp and Ollama; null: no copy"
+    )
+    gguf_converter: str = Field(
+        ".tools/llama.cpp/convert_hf_to_gguf.py", min_length=1,
+        description="llama.cpp's convert_hf_to_gguf.py; `envs/converter` gets it",
+    )  # fmt: skip
+
+
+# The last base is the first in tables.
+class Hub(GgufCopy, ModelCard, Upload, Repository):
+    """The release on the Hugging Face Hub."""
+
     space: bool = Field(
         False, description="also write `space/`: a Gradio app of one file that asks the model"
     )
@@ -55,10 +82,6 @@ class Hub(Section):
         None,
         description="measured energy and the grid's intensity, for the card; null: not measured",
     )
-    gguf_converter: str = Field(
-        ".tools/llama.cpp/convert_hf_to_gguf.py", min_length=1,
-        description="llama.cpp's convert_hf_to_gguf.py; `envs/converter` gets it",
-    )  # fmt: skip
 
     @model_validator(mode="after")
     def _whole_model(self) -> "Hub":

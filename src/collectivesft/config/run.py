@@ -8,14 +8,16 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from collectivesft.config.answering import Clinical, Engine, Evaluation, Judge, Protocol
-from collectivesft.config.publishing import Emissions, Hub
+from collectivesft.config.answering import Clinical, Engine, Evaluation, Judge
+from collectivesft.config.protocol import Protocol
+from collectivesft.config.publishing import Emissions, GgufCopy, Hub, ModelCard, Upload
 from collectivesft.config.section import Date, Number, Positive, Section, like
 
 # Every section by its name, for options of commands (``config.cli_options``).
 __all__ = [
-    "Clean", "Clinical", "Curation", "Emissions", "Engine", "Evaluation", "Headline", "Hub",
-    "Judge", "Protocol", "Raw", "RunConfig", "Source",
+    "Clean", "Clinical", "Curation", "Decontaminate", "Dedup", "Emissions", "Engine", "Evaluation",
+    "GgufCopy", "Headline", "Hub", "Judge", "ModelCard", "Protocol", "Raw", "RunConfig", "Source",
+    "Upload",
 ]  # fmt: skip
 
 Names = Annotated[list[str], Field(min_length=1)]
@@ -89,19 +91,29 @@ class Clean(Section):
         return self
 
 
-class Curation(Section):
-    """One way to curate; an experiment names the one that it trains on."""
+class Dedup(Section):
+    """Options of `curated dedup`: its rule passes on each field, and the step takes it by name."""
 
     near_duplicates: bool = Field(True, description="remove near duplicates, not only exact ones")
     threshold: Number = Field(
         0.8, gt=0, le=1, description="Jaccard similarity from which two texts are near duplicates"
     )
+
+
+class Decontaminate(Section):
+    """Options of `curated decontaminate`, as ``Dedup`` has those of its step."""
+
     decontaminate: bool = Field(True, description="remove examples that show benchmark questions")
     allow_splits: list[Split] = Field(
         [],
         description="splits of the benchmarks that may occur in training data, such as `val` "
         "where solved validation questions are trained on",
     )
+
+
+# The last base is the first in tables and on command lines.
+class Curation(Decontaminate, Dedup):
+    """One way to curate; an experiment names the one that it trains on."""
 
 
 class Headline(Section):

@@ -2,6 +2,7 @@
 
 import typing
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, ClassVar
 
@@ -49,6 +50,19 @@ def like(example: str) -> dict[str, Any]:
 def hidden(example: str) -> dict[str, Any]:
     """Show one for a key into which somebody may write a password: no message repeats it."""
     return {"examples": [example], "writeOnly": True}
+
+
+@dataclass(frozen=True)
+class Negative:
+    """Name the option that turns a field off, where ``--no-<field>`` says less: ``public``."""
+
+    word: str
+
+
+def negative(name: str, field: Any) -> str:
+    """Return the option that turns a field of true and false off."""
+    words = [one.word for one in field.metadata if isinstance(one, Negative)]
+    return f"--{words[0] if words else f'no-{name}'}".replace("_", "-")
 
 
 class Section(BaseModel):

@@ -45,8 +45,8 @@ _DAMAGED = re.compile(f"\ufffd|{PRIVATE.pattern}")
 
 def clean_file(
     examples: Path,
-    shortest: int,
-    longest: int,
+    min_characters: int,
+    max_characters: int,
     out: Path,
     dropped: Path,
     ledger: Path,
@@ -55,13 +55,13 @@ def clean_file(
     """Clean a file of examples.
 
     Args:
-        shortest: fewest characters of an answer (exam questions are not held to it).
-        longest: most characters of a conversation.
+        min_characters: of an answer (exam questions are not held to it).
+        max_characters: of a conversation.
         out, dropped, ledger: kept rows, dropped rows, and the counts.
         threads: number of processes; the files do not depend on it.
     """
     counts, parts = StepLedger("clean"), row_groups([examples])
-    work = partial(clean_group, shortest=shortest, longest=longest)
+    work = partial(clean_group, shortest=min_characters, longest=max_characters)
     with (
         Results(out, dropped, counts) as results,
         Reporter(f"clean {examples}", count_rows(examples)) as reporter,

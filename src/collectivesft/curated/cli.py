@@ -78,12 +78,11 @@ def clean(
     """
     from collectivesft.curated.clean import clean_file
 
-    bounds = values(context)
-    shortest, longest = bounds["min_characters"], bounds["max_characters"]
-    clean_file(examples, shortest, longest, out, dropped, ledger, threads)
+    paths = {"out": out, "dropped": dropped, "ledger": ledger}
+    clean_file(examples, **paths, threads=threads, **values(context))
 
 
-@app.command(cls=options_of("Curation.near_duplicates", "Curation.threshold"))
+@app.command(cls=options_of("Dedup"))
 def dedup(
     context: typer.Context,
     examples: Annotated[list[Path], typer.Option(help="Parquet files, the preferred first.")],
@@ -99,12 +98,11 @@ def dedup(
     """
     from collectivesft.curated.dedup import dedup_files
 
-    chosen = values(context)
-    near, threshold = chosen["near_duplicates"], chosen["threshold"]
-    dedup_files(examples, near, threshold, out, dropped, ledger, threads)
+    paths = {"out": out, "dropped": dropped, "ledger": ledger}
+    dedup_files(examples, **paths, threads=threads, **values(context))
 
 
-@app.command(cls=options_of("Curation.decontaminate", "Curation.allow_splits"))
+@app.command(cls=options_of("Decontaminate"))
 def decontaminate(
     context: typer.Context,
     examples: Examples,
@@ -123,11 +121,8 @@ def decontaminate(
     """
     from collectivesft.curated.decontaminate import decontaminate_file
 
-    chosen = values(context)
-    decontaminate_file(
-        examples, items=items, drop=chosen["decontaminate"], out=out, dropped=dropped,
-        ledger=ledger, report=report, threads=threads, allowed=chosen["allow_splits"],
-    )  # fmt: skip
+    paths = {"out": out, "dropped": dropped, "ledger": ledger, "report": report}
+    decontaminate_file(examples, items=items, **paths, threads=threads, **values(context))
 
 
 @app.command()

@@ -45,28 +45,28 @@ def decontaminate_file(
     examples: Path,
     *,
     items: list[Path],
-    drop: bool,
+    decontaminate: bool,
     out: Path,
     dropped: Path,
     ledger: Path,
     report: Path,
     threads: int = 1,
-    allowed: Sequence[str] = (),
+    allow_splits: Sequence[str] = (),
 ) -> None:
     """Compare a file of examples with benchmark items.
 
     Args:
         items: JSON Lines of items, all splits.
-        allowed: splits of items that are not looked for: a benchmark's own training data.
-        drop: whether found examples are removed; the report is the same either way.
+        decontaminate: remove the found examples; the report is the same either way.
+        allow_splits: splits of items that are not looked for: a benchmark's own training data.
         report: JSON with counts by dataset and benchmark, the first pairs found, and the ids of
             each found item's examples (of its first REPORTED_EXAMPLES).
         threads: number of processes; the files do not depend on it.
 
     Raises:
-        UserError: ``allowed`` names a split that no benchmark has.
+        UserError: ``allow_splits`` names a split that no benchmark has.
     """
-    splits = tuple(allowed)
+    splits = tuple(allow_splits)
     if unknown := set(splits) - set(get_args(Split)):
         remedy = f"Take one of {', '.join(get_args(Split))}"
         raise UserError(f"--allow-splits {', '.join(sorted(unknown))}: no such split. {remedy}.")
@@ -79,10 +79,10 @@ def decontaminate_file(
     ):
         for searched in ordered_map(work, parts, threads):
             for batch, matches in searched:
-                _write(batch, matches, found, results, drop)
+                _write(batch, matches, found, results, decontaminate)
                 reporter.advance(len(batch))
     counts.write(ledger)
-    write_json(report, found.report(drop) | {"allowed_splits": sorted(splits)})
+    write_json(report, found.report(decontaminate) | {"allowed_splits": sorted(splits)})
 
 
 def search_group(

@@ -20,7 +20,7 @@ from collectivesft.schema.example import Drop, conversation
 
 def dedup_files(
     paths: list[Path],
-    near: bool,
+    near_duplicates: bool,
     threshold: float,
     out: Path,
     dropped: Path,
@@ -30,15 +30,16 @@ def dedup_files(
     """Remove copies from files of examples, taken in the order given.
 
     Args:
-        near: whether near copies go too.
+        near_duplicates: remove near copies too.
         threshold: Jaccard similarity from which two texts are near copies.
         threads: number of processes; the files do not depend on it.
     """
     counts, parts = StepLedger("dedup"), row_groups(paths)
     with scratch_folder(out) as folder:
-        found = DuplicateFinder(parts, near, threshold, folder, threads, f"dedup {out}")
+        label = f"dedup {out}"
+        found = DuplicateFinder(parts, near_duplicates, threshold, folder, threads, label)
     with Results(out, dropped, counts) as results:
-        _write(parts, found, results, f"dedup {out}: write")
+        _write(parts, found, results, f"{label}: write")
     counts.write(ledger)
 
 

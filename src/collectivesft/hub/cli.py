@@ -10,9 +10,6 @@ from collectivesft.config.cli_options import options_of, values
 
 app = typer.Typer(no_args_is_help=True)
 
-Private = Annotated[
-    bool, typer.Option("--private/--public", help="Who may see a repository that is made now.")
-]
 MadeUp = Annotated[
     bool, typer.Option("--made-up/--published", help="All data was made up for this package.")
 ]
@@ -39,7 +36,7 @@ def answer(
     record(model, out, threads=threads)
 
 
-@app.command(cls=options_of("Hub.gguf", "Hub.gguf_converter"))
+@app.command(cls=options_of("GgufCopy"))
 def gguf(
     context: typer.Context,
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
@@ -58,11 +55,10 @@ def gguf(
     """
     from collectivesft.hub.gguf import make
 
-    chosen = values(context)
-    make(model, Path(chosen["gguf_converter"]), chosen["gguf"], name, out, report, threads)
+    make(model, name=name, out=out, report=report, threads=threads, **values(context))
 
 
-@app.command(cls=options_of("Hub.weights", "Hub.package_url"))
+@app.command(cls=options_of("ModelCard"))
 def release(
     context: typer.Context,
     run: Annotated[str, typer.Option(help="Name of the run.")],
@@ -112,7 +108,6 @@ def release(
     from collectivesft.hub.release import Inputs
     from collectivesft.hub.release import release as write
 
-    chosen = values(context)
     inputs = Inputs(
         model=model, recipe=recipe, base_recipe=base_recipe, ledger=ledger, mixture=mixture,
         data_card=data_card, contamination=contamination, history=history, tokens=tokens,
@@ -122,8 +117,7 @@ def release(
     )  # fmt: skip
     write(
         inputs, run=run, repo=repo, demo=demo, made_up=made_up, experiment=experiment, card=card,
-        manifest=manifest, files=files, tag=tag, settings=json.loads(settings),
-        weights=chosen["weights"], package_url=chosen["package_url"] or "",
+        manifest=manifest, files=files, tag=tag, settings=json.loads(settings), **values(context),
     )  # fmt: skip
 
 
@@ -155,8 +149,9 @@ def provenance(
     write(manifest, logs, image or (), workflow, measurements, crate, records, named)
 
 
-@app.command()
+@app.command(cls=options_of("Upload"))
 def push(
+    context: typer.Context,
     repo: Annotated[str, typer.Option(help="owner/name on the Hub.")],
     tag: Annotated[str, typer.Option(help="Name for this version.")],
     model: Annotated[Path, typer.Option(help="Folder of the model.")],
@@ -165,7 +160,6 @@ def push(
     receipt: Annotated[Path | None, typer.Option(help="JSON to write: published files.")] = None,
     files: Annotated[Path | None, typer.Option(help="`files` of `hub release`.")] = None,
     extra: Annotated[list[Path] | None, typer.Option(help="Measurements, RO-Crate.")] = None,
-    private: Private = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes.")] = False,
 ) -> None:
     """Push a model with its card and manifest in one commit, and tag it.
@@ -176,11 +170,12 @@ def push(
     Example: collectivesft hub push --repo me/model --tag v1 --model model --card README.md
     --manifest manifest.json --dry-run
     """
+    from collectivesft.hub.client.sync import Target
     from collectivesft.hub.push import publish
 
     publish(
-        repo, tag=tag, private=private, model=model, card=card, manifest=manifest, receipt=receipt,
-        extras=extra or (), beside=files, dry_run=dry_run,
+        Target(repo, tag, **values(context)), model=model, card=card, manifest=manifest,
+        receipt=receipt, extras=extra or (), beside=files, dry_run=dry_run,
     )  # fmt: skip
 
 
@@ -203,13 +198,13 @@ def data(
     build(repo, train, validation, predictions or (), out, made_up)
 
 
-@app.command()
+@app.command(cls=options_of("Upload"))
 def push_data(
+    context: typer.Context,
     repo: Annotated[str, typer.Option(help="owner/name on the Hub.")],
     tag: Annotated[str, typer.Option(help="Name for this version.")],
     folder: Annotated[Path, typer.Option(help="Folder that `hub data` wrote.")],
     receipt: Annotated[Path | None, typer.Option(help="JSON to write: published files.")] = None,
-    private: Private = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the changes.")] = False,
 ) -> None:
     """Push data or predictions as a dataset repository, in one commit, and tag it.
@@ -220,7 +215,8 @@ def push_data(
     from collectivesft.hub.data import push_data as push
 
     owned = ("data/", "predictions/")
-    push(Target(repo, tag, private, "dataset", owned), folder, receipt, dry_run)
+    target = Target(repo, tag, kind="dataset", owned=owned, **values(context))
+    push(target, folder, receipt, dry_run)
 
 
 @app.command()

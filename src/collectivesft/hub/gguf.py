@@ -40,8 +40,8 @@ _UNKNOWN = (
 
 def make(
     model: Path,
-    converter: Path,
-    kind: str | None,
+    gguf_converter: Path | str,
+    gguf: str | None,
     name: str,
     out: Path,
     report: Path,
@@ -53,8 +53,8 @@ def make(
 
     Args:
         model: folder with the weights in safetensors.
-        converter: llama.cpp's convert_hf_to_gguf.py, with its own folders next to it.
-        kind: f16, bf16, q8_0 or q4_0.
+        gguf_converter: llama.cpp's convert_hf_to_gguf.py, with its own folders next to it.
+        gguf: f16, bf16, q8_0 or q4_0.
         name: of the model, as the file has it.
         out: GGUF file to write.
         report: JSON to write: the file's size and sha256, the converter's sha256, for q4_0 the
@@ -67,6 +67,7 @@ def make(
         UserError: no converter, a model that it does not know, it failed, or the copy answers
             otherwise than its original. No file is left.
     """
+    converter, kind = Path(gguf_converter), gguf
     if kind not in LIMITS:
         raise UserError(f"--gguf: name the copy's type, one of {', '.join(LIMITS)}.")
     if not converter.is_file():

@@ -1,6 +1,7 @@
 """Push a model folder with its card, manifest, scores and provenance, in one commit, and tag it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from collectivesft.common.errors import UserError
@@ -16,10 +17,8 @@ _OWNED = ("adapter/", "scores/", eval_results.OWNED)
 
 
 def publish(
-    repo: str,
+    target: sync.Target,
     *,
-    tag: str,
-    private: bool,
     model: Path,
     card: Path,
     manifest: Path,
@@ -33,8 +32,7 @@ def publish(
     Running it again with the same files sends nothing, and moves no tag.
 
     Args:
-        repo: ``owner/name`` on the Hub.
-        tag: name for the commit; an existing tag must already name the same content.
+        target: repository and tag; an existing tag must already name the same content.
         model: folder with the files that the manifest lists under ``model.files``.
         beside: folder with the manifest's ``files``; by default ``files`` next to the manifest.
         extras: files of measurements, which the manifest cannot list: they differ from run to run.
@@ -46,23 +44,23 @@ def publish(
             of a base without a licence would be public.
     """
     plain_log()
-    check_repo(repo)
-    check_tag(tag)
+    target = replace(target, owned=_OWNED)
+    check_repo(target.repo)
+    check_tag(target.tag)
     files = _files(model, beside or manifest.parent / "files", card, manifest)
     files |= {path.name: path for path in extras}
-    if not private and not may_be_public(read_manifest(manifest)):
+    if not target.private and not may_be_public(read_manifest(manifest)):
         remedy = "Set hub.private to true, or hub.weights to adapter"
         raise UserError(
             f"{manifest}: the base model states no licence: no right to publish its "
             f"weights. {remedy}."
         )
-    target = sync.Target(repo, tag, private, owned=_OWNED)
     if dry_run:
         return _show(target, files)
     commit = sync.push(target, files)
     sync.show(sync.published(target, commit))
     hashes = {name: sha256(path) for name, path in sorted(files.items())}
-    result = {"repo": repo, "commit": commit, "tag": tag, "files": hashes}
+    result = {"repo": target.repo, "commit": commit, "tag": target.tag, "files": hashes}
     if receipt is not None:
         write_json(receipt, result)
     return result

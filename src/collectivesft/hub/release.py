@@ -69,7 +69,7 @@ def release(
     tag: str = "",
     weights: str = "merged",
     settings: dict[str, Any] | None = None,
-    package_url: str = "",
+    package_url: str | None = None,
 ) -> None:
     """Write the model card, the manifest, and the files that go with them.
 
@@ -83,7 +83,7 @@ def release(
             adapter and the GGUF copy where they are wanted.
         weights: merged, adapter or both.
         settings: the run's configuration, without what belongs to one machine.
-        package_url: where readers of the card get this package; "" where it is not published.
+        package_url: where readers of the card get this package; None where it is not published.
 
     Raises:
         UserError: an adapter is wanted and there is none, or the GGUF copy is not what its report

@@ -21,7 +21,6 @@ CaseAnswers = Annotated[
 ServedName = Annotated[
     str | None, typer.Option(help="The model's name on the server; --name if not given.")
 ]
-_ENGINE = ("url", "serve", "key_env", "concurrency", "timeout", "prompt_format", "extensions")
 
 
 @app.callback()
@@ -52,11 +51,11 @@ def predict(
     from collectivesft.scores.engines.server_process import connected
     from collectivesft.scores.predict import predict as run
 
-    given = values(context)
-    engine = {key: given.pop(key) for key in _ENGINE}
+    engine = values(context, "Engine")
     serve, timeout = engine.pop("serve"), engine.pop("timeout")
     server = Server(model=served_name or name, timeout_s=timeout, **engine)
-    options = Protocol(**given, sample_seed=sample_seed, threads=threads)
+    asked = values(context, "Protocol") | values(context, "Evaluation")
+    options = Protocol(**asked, sample_seed=sample_seed, threads=threads)
     with connected(model, serve, server) as asked:
         run(model, name, items, out, options, asked)
 
@@ -239,7 +238,9 @@ def submit(
 
 @app.command(
     "answer-cases",
-    cls=options_of("Clinical.max_new_tokens", "Engine", "Evaluation.limit", leave_out=["kind"]),
+    cls=options_of(
+        "Clinical", "Engine", "Evaluation.limit", leave_out=["kind", "judge", "second_judge"]
+    ),
 )
 def answer_cases(
     context: typer.Context,
@@ -260,22 +261,12 @@ def answer_cases(
     from collectivesft.scores.engines.openai_server import Server
     from collectivesft.scores.engines.server_process import connected
 
-    engine = values(context)
-    max_new_tokens, limit = engine.pop("max_new_tokens"), engine.pop("limit")
+    engine, asked = values(context, "Engine"), values(context, "Clinical")
     serve, timeout = engine.pop("serve"), engine.pop("timeout")
     server = Server(model=served_name or name, timeout_s=timeout, **engine)
-    with connected(model, serve, server) as asked:
-        run(
-            model,
-            name,
-            items,
-            out,
-            max_new_tokens=max_new_tokens,
-            limit=limit,
-            sample_seed=sample_seed,
-            threads=threads,
-            server=asked,
-        )
+    asked |= values(context, "Evaluation") | {"sample_seed": sample_seed, "threads": threads}
+    with connected(model, serve, server) as found:
+        run(model, name, items, out, **asked, server=found)
 
 
 @app.command(cls=options_of("Judge"))

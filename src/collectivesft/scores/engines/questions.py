@@ -2,12 +2,12 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass, make_dataclass, replace
 
 from collectivesft.common.errors import UserError
+from collectivesft.config import protocol
 from collectivesft.schema.item import Item
-from collectivesft.schema.option_orders import PUBLISHED, Orders, option_orders, reorder
+from collectivesft.schema.option_orders import option_orders, reorder
 from collectivesft.scores.engines import language_model as models
 from collectivesft.scores.engines.language_model import LanguageModel
 from collectivesft.scores.prompt.prompts import (
@@ -19,27 +19,20 @@ from collectivesft.scores.prompt.prompts import (
     turns,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Protocol:
-    """Options of a protocol; the command line explains each."""
-
-    method: Literal["generate", "likelihood"] = "generate"
-    style: Literal["answer_only", "cot"] = "answer_only"
-    shots: int = 0
-    shots_seed: int | None = None
-    template: Literal["chat", "plain", "cmb", "lm_eval"] = "chat"
-    preset: Literal["official", "corrected"] = "corrected"
-    stop: Literal["early", "end"] = "early"
-    orders: Orders = PUBLISHED
-    temperature: float = 0.0
-    samples: int = 1
-    draw_seed: int = 42
-    max_new_tokens: int = 512
-    batch_size: int = 16
-    limit: int | None = None
-    sample_seed: int = 42
-    threads: int = 1
+_DECLARED = protocol.Protocol.model_fields
+# Options of a protocol, by the names and defaults that the configuration declares, then the choice
+# of items and the processors. A plain class: a job checks options once, when it is called.
+Protocol = make_dataclass(
+    "Protocol",
+    [
+        *((name, one.annotation, one.default) for name, one in _DECLARED.items()),
+        ("limit", int | None, None),
+        ("sample_seed", int, 42),
+        ("threads", int, 1),
+    ],
+    frozen=True,
+    slots=True,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,188 @@
+"""A knob takes two files: its field, and the code that uses it.
+
+A copy of the package gets one knob more in each section, by these two edits only. Its workflow
+plans a run, and the planned command lines are called: each step tells the value that reached it.
+"""
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.helpers import snakemake_server
+
+ROOT = Path(__file__).parents[2]
+LINKED = ("Snakefile", "envs", "paper", "containers", "resources")
+REFUSED = '        raise UserError(f"{fault[0].upper()}{fault[1:]} in the protocol.")\n'
+TELL = '__import__("sys").stderr.write(f"{name} is {{{value}}}\\n")'
+
+
+def in_function(function: str):
+    """Let a function take the knob, tell it and end."""
+
+    def edit(text: str, name: str) -> str:
+        end = text.index(") -> ", text.index(f"def {function}("))
+        body = text.index(":\n", end) + 2
+        use = f"    {TELL.format(name=name, value=name)}\n    raise SystemExit\n"
+        return f"{text[:end]}    {name}: int = 0,\n{text[end:body]}{use}{text[body:]}"
+
+    return edit
+
+
+def after_line(line: str, owner: str):
+    """Tell the knob of an object after a line, and end."""
+
+    def edit(text: str, name: str) -> str:
+        use = TELL.format(name=name, value=f"{owner}.{name}")
+        return once(text, line, f"{line}    {use}\n    raise SystemExit\n")
+
+    return edit
+
+
+def in_class(line: str):
+    """Let a plain class have the knob after the last of its fields, and tell it when it is made."""
+
+    def edit(text: str, name: str) -> str:
+        use = (
+            f"    def __post_init__(self):\n        {TELL.format(name=name, value=f'self.{name}')}"
+        )
+        return once(text, line, f"{line}    {name}: int = 0\n\n{use}\n")
+
+    return edit
+
+
+def once(text: str, old: str, new: str) -> str:
+    assert text.count(old) == 1, old
+    return text.replace(old, new)
+
+
+# The section's class, the file of its field, its place in the configuration, the command of its
+# step, the file of its use, the edit there.
+KNOBS = {
+    "Clean": ("run", "clean", "curated clean", "curated/clean", in_function("clean_file")),
+    "Dedup": ("run", "curation.full", "curated dedup", "curated/dedup", in_function("dedup_files")),
+    "Decontaminate": (
+        "run", "curation.full", "curated decontaminate", "curated/decontaminate",
+        in_function("decontaminate_file"),
+    ),
+    "Mixture": (
+        "mixture", "experiment.mixture", "curated mix", "curated/mix",
+        after_line("    mixture = read_mixture(recipe, draw)\n", "mixture"),
+    ),
+    "Training": (
+        "experiment", "experiment.training", "sft train", "sft/train",
+        after_line("    experiment = read_experiment(recipe)\n", "experiment.training"),
+    ),
+    "Protocol": (
+        "protocol", "protocols.answer", "scores predict", "scores/predict",
+        after_line(REFUSED, "options"),
+    ),
+    "Engine": (
+        "answering", "engine", "scores predict", "scores/engines/openai_server",
+        in_class("    extensions: bool = True\n"),
+    ),
+    "Clinical": (
+        "answering", "clinical", "scores answer-cases", "scores/answer_cases",
+        in_function("answer_cases"),
+    ),
+    "Judge": (
+        "answering", "clinical.judge", "scores judge", "scores/judge",
+        in_class("    body: dict[str, Any] = field(default_factory=dict)\n"),
+    ),
+    "GgufCopy": ("publishing", "hub", "hub gguf", "hub/gguf", in_function("make")),
+    "ModelCard": ("publishing", "hub", "hub release", "hub/release", in_function("release")),
+    "Upload": (
+        "publishing", "hub", "hub push", "hub/client/sync",
+        in_class("    owned: tuple[str, ...] = ()\n"),
+    ),
+}  # fmt: skip
+VALUES = {kind: number for number, kind in enumerate(KNOBS, start=11)}
+FIELD = '\n    new_{}: int = Field(3, ge=1, description="one more knob")\n'
+SERVER = {"url": "http://127.0.0.1:9/v1"}
+OVERLAY = {
+    "engine": {"kind": "openai", **SERVER},
+    "clinical": {"judge": {"model": "m", **SERVER}},
+    "hub": {"gguf": "q8_0", "gguf_converter": "own.py"},
+}
+# Calls all lines in one process: each process would import the same for a second.
+CALL = """
+import shlex, sys
+from collectivesft.cli import app
+for line in sys.stdin.read().splitlines():
+    sys.stderr.write(f"$ {line}\\n")
+    try:
+        app(shlex.split(line))
+    except BaseException as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\\n")
+"""
+
+
+def add_knobs(folder: Path) -> None:
+    package = folder / "src/collectivesft"
+    for kind, (model, _, _, step, use) in KNOBS.items():
+        path = package / f"config/{model}.py"
+        pattern = rf'(class {kind}\((?:.*)\):\n    """(?:.|\n)*?"""\n)'
+        field = FIELD.format(kind.lower())
+        text, times = re.subn(pattern, rf"\g<1>{field}", path.read_text("utf-8"), count=1)
+        assert times == 1, kind
+        path.write_text(text, encoding="utf-8")
+        path = package / f"{step}.py"
+        path.write_text(use(path.read_text("utf-8"), f"new_{kind.lower()}"), encoding="utf-8")
+
+
+def set_knobs(folder: Path) -> None:
+    """Write a run that gives each knob a value of its own."""
+    paths = {name: folder / f"config/{name}.yaml" for name in ("tiny", "experiments/tiny")}
+    run, experiment = (yaml.safe_load(path.read_text("utf-8")) for path in paths.values())
+    for key, value in OVERLAY.items():
+        run[key] = run.get(key, {}) | value
+    for kind, (_, keys, *_) in KNOBS.items():
+        block = {"experiment": experiment} if keys.startswith("experiment") else run
+        for key in keys.split("."):
+            block = block.setdefault(key, {})
+        block[f"new_{kind.lower()}"] = VALUES[kind]
+    for path, content in zip(paths.values(), (run, experiment), strict=True):
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory) -> dict[str, str]:
+    """Command to what one of its planned lines wrote, that of protocol `answer` if there is one."""
+    folder = tmp_path_factory.mktemp("knobs")
+    for name in LINKED:
+        (folder / name).symlink_to(ROOT / name)
+    for name in ("src", "workflow", "config"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "own.py").touch()
+    add_knobs(folder)
+    set_knobs(folder)
+    options = ("--configfile", "config/tiny.yaml", "-n", "-p", "all", "publish")
+    plan = subprocess.run(
+        [snakemake_server.command(), *options], cwd=folder, capture_output=True, text=True,
+        env=snakemake_server.with_command(), check=False,
+    )  # fmt: skip
+    assert plan.returncode == 0, plan.stdout + plan.stderr
+    lines = {}
+    for line in re.findall(r"-m collectivesft (.*?) 2> ", plan.stdout + plan.stderr):
+        command = " ".join(shlex.split(line)[:2])
+        if command not in lines or ".answer.predictions" in line:
+            lines[command] = line
+    wanted = {command: lines[command] for _, _, command, _, _ in KNOBS.values()}
+    done = subprocess.run(
+        [sys.executable, "-c", CALL], cwd=folder, input="\n".join(wanted.values()), text=True,
+        env=snakemake_server.with_command() | {"PYTHONPATH": str(folder / "src")},
+        capture_output=True, check=True,
+    )  # fmt: skip
+    parts = re.split(r"^\$ ", done.stderr, flags=re.M)[1:]
+    return dict(zip(wanted, parts, strict=True))
+
+
+@pytest.mark.parametrize("kind", KNOBS)
+def test_a_field_and_its_use_are_enough(told, kind):
+    said = told[KNOBS[kind][2]]
+    assert f"\nnew_{kind.lower()} is {VALUES[kind]}\n" in said
