@@ -4,4 +4,4 @@
 # jieba is pure Python and published as source only.
 set -euo pipefail
 python -I -m pip install --no-deps --only-binary :all: --no-binary jieba --require-hashes \
-  --find-links "${COLLECTIVESFT_WHEELS:-https://download.pytorch.org/whl/cpu/torch/}" -r envs/model-cpu.lock
+  --find-links "${COLLECTIVESFT_WHEELS:-https://download.pytorch.org/whl/cpu/torch/}" -r "${COLLECTIVESFT_ROOT:-.}/envs/model-cpu.lock"

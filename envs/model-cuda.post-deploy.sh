@@ -3,4 +3,4 @@
 # host's PYTHONPATH and of the user's own site would count as installed, and rules do not see those.
 # jieba is pure Python and published as source only.
 set -euo pipefail
-python -I -m pip install --no-deps --only-binary :all: --no-binary jieba --require-hashes -r envs/model-cuda.lock
+python -I -m pip install --no-deps --only-binary :all: --no-binary jieba --require-hashes -r "${COLLECTIVESFT_ROOT:-.}/envs/model-cuda.lock"

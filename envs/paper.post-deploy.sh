@@ -2,4 +2,4 @@
 # Run by Snakemake in the working folder once conda has made the environment. -I: packages of the
 # host's PYTHONPATH and of the user's own site would count as installed, and rules do not see those.
 set -euo pipefail
-python -I -m pip install --no-deps --only-binary :all: --require-hashes -r envs/paper.lock
+python -I -m pip install --no-deps --only-binary :all: --require-hashes -r "${COLLECTIVESFT_ROOT:-.}/envs/paper.lock"

@@ -55,18 +55,22 @@ def test_a_changed_lock_makes_the_environment_again(name):
     assert f"\n# lock sha256: {lock}\n" in text(f"{name}.yaml"), "run make lock"
 
 
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["clone", "importing folder"])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_script_installs_the_lock_with_its_hashes(name, tmp_path):
+def test_the_script_installs_the_lock_with_its_hashes(name, elsewhere, tmp_path):
     """The script itself, with a stand-in of the environment's Python that notes its arguments."""
     python = tmp_path / "python"
     python.write_text('#!/bin/bash\nprintf "%s\\n" "$@" >"$0.called"\n', encoding="utf-8")
     python.chmod(0o755)
     path = f"{tmp_path}:{os.environ['PATH']}"
     script = ROOT / f"envs/{name}.post-deploy.sh"
-    subprocess.run(["bash", script], cwd=ROOT, env=os.environ | {"PATH": path}, check=True)
+    folder, root = (tmp_path, {"COLLECTIVESFT_ROOT": str(ROOT)}) if elsewhere else (ROOT, {})
+    environ = os.environ | {"PATH": path} | root
+    subprocess.run(["bash", script], cwd=folder, env=environ, check=True)
     called = (tmp_path / "python.called").read_text(encoding="utf-8").splitlines()
     assert called[:5] == ["-I", "-m", "pip", "install", "--no-deps"]
     assert "--require-hashes" in called
     assert called[called.index("--only-binary") + 1] == ":all:"
-    assert called[called.index("-r") + 1] == f"envs/{name}.lock"
+    lock = folder / called[called.index("-r") + 1]
+    assert lock.samefile(ROOT / f"envs/{name}.lock")
     assert ("--find-links" in called) == ("+cpu" in text(f"{name}.lock"))

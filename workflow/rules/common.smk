@@ -2,16 +2,42 @@
 # datasets, models and benchmarks. Files that rules take are in inputs.smk, options of commands in
 # cli_options.smk, the report is in report.smk; the rules' own files hold no functions.
 
+import io
 import json
 import os
 import shlex
+import shutil
 import sys
+import tarfile
 from pathlib import Path
 
 from snakemake.utils import update_config
 
+
+
+def unpacked(source, place=Path(".snakemake/collectivesft")):
+    """Return the folder of a module that git serves, as `github(...)` of `snakedeploy` does.
+
+    Snakemake keeps only the repository's database and takes the rules from it; commands need files.
+    A job takes the folder as the main process has left it.
+    """
+    note = place / "COMMIT"
+    if workflow.is_main_process or not note.is_file():
+        version = source.hosted_repo.repo.commit(source.ref)
+        if not note.is_file() or note.read_text(encoding="utf-8") != version.hexsha:
+            files = io.BytesIO(version.repo.git.archive(version.hexsha, stdout_as_string=False))
+            partial = place.with_name(f"{place.name}.{os.getpid()}")
+            with tarfile.open(fileobj=files) as archive:
+                archive.extractall(partial, filter="data")
+            (partial / note.name).write_text(version.hexsha, encoding="utf-8")
+            shutil.rmtree(place, ignore_errors=True)
+            partial.rename(place)
+    return place.resolve()
+
+
 # The clone, also for a workflow in a different folder that imports this one as a module.
-ROOT = Path(workflow.current_basedir).parents[1]
+HERE = workflow.current_basedir
+ROOT = unpacked(HERE) if hasattr(HERE, "hosted_repo") else Path(HERE).parents[1]
 sys.path[:0] = [str(ROOT / name) for name in ("workflow/lib", "src")]
 import apptainer_env
 import code_files
@@ -60,6 +86,8 @@ shell.prefix(
     f"set -euo pipefail; export PYTHONPATH={shlex.quote(str(ROOT / 'src'))}" " PYTHONNOUSERSITE=1; "
 )
 
+# For scripts that Snakemake runs in the working folder, after conda has made an environment.
+os.environ.update(COLLECTIVESFT_ROOT=str(ROOT))
 # For the provenance of a release; the environment, as a parameter would rerun rules at each commit.
 os.environ.update(COLLECTIVESFT_COMMIT=config_check.commit(ROOT))
 
