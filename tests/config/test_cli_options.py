@@ -25,7 +25,7 @@ VERBS = {
         run.Evaluation: ["limit"],
     },
     "scores answer-cases": {
-        run.Clinical: ["max_new_tokens"],
+        run.CaseAnswers: [*run.CaseAnswers.model_fields],
         run.Engine: ENGINE,
         run.Evaluation: ["limit"],
     },

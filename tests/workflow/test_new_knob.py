@@ -86,12 +86,12 @@ KNOBS = {
         "answering", "engine", "scores predict", "scores/engines/openai_server",
         in_class("    extensions: bool = True\n"),
     ),
-    "Clinical": (
+    "CaseAnswers": (
         "answering", "clinical", "scores answer-cases", "scores/answer_cases",
         in_function("answer_cases"),
     ),
     "Judge": (
-        "answering", "clinical.judge", "scores judge", "scores/judge",
+        "answering", "clinical.judge", "scores judge", "scores/engines/chat_judge",
         in_class("    body: dict[str, Any] = field(default_factory=dict)\n"),
     ),
     "GgufCopy": ("publishing", "hub", "hub gguf", "hub/gguf", in_function("make")),

@@ -284,7 +284,7 @@ rule scores_answer_cases:
         runtime=720,
         gpu=one_gpu,
     params:
-        settings=arguments("Clinical", config["clinical"], ["judge", "second_judge"]),
+        settings=arguments("CaseAnswers", config["clinical"]),
         limit=limit_option,
         threads=config["threads"],
         server=engine_server,

@@ -90,10 +90,15 @@ class Judge(Server):
     )
 
 
-class Clinical(Section):
-    """Answers to clinical cases and their grades."""
+class CaseAnswers(Section):
+    """Options of `scores answer-cases`: its rule passes on each field."""
 
     max_new_tokens: int = Field(512, ge=1, description="longest answer of a turn, tokens")
+
+
+class Clinical(CaseAnswers):
+    """Answers to clinical cases and their grades."""
+
     judge: Judge | None = Field(None, description="grades the answers; null: they are not graded")
     second_judge: Judge | None = Field(
         None, description="grades them too, so that the agreement of two judges is known"

@@ -8,16 +8,16 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from collectivesft.config.answering import Clinical, Engine, Evaluation, Judge
+from collectivesft.config.answering import CaseAnswers, Clinical, Engine, Evaluation, Judge
 from collectivesft.config.protocol import Protocol
 from collectivesft.config.publishing import Emissions, GgufCopy, Hub, ModelCard, Upload
 from collectivesft.config.section import Date, Number, Positive, Section, like
 
 # Every section by its name, for options of commands (``config.cli_options``).
 __all__ = [
-    "Clean", "Clinical", "Curation", "Decontaminate", "Dedup", "Emissions", "Engine", "Evaluation",
-    "GgufCopy", "Headline", "Hub", "Judge", "ModelCard", "Protocol", "Raw", "RunConfig", "Source",
-    "Upload",
+    "CaseAnswers", "Clean", "Clinical", "Curation", "Decontaminate", "Dedup", "Emissions",
+    "Engine", "Evaluation", "GgufCopy", "Headline", "Hub", "Judge", "ModelCard", "Protocol", "Raw",
+    "RunConfig", "Source", "Upload",
 ]  # fmt: skip
 
 Names = Annotated[list[str], Field(min_length=1)]

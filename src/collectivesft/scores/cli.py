@@ -238,9 +238,7 @@ def submit(
 
 @app.command(
     "answer-cases",
-    cls=options_of(
-        "Clinical", "Engine", "Evaluation.limit", leave_out=["kind", "judge", "second_judge"]
-    ),
+    cls=options_of("CaseAnswers", "Engine", "Evaluation.limit", leave_out=["kind"]),
 )
 def answer_cases(
     context: typer.Context,
@@ -261,7 +259,7 @@ def answer_cases(
     from collectivesft.scores.engines.openai_server import Server
     from collectivesft.scores.engines.server_process import connected
 
-    engine, asked = values(context, "Engine"), values(context, "Clinical")
+    engine, asked = values(context, "Engine"), values(context, "CaseAnswers")
     serve, timeout = engine.pop("serve"), engine.pop("timeout")
     server = Server(model=served_name or name, timeout_s=timeout, **engine)
     asked |= values(context, "Evaluation") | {"sample_seed": sample_seed, "threads": threads}
