@@ -50,6 +50,7 @@ PLANS: list[tuple[str, str, str]] = [
     (r"^rm -rf (results|logs)/", "bash", "removes results"),
     (r"^UPDATE_GOLDEN=1 (\S+ -m )?pytest\b", "bash", "writes into the repository"),
     (r"^tail -f ", "bash", "follows a training that runs"),
+    (r"^snakedeploy\b", "bash", "clones; tests/workflow/test_module.py runs it"),
     (r"^vllm\b", "bash", "needs a GPU and vLLM"),
     (r"^(\S+ -m )?pytest\b", "bash", "a test inside of a test"),
     (r"^git clone\b|^cd |^cp -r|^export \w+=|^source |^tmux |^squeue\b", "bash", "the shell's"),

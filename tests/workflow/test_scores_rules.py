@@ -138,7 +138,7 @@ def test_two_judges_mark_answers_by_the_same_criteria(clone, snakemake):
     assert (
         f"--criteria {scores}/cmb_clin.criteria.jsonl --cache"
         " .cache/judge/collective.cmb_clin.second.checks.jsonl"
-        f" --out {scores}/collective/cmb_clin.cases.second.checks.jsonl --url"
+        f" --out {scores}/collective/cmb_clin.cases.second.checks.jsonl --concurrency"
     ) in whole
     assert (
         f"--checks {scores}/collective/cmb_clin.cases.checks.jsonl"
