@@ -17,7 +17,7 @@ from collectivesft.scores.engines import http_client
 from collectivesft.scores.judge import Judge, judge
 from collectivesft.scores.measure.paired import weighted_kappa
 from collectivesft.scores.report.clinical_table import tables
-from collectivesft.scores.score_cases import score_cases
+from collectivesft.scores.score_cases import judges_agree, score_cases
 from collectivesft.scores.table import write_tables
 from tests.helpers.completions_server import CompletionsServer
 from tests.helpers.scores_inputs import case, rows, write_items
@@ -373,3 +373,11 @@ def test_weighted_kappa_counts_distant_grades_more():
     assert weighted_kappa(near, far) == pytest.approx(0.8, abs=1e-6)
     assert weighted_kappa(near, [5, 4, 3, 2, 1]) == -1.0
     assert weighted_kappa([3, 3], [3, 3]) is None
+
+
+def test_an_empty_answer_is_no_agreement_of_two_judges():
+    lowest = dict.fromkeys(ASPECTS, 1)
+    rows = [{"grades": GOOD, "error": None}, {"grades": lowest, "error": "empty"}]
+    other = [{"grades": lowest, "error": None}, rows[1]]
+    found = judges_agree(rows, other)
+    assert (found["answers"], found["fluency"]["same"]) == (1, 0.0)
