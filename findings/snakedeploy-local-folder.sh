@@ -15,7 +15,7 @@ git -C flow init -q; commit first; git -C flow tag v1
 echo "version: 2" > flow/config/config.yaml; commit second
 echo "mine" > flow/config/untracked.yaml
 venv/bin/snakedeploy deploy-workflow "$folder/flow" "$folder/mine" --tag v1 > log 2>&1
-echo "snakedeploy $(venv/bin/snakedeploy --version), --tag v1: $(cat mine/config/config.yaml), $(ls mine/config | paste -sd' ')"
+echo "snakedeploy $(venv/bin/snakedeploy --version), --tag v1: $(cat mine/config/config.yaml), $(find mine/config -name "untracked*" -printf %f)"
 grep -A 1 "snakefile:" mine/workflow/Snakefile
 grep -q "version: 2" mine/config/config.yaml || { echo "changed: the tag is taken"; exit 1; }
 [ -f mine/config/untracked.yaml ] || { echo "changed: untracked files stay behind"; exit 1; }
