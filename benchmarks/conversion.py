@@ -147,7 +147,7 @@ def measure(questions: int, source: str, folder: Path, first: Path) -> dict:
     """CPU seconds, the best of its tries, and rows of each way at one size, in turns."""
     make(folder, questions, PACKED[source])
     row: dict = {"questions": questions, "source": source}
-    # Each starts without memory that another one has left or taken.
+    # Each starts without memory that an earlier one has left or taken.
     fresh = ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1)
     with fresh:
         for name in TRIES * (["official"] + MORE * [way for way in WAYS if way != "official"]):

@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 VENV = ROOT / ".venv-cuda"
-# What the tests need beside envs/model-cuda.lock; envs/dev.lock has their versions and hashes.
+# Needs of the tests next to envs/model-cuda.lock; envs/dev.lock has their versions and hashes.
 TOOLS = ("pytest", "pluggy", "iniconfig", "pytest-timeout", "hypothesis", "sortedcontainers")
 STEPS = (
     ("tests", 5, ["-m", "pytest", "-p", "no:xdist", "-m", "gpu", "tests/gpu"], []),

@@ -155,7 +155,7 @@ def _cmedqa2(rows: Iterable[Example], files: Path) -> None:
 
 
 def _candidates(questions: int, path: Path) -> None:
-    """The right answer of each question and others at random, as upstream lists them."""
+    """The right answer of each question and wrong ones at random, as upstream lists them."""
     chance = random.Random(3)
     with _zip(path) as archive, _member(archive, "train_candidates.txt") as handle:
         handle.write("question_id,ans_id,cnt,label\n")

@@ -2,7 +2,7 @@
 
     PYTHONPATH=src python benchmarks/real_run.py
 
-Reads results/real and logs/real; writes benchmarks/results/real_run.md with the curve beside it as
+Reads results/real and logs/real; writes benchmarks/results/real_run.md with the curve next to it as
 real_run.loss.svg and real_run.loss.csv. No text of a dataset is kept.
 """
 

@@ -225,7 +225,7 @@ def likelihood(work: Work) -> int:
 
 
 def bare(work: Work) -> int:
-    """One whole forward pass a prompt, alone and without padding, no prefix shared."""
+    """One whole forward pass a prompt, by itself and without padding, no prefix shared."""
     import torch
 
     with torch.inference_mode():

@@ -6,7 +6,7 @@
 Speed does not depend on the weights, so random ones of InternLM2.5-7B's shape do (in
 bfloat16 on the first GPU, in float32 on a CPU). Prompts are random tokens with CMB's lengths: 150,
 of which 40 are common to all; answers are ``--answer`` tokens long, since no random model stops.
-Memory for the weights alone: 15.5 GB. Writes benchmarks/results/scores_gpu.json and .md, for the
+Memory for the weights: 15.5 GB. Writes benchmarks/results/scores_gpu.json and .md, for the
 shape 7b only.
 """
 

@@ -1,4 +1,4 @@
-"""Useful tokens a second of this package's fine-tuning, beside other trainers, on one CPU thread.
+"""Useful tokens a second of this package's fine-tuning, next to other trainers, on one CPU thread.
 
 A random Llama of about 20 million weights learns 96 made-up examples with the lengths of the
 mixture (``data.py``), in steps of 16. Padding is not counted as tokens. Repetitions alternate the
@@ -47,7 +47,7 @@ MODEL = {
     "max_position_embeddings": 4096,
     "tie_word_embeddings": False,
 }
-# For the losses alone, which cost little to compare.
+# For the losses only, which cost little to compare.
 SMALL = {"hidden_size": 64, "intermediate_size": 172, "num_hidden_layers": 2}
 PIECES = r"[bcdfghklmnprst](?:an|er|[aeiou])|[\s\S]"
 MARKS = "user assistant system \n"
@@ -172,7 +172,7 @@ def measure(way: str, python: str, folder: Path) -> dict:
     quiet = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     env = os.environ | threads | quiet | {"PYTHONPATH": str(HERE.parent / "src")}
     command = [python, str(HERE / "sft_ways.py"), way, str(folder)]
-    for left in ("peer", "checkpoints"):  # a trainer refuses what another left, or goes on there
+    for left in ("peer", "checkpoints"):  # a trainer refuses or resumes an earlier one
         shutil.rmtree(folder / left, ignore_errors=True)
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
     lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]

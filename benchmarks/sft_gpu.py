@@ -1,4 +1,4 @@
-"""Tokens a second, share of the peak and memory of fine-tuning on one GPU, beside TRL.
+"""Tokens a second, share of the peak and memory of fine-tuning on one GPU, next to TRL.
 
 Random weights in the shapes of config/models (InternLM2.5 1.8B in full, 7B by LoRA and in full if
 it fits, with weights and moments in float32 or in bfloat16), random tokens in the lengths of the
@@ -31,7 +31,7 @@ CASES = {
     "1.8B full": ("internlm2_5-1_8b", {"method": "full"}),
     "7B lora": ("internlm2_5-7b", {"method": "lora", "lora": {"r": 64, "alpha": 128}}),
     "7B full": ("internlm2_5-7b", {"method": "full"}),
-    # 8 bytes a weight in place of 16: what one GPU of 80 GB can hold.
+    # 8 bytes a weight instead of 16: one GPU of 80 GB can hold that.
     "7B full, bfloat16": ("internlm2_5-7b", {"method": "full", "master_weights": "bfloat16"}),
 }
 WAYS = ("ours packed", "ours one by one", "trl", "trl packing")

@@ -151,7 +151,7 @@ def llamafactory(folder: Path, settings: dict, watch: Watch, packing: bool) -> N
         "packing": packing,
         "neat_packing": packing,
         "flash_attn": "sdpa",
-        "disable_gradient_checkpointing": True,  # faster, and as much memory as the others have
+        "disable_gradient_checkpointing": True,  # faster, and as much memory as the rest have
         "disable_shuffling": True,
         "overwrite_cache": True,
         "plot_loss": False,

@@ -3,7 +3,8 @@
     platforms.py check       ask the package index whether each file that a lock pins is there
     platforms.py table       print the table of docs/platforms.md
 
-Needs uv (.venv has it; UV names another). Files are looked up with their sha256, none is fetched.
+Needs uv (.venv has it; UV names a different one). Files are looked up with their sha256, none
+is fetched.
 torch's CPU build is on PyTorch's own index: its wheels are compared with envs/torch-cpu.txt.
 """
 

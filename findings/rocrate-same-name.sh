@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # RO-Crate: two files of the same name from different folders become one entity, and only the last
-# one is written; nothing is said.
+# one is written; without a message.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -96,7 +96,7 @@ def _kept() -> dict[str, list[str]]:
     """Names by the sha256 of the content, as this very file found them; written at the end."""
     by = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     names: dict[str, list[str]] = {}
-    # A file of another shape is as none: each name of these may be absent or of another type.
+    # A file of a different shape is as none: each name of these may be absent or of a wrong type.
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         content = json.loads(KEPT.read_bytes())
         if content["by"] == by:

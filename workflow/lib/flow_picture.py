@@ -20,7 +20,7 @@ ARROWS = (
     ("figures", "paper"),
     ("scores", "hub"),
 )
-PER_COLUMN = 7  # steps of a stage one below another, before a second column begins
+PER_COLUMN = 7  # steps of a stage in a column, before a second column begins
 COLUMN, LINE, HEAD, PAD, GAP = 108, 17, 34, 12, 22  # pixels
 
 

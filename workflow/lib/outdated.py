@@ -25,7 +25,7 @@ PIN = re.compile(r"(?<![\w.-])([A-Za-z0-9][\w.-]*)(\[[\w,.-]+\])?==([0-9][\w.!+-
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 NEWEST = re.compile(r"^\S+ \(([^)\s]+)\)")
 MINUTES = 20
-# pip's own last words, where it cannot install what a finding asks for.
+# pip's own last words, where it cannot install a finding's packages.
 NOT_INSTALLED = re.compile(r"^ERROR: .*", re.M)
 
 
@@ -63,7 +63,7 @@ def project_pins(root: Path) -> tuple[dict[str, str], list[str]]:
     """Read the versions of what envs/*.in and envs/*.txt ask for.
 
     Returns:
-        The newest pin of each package; and a line for each older pin beside it.
+        The newest pin of each package; and a line for each older pin of it.
     """
     envs = root / "envs"
     locked: dict[str, str] = {}

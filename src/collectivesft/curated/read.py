@@ -101,7 +101,7 @@ def read_benchmark(name: str, manifest: Path, out: Path) -> None:
     """Write a benchmark's items as JSON Lines, in the order of its files.
 
     Raises:
-        InputError: a raw file has another format, an item cannot be asked or scored
+        InputError: a raw file has a different format, an item cannot be asked or scored
             (see ``item_fault``), or an id appears twice.
     """
     raw, seen, module = RawFolder.load(manifest), set(), benchmarks.get(name)

@@ -65,7 +65,7 @@ def guess_chinese(part: Part) -> str:
 def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Iterator[Row]:
     """Rows of a CSV file with a header, in any order of columns.
 
-    A record with another number of fields than the header, or with a line end of a second kind
+    A record with a wrong number of fields than the header, or with a line end of a second kind
     within it, comes as ``None`` instead of the object: unusable, and the caller drops it. Lines
     that a stray quote joined come as ``None`` each.
 

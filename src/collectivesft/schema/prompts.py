@@ -127,7 +127,7 @@ def cmb_reply(answer: str, explanation: str, asked: Asked, language: Language = 
 
 
 def _explanation(reply: str, language: Language) -> str:
-    """Return what comes before the closing line, in either form and any order of letters."""
+    """Return the text before the closing line, in either form and any order of letters."""
     head, tail = _ANSWER[language].split("{}")
     return re.sub(rf"(^|\n){head}[A-Z]+ ?{re.escape(tail)}$", "", reply).strip()
 

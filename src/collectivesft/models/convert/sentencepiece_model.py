@@ -30,7 +30,7 @@ def write_sentencepiece_model(plain: Path, out: Path) -> bool:
         out: file to write.
 
     Returns:
-        False where the tokenizer is of another kind, or the sentencepiece library does not give
+        False where the tokenizer is of a different kind, or the sentencepiece library does not give
         the same tokens with the file; then there is no file.
     """
     if not plain.is_file():

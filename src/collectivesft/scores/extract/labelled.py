@@ -42,6 +42,6 @@ def labelled_text(text: str, question: str, letters: Mapping[str, str]) -> str:
 
 
 def _asked(parts: list[tuple[str, str]], question: str) -> str:
-    """Return what is under the label of the question, where another label is not of it."""
+    """Return the text under the label of the question, where another label is not of it."""
     own = {said for label, said in parts if label.strip() in question}
     return own.pop() if len(own) == 1 and len({label for label, _ in parts}) > 1 else ""

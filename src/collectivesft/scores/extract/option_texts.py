@@ -26,7 +26,7 @@ _DENIAL_AFTER = re.compile(
     r"(?:选?项)?[)]?(?:不|错|有误|可?排除|无关|除外|并非|(?i:\sis not|\sis wrong))"
 )
 _RANGE_SIGN = re.compile(r"(?<=\d)\s?(?:[-–—~]|至|到)\s?(?=\d)")
-# "不能引起咯血的是:胃溃疡": the question asks for what is not so.
+# "不能引起咯血的是:胃溃疡": the question asks for the exception.
 _DENIED_IS = re.compile(r"不[^。;,:\n]{1,16}(?:的是|是|为)[:\s]{0,3}\Z")
 _IS_NOT_AFTER = re.compile(r"(?:选?项)?[)]?(?:[则却并]?(?:不(?:是|属于|在|包括|需要?|符合)|并非))")
 _HEDGE = re.compile(
@@ -117,7 +117,7 @@ def named(
     The answer is one option's text (several answers: a list of them), states it ("答案是硝普钠"),
     or mentions no other option (not where the question asks for the wrong one, since an
     explanation would name it too), or one clause repeats the question's words with one option.
-    A question for what is not so is answered by the only option that is denied. Options with the
+    A question for the exception is answered by the only option that is denied. Options with the
     same text cannot be distinguished: "".
     """
     text, texts = _ranged(text), {letter: _ranged(said) for letter, said in texts.items()}
