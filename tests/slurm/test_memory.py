@@ -1,4 +1,4 @@
-"""Jobs that Slurm kills for memory: the run's last words say so, with the job and its log."""
+"""Jobs that Slurm kills for memory or refuses: the run's last words say so, with job and log."""
 
 import shutil
 import subprocess
@@ -26,10 +26,11 @@ def test_a_kill_for_memory_is_told_at_the_end(slurm, profile, small_place):
     assert (place.folder / "again.txt").is_file(), "its second try had enough"
     _, *parts = done.stdout.split("\nerror: ")
     told = {part.partition(" failed\n")[0]: part.splitlines()[1:] for part in parts}
-    assert set(told) == {"alone", "group together", "grouped"}, done.stdout
+    assert set(told) == {"alone", "group together", "grouped", "refused"}, done.stdout
     for name, rule in (("alone", "alone"), ("group together", "grouped")):
         assert told[name][0] == f"  killed for memory; raise mem_mb of {rule}"
         assert any("oom-kill event" in line for line in told[name])
         assert any(line.startswith("  log: ") for line in told[name])
+    assert "invalid partition" in "\n".join(told["refused"])
     assert "  log: logs/alone.log" in told["alone"]
     assert "failed: alone (killed for memory;" in done.stdout

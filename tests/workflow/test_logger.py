@@ -183,3 +183,25 @@ def test_a_job_that_a_later_try_did_is_no_failure(handler, capsys):
     said = capsys.readouterr()
     assert "again: sft_train mine" in said.out and "error:" not in said.err
     assert "failed: sft_train mine (killed for memory; raise mem_mb of sft_train" in said.err
+
+
+@pytest.mark.parametrize(
+    ("end", "told"),
+    [
+        (
+            "returned non-zero exit status 137.",
+            ["  ended by SIGKILL: the kernel does so where memory is short"],
+        ),
+        ("died with <Signals.SIGTERM: 15>.", ["  ended by SIGTERM"]),
+        ("returned non-zero exit status 1.", []),
+        ("returned non-zero exit status 255.", []),
+    ],
+)
+def test_a_signal_that_ended_a_command_is_named(handler, capsys, end, told):
+    handler.emit(job(1, "sft_train", "own.log", experiment="mine"))
+    report = f"RuleException:\nCalledProcessError in file x, line 1:\nCommand 'set -e; train' {end}"
+    handler.emit(event(LogEvent.ERROR, logging.ERROR, report, exception="RuleException"))
+    handler.emit(failure(1, "sft_train", "own.log", shellcmd="train"))
+    handler.close()
+    lines = capsys.readouterr().err.split("error: sft_train mine failed\n")[1].splitlines()
+    assert lines[: lines.index("  log: own.log")] == told

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -67,6 +68,7 @@ class LogHandler(LogHandlerBase):
         self.done = 0
         self.total = 0
         self.failed: dict[str, list[str]] = {}
+        self.commands: list[str] = []  # reports of failed commands, which name no job
         # The job or group under whose name a failure is kept, by number.
         self.names: dict[int, set[str]] = {}
         self.plan = os.environ.get("COLLECTIVESFT_PLAN")
@@ -132,7 +134,10 @@ class LogHandler(LogHandlerBase):
 
     def _exception(self, kind: str, message: str) -> None:
         """Report an exception, unless it only repeats that a job's command failed."""
-        if kind == "RuleException" or (self.failed and kind == "WorkflowError"):
+        if kind == "RuleException":
+            self.commands.append(message)
+            return
+        if self.failed and kind == "WorkflowError":
             return
         _say("\n".join(explained(kind, message)), sys.stderr)
 
@@ -178,6 +183,13 @@ class LogHandler(LogHandlerBase):
         logs = [str(path).removesuffix(" (send to storage)") for path in event["log"]]
         scheduler = [path for path in logs if path not in job.logs]
         reasons = ended([*words, *map(_text, scheduler)], job.rule)
+        command = (event.get("shellcmd") or "").strip()
+        reasons += [
+            line
+            for report in self.commands
+            if command and command in report
+            for line in killed(report)
+        ]
         for path in logs:
             details += shown_log(Path(path))
         self._keep(str(job), event["jobid"], [*reasons, *(details or ["  it left no log"])])
@@ -207,6 +219,20 @@ def ended(texts: Iterable[str], rule: str) -> list[str]:
         for pattern, words in ENDED.items()
         if re.search(pattern, text)
     ]
+
+
+def killed(report: str) -> list[str]:
+    """Return a line for the signal that ended a command; none where it ended by itself.
+
+    Args:
+        report: words of Python's ``CalledProcessError``. A shell adds 128 to a signal's number.
+    """
+    found = re.search(r"exit status (\d+)\.\s*$|died with <Signals\.\w+: (\d+)>", report)
+    number = int(found[2] or int(found[1]) - 128) if found else 0
+    if number not in set(signal.Signals):
+        return []
+    often = ": the kernel does so where memory is short" if number == signal.SIGKILL else ""
+    return [f"  ended by {signal.Signals(number).name}{often}"]
 
 
 def _in_brackets(reasons: list[str]) -> str:
