@@ -7,6 +7,7 @@ from pathlib import Path
 
 import guides_site
 import pytest
+import yaml
 
 from tests.helpers.chromium import CHROMIUM, FLAGS
 
@@ -37,6 +38,9 @@ def test_results_of_a_demo_are_linked(tmp_path):
     assert "- [report.html](report.html)\n- [paper.pdf](paper.pdf)\n" in page
     assert "not results of the paper" in page
     assert (tmp_path / "out/demo/paper.pdf").is_file()
+    for source, pages in ((tmp_path / "out", ["demo/README.md"]), (tmp_path, [])):
+        nav = yaml.safe_load(guides_site.settings(ROOT, source))["nav"]
+        assert [entry["Demo"] for entry in nav if "Demo" in entry] == pages
 
 
 @pytest.mark.slow

@@ -58,15 +58,20 @@ def collect(root: Path, out: Path) -> None:
         (out / "demo/README.md").write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
 
 
+def settings(root: Path, source: Path) -> str:
+    """Return mkdocs's settings; nav, the last key, names the demo if it is there."""
+    text = (root / "docs/mkdocs.yml").read_text(encoding="utf-8")
+    return text + "  - Demo: demo/README.md\n" * (source / "demo/README.md").is_file()
+
+
 def main(out: Path) -> int:
     """Build the site into a folder; return mkdocs's exit code."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "pages")
         source.mkdir()
         collect(ROOT, source)
-        settings = (ROOT / "docs/mkdocs.yml").read_text(encoding="utf-8")
         config = Path(folder, "mkdocs.yml")
-        config.write_text(f"{settings}docs_dir: {source}\n", encoding="utf-8")
+        config.write_text(f"docs_dir: {source}\n{settings(ROOT, source)}", encoding="utf-8")
         command = [
             sys.executable,
             "-m",
