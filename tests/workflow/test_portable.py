@@ -89,7 +89,6 @@ def test_a_run_needs_the_programs_of_posix_only(clone, posix):
 
 
 def test_a_lock_of_a_shell_refuses_a_run_in_the_folder(clone, posix):
-    (clone / ".snakemake").mkdir()
     hold = "exec 9>.snakemake/alive; python workflow/lib/file_lock.py 9 held; echo held; read -r _"
     with subprocess.Popen(
         ["bash", "-c", hold], cwd=clone, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
