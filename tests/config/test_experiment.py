@@ -69,6 +69,11 @@ WRONG = {
         {"learnin_rate": 1e-3},
         "training.learnin_rate: unknown key; did you mean 'learning_rate'? Correct",
     ),
+    "batch of a device": (
+        {"per_device_train_batch_size": 4},
+        "training.per_device_train_batch_size: unknown key; write global_batch_size, the examples "
+        "of one optimiser step on all devices.",
+    ),
     "typo below lora": ({"lora": {"rank": 4}}, "training.lora.rank: unknown key; known: alpha"),
     "unknown schedule": (
         {"lr_scheduler": "step"},

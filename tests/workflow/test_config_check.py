@@ -384,11 +384,15 @@ def test_what_is_wrong_in_an_experiment_is_named_with_its_file(tmp_path, change,
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ({"kind": "hubb", "repo": "a/b"}, "source: "),
+        (
+            {"kind": "hubb", "repo": "a/b"},
+            "source.kind: 'hubb'; allowed: folder, hub, pypi or random; did you mean 'hub'?",
+        ),
+        ({"repo": "a/b"}, "source.kind: missing; allowed: folder, hub, pypi or random"),
         ({"kind": "hub", "repo": "a/b", "revision": "main"}, "source.revision: 'main'; allowed: "),
         ({"kind": "folder"}, "source.path: missing; allowed: "),
     ],
-    ids=["kind", "revision", "path"],
+    ids=["kind", "no kind", "revision", "path"],
 )
 def test_the_origin_of_a_base_model_is_checked_before_anything_runs(tmp_path, source, message):
     root = own_root(tmp_path)
@@ -397,6 +401,19 @@ def test_the_origin_of_a_base_model_is_checked_before_anything_runs(tmp_path, so
     path.write_text(yaml.safe_dump(model), encoding="utf-8")
     found = lines(root / "config/tiny.yaml", root)
     assert found and found[0].startswith(f"config/models/tiny-random.yaml: {message}"), found
+
+
+def test_a_base_model_s_folder_that_is_not_there_is_one_line(clone, snakemake):
+    own_model(clone, source={"kind": "folder", "path": "base"}, architecture=None)
+    done = snakemake("-n", "--configfile", "config/tiny.yaml")
+    told = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    name = "config/models/tiny-random.yaml: source.path: base"
+    assert told == [f"error: {name}: no folder; put the model there, or correct the path"]
+    manifest = clone / ".cache/raw/models/tiny-random/manifest.json"
+    manifest.parent.mkdir(parents=True)
+    manifest.touch()  # it was copied before, as in a bundle
+    done = snakemake("-n", "--configfile", "config/tiny.yaml")
+    assert done.returncode == 0, done.stderr
 
 
 def own_model(root: Path, **changes: object) -> None:

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import config_check
+from layout import Layout
 
 
 def model_environment(config: dict) -> str:
@@ -71,6 +72,24 @@ def placed_model(base: str, root: Path) -> list[str]:
     folder = Path(config_check.model_folder(base, root) or os.devnull)
     found = sorted(path for path in folder.rglob("*") if path.is_file())
     return [str(path) for path in found if not _hidden(path.relative_to(folder))]
+
+
+def check_model_folders(config: dict, root: Path) -> None:
+    """Look for the folders of base models that are still to be copied.
+
+    Only where a run starts: a node of a cluster need not see a folder that was copied before.
+
+    Raises:
+        ConfigurationError: names each model's file and folder.
+    """
+    at, lines = Layout.of(config), []
+    for base in sorted({config_check.experiment(root, one).base for one in config["experiments"]}):
+        folder = config_check.model_folder(base, root)
+        if folder and not Path(folder).is_dir() and not Path(at.base_manifest(base)).is_file():
+            remedy = "put the model there, or correct the path"
+            lines.append(f"config/models/{base}.yaml: source.path: {folder}: no folder; {remedy}")
+    if lines:
+        raise config_check.ConfigurationError(*lines)
 
 
 def _hidden(path: Path) -> bool:

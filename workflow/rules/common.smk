@@ -71,6 +71,8 @@ try:
     lock = Path(os.path.relpath(ROOT / "config/raw.lock.yaml"))
     run_paths.check_lock(checked, ROOT, lock, Path("results"))
     config_check.check_converter(checked)
+    if workflow.is_main_process:
+        run_paths.check_model_folders(checked, ROOT)
 except config_check.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines around each of ours.
     sys.exit(error.report())

@@ -1,6 +1,7 @@
 """Explain what pydantic rejects in our own words: the key, the value, the allowed values."""
 
 import difflib
+import re
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
@@ -43,6 +44,8 @@ def faults(error: ValidationError, kind: Any) -> list[Fault]:
     found: dict[tuple[str, ...], Fault] = {}
     for one in error.errors():
         key, rule, parent = _locate(schema, one["loc"], one["input"])
+        if one["type"].startswith("union_tag"):  # the key that tells the branches apart is at fault
+            key = (*key, one["ctx"]["discriminator"].strip("'"))
         found.setdefault(key, Fault(key, _problem(one, rule, parent)))
     # A value that fits no branch of a union is rejected once for each branch: the deepest is meant.
     return [
@@ -110,11 +113,21 @@ def shown(value: Any) -> str:
 
 def _problem(one: Mapping[str, Any], rule: Schema, parent: Schema) -> str:
     if one["type"] in ("extra_forbidden", "invalid_key"):
-        return f"unknown key; {nearest(one['loc'][-1], parent.get('properties', {}))}"
+        name = one["loc"][-1]
+        instead = parent.get("x-instead", {}).get(name)
+        return f"unknown key; {instead or nearest(name, parent.get('properties', {}))}"
     if one["loc"][-1:] == ("[key]",):
         return f"unknown key; {nearest(one['input'], parent['properties'])}"
     if one["type"] == "missing":
         return f"missing; allowed: {allowed(rule, parent.get('$root'))}"
+    if one["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        names = re.findall(r"'(\w+)'", one["ctx"].get("expected_tags", "")) or list(
+            rule.get("discriminator", {}).get("mapping", {})
+        )
+        given = shown(one["ctx"]["tag"]) if "tag" in one["ctx"] else "missing"
+        close = difflib.get_close_matches(one["ctx"].get("tag", ""), names, n=1)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        return f"{given}; allowed: {_either(sorted(names))}{meant}"
     if one["type"] in ("value_error", "assertion_error"):
         return str(one["ctx"]["error"])
     secret = isinstance(one["input"], str) and rule.get("writeOnly")

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from collectivesft.common.errors import InputError, validated
 from collectivesft.common.files import expand_path, read_yaml
@@ -131,6 +131,18 @@ class Training(Section):
         "parallel": "distributed",
         "finetuning_type": "method",
     }
+    model_config = ConfigDict(
+        json_schema_extra={
+            "x-instead": dict.fromkeys(
+                (
+                    "per_device_train_batch_size",
+                    "per_gpu_train_batch_size",
+                    "gradient_accumulation_steps",
+                ),
+                "write global_batch_size, the examples of one optimiser step on all devices",
+            )
+        }
+    )
 
     method: Literal["full", "lora"] = Field("full", description="train all weights, or adapters")
     lora: Lora = Lora()
