@@ -132,7 +132,10 @@ class TestCard:
         """Questions written for this package are no benchmark's, whatever form they have."""
         from collectivesft.common.made_up import SENTENCE
 
-        made = folder().release(demo=True, made_up=True)
+        before = folder()
+        card = before.root / "data-card.md"
+        card.write_text(f"# Data of mine\n\n> **{SENTENCE}**\n\n" + card.read_text(), "utf-8")
+        made = before.release(demo=True, made_up=True)
         assert made.text.count(SENTENCE) == 1
         assert "on 5 made-up examples in the form of 2 datasets" in made.text
         assert made.card.data.eval_results is None and "model-index" not in made.text

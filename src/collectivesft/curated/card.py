@@ -120,7 +120,10 @@ def _prompts(mixture: dict[str, Any]) -> str:
 
 def _personal(ledger: dict[str, Any]) -> str:
     counts = personal_counts(ledger)
-    found = [f"- {name.replace('_', ' ')}: {rows:,} rows" for name, rows in counts.items()]
+    found = [
+        f"- {name.replace('_', ' ')}: {rows:,} row{'s' * (rows != 1)}"
+        for name, rows in counts.items()
+    ]
     lead = "Replaced by placeholders, in all datasets before the mixture was drawn:\n"
     return "\n".join([lead, *found, "", "Names of people are not recognised."])
 

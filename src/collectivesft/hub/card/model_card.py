@@ -42,7 +42,7 @@ def render(
         _limits(manifest, notice),
         "## Training",
         _training(manifest),
-        data_card.replace("\n#", "\n##").replace("# ", "## ", 1).strip(),
+        _embedded(data_card),
         "## Environmental cost",
         f"{_COSTS} {emissions.sentence(manifest)}",
         "## How this was made",
@@ -51,6 +51,12 @@ def render(
         _CITATION,
     ]
     return f"---\n{metadata(manifest, datasets)}\n---\n\n" + "\n\n".join(sections) + "\n"
+
+
+def _embedded(data_card: str) -> str:
+    """Return the data card one level down, without the sentence that the model card has on top."""
+    text = data_card.replace(f"> **{sentence(made_up=True)}**\n\n", "")
+    return text.replace("\n#", "\n##").replace("# ", "## ", 1).strip()
 
 
 def metadata(manifest: dict[str, Any], datasets: Sequence[str] = ()) -> str:
@@ -180,7 +186,7 @@ def _too_long(manifest: dict[str, Any]) -> str:
 def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:
     wanted = (manifest["experiment"]["name"], manifest["base"]["name"])
     heads = ("model", "benchmark", "protocol", "items", "macro, % (95 % interval)", "micro, %",
-             "official macro, %", "differ")  # fmt: skip
+             "official macro, %", "disagree")  # fmt: skip
     lines = [f"| {' | '.join(heads)} |", "|---|---|---|---:|---:|---:|---:|---:|"]
     for row in table:
         if row["model"] in wanted:
@@ -191,7 +197,7 @@ def _scores(manifest: dict[str, Any], table: list[dict[str, str]]) -> str:
             lines.append(f"| {' | '.join(cells)} |")
     note = (
         "Official macro: the same answers read and compared as the benchmark's own code does; "
-        "differ: items that are right by one of the two readings only."
+        "disagree: items that are right by one of the two readings only."
     )
     return "\n".join([*lines, "", note])
 
