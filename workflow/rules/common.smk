@@ -14,7 +14,6 @@ from pathlib import Path
 from snakemake.utils import update_config
 
 
-
 def unpacked(source, place=Path(".snakemake/collectivesft")):
     """Return the folder of a module that git serves, as `github(...)` of `snakedeploy` does.
 
