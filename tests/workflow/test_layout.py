@@ -25,6 +25,19 @@ def test_every_path_is_one_of_the_rules():
         assert place in named, name
 
 
+def test_no_other_program_spells_a_folder_of_a_stage():
+    folder = re.compile(rf"\b[1-9]_({'|'.join(STAGES)})\b")
+    # The pattern of files that differ from run to run is no path.
+    programs = [*(ROOT / "workflow/bin").iterdir(), *(ROOT / "workflow/lib").glob("*.py")]
+    spelled = [
+        f"{path.name}: {line.strip()}"
+        for path in programs
+        for line in path.read_text("utf-8").splitlines()
+        if folder.search(line) and not line.lstrip().startswith(("#", 'r"'))
+    ]
+    assert len(programs) > 20 and spelled == []
+
+
 def test_paths_of_a_run():
     at = Layout("mine", "/scratch/cache")
     assert at.path("ledger", experiment="a") == "results/mine/2_curated/mixtures/a/ledger.json"

@@ -12,13 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
+from layout import Layout
+
 ROOT = Path(__file__).parents[2]
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
 # Files of the last demo that a reader may open, if there was one.
-DEMO = {
-    "report.html": "results/demo/report.html",
-    "paper.pdf": "results/demo/6_paper/paper.pdf",
-}
+DEMO = {"report.html": Layout("demo").report, "paper.pdf": Layout("demo").path("paper")}
 
 
 def pages(root: Path) -> list[Path]:

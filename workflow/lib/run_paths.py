@@ -148,9 +148,10 @@ def check_lock(config: dict, root: Path, lock: Path, results: Path) -> None:
         config_check.check_schema(locked, root, "raw-lock", "all")
     except config_check.ConfigurationError as error:
         raise config_check.ConfigurationError(f"{lock}: {error}") from None
+    at = Layout(config["run"])
     for source, names in locked.items():
         kind, _, name = source.partition("/")
-        path = results / config["run"] / "1_raw" / source / "manifest.json"
+        path = results.parent / at.path("raw manifest", kind=kind, name=name)
         used = name in config.get(kind, ()) and not place(config, kind, name)["checksums"]
         entries = json.loads(path.read_bytes())["files"] if used and path.is_file() else []
         for entry in entries:
@@ -171,11 +172,11 @@ def check_checksums(config: dict, results: Path) -> None:
     Raises:
         ConfigurationError: names each list that is not there.
     """
-    absent = {}
+    absent, at = {}, Layout(config["run"])
     for kind in ("datasets", "benchmarks"):
         for name in config[kind]:
             listed = place(config, kind, name)["checksums"]
-            fetched = (results / config["run"] / f"1_raw/{kind}/{name}/manifest.json").is_file()
+            fetched = (results.parent / at.path("raw manifest", kind=kind, name=name)).is_file()
             if listed and not fetched and not Path(listed).is_file():
                 absent[listed] = f"config: checksums: {listed}: no such file; correct the path"
     if absent:
