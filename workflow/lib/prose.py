@@ -32,7 +32,7 @@ HABITS = {
     "goes on for resumes": (r"\b(?:go|goes|going|went) on\b", GOAL),
     "of its own": (r"\bof (?:its|their|his|our) own\b", GOAL),
     "set for dataset": (
-        r"\b(?:data|training|each|every|all|these|demo|across|[Pp]aper's) sets?\b(?! of| to)",
+        r"\b(?i:data|training|each|every|all|these|demo|across|paper's) sets?\b(?! of| to)",
         GOAL,
     ),
     "is told or said": (r"\b(?:is|are|be|was) (?:told|said)\b", GOAL),
