@@ -60,8 +60,8 @@ def dropped(
         dedup.dedup_files(files, True, THRESHOLD, *outs["dedup"])
         out, lost, ledger = outs["clear"]
         decontaminate.decontaminate_file(
-            outs["dedup"][0], items=items, drop=True, out=out, dropped=lost, ledger=ledger,
-            report=folder / "report.json", allowed=("val",),
+            outs["dedup"][0], items=items, decontaminate=True, out=out, dropped=lost, ledger=ledger,
+            report=folder / "report.json", allow_splits=("val",),
         )  # fmt: skip
         for path in (outs["dedup"][1], lost):
             for row in pq.read_table(path, columns=["id", "dataset", "reason"]).to_pylist():
