@@ -16,16 +16,20 @@ SPARE = 1  # tasks more than there are processes that are under way: bounds the 
 
 
 def ordered_map(
-    function: Callable[[Task], Result], tasks: Iterable[Task], threads: int
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    threads: int,
+    start: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
     """Yield ``function(task)`` for each task, in their order, by processes of its own.
 
     Args:
         function: a module's own function (processes find it by name), or a ``partial`` of one.
         threads: number of processes, as many as there are tasks at most; 1: none but this one.
+        start: see ``OrderedPool``.
     """
     tasks = list(tasks)
-    with OrderedPool(min(threads, len(tasks))) as pool:
+    with OrderedPool(min(threads, len(tasks)), start) as pool:
         yield from pool.map(function, tasks)
 
 
@@ -34,16 +38,20 @@ class OrderedPool:
 
     Args:
         threads: number of processes; at most 1: none but this one.
+        start: called once in each of them before its first task, as a ``partial`` with what this
+            process has at hand and they would compute again.
     """
 
-    def __init__(self, threads: int):
-        self._threads, self._pool = threads, None
+    def __init__(self, threads: int, start: Callable[[], None] | None = None):
+        self._threads, self._own, self._pool = threads, start, None
 
     def __enter__(self) -> "OrderedPool":
         if self._threads > 1:
             # Spawned, not forked: Arrow's and rensa's threads do not survive a fork.
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._threads, context, _start, (pandas_skipped(),))
+            self._pool = ProcessPoolExecutor(
+                self._threads, context, _start, (pandas_skipped(), self._own)
+            )
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -68,9 +76,11 @@ class OrderedPool:
                 future.cancel()
 
 
-def _start(no_pandas: bool) -> None:
+def _start(no_pandas: bool, own: Callable[[], None] | None) -> None:
     """Prepare a process: a killed command leaves none behind that waits for work."""
     if no_pandas:
         skip_pandas()
+    if own:
+        own()
     parent = multiprocessing.parent_process()
     threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()

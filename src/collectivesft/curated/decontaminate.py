@@ -33,6 +33,7 @@ from collectivesft.curated.storage.parquet import (
     turns,
 )
 from collectivesft.curated.storage.step_ledger import StepLedger
+from collectivesft.curated.text.unicode_fold import hand_over
 from collectivesft.schema.example import Drop, Example, conversation
 from collectivesft.schema.item import Split
 
@@ -77,7 +78,7 @@ def decontaminate_file(
         Results(out, dropped, counts) as results,
         Reporter(f"decontaminate {out}", count_rows(examples)) as reporter,
     ):
-        for searched in ordered_map(work, parts, threads):
+        for searched in ordered_map(work, parts, threads, hand_over()):
             for batch, matches in searched:
                 _write(batch, matches, found, results, decontaminate)
                 reporter.advance(len(batch))

@@ -23,6 +23,7 @@ from collectivesft.curated.duplicates.template import Template, read_templates, 
 from collectivesft.curated.storage.disk_array import DiskArray
 from collectivesft.curated.storage.parquet import pieces, read_batches
 from collectivesft.curated.text.ngrams import Flat, distinct, ngrams_of
+from collectivesft.curated.text.unicode_fold import hand_over
 
 NGRAM = 3
 # Below this many n-grams a similarity says little: such texts are compared exactly only.
@@ -134,7 +135,7 @@ class DuplicateFinder:
         """Groups of exact copies by row, and which rows can be near copies."""
         ids, found, long = [], [np.empty((0, 2), dtype=np.uint64)], [np.empty(0, dtype=bool)]
         with (
-            OrderedPool(min(self._threads, len(self._parts))) as pool,
+            OrderedPool(min(self._threads, len(self._parts)), hand_over()) as pool,
             Reporter(f"{self._label}: read", self._rows) as reporter,
         ):
             # By the processes: what the samples take of memory would stay with this one.
@@ -169,7 +170,8 @@ class DuplicateFinder:
         number = 0
         with Reporter(f"{self._label}: compare", self._rows) as reporter:
             work = partial(read_grams, template=self._template)
-            for span, many in zip(spans, ordered_map(work, tasks, self._threads), strict=True):
+            found = ordered_map(work, tasks, self._threads, hand_over())
+            for span, many in zip(spans, found, strict=True):
                 count = int(np.count_nonzero(long[span]))
                 buckets = bands.buckets(number, number + count)[shares[number : number + count]]
                 pairs = zip(many, buckets, strict=True)
