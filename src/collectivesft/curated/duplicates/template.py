@@ -58,10 +58,9 @@ def read_templates(parts: Iterable[tuple[Path, int, int]], n: int, pool: Ordered
 def sample_grams(part: tuple[Path, int], n: int) -> dict[str, tuple[int, np.ndarray]]:
     """Return, by dataset, how many of a row group's first ``ROWS`` rows are its own, and the
     n-grams of these as one array, each once a row."""
-    batch = next(iter(read_batches(*part)), None)
+    batch = next(iter(read_batches(*part, rows=ROWS)), None)
     if batch is None:
         return {}
-    batch = batch.slice(0, ROWS)
     grams = ngrams_of(compared_batch(batch).tokens(), n)
     of: dict[str, list[np.ndarray]] = defaultdict(list)
     for row, name in enumerate(batch.column("dataset").to_pylist()):

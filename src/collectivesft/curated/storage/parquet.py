@@ -23,7 +23,7 @@ from collectivesft.curated.text.prefilter import Texts
 from collectivesft.schema.example import Drop, Example, arrow_schema, drop_schema, dump_meta
 
 BATCH = 2048  # rows handled at once
-PIECE = 1 << 20  # bytes handled at once where a step takes some tens of bytes of memory for each
+PIECE = 2 << 20  # bytes handled at once where a step takes some tens of bytes of memory for each
 GROUP = 8 * BATCH  # rows of a row group, the part of a file that one process takes
 _REMEDY = "Delete it and run the step before again"
 
@@ -188,9 +188,15 @@ def read_examples(path: Path) -> Iterator[Example]:
 
 
 def read_batches(
-    path: Path, group: int | None = None, columns: list[str] | None = None
+    path: Path,
+    group: int | None = None,
+    columns: list[str] | None = None,
+    rows: int | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Examples of a Parquet file, or of one of its row groups, as Arrow batches.
+
+    Args:
+        rows: of a batch at most; ``BATCH`` by default.
 
     Raises:
         InputError: not a Parquet file of examples.
@@ -201,7 +207,9 @@ def read_batches(
             raise InputError(path, "not a table of examples (other columns)", _REMEDY)
         # One by one: Arrow keeps all row groups that one call asks for.
         for i in range(file.num_row_groups) if group is None else [group]:
-            found = file.iter_batches(BATCH, row_groups=[i], columns=columns, use_threads=False)
+            found = file.iter_batches(
+                rows or BATCH, row_groups=[i], columns=columns, use_threads=False
+            )
             yield from found if same else map(_as_written_here, found)
 
 
