@@ -111,6 +111,16 @@ def test_same_rows_give_the_same_bytes_and_the_csv_holds_them(name, tmp_path):
     assert table == [{key: str(value) for key, value in row.items()} for row in rows()]
 
 
+def test_titles_beside_long_names_are_broken(tmp_path):
+    """Long names of benchmarks had two titles run out of the figure in `make real`."""
+    rows = contamination.table(a_report(), a_ledger())
+    for row in rows:
+        if row["panel"] == "benchmark":
+            row["label"] = "A test whose name is long, and longer"
+    contamination.draw(rows, tmp_path / "f.svg")
+    assert cut_texts(tmp_path / "f.svg") == []
+
+
 def test_the_bits_of_an_even_mixture_are_not_cut(tmp_path):
     even = a_mixture() | {"entropy_bits": {"exam_categories": math.log2(9)}}
     even["groups"] = {"exam_categories": 9}

@@ -18,6 +18,7 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 from matplotlib import colors, font_manager, patches, ticker
+from matplotlib.text import Text
 
 # Okabe and Ito's colours: told apart by colour-blind readers, and ordered here so that
 # neighbours differ in grey too. The same thing has the same colour in every figure.
@@ -118,6 +119,7 @@ def save(figure, out: Path, rows: Sequence[dict[str, Any]]) -> None:
         rows: the figure's data, one dict a row, all with the same keys.
     """
     out = Path(out)
+    _fit_titles(figure)
     for suffix, metadata in _METADATA.items():
         with atomic_path(out.with_suffix(f".{suffix}")) as partial:
             figure.savefig(partial, format=suffix, metadata=metadata)
@@ -125,6 +127,23 @@ def save(figure, out: Path, rows: Sequence[dict[str, Any]]) -> None:
                 partial.write_text(_numbered_clips(partial.read_text("utf-8")), encoding="utf-8")
     plt.close(figure)
     write_csv(out.with_suffix(".csv"), rows)
+
+
+def _fit_titles(figure) -> None:
+    """Break a title that runs out of the figure or into the axes beside it: long names of rows
+    leave little room for it."""
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        text = axes.get_title(loc="left")
+        for title in axes.findobj(lambda one: isinstance(one, Text) and one.get_text() == text):
+            box, end = title.get_window_extent(), figure.bbox.x1
+            for other in figure.axes:
+                beside = other.get_tightbbox()
+                if beside and beside.x0 > box.x0 and beside.y0 < box.y1 and beside.y1 > box.y0:
+                    end = min(end, beside.x0)
+            if text and "\n" not in text and box.x1 > end:
+                share = (end - box.x0) / box.width
+                title.set_text(textwrap.fill(text, max(int(share * len(text)) - 1, 10)))
 
 
 def _numbered_clips(svg: str) -> str:
