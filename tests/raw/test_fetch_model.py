@@ -63,8 +63,8 @@ class TestConfig:
     @pytest.mark.parametrize(
         ("source", "key"),
         [
-            ({"kind": "nothing"}, "source"),
-            ({"repo": "a/b"}, "source"),
+            ({"kind": "nothing"}, "source.kind"),
+            ({"repo": "a/b"}, "source.kind"),
             ("hub", "source"),
             ({"kind": "random", "seed": 1}, "source.seed"),
             ({"kind": "folder"}, "source.path"),

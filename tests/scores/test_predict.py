@@ -384,9 +384,13 @@ def test_an_edit_of_the_code_that_asks_starts_a_killed_run_anew_and_says_so(
     )
 
 
-# What no answer depends on beyond the prompts, which a header holds; and what carries bytes.
+# What no answer depends on beyond the prompts and the protocol's values, which a header holds; and
+# what carries bytes.
 NOT_ANSWERS = {
+    "config/protocol",
+    "config/section",
     "schema/item",
+    "schema/protocol_rules",
     "common/digests",
     "common/named_files",
     "common/retry",
@@ -403,7 +407,7 @@ NOT_ANSWERS = {
 @pytest.mark.parametrize(
     ("name", "beside"),
     [
-        ("predict", {"scores/prompt/prompts", "schema/protocol_rules", "common/significance"}),
+        ("predict", {"scores/prompt/prompts", "common/significance"}),
         # Prompts of a case hold its answers, and no header holds them: what makes them counts.
         ("answer_cases", {"scores/engines/questions", "scores/extract/early_stop"}),
     ],
