@@ -14,6 +14,6 @@ rule unit:
         "unit/{unit}.txt",
     resources:
         runtime=5,
-        mem_mb=100,
+        mem_mb=1000,
     shell:
         "echo $SLURM_JOB_ID >> runs.{wildcards.unit}; sleep 3; echo done > {output}"

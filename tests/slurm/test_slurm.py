@@ -186,7 +186,7 @@ def test_troubles_are_survived_or_told(troubles):
     place, process, log = troubles
     assert process.wait(timeout=1200) == 1
     told = log.read_text("utf-8")
-    assert (place.folder / "late.txt").read_text("utf-8") == "2 200\n"
+    assert (place.folder / "late.txt").read_text("utf-8") == "2 2000\n"
     assert (place.folder / "cancelled.txt").read_text("utf-8") == "whole\n"
     assert not (place.folder / "failing.txt").exists()
     assert "error: no luck today" in told

@@ -14,7 +14,7 @@ rule late:
     resources:
         tries=lambda wildcards, attempt: attempt,
         runtime=lambda wildcards, attempt: attempt,
-        mem_mb=lambda wildcards, attempt: 100 * attempt,
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
     shell:
         "[ {resources.tries} != 1 ] || sleep 400; echo {resources.runtime} {resources.mem_mb} > {output}"
 
@@ -25,7 +25,7 @@ rule cancelled:
     resources:
         tries=lambda wildcards, attempt: attempt,
         runtime=5,
-        mem_mb=100,
+        mem_mb=1000,
     shell:
         "[ {resources.tries} != 1 ] || {{ echo half > {output}; sleep 400; }}; echo whole > {output}"
 
@@ -37,6 +37,6 @@ rule failing:
         "failing.log",
     resources:
         runtime=5,
-        mem_mb=100,
+        mem_mb=1000,
     shell:
         "echo 'error: no luck today' > {log}; exit 1"
