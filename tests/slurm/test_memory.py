@@ -15,7 +15,7 @@ def test_a_kill_for_memory_is_told_at_the_end(slurm, profile, small_place):
         ["scontrol", "show", "config"], capture_output=True, text=True, check=True
     )
     if "task/cgroup" not in shown.stdout:
-        pytest.skip("this Slurm holds no job to its memory")
+        pytest.skip("this Slurm holds no job to its memory; set SLURM_TEST_MEMORY=1")
     place = small_place("memory")
     shutil.copy(ROOT / "tests/slurm/memory.smk", place.folder)
     done = place.run(
