@@ -135,7 +135,7 @@ def _fit_titles(figure) -> None:
     figure.draw_without_rendering()
     for axes in figure.axes:
         text = axes.get_title(loc="left")
-        for title in axes.findobj(lambda one: isinstance(one, Text) and one.get_text() == text):
+        for title in [one for one in axes.findobj(Text) if one.get_text() == text]:
             box, end = title.get_window_extent(), figure.bbox.x1
             for other in figure.axes:
                 beside = other.get_tightbbox()
