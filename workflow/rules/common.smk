@@ -1,6 +1,6 @@
 # Checks the configuration before anything runs, sets the environment of all jobs, and names folders,
-# datasets, models and benchmarks. Files that rules take are in inputs.smk, options of commands in
-# cli_options.smk, the report is in report.smk; the rules' own files hold no functions.
+# datasets, models and benchmarks. Files that rules take are in inputs.smk and score_inputs.smk, options of
+# commands in cli_options.smk, the report is in report.smk; the rules' own files hold no functions.
 
 import io
 import json

@@ -15,6 +15,13 @@ from collectivesft.scores.cases.criteria import (
     reference_key,
     verdicts,
 )
+from collectivesft.scores.cases.judged import (
+    case_of,
+    earlier_answers,
+    label,
+    not_sent,
+    without_reply,
+)
 from collectivesft.scores.cases.reply_cache import ReplyCache
 from collectivesft.scores.engines.chat_judge import (
     NOT_SENT,
@@ -25,7 +32,6 @@ from collectivesft.scores.engines.chat_judge import (
     ask,
     digest,
 )
-from collectivesft.scores.judge import case_of, earlier_answers, label, not_sent, without_reply
 
 # The error of an answer to a question whose reference has no criteria.
 NO_CRITERIA = "no criteria"

@@ -1,18 +1,22 @@
 """Clinical cases: a chat model grades the answers; its words are kept, and never paid for twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from collectivesft.common.errors import InputError
 from collectivesft.common.files import write_jsonl
 from collectivesft.schema.item import Item, load_items
 from collectivesft.scores.cases.case_answers import read_answers
+from collectivesft.scores.cases.judged import (
+    case_of,
+    earlier_answers,
+    label,
+    not_sent,
+    without_reply,
+)
 from collectivesft.scores.cases.reply_cache import ReplyCache
 from collectivesft.scores.cases.rubric import ASPECTS, LOWEST, grades, messages
 from collectivesft.scores.engines.chat_judge import (
-    CUT,
-    EMPTY,
     NOT_SENT,
     REPLY,
     Failed,
@@ -21,7 +25,6 @@ from collectivesft.scores.engines.chat_judge import (
     ask,
     digest,
 )
-from collectivesft.scores.engines.failures import UNANSWERED
 
 
 def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict[str, Any]:
@@ -65,37 +68,6 @@ def judge(answers: Path, items: Path, cache: Path, out: Path, by: Judge) -> dict
     return counts | {"unparsed": unparsed} | without_reply(judged)
 
 
-def label(rows: Sequence[dict], answers: Path, what: str) -> str:
-    """Return the words of a progress line: whose answers, to which benchmark."""
-    return f"{rows[0]['model']}, {answers.name.partition('.')[0]}: {what}"
-
-
-def without_reply(judged: Sequence[dict]) -> dict[str, int]:
-    """Count the rows whose reply was cut short or never came."""
-    short = sum(row["error"] == CUT for row in judged)
-    lost = sum((row["error"] or "").startswith(UNANSWERED) for row in judged)
-    return {"cut": short, "unanswered": lost}
-
-
-def case_of(row: dict, cases: Mapping[str, Item], answers: Path) -> Item:
-    """Return the case that an answer belongs to.
-
-    Raises:
-        InputError: none of these cases has such a question.
-    """
-    case, turn = cases.get(row["id"]), row["turn"]
-    if case is None or not 1 <= turn <= len(case.turns):
-        remedy = "Name the items that were answered"
-        raise InputError(answers, f"turn {turn} of {row['id']} is no question of these", remedy)
-    return case
-
-
-def earlier_answers(row: dict, rows: Sequence[dict]) -> list[str]:
-    """Return the model's answers to the case's earlier questions, "" where it gave none."""
-    said = {other["turn"]: other["answer"] for other in rows if other["id"] == row["id"]}
-    return [said.get(number, "") for number in range(1, row["turn"])]
-
-
 def _body(
     by: Judge, row: dict, cases: dict[str, Item], rows: Sequence[dict], answers: Path
 ) -> dict[str, Any] | None:
@@ -112,12 +84,6 @@ def _keeps(key: str, found: Reply, ended: bool) -> bool:
 
 
 _LOWEST_GRADES = dict.fromkeys(ASPECTS, LOWEST)
-
-
-def not_sent(row: dict) -> tuple[str, bool]:
-    """Return the error of an answer without a character, and if the model was heard at all."""
-    never = (row.get("error") or "").startswith(UNANSWERED)
-    return (row["error"], False) if never else (EMPTY, True)
 
 
 def _row(
