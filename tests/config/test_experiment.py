@@ -6,7 +6,13 @@ import pytest
 
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_yaml
-from collectivesft.config.experiment import Experiment, Training, read_experiment, read_model
+from collectivesft.config.experiment import (
+    Experiment,
+    Training,
+    read_experiment,
+    read_model,
+    training_name,
+)
 from collectivesft.sources.model_source import read_source
 
 ROOT = Path(__file__).parents[2]
@@ -218,7 +224,7 @@ def test_draws_begin_at_the_first_draw():
 GRID = sorted(
     path
     for path in (ROOT / "config/experiments").glob("budget-*.yaml")
-    if not path.stem.startswith("budget-7b-")
+    if not path.stem.startswith(("budget-7b-", "budget-real-"))
 )
 
 
@@ -229,3 +235,18 @@ def test_the_grid_at_7b_differs_from_the_small_one_in_size_only(small):
     assert large.mixture == one.mixture | {"examples": 20000}
     assert (large.title, large.draws, large.curation) == (one.title, one.draws, one.curation)
     assert large.base == "internlm2_5-7b" and large.training.precision == "bfloat16"
+
+
+@pytest.mark.parametrize(
+    ("out", "name"),
+    [
+        ("3_sft/budget-2/tokens", "budget-2"),
+        ("3_sft/budget-2-draw3/tokens", "budget-2-draw3"),
+        ("3_sft/budget-2-seed43/trained", "budget-2-seed43"),
+        ("budget-2-draw3/3_sft/budget-2-draw2/trained", "budget-2-draw2"),
+        ("3_sft/budget-20-draw3/tokens", "budget-2"),
+        ("out", "budget-2"),
+    ],
+)
+def test_progress_names_the_training_that_repeats_an_experiment(out, name):
+    assert training_name(Path("config/experiments/budget-2.yaml"), Path(out)) == name

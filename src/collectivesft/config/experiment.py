@@ -1,5 +1,6 @@
 """Keys of a base model's and an experiment's YAML file; an unknown key is an error."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
@@ -289,3 +290,13 @@ def read_experiment(path: Path) -> Experiment:
         InputError: a key or value that does not belong there.
     """
     return _read(path, Experiment)
+
+
+def training_name(recipe: Path, out: Path) -> str:
+    """Return whose results ``out`` holds, for lines of progress.
+
+    The name of the experiment, or of its training with a further seed or draw where a folder of
+    ``out`` has that name (``<experiment>-seed43``, ``<experiment>-draw2``).
+    """
+    repeat = re.compile(re.escape(recipe.stem) + r"-(seed|draw)\d+")
+    return next((part for part in reversed(out.parts) if repeat.fullmatch(part)), recipe.stem)

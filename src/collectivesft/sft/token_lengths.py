@@ -6,7 +6,7 @@ from pathlib import Path
 from collectivesft.common.files import atomic_path
 from collectivesft.common.process_pool import ordered_map
 from collectivesft.common.progress import Reporter
-from collectivesft.config.experiment import read_experiment
+from collectivesft.config.experiment import read_experiment, training_name
 from collectivesft.config.mixture import read_mixture
 from collectivesft.curated.storage.parquet import examples_of, read_batches
 from collectivesft.models import chat
@@ -43,7 +43,7 @@ def measure_lengths(
     with (
         atomic_path(out) as path,
         pq.ParquetWriter(path, schema) as writer,
-        Reporter(f"{recipe.stem}, lengths") as reporter,
+        Reporter(f"{training_name(recipe, out)}, lengths") as reporter,
     ):
         for ids, tokens in ordered_map(work, tasks, min(threads, max(1, len(tasks)))):
             writer.write_table(pa.table([ids, tokens], schema=schema))

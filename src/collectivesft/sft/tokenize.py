@@ -12,7 +12,7 @@ from collectivesft.common.errors import InputError
 from collectivesft.common.files import atomic_path, dump_json, keep_folder, place, read_json, sha256
 from collectivesft.common.process_pool import ordered_map
 from collectivesft.common.progress import Reporter
-from collectivesft.config.experiment import FACTS, read_experiment
+from collectivesft.config.experiment import FACTS, read_experiment, training_name
 from collectivesft.models import chat
 from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
@@ -57,7 +57,7 @@ def tokenize(
     with atomic_path(out) as folder, made as chunks:
         folder.mkdir()
         for part, own in zip(PARTS, groups, strict=True):
-            label = f"{recipe.stem}, tokenize {part}"
+            label = f"{training_name(recipe, out)}, tokenize {part}"
             counts[part] = _part(label, part, islice(chunks, len(own)), folder)
         if not counts["train"]["examples"]:
             raise InputError(train, "no example is left to train on", "Raise training.max_length")

@@ -6,7 +6,13 @@ from typing import Any
 from collectivesft.common import digests
 from collectivesft.common.errors import InputError
 from collectivesft.common.files import atomic_path, read_json, share, write_json, write_jsonl
-from collectivesft.config.experiment import FACTS, Experiment, Training, read_experiment
+from collectivesft.config.experiment import (
+    FACTS,
+    Experiment,
+    Training,
+    read_experiment,
+    training_name,
+)
 from collectivesft.models.quiet_transformers import quiet
 from collectivesft.models.registry import register
 from collectivesft.sft.batches import cache_keys
@@ -80,7 +86,7 @@ def train(
         parts = [Tokens.load(tokens, part) for part in ("train", "validation")]
         model = load(base, training, world)
         spent = Costs(checkpoints / COSTS, digests.digest(facts), world, training)
-        label = f"{recipe.stem}, {'train' if seed is None else f'train seed {seed}'}"
+        label = f"{training_name(recipe, out)}, train"
         shown = tracking, base, label, {"precision": training.precision} if auto else {}
         run = Trainer(model, training, *parts, saved, world, request, spent, *shown)
         try:
