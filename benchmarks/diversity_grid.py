@@ -2,8 +2,8 @@
 
     PYTHONPATH=src python benchmarks/diversity_grid.py
 
-Reads results/diversity-real; writes benchmarks/results/diversity.md with the run's figure next to it as
-diversity.svg and diversity.csv. No text of a dataset is kept.
+Reads results/diversity-real; writes benchmarks/results/diversity.md with the run's figure next to
+it as diversity.svg and diversity.csv. No text of a dataset is kept.
 """
 
 import re
@@ -71,9 +71,9 @@ def setting(found: dict[str, Any], scores: dict[str, Any], base: str) -> str:
     items = next(iter(scores["answer"].values()))
     groups = ", ".join(f"{part['items']} of {part['label']}" for part in items["categories"])
     return (
-        f"{len(found)} LoRA trainings of {base}, each of {one['budget']['examples']} real examples, on "
-        f"{items['items']} real questions ({groups}). The question is cut where an example is too long, "
-        "so that each keeps its answer. Macro accuracy with 95 % intervals over questions."
+        f"{len(found)} LoRA trainings of {base}, each of {one['budget']['examples']} real examples, "
+        f"asked {items['items']} real questions ({groups}). The question of a long example is cut, so "
+        "that its answer stays. Macro accuracy with 95 % intervals over questions."
     )
 
 
