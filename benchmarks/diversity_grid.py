@@ -71,9 +71,10 @@ def setting(found: dict[str, Any], scores: dict[str, Any], base: str) -> str:
     items = next(iter(scores["answer"].values()))
     groups = ", ".join(f"{part['items']} of {part['label']}" for part in items["categories"])
     return (
-        f"{len(found)} LoRA trainings of {base}, each of {one['budget']['examples']} real examples, "
-        f"asked {items['items']} real questions ({groups}). The question of a long example is cut, so "
-        "that its answer stays. Macro accuracy with 95 % intervals over questions."
+        f"{len(found)} LoRA trainings of {base}, each of {one['budget']['examples']} real "
+        f"examples, asked {items['items']} real questions ({groups}). The question of a long "
+        "example is cut, so that its answer stays. Macro accuracy with 95 % intervals over "
+        "questions."
     )
 
 
