@@ -201,7 +201,8 @@ def summary(facts: dict, runs: list[dict]) -> list[dict]:
 def table(facts: dict, rows: list[dict]) -> str:
     """The results as Markdown."""
     speed = {row["way"]: row["tokens_per_s"] for row in rows}
-    base = next((speed[way] for way in ("llamafactory padded", "trl padded") if way in speed), 0)
+    first = next(way for way in WAYS if way in speed)
+    base = speed[first]
     lines = [
         "# Fine-tuning: useful tokens a CPU second",
         "",
@@ -212,11 +213,11 @@ def table(facts: dict, rows: list[dict]) -> str:
         f" {len(rows[-1]['losses'])} steps, one thread of {facts['machine']}. Best of"
         f" {len(rows[0]['cpu_s'])}, alternating; {facts['releases']}.",
         "",
-        "| way | useful tokens/s | against padded | CPU s of each | peak MB | mean loss | last |",
+        f"| way | useful tokens/s | against {first} | CPU s of each | peak MB | mean loss | last |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
-        ratio = f"{row['tokens_per_s'] / base:.2f}" if base else ""
+        ratio = f"{row['tokens_per_s'] / base:.2f}"
         seconds = " / ".join(f"{value:.1f}" for value in row["cpu_s"])
         lines.append(
             f"| {row['way']} | {row['tokens_per_s']:.0f} | {ratio} | {seconds} "

@@ -19,8 +19,9 @@ from collectivesft.common.files import atomic_path, dump_json, read_json
 from collectivesft.sft.distributed.world import World
 
 KEPT = 2
-# torch holds a whole file twice while it writes it: files of this size bound what a save adds.
-BYTES_PER_FILE = 256 << 20
+# torch holds a whole file twice while it writes it: small files bound what a save adds, and their
+# number stays small for a large model.
+BYTES_PER_FILE, FILES = 32 << 20, 64
 _MODEL, _OPTIMIZER = "model.", "optimizer."
 
 
@@ -174,7 +175,8 @@ def _write(folder: Path, model: Any, optimizer: Any, world: World) -> None:
     for index, values in state.items():
         tensors |= {f"{_OPTIMIZER}{names[index]}|{key}": value for key, value in values.items()}
     with _own_errors():
-        files = _file_numbers(tensors, BYTES_PER_FILE)
+        total = sum(map(_size, tensors.values()))
+        files = _file_numbers(tensors, max(BYTES_PER_FILE, total // FILES))
         writer = HuggingFaceStorageWriter(str(folder), files, save_distributed=True)
         dcp.save(tensors, storage_writer=writer, no_dist=world.size == 1)
 
@@ -184,12 +186,16 @@ def _file_numbers(tensors: dict[str, Any], most: int) -> dict[str, int]:
     numbers: dict[str, int] = {}
     number, held = 1, 0
     for name, tensor in tensors.items():
-        size = tensor.numel() * tensor.element_size()
+        size = _size(tensor)
         if held and held + size > most:
             number, held = number + 1, 0
         numbers[name] = number
         held += size
     return numbers
+
+
+def _size(tensor: Any) -> int:
+    return tensor.numel() * tensor.element_size()
 
 
 def _read(folder: Path, model: Any, optimizer: Any, world: World) -> None:
