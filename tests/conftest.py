@@ -1,5 +1,6 @@
 """The tiny flow in a folder of its own: bare, in images, on a cluster. Its results must be one."""
 
+import fcntl
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ settings.load_profile("same")
 # Tests run in one process for each core: threads of torch would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["tests.helpers.fixtures"]
+pytest_plugins = ["tests.helpers.fixtures", "tests.helpers.xdist_groups"]
 
 ROOT = Path(__file__).parents[1]
 
@@ -40,16 +41,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             raise pytest.UsageError(f"{metafunc.definition.nodeid}: sort the set of its cases")
 
 
+@pytest.hookimpl(tryfirst=True)  # tests.helpers.xdist_groups takes the groups that it finds
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse names that hold the address of an object; keep users of one long run together.
+    """Refuse names that hold the address of an object; keep users of what is made once together.
 
     Each worker collects every file, so none may import what takes seconds: see LazyImport.
     """
     if slow := sorted({"torch", "transformers"} & set(sys.modules)):
         raise pytest.UsageError(f"a file of tests imports {slow[0]} when it is collected")
     for item in items:
-        if "tiny" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("tiny"))
+        if group := shared_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(group))
         if item.get_closest_marker("slurm") and not item.nodeid.startswith("tests/slurm/"):
             raise pytest.UsageError(
                 f"{item.nodeid}: tests of Slurm are in tests/slurm, says .ci/run"
@@ -58,6 +60,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(2400))  # a hang is an error, a busy machine is none
         if re.search(r"\bat 0x[0-9a-f]{6,}", item.nodeid):
             raise pytest.UsageError(f"{item.nodeid}: an address in memory; give the case an id")
+    items.sort(key=place_in_line)
+
+
+def shared_fixture(item: pytest.Item) -> str | None:
+    """Name the group of a slow test that shares a fixture with others: one worker makes it."""
+    if item.get_closest_marker("xdist_group"):
+        return None
+    if "tiny" in getattr(item, "fixturenames", ()):
+        return "tiny"
+    if not {"slow", "browser"} & set(item.keywords):
+        return None
+    found = item._fixtureinfo.name2fixturedefs.values()
+    return item.path.stem if any(one[-1].scope == "module" for one in found) else None
+
+
+def place_in_line(item: pytest.Item) -> int:
+    """Sort long chains first: at the end, no worker has minutes of work that others cannot take."""
+    names = getattr(item, "fixturenames", ())
+    if "tiny" in names:
+        return 0
+    if "bare" in names:
+        return 1
+    return 2 if item.get_closest_marker("xdist_group") else 3
 
 
 LINKED = ("Snakefile", "workflow", "src", "envs", "paper", "containers", "resources")
@@ -67,14 +92,18 @@ CONFIG = "config/tiny.yaml"
 class Place:
     """A folder in which the workflow can run; config/ is a copy, the rest are links."""
 
-    def __init__(self, folder: Path, changes: dict):
+    def __init__(self, folder: Path):
         self.folder = folder
+
+    def fill(self, changes: dict) -> "Place":
+        """Put all that the workflow needs into the empty folder."""
         for name in LINKED:
-            (folder / name).symlink_to(ROOT / name)
-        shutil.copytree(ROOT / "config", folder / "config")
-        kept_imports.put_into(folder)
-        settings = yaml.safe_load((folder / CONFIG).read_text("utf-8")) | changes
-        (folder / CONFIG).write_text(yaml.safe_dump(settings), encoding="utf-8")
+            (self.folder / name).symlink_to(ROOT / name)
+        shutil.copytree(ROOT / "config", self.folder / "config")
+        kept_imports.put_into(self.folder)
+        settings = yaml.safe_load((self.folder / CONFIG).read_text("utf-8")) | changes
+        (self.folder / CONFIG).write_text(yaml.safe_dump(settings), encoding="utf-8")
+        return self
 
     @property
     def results(self) -> Path:
@@ -115,23 +144,43 @@ class Place:
 @pytest.fixture(scope="session")
 def new_place(tmp_path_factory) -> Callable[..., Place]:
     """Make a place by name; keywords change keys of the tiny configuration."""
-    return lambda name, **changes: Place(tmp_path_factory.mktemp(name), changes)
+    return lambda name, **changes: Place(tmp_path_factory.mktemp(name)).fill(changes)
 
 
 @pytest.fixture(scope="session")
-def tiny(new_place) -> tuple[Place, str]:
-    """One undisturbed run of the tiny flow, without images and without a cluster; its fingerprint.
+def tiny_run(tmp_path_factory) -> Callable[[], tuple[Place, str]]:
+    """Return the place of one undisturbed run of the tiny flow, and its fingerprint.
 
-    A minute's work, so there is one for all: a test that changes the place takes the fingerprint.
+    It is a minute's work, without images and without a cluster. The first call of all workers makes
+    it. A test that changes the place takes the fixture ``tiny``: such tests share a worker.
     """
-    place = new_place("tiny")
-    command = (snakemake_server.real_command(), "--cores", "all", "--configfile", CONFIG)
-    done = place.run(*command, timeout=1700)
-    assert done.returncode == 0, done.stdout
-    return place, place.fingerprint()
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+
+    def make() -> tuple[Place, str]:
+        place, digests = Place(base / "tiny-run"), base / "tiny-run.sha256"
+        with open(base / "tiny-run.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not digests.is_file():
+                assert not place.folder.exists(), "the run failed: see the first test that took it"
+                place.folder.mkdir()
+                command = (snakemake_server.real_command(), "--cores", "all")
+                done = place.fill({}).run(*command, "--configfile", CONFIG, timeout=1700)
+                assert done.returncode == 0, done.stdout
+                digests.write_text(place.fingerprint(), encoding="utf-8")
+        return place, digests.read_text(encoding="utf-8")
+
+    return make
 
 
 @pytest.fixture(scope="session")
-def bare(tiny) -> str:
-    """The fingerprint of that run."""
-    return tiny[1]
+def tiny(tiny_run) -> tuple[Place, str]:
+    """That run, and its fingerprint before any test changed it."""
+    return tiny_run()
+
+
+@pytest.fixture(scope="session")
+def bare(tiny_run) -> Callable[[], str]:
+    """Return the fingerprint of that run: called at a test's end, no other run waits for it."""
+    return lambda: tiny_run()[1]

@@ -113,7 +113,7 @@ def test_a_bundle_runs_to_its_end_without_a_network(repository, bare, intruder, 
     )  # fmt: skip
     assert "Nothing is missing." in said
     assert not re.search(r"\braw_fetch", said), "what was fetched is fetched again"
-    assert run(there, "workflow/bin/fingerprint", "results/tiny", **kept) == bare
+    assert run(there, "workflow/bin/fingerprint", "results/tiny", **kept) == bare()
     made = {path.name for path in there.iterdir()} - before
     assert made <= LEFT | {".venv-workflow"}
 
@@ -130,7 +130,7 @@ def test_one_image_runs_the_whole_flow_without_a_python_outside(new_place, bare)
     command += [str(ROOT / "containers/demo.sif"), "config/tiny.yaml"]
     apptainer = Path(shutil.which("apptainer")).parent
     run(place.folder, *command, PATH=f"{apptainer}:/usr/sbin:/sbin", HOME="/nonexistent")
-    assert place.fingerprint() == bare
+    assert place.fingerprint() == bare()
     assert {path.name for path in place.folder.iterdir()} - before <= LEFT | {"home"}
 
 
@@ -146,5 +146,5 @@ def test_the_whole_flow_gives_the_same_bytes_inside(new_place, bare, intruder):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert "Activating singularity image" in done.stdout
-    assert place.fingerprint() == bare
+    assert place.fingerprint() == bare()
     assert {path.name for path in place.folder.iterdir()} - before <= LEFT

@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -56,6 +56,8 @@ def inherited():
 
 
 def ask():
+    if {module!r} and not " ".join(sys.argv[1:]).startswith("-m " + {module!r}):
+        return None
     start = {{name: value for name, value in os.environ.items() if name.startswith({names!r})}}
     start.pop("PYTHONPATH", None)
     if start != {start!r}:
@@ -79,7 +81,7 @@ def ask():
     while len(answer) < 4:
         part = server.recv(4 - len(answer))
         if not part:
-            sys.exit("error: the server of tests/helpers/snakemake_server.py has ended")
+            sys.exit("error: a server of tests/helpers has ended")
         answer += part
     return int.from_bytes(answer, "big", signed=True)
 
@@ -102,27 +104,36 @@ def real_command() -> str:
 @cache
 def command() -> str:
     """Return the path of the executable; the first call starts this process's server."""
-    if sys.platform != "linux":
-        return real_command()
-    folder = Path(tempfile.mkdtemp(prefix="snakemake-"))
-    client, address = folder / "snakemake", folder / "socket"
+    return real_command() if sys.platform != "linux" else start("snakemake", __file__)
+
+
+def start(name: str, program: str, module: str = "") -> str:
+    """Start a server, which runs ``serve``; return the path of its client.
+
+    Args:
+        name: a command of this Python's environment, which the client stands for.
+        program: the server, as a file; its argument is the path of the socket.
+        module: the server takes ``-m`` and names that begin so; the real command takes the rest.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
+    client, address = folder / name, folder / "socket"
     start = {name: value for name, value in os.environ.items() if name.startswith(START)}
     start.pop("PYTHONPATH", None)
     code = CLIENT.format(
-        python=sys.executable, real=real_command(), names=START, start=start,
-        signals=tuple(map(int, SIGNALS)), address=str(address),
+        python=sys.executable, real=str(Path(sys.executable).parent / name), names=START,
+        start=start, module=module, signals=tuple(map(int, SIGNALS)), address=str(address),
     )  # fmt: skip
     client.write_text(code, encoding="utf-8")
     client.chmod(0o755)
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     server = subprocess.Popen(
-        [sys.executable, __file__, str(address)],
+        [sys.executable, program, str(address)],
         cwd="/", env=environ, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     atexit.register(_end, server)
     while not address.exists():
         if server.poll() is not None:
-            raise RuntimeError(f"the server of Snakemake ended with status {server.returncode}")
+            raise RuntimeError(f"the server of {name} ended with status {server.returncode}")
         time.sleep(0.02)
     return str(client)
 
@@ -132,14 +143,16 @@ def _end(server: subprocess.Popen) -> None:
     server.wait(timeout=60)
 
 
-def with_command(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+def with_command(
+    environ: Mapping[str, str] = os.environ, start: Callable[[], str] = command
+) -> dict[str, str]:
     """Return the environment with the executable first on PATH, then this Python's commands."""
-    path = (Path(command()).parent, Path(sys.executable).parent, environ["PATH"])
+    path = (Path(start()).parent, Path(sys.executable).parent, environ["PATH"])
     return {**environ, "PATH": os.pathsep.join(map(str, path))}
 
 
 def serve(address: str) -> list[str]:
-    """Fork a process for each call; return its arguments in the fork that is to be Snakemake."""
+    """Fork a process for each call; return its arguments in the fork that is to be the command."""
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(f"{address}.new")
     listener.listen(64)

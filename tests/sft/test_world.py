@@ -26,9 +26,11 @@ from collectivesft.sft.distributed.stop_signal import REQUEUE
 from collectivesft.sft.distributed.world import World, deal
 from collectivesft.sft.loop.trainer import Trainer
 from collectivesft.sft.train import load
+from tests.helpers import torch_server
 from tests.helpers.training_job import steps_taken
 
 ROOT = Path(__file__).parents[2]
+LAUNCH = "collectivesft.sft.distributed.launcher"
 LORA = {"method": "lora", "lora": {"r": 4, "alpha": 8}}
 SETTINGS = {
     "ddp": {"distributed": "ddp"},
@@ -78,30 +80,23 @@ def test_what_is_large_is_sharded_by_itself(workshop, method, strategy):
     assert read_experiment(workshop.recipe(method=method)).training.strategy == strategy
 
 
-def start(job, launch: list[str] | int = 2) -> subprocess.Popen:
+def start(job, launch: list[str] | int = 2, python: str = sys.executable) -> subprocess.Popen:
     """``sft train`` under torchrun: so many processes on this node, or as ``launch`` says."""
     if isinstance(launch, int):
         launch = ["--standalone", f"--nproc-per-node={launch}"]
-    command = [
-        "-m",
-        "collectivesft.sft.distributed.launcher",
-        *launch,
-        "-m",
-        "collectivesft",
-        "sft",
-        "train",
-        *job.options,
-        "--threads",
-        "1",
-    ]
+    # torchrun starts its own interpreter for a module, and here the one that it is given.
+    program = [] if python == sys.executable else ["--no-python", python]
+    program += ["-m", "collectivesft", "sft", "train", *job.options, "--threads", "1"]
     env = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(
-        [sys.executable, *command], env=env, stderr=subprocess.PIPE, text=True, cwd=job.folder
-    )
+        [python, "-m", LAUNCH, *launch, *program],
+        env=env, stderr=subprocess.PIPE, text=True, cwd=job.folder,
+    )  # fmt: skip
 
 
 def finish(job, processes: int = 2) -> str:
-    process = start(job, processes)
+    """Train to the end; by forks, as what the commands start with is not in question here."""
+    process = start(job, processes, torch_server.command())
     _, messages = process.communicate(timeout=1500)
     assert process.returncode == 0, messages
     return messages
@@ -370,7 +365,6 @@ def children(parent: int) -> list[int]:
     return found
 
 
-LAUNCH = "collectivesft.sft.distributed.launcher"
 STOPS = "import os, signal, time; signal.signal(signal.{name}, lambda *_: os._exit(75)); "
 
 
