@@ -78,6 +78,17 @@ def test_good_text_stays_as_it_is(text):
         ("\ufeff甲\u200b乙\u0007丙", "甲乙丙", {CHARACTERS}),
         ("cafe\u0301", "café", {CHARACTERS}),
         ("a\u200b\u0301", "á", {CHARACTERS}),
+        ("白细胞 12×10<sup>9</sup>/L", "白细胞 12×10⁹/L", {HTML}),
+        ("10<SUP class=x> -3 </SUP>、Ca<sup><b>2+</b></sup>", "10⁻³、Ca²⁺", {HTML}),
+        ("log<sub>2</sub>8、x<sup>1/2</sup>、y<sup>a+b</sup>", "log₂8、x^(1/2)、y^(a+b)", {HTML}),
+        ("5<sup>th</sup>、药<sup>①</sup>、甲<sub>乙</sub>", "5th、药①、甲乙", {HTML}),
+        ("9<sup>2", "92", {HTML}),  # never closed: nobody knows what is raised
+        (
+            "<table><tr><td>收缩压</td><td>120</td><td>80</td></tr><tr><th>甲</th></tr></table>",
+            "收缩压 120 80\n\n甲",
+            {HTML, CHARACTERS},
+        ),
+        ("<dl><dt>剂量</dt><dd>5</dd></dl>10<hr>20", "剂量\n\n5\n\n10\n20", {HTML, CHARACTERS}),
         ("", "", set()),
         (" \u3000\n\u200b", "", {CHARACTERS}),
         ("<br>&nbsp;<p>", "", {HTML, CHARACTERS}),
@@ -90,7 +101,14 @@ def test_what_is_changed_and_what_it_is_called(text, expected, done):
 def test_tags_are_found_in_linear_time():
     """Long runs that begin like a tag and never end must not stop a run of millions of rows."""
     start = time.process_time()
-    for text in ("<" * 20_000, "<a " + " " * 20_000, "<p x=" + " " * 20_000, "&" * 20_000):
+    for text in (
+        "<" * 20_000,
+        "<a " + " " * 20_000,
+        "<p x=" + " " * 20_000,
+        "&" * 20_000,
+        "<sup>" * 20_000,
+        "<sup>" + "1" * 20_000 + "a</sup>",
+    ):
         normalise(text)
     assert time.process_time() - start < 2
 
@@ -98,6 +116,7 @@ def test_tags_are_found_in_linear_time():
 PIECES = st.sampled_from(
     [
         *("<", ">", "/", "b", "br", "<br>", "</p>", "<a x=", "&", "amp;", "lt;", "&gt;", "&nbsp;"),
+        *("<sup>", "</sup>", "2", "<td>"),
         *(
             "&Aring;",
             "&#229;",

@@ -17,8 +17,22 @@ _TAGS = (
     "|strong|style|sub|sup|table|tbody|td|th|thead|tr|u|ul"
 )
 _OPEN, _CLOSE = r"<\s*(?:/\s*)?", r"(?:\s+[a-z-]+\s*=[^<>]*|\s*(?:/\s*)?)>"
-_BREAK = re.compile(rf"{_OPEN}(?:br|p|div|li|tr|h[1-6]){_CLOSE}", re.I)
+_BLOCKS = "blockquote|br|center|dd|div|dl|dt|h[1-6]|hr|li|ol|p|pre|table|tbody|thead|tr|ul"
+_BREAK = re.compile(rf"{_OPEN}(?:{_BLOCKS}){_CLOSE}", re.I)
+_TABLE_CELL = re.compile(rf"{_OPEN}(?:td|th){_CLOSE}", re.I)
 _TAG = re.compile(rf"{_OPEN}(?:{_TAGS}){_CLOSE}", re.I)
+_INLINE = re.compile(rf"{_OPEN}(?!su[bp]\b)(?:{_TAGS}){_CLOSE}", re.I)
+# 10<sup>9</sup> is 10⁹; without its tag it would be 109.
+_RAISED = re.compile(rf"<\s*(su[bp]){_CLOSE}([^<>]*)<\s*/\s*\1\s*>", re.I)
+_POWER = re.compile(
+    r"(?=[a-z]*[-+\u2212./*]|\d+[-+\u2212./*])[\w+\-\u2212.*/]+"
+)  # a+b, 1/2, 0.75; not th
+_LONGEST_POWER = 12
+_SIGNS = "0123456789+-\u2212=()"
+_SCRIPTS = {
+    "sup": dict(zip(f"{_SIGNS}ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ", strict=True)),
+    "sub": dict(zip(_SIGNS, "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎", strict=True)),
+}
 _ENTITY = re.compile(r"&(?:[a-zA-Z][a-zA-Z0-9]{1,31}|#\d{1,7}|#x[0-9a-fA-F]{1,6});")
 _INVISIBLE = re.compile(
     r"[\u0000-\u0008\u000e-\u001f\u007f\u00ad\u200b-\u200f\u202a-\u202e\u2060\ufeff]"
@@ -68,12 +82,27 @@ def repair_encoding(text: str) -> str:
 
 
 def remove_html(text: str) -> str:
-    """Resolve character references and take out tags; those that break lines become line ends."""
+    """Resolve character references and take out tags without joining what they keep apart.
+
+    Those that break lines become line ends, cells of a table get a blank between them, and raised
+    or lowered numbers become the signs that mean the same.
+    """
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match.group()), text)
     if "<" in text:
-        text = _TAG.sub("", _BREAK.sub("\n", text))
+        text = _INLINE.sub("", _TABLE_CELL.sub(" ", _BREAK.sub("\n", text)))
+        text = _TAG.sub("", _RAISED.sub(_raised, text))
     return text
+
+
+def _raised(match: re.Match[str]) -> str:
+    """Return a raised or lowered text in signs of that kind; words (5<sup>th</sup>) are plain."""
+    said = match[2].strip()
+    signs = _SCRIPTS[match[1].lower()]
+    if all(character in signs for character in said):
+        return "".join(map(signs.__getitem__, said))
+    power = match[1].lower() == "sup" and len(said) <= _LONGEST_POWER
+    return f"^({said})" if power and _POWER.fullmatch(said) else said
 
 
 def regular_characters(text: str) -> str:
