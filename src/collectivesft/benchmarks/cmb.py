@@ -104,8 +104,18 @@ def items(raw: RawFolder) -> Iterator[Item]:
 
 
 def _key(part: Part) -> dict[str, Row]:
-    """The rows of the key by the id of their question."""
-    return {row.text("id"): row for row in array_rows(part)}
+    """The rows of the key by the id of their question.
+
+    Raises:
+        InputError: a question is there twice, with different answers.
+    """
+    found: dict[str, Row] = {}
+    for row in array_rows(part):
+        other = found.setdefault(row.text("id"), row)
+        if other.text("answer") != row.text("answer"):
+            said = f"{other.text('answer')[:20]!r}, {row.text('answer')[:20]!r}"
+            raise row.error(f"question {row.text('id')} is there twice, with {said}")
+    return found
 
 
 def _few(unusable: list[tuple[Row, Item]], total: int) -> None:

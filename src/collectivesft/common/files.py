@@ -166,15 +166,33 @@ def write_jsonl(path: Path, rows: Iterable[dict]) -> None:
             handle.write(json_line(row))
 
 
+class JsonKeyTwiceError(ValueError):
+    """A key that occurs twice in one JSON object, of which Python would keep the last."""
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a dict of a JSON object's members: the ``object_pairs_hook`` of every raw file.
+
+    Raises:
+        JsonKeyTwiceError: a key occurs twice.
+    """
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    seen = set()
+    twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+    raise JsonKeyTwiceError(f"the key {twice[:40]} twice")
+
+
 def read_json(path: Path) -> Any:
     """Parse a JSON file.
 
     Raises:
-        InputError: not UTF-8, or not JSON (an HTML page is recognised by name).
+        InputError: not UTF-8, not JSON (an HTML page is recognised by name), or a key twice.
     """
     text = _read_utf8(path)
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         row = getattr(error, "lineno", None)
         raise InputError(path, _not_json(text, error), _GET_AGAIN, row=row) from error

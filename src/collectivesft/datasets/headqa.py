@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from collectivesft.common.errors import InputError
+from collectivesft.common.files import once
 from collectivesft.readers.mcqa import by_letter, by_position, mcqa
 from collectivesft.readers.reader_options import PAPER_FORM
 from collectivesft.readers.row import Ids, Row
@@ -92,7 +93,7 @@ def _document(part: Part):
 
     text = "".join(line for _, line in lines(part))
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
         row = getattr(error, "lineno", None)
         remedy = "Check that this is the archive of the pinned revision"
@@ -104,7 +105,10 @@ def _example(row: Row, id: str, area: str, paper: bool) -> Example | Drop:
     if row.optional("image"):
         return row.drop(id, "needs_image", question)
     answers = [Row(row.part, row.number, value) for value in row.items("answers")]
-    names = {answer.text("aid"): chr(ord("A") + i) for i, answer in enumerate(answers)}
+    numbers = [answer.text("aid") for answer in answers]
+    if len(set(numbers)) < len(numbers):
+        return row.drop(id, "bad_options", question, f"numbered {', '.join(numbers)}")
+    names = {number: chr(ord("A") + i) for i, number in enumerate(numbers)}
     right = row.text("ra")
     if right and right not in names:
         detail = f"ra is {right} of {', '.join(names)}"

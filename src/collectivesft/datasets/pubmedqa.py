@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json
 from collectivesft.readers.reader_options import takes
 from collectivesft.readers.row import Ids, Row, pair
@@ -63,13 +64,16 @@ def read(
     """Yield an example per question from the Parquet files, or from the authors' JSON.
 
     Questions of a configuration that is not wanted are dropped as other_configuration.
+
+    Raises:
+        InputError: a Parquet file of an unknown configuration, where one is not wanted.
     """
     chosen = dict(zip(CONFIGS, (artificial, labeled, unlabeled), strict=True))
     ids = Ids("pubmedqa")
     for name in raw.names:
         part = Part.of(raw, name)
         rows = _labelled_rows(part) if name.endswith(".json") else _parquet_rows(part)
-        config = "pqa_labeled" if name.endswith(".json") else name.partition("/")[0]
+        config = "pqa_labeled" if name.endswith(".json") else _configuration(part, chosen)
         wanted = chosen.get(config, "read") == "read"
         for row, fields in rows:
             id, question = ids(fields[0], row), fields[1]
@@ -83,6 +87,19 @@ def form(raw: RawFolder) -> str:
     """Say which files are Parquet of the Hub and which the authors' JSON."""
     kinds = {True: "the authors' JSON", False: "Parquet of the Hub"}
     return "; ".join(f"{name}: {kinds[name.endswith('.json')]}" for name in raw.names)
+
+
+def _configuration(part: Part, chosen: dict[str, str]) -> str:
+    """Return the configuration that a Parquet file's path names, or its first folder.
+
+    Raises:
+        InputError: it names none, and some configuration is not wanted: it may be that one.
+    """
+    named = [config for config in CONFIGS if config in part.name]
+    if len(named) != 1 and "drop" in chosen.values():
+        remedy = f"Place it in a folder {', '.join(CONFIGS[:-1])} or {CONFIGS[-1]}"
+        raise InputError(part.label, "its path names no configuration", remedy)
+    return named[0] if len(named) == 1 else part.name.partition("/")[0]
 
 
 def _parquet_rows(part: Part) -> Iterator[tuple[Row, tuple[Any, ...]]]:

@@ -225,7 +225,7 @@ def _example(name: str, about: _Dataset, row: Row, id: str) -> Example | Drop:
 
 
 def _items(name: str, about: _Exam, raw: RawFolder) -> Iterator[Item]:
-    for file in raw.names:
+    for file, beginning in beginnings("", raw.names, named=True):
         for row in _rows(about, Part.of(raw, file)):
             if row.value is None:
                 raise row.error("another number of fields than the header")
@@ -236,7 +236,7 @@ def _items(name: str, about: _Exam, raw: RawFolder) -> Iterator[Item]:
             if about.category and category not in labels:
                 raise row.error(f"{about.category} is {category!r}, not in categories")
             yield Item(
-                id=row.text(about.id) if about.id else f"{PurePosixPath(file).stem}-{row.number}",
+                id=row.text(about.id) if about.id else f"{beginning[1:]}-{row.number}",
                 benchmark=name,
                 split=row.text(about.split) if about.split else "test",
                 kind="choice",

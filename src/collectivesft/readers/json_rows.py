@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from collectivesft.common.errors import InputError
+from collectivesft.common.files import JsonKeyTwiceError, once
 from collectivesft.readers.row import REMEDY, Row
 from collectivesft.readers.table_rows import lines, undecodable
 from collectivesft.sources.archive import Part
@@ -18,19 +19,20 @@ from collectivesft.sources.verify import recognise
 
 BLOCK = 1 << 20
 _SPACE = " \t\r\n"
+_DECODER = json.JSONDecoder(object_pairs_hook=once)
 
 
 def jsonl_rows(part: Part) -> Iterator[Row]:
     """One JSON value a line; empty lines are passed over.
 
     Raises:
-        InputError: a line that is not UTF-8 or not JSON.
+        InputError: a line that is not UTF-8 or not JSON, or an object with a key twice.
     """
     for number, line in lines(part):
         if not line.strip():
             continue
         try:
-            value = json.loads(line)
+            value = _DECODER.decode(line)
         except (ValueError, RecursionError) as error:
             raise _not_json(part, number, str(error)) from error
         yield Row(part, number, value)
@@ -49,7 +51,8 @@ def array_rows(part: Part) -> Iterator[Row]:
     Row numbers count items from 1.
 
     Raises:
-        InputError: not a JSON array, cut short, or not UTF-8; the row is the item at fault.
+        InputError: not a JSON array, cut short, not UTF-8, or an object with a key twice; the row
+            is the item at fault.
     """
     with part.open() as handle:
         buffer = _Buffer(part, handle)
@@ -130,7 +133,6 @@ class _Buffer:
     def __init__(self, part: Part, handle: IO[bytes]):
         self._part, self._handle = part, handle
         self._decode = codecs.getincrementaldecoder("utf-8-sig")().decode
-        self._json = json.JSONDecoder()
         self._text, self._at, self._ended, self._number = "", 0, False, 1
         self._fault: UnicodeDecodeError | None = None
 
@@ -174,9 +176,11 @@ class _Buffer:
         self.peek()
         while True:
             try:
-                value, end = self._json.raw_decode(self._text, self._at)
+                value, end = _DECODER.raw_decode(self._text, self._at)
             except RecursionError as error:
                 raise _not_json(self._part, number, "nested too deeply") from error
+            except JsonKeyTwiceError as error:
+                raise _not_json(self._part, number, str(error)) from error
             except ValueError as error:
                 if self._ended:
                     raise _not_json(self._part, number, str(error)) from error

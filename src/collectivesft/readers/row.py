@@ -101,13 +101,19 @@ class Row:
     def options(self, key: str, empty: bool = False) -> dict[str, str]:
         """An object of option letters to texts, sorted by letter.
 
-        Letters may be lower case or full width. Some sources write absent options as "".
+        Letters may be lower case or full width; the second of two that are the same (``A`` and
+        ``a``) keeps both names, so that the question is refused. Some sources write absent options
+        as "".
 
         Args:
             empty: keep the absent options too.
         """
-        texts = {letter(k): self.as_text(f"{key}.{k}", v) for k, v in self.fields(key).items()}
-        return {name: texts[name] for name in sorted(texts) if texts[name] or empty}
+        texts: dict[str, str] = {}
+        for given, value in self.fields(key).items():
+            name, text = letter(given), self.as_text(f"{key}.{given}", value)
+            if text or empty:
+                texts[f"{name}={given}" if name in texts else name] = text
+        return {name: texts[name] for name in sorted(texts)}
 
     def place(self) -> dict[str, Any]:
         """``file`` and ``row`` for an example's meta."""
@@ -139,13 +145,14 @@ def beginnings(
 
     Args:
         names: a dataset's files; of several, the ids name them by their stems, or by their paths
-            where two stems are equal.
+            where two stems are equal, with their endings where even these are.
         named: name the file even if it is the only one.
     """
     paths = [PurePosixPath(unicodedata.normalize("NFC", name)) for name in names]
-    equal = len({path.stem for path in paths}) < len(paths)
-    for name, path in zip(names, paths, strict=True):
-        key = path.with_suffix("").as_posix() if equal else path.stem
+    forms = ([path.stem for path in paths], [path.with_suffix("").as_posix() for path in paths])
+    whole = [path.as_posix() for path in paths]
+    keys = next((form for form in forms if len(set(form)) == len(form)), whole)
+    for name, key in zip(names, keys, strict=True):
         yield name, f"{dataset}:{key}" if named or len(paths) > 1 else dataset
 
 

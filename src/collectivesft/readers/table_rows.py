@@ -81,6 +81,8 @@ def csv_rows(part: Part, columns: Iterable[str], encoding: str = "utf-8") -> Ite
         try:
             record = next(reader, None)
         except csv.Error as error:
+            if header is None and "new-line" in str(error):
+                raise _old_line_ends(part) from error
             if header is None or "limit" in str(error):
                 raise _unclosed(part, start, f"{error}; ") from error
             record, fits = [], False
@@ -141,6 +143,8 @@ def csv_columns(handle: IO[bytes], columns: tuple[str, ...]) -> Iterator["pa.Tab
     counted = _Quotes(handle)
     try:
         reader = csv.open_csv(pa.PythonFile(counted, "r"), read, parse, convert)
+        if any(counted.header.count(name) > 1 for name in columns):
+            raise pa.ArrowInvalid("a column twice")
         yield reader.schema.empty_table().select(columns)
         for batch in reader:
             found = [batch.column(name) for name in columns]
@@ -160,6 +164,7 @@ class _Quotes:
 
     def __init__(self, handle: IO[bytes]):
         self._handle, self.quotes = handle, 0
+        self.header: list[str] = []
 
     def read(self, size: int) -> "pa.Buffer":
         import numpy as np
@@ -168,6 +173,9 @@ class _Quotes:
         # Of Arrow's memory, which is used again; Python's comes new from the system each time.
         buffer = pa.allocate_buffer(size)
         block = buffer.slice(0, self._handle.readinto(buffer))
+        if not self.header:
+            first = bytes(block[: 1 << 12]).partition(b"\n")[0].decode("utf-8-sig", "replace")
+            self.header = [name.strip() for name in next(csv.reader([first]), [])]
         # Three times as fast as bytes.count where most of them are quoted.
         self.quotes += np.count_nonzero(np.frombuffer(block, np.uint8) == ord('"'))
         return block
@@ -175,6 +183,11 @@ class _Quotes:
 
 def _unclosed(part: Part, row: int, why: str = "") -> InputError:
     return InputError(part.label, f"not CSV ({why}an unclosed quote?)", REMEDY, row=row)
+
+
+def _old_line_ends(part: Part) -> InputError:
+    problem = "carriage returns within the first line, as where lines end in them only"
+    return InputError(part.label, problem, "Convert its line ends to newlines", row=1)
 
 
 class _Counter:
@@ -207,7 +220,14 @@ def _header(part: Part, record: list[str], columns: Iterable[str]) -> list[str]:
     if missing:
         problem = f"no column {', '.join(missing)}; there is {', '.join(header)}"
         raise InputError(part.label, problem[:500], REMEDY, row=1)
+    _once(part, header, columns)
     return header
+
+
+def _once(part: Part, header: list[str], columns: Iterable[str]) -> None:
+    """Refuse a wanted column that is there twice: nobody knows which one is meant."""
+    if twice := [name for name in columns if header.count(name) > 1]:
+        raise InputError(part.label, f"the column {twice[0]} twice", REMEDY, row=1)
 
 
 def tsv_rows(part: Part, columns: tuple[str, ...]) -> Iterator[Row]:
@@ -216,9 +236,12 @@ def tsv_rows(part: Part, columns: tuple[str, ...]) -> Iterator[Row]:
     A later line with too few fields comes as ``None``, as in ``csv_rows``.
 
     Raises:
-        InputError: wrong encoding, or already the first line has too few fields.
+        InputError: wrong encoding, or already the first line has too few fields, or carriage
+            returns within it.
     """
     for number, line in lines(part):
+        if number == 1 and "\r" in line.rstrip("\r\n"):
+            raise _old_line_ends(part)
         fields = line.split("\t", len(columns) - 1)
         fits = len(fields) == len(columns)
         if not fits and number == 1:
@@ -245,6 +268,7 @@ def parquet_rows(
             if missing := [name for name in columns if name not in names]:
                 problem = f"no column {', '.join(missing)}; there is {', '.join(names)}"
                 raise InputError(part.label, problem, REMEDY)
+            _once(part, names, (*columns, *optional))
             wanted = [name for name in (*columns, *optional) if name in names]
             for value in _values(file, wanted):
                 number += 1
