@@ -184,7 +184,7 @@ def test_settings_that_do_not_decide_weights_are_keys_of_a_training():
     [
         ([1, 2], "the first of seeds is training.seed, here 42"),
         ([42, 42], "seeds are different whole numbers"),
-        ([42, -1], "seeds are different whole numbers"),
+        ([42, -1], r"seeds\.1: -1; allowed: a whole number, at least 0"),
         ([42], "seeds"),
     ],
 )

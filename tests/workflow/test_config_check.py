@@ -159,6 +159,41 @@ WRONG = {
         {"clinical": {"criteria": True}},
         "clinical: criteria needs judge; name the model that lists and checks them",
     ),
+    "a protocol that leads out of its folder": (
+        {"protocols": {"../x": {}}},
+        "protocols.../x: no name; write letters, digits, _ and -, such as my_name",
+    ),
+    "a curation without a name": (
+        {"curation": {"": {}}},
+        "curation.: no name; write letters, digits, _ and -, such as my_name",
+    ),
+    "a protocol twice": (
+        {"evaluation": {"cmb": {"protocols": ["answer", "answer"]}}},
+        "evaluation.cmb: protocols: answer is named twice; name it once",
+    ),
+    "a line end after a name": ({"run": "abc\n"}, "run: 'abc\\n'; allowed: text like 'my-run'"),
+    "a blank path": ({"cache": " "}, "cache: ' ' is blank; name a folder or file"),
+    "a line end in a path": ({"cache": "a\nb"}, "cache: 'a\\nb' has a line end, which Snakemake"),
+    "a home of nobody": (
+        {"cache": "~nobody-of-this-name/x"},
+        "cache: no user nobody-of-this-name is known here; write ./~nobody-of-this-name for a",
+    ),
+    "a day that no calendar has": (
+        {"fresh_since": "2024-02-31"},
+        "fresh_since: 2024-02-31 is no day of the calendar; correct it",
+    ),
+    "a seed that torch does not take": (
+        {"protocols": {"answer": {"draw_seed": 2**63}}},
+        "protocols.answer.draw_seed: 9223372036854775808 is above 2^63 - 1; take a smaller one",
+    ),
+    "a key under two names": (
+        {"protocols": {"answer": {"max_tokens": 3, "max_new_tokens": 4}}},
+        "protocols.answer.max_tokens: the same key as max_new_tokens, which is there too; keep one",
+    ),
+    "a key under two other names": (
+        {"protocols": {"answer": {"max_tokens": 3, "max_gen_toks": 4}}},
+        "protocols.answer.max_gen_toks: the same key as max_tokens, which is there too; keep one",
+    ),
     "a judge without a name": (
         {"clinical": {"judge": {"url": "http://host/v1"}}},
         "clinical.judge.model: missing; allowed: text, not empty",
@@ -227,9 +262,11 @@ def test_faults_that_several_keys_make_are_told_at_once_too(wrong):
         ("run\n", ": a single value in place of keys and values. Write `key: value` lines."),
         ("run: [\n", ", row 2: not valid YAML at column 1. Close its quotes and brackets, and"),
         ("raw:\n\tfolder: a\n", ", row 2: not valid YAML at column 1. Close its quotes"),
+        ("fresh_since: 2024-02-31\n", ", row 1: 2024-02-31 is no day of the calendar. Correct it"),
+        ("gpus: !!int x\n", ", row 1: x is no whole number. Correct it, or quote it."),
         ("", None),
     ],
-    ids=["a key twice", "a list", "a word", "a bracket", "a tab", "empty"],
+    ids=["a key twice", "a list", "a word", "a bracket", "a tab", "a day", "a number", "empty"],
 )
 def test_a_file_that_is_no_configuration_is_one_line(wrong, text, message):
     found = wrong(text)
@@ -310,6 +347,16 @@ def test_a_former_name_in_a_file_overrides_the_default_of_the_present_one(tmp_pa
     assert config_check.load(ROOT, path)["raw"]["on_unavailable"] == "error"
 
 
+def test_the_last_file_has_the_last_word_under_either_name(tmp_path):
+    """An alias won, whichever file it was in."""
+    other, own = tmp_path / "other.yaml", tmp_path / "own.yaml"
+    other.write_text("protocols: {answer: {max_tokens: 5}}\n", encoding="utf-8")
+    own.write_text("protocols: {answer: {max_new_tokens: 7}}\n", encoding="utf-8")
+    for paths, length in (((other, own), 7), ((own, other), 5)):
+        found = config_check.load(ROOT, ROOT / "config/tiny.yaml", *paths)
+        assert found["protocols"]["answer"]["max_new_tokens"] == length
+
+
 def test_the_files_that_repeat_the_classes_are_up_to_date():
     for name, text in config_docs.files().items():
         assert (ROOT / name).read_text(encoding="utf-8") == text, f"{name}: run `make docs`"
@@ -355,6 +402,12 @@ def test_options_of_readers_are_known_by_their_own_files(wrong):
         ({"mixture": {"datasets": ["cmb", "cmd"]}}, "mixture.datasets: unknown name 'cmd'"),
         ({"mixture": {"max_samples": {"cmd": 9}}}, "mixture.max_samples: unknown name 'cmd'"),
         ({"training": {"metod": "lora"}}, "training.metod: unknown key; did you mean 'method'?"),
+        ({"mixture": {"datasets": ["cmb", "cmb"]}}, "mixture: datasets: cmb is named twice"),
+        ({"title": ""}, "title: ''; allowed: text, not empty"),
+        (
+            {"training": {"max_length": 512, "cutoff_len": 64}},
+            "training.cutoff_len: the same key as max_length, which is there too; keep one",
+        ),
         ({"mixture": {"validaton": 0.1}}, "mixture.validaton: unknown key; did you mean"),
         (
             {"training": {"master_weights": "bfloat16", "precision": "float32"}},
@@ -368,6 +421,9 @@ def test_options_of_readers_are_known_by_their_own_files(wrong):
         "datasets",
         "max_samples",
         "a key",
+        "a dataset twice",
+        "no title",
+        "two names of a key",
         "a key of the mixture",
         "two that disagree",
     ],

@@ -58,6 +58,31 @@ def test_a_clone_whose_path_has_a_space_runs_its_own_code(tmp_path):
     assert log.read_text("utf-8").startswith("of this clone\n")
 
 
+def test_one_file_needs_no_option_before_it(clone):
+    done = command(clone, "workflow/bin/run", "config/tiny.yaml", RAW)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (clone / RAW).is_file() and "Finished in " in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("rest", "said", "count"),
+    [
+        (["a/file"], False, None),
+        (["--cores", "3", "a/file"], True, 3),
+        (["-c3"], True, 3),
+        (["-j3"], True, 3),
+        (["--jobs=3"], True, 3),
+        (["--config", "x=1", "-n"], False, None),
+        (["--profile=slurm"], True, None),
+    ],
+)
+def test_cores_that_are_said_are_known(rest, said, count):
+    assert run_command.says_cores(rest, {}) is said
+    assert run_command.says_cores(["a"], {"SNAKEMAKE_PROFILE": "x"})
+    if count:
+        assert run_command.cores(rest) == count
+
+
 def test_one_file_is_built_and_that_is_all(clone):
     done = command(clone, "workflow/bin/run", "config/tiny.yaml", "--cores", "1", RAW)
     assert done.returncode == 0, done.stdout + done.stderr

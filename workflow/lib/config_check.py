@@ -4,6 +4,7 @@ Used by workflow/rules/common.smk; knows the folders config/ and src/collectives
 clone, so that a name without a file behind it is found at once.
 """
 
+import copy
 import json
 import math
 import os
@@ -117,9 +118,12 @@ def check(config: Mapping, root: Path, paths: Iterable[Path] = ()) -> tuple[dict
 
     from collectivesft.common.validation import faults
     from collectivesft.config.run import RunConfig
-    from collectivesft.config.section import canonical
+    from collectivesft.config.section import canonical, doubled
 
-    renamed, notes = canonical(config, RunConfig)
+    paths = list(paths)
+    contents = [content for path in paths if (content := _parsed(path)) is not None]
+    twice = [Problem(*one) for content in contents for one in doubled(content, RunConfig)]
+    renamed, notes = canonical(_with_the_last_words(config, contents), RunConfig)
     try:
         run = RunConfig.model_validate(renamed)
         found = run.model_dump()
@@ -128,14 +132,39 @@ def check(config: Mapping, root: Path, paths: Iterable[Path] = ()) -> tuple[dict
             name: source.model_dump(exclude_unset=True) for name, source in run.sources.items()
         }
     except ValidationError as error:
-        problems = [Problem(*fault) for fault in faults(error, RunConfig)]
+        problems = [*twice, *(Problem(*fault) for fault in faults(error, RunConfig))]
     else:
-        problems = [*_expand_paths(found), *_check(found, root)]
+        problems = [*twice, *_expand_paths(found), *_check(found, root)]
         notes += _recipe_notes(found, root)
     if problems:
         places = _places(paths)
         raise ConfigurationError(*dict.fromkeys(_line(one, places) for one in problems))
     return found, notes
+
+
+def _parsed(path: Path) -> dict | None:
+    with suppress(ConfigurationError):
+        return _mapping(path)
+    return None
+
+
+def _with_the_last_words(config: Mapping, contents: list[dict]) -> Mapping:
+    """Leave out an alias whose present name a later file gives: the later one has the last word."""
+    from collectivesft.config.run import RunConfig
+    from collectivesft.config.section import aliases_in, holds
+
+    found = copy.deepcopy(dict(config))
+    for old, new in list(aliases_in(config, RunConfig)):
+        ranks = [
+            max((i for i, content in enumerate(contents) if holds(content, key)), default=-1)
+            for key in (old, new)
+        ]
+        if 0 <= ranks[0] < ranks[1]:
+            block = found
+            for part in old[:-1]:
+                block = block[part]
+            block.pop(old[-1], None)
+    return found
 
 
 def _recipe_notes(config: dict, root: Path) -> Iterator[str]:
@@ -171,11 +200,13 @@ def _short(path: Path) -> str:
 
 def _line(problem: Problem, places: list[tuple[str, dict]]) -> str:
     """The line of a fault; an experiment's own file is in its key already."""
+    from collectivesft.config.section import holds
+
     if problem.key and problem.key[0].endswith((".yaml", ".jinja")):
         return f"{problem.key[0]}: {': '.join([*_dotted(problem.key[1:]), problem.text])}"
     for length in range(len(problem.key), 0, -1):
         for name, content in places:
-            if _holds(content, problem.key[:length]):
+            if holds(content, problem.key[:length]):
                 return f"{name}: {'.'.join(problem.key)}: {problem.text}"
     name = places[0][0] if places else "config"
     return ": ".join([name, *_dotted(problem.key), problem.text])
@@ -183,16 +214,6 @@ def _line(problem: Problem, places: list[tuple[str, dict]]) -> str:
 
 def _dotted(key: tuple[str, ...]) -> list[str]:
     return [".".join(key)] if key else []
-
-
-def _holds(content: Any, key: tuple[str, ...]) -> bool:
-    for part in key:
-        if isinstance(content, list):
-            return part.isdigit() and int(part) < len(content)
-        if not isinstance(content, Mapping) or part not in content:
-            return False
-        content = content[part]
-    return True
 
 
 def experiment(root: Path, name: str) -> "Experiment":
@@ -595,8 +616,17 @@ def _expand_paths(config: dict) -> Iterator[Problem]:
         except ValueError as error:
             yield Problem(key, str(error))
             continue
-        if found := _braces(block[key[-1]]):
+        if found := _path_fault(block[key[-1]]):
             yield Problem(key, found)
+
+
+def _path_fault(path: str) -> str | None:
+    """Return the fault of a path that Snakemake cannot take; None where it is none."""
+    if not path.strip():
+        return f"{path!r} is blank; name a folder or file"
+    if len(path.splitlines()) > 1 or path != path.rstrip("\r\n"):
+        return f"{path!r} has a line end, which Snakemake takes for a mistake; rename it"
+    return _braces(path)
 
 
 def _braces(path: str) -> str | None:

@@ -9,11 +9,12 @@ Snakemake's own lock behind, which is removed here once nothing of that run live
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import config_check
@@ -32,6 +33,8 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments:
         sys.exit("error: no configuration. Use: workflow/bin/run CONFIG [arguments of snakemake]")
     overlay, *rest = arguments
+    if not says_cores(rest, os.environ):
+        rest = ["--cores", "all", *rest]
     root = Path.cwd()  # workflow/bin/run goes to the clone
     _prepare_environment(root)
     try:
@@ -91,6 +94,14 @@ def read_plan(path: Path = PLAN) -> list[run_summary.Job]:
     ]
 
 
+def says_cores(rest: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Return whether somebody says how many jobs run at once, or where; Snakemake asks for it."""
+    words = ("--cores", "--jobs", "--profile", "--workflow-profile", "--executor")
+    return bool(environ.get("SNAKEMAKE_PROFILE")) or any(
+        word.partition("=")[0] in words or re.fullmatch(r"-[cje]\S*", word) for word in rest
+    )
+
+
 def cores(rest: Sequence[str]) -> int | None:
     """Return the cores that the jobs share; None where a profile sends them to other machines."""
     value = None
@@ -102,8 +113,8 @@ def cores(rest: Sequence[str]) -> int | None:
         if word in ("--cores", "-c", "-j", "--jobs"):
             value = rest[position + 1 : position + 2]
             value = value[0] if value else None
-        elif word.startswith("--cores="):
-            value = word.partition("=")[2]
+        elif glued := re.fullmatch(r"(?:--cores=|--jobs=|-[cj])(\w+)", word):
+            value = glued[1]
     if value and value.isdigit():
         return int(value)
     # macOS has no affinity of processes to cores.
@@ -171,7 +182,8 @@ def _lock() -> int:
 def _snakemake(overlay: str, *rest: str, lock: int | None = None, **environ: str) -> int:
     """Run Snakemake with our logger and wait for it, also after an interrupt."""
     command = [sys.executable, str(Path(__file__).with_name("start_snakemake.py"))]
-    command += ["--configfile", overlay, "--rerun-incomplete", "--logger", "collectivesft", *rest]
+    # --configfile and --logger take several words: an option without one ends their lists.
+    command += ["--configfile", overlay, "--logger", "collectivesft", "--rerun-incomplete", *rest]
     process = subprocess.Popen(
         command, env=os.environ | environ, pass_fds=() if lock is None else (lock,)
     )

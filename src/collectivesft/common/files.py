@@ -115,12 +115,16 @@ def expand_path(text: str) -> str:
     """Expand ``~`` and variables in a configured path, once.
 
     Raises:
-        ValueError: a variable that is not set.
+        ValueError: a variable that is not set, or a user that is not known.
     """
     named = {one.strip("${}") for one in re.findall(r"\$(?:\w+|\{\w+\})", text)}
     if absent := sorted(named - set(os.environ)):
         raise ValueError(f"set the environment variable ${absent[0]} to a folder")
-    return os.path.expandvars(os.path.expanduser(text))
+    expanded = os.path.expanduser(text)
+    if text.startswith("~") and expanded == text:
+        user = text.partition("/")[0]
+        raise ValueError(f"no user {user[1:]} is known here; write ./{user} for a folder named so")
+    return os.path.expandvars(expanded)
 
 
 def sha256(path: Path) -> str:
@@ -235,9 +239,18 @@ def read_yaml(path: Path) -> Any:
         row = mark.line + 1 if mark else None
         if isinstance(error, _KeyTwiceError):
             raise InputError(path, error.problem, "Keep one of the two", row=row) from error
+        if isinstance(error, _NoValueError):
+            raise InputError(path, error.problem, "Correct it, or quote it", row=row) from error
         column = f" at column {mark.column + 1}" if mark else ""
         remedy = "Close its quotes and brackets, and indent with blanks, not tabs"
         raise InputError(path, f"not valid YAML{column}", remedy, row=row) from error
+
+
+class _NoValueError(yaml.MarkedYAMLError):
+    """A value that its type does not have, such as the 31st of February."""
+
+
+_KINDS = {"timestamp": "day of the calendar", "int": "whole number", "float": "number"}
 
 
 class _KeyTwiceError(yaml.MarkedYAMLError):
@@ -247,6 +260,16 @@ class _KeyTwiceError(yaml.MarkedYAMLError):
 # The C library parses eight times as fast; every wheel of PyYAML has it, a build may lack it.
 class _OnceLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
     """The safe loader, which refuses a key that occurs twice."""
+
+    def construct_object(self, node, deep=False):
+        """Build a value; one that its type does not have (2024-02-31) is no valid YAML."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            kind = node.tag.rpartition(":")[2]
+            raise _NoValueError(
+                None, None, f"{node.value} is no {_KINDS.get(kind, kind)}", node.start_mark
+            ) from error
 
     def construct_mapping(self, node, deep=False):
         """Build a mapping after its keys were compared."""

@@ -22,6 +22,7 @@ _BOUNDS = {
     "maximum": "at most {}",
     "exclusiveMaximum": "below {}",
 }
+_NAME = "no name; write letters, digits, _ and -, such as my_name"
 _LONGEST = 60  # characters of a value in a message
 
 
@@ -115,9 +116,12 @@ def _problem(one: Mapping[str, Any], rule: Schema, parent: Schema) -> str:
     if one["type"] in ("extra_forbidden", "invalid_key"):
         name = one["loc"][-1]
         instead = parent.get("x-instead", {}).get(name)
+        if not instead and "properties" not in parent:  # names that the user gives
+            return _NAME
         return f"unknown key; {instead or nearest(name, parent.get('properties', {}))}"
     if one["loc"][-1:] == ("[key]",):
-        return f"unknown key; {nearest(one['input'], parent['properties'])}"
+        known = parent["properties"]
+        return f"unknown key; {nearest(one['input'], known)}" if known else _NAME
     if one["type"] == "missing":
         return f"missing; allowed: {allowed(rule, parent.get('$root'))}"
     if one["type"] in ("union_tag_invalid", "union_tag_not_found"):

@@ -6,8 +6,8 @@ from pydantic import Field, model_validator
 
 from collectivesft.config.section import Number, Positive, Section, hidden
 
-ADDRESS = r"^https?://[^@ ]+$"  # without user or password
-VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
+ADDRESS = r"^https?://[^@\s]+(?!\n)$"  # without user or password
+VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$"
 
 
 class Evaluation(Section):
@@ -19,6 +19,12 @@ class Evaluation(Section):
     )
     protocols: list[str] = Field([], description="names under `protocols`")
     limit: Positive | None = Field(None, description="number of items asked; null: all")
+
+    @model_validator(mode="after")
+    def _once(self) -> "Evaluation":
+        if twice := [name for name in self.protocols if self.protocols.count(name) > 1]:
+            raise ValueError(f"protocols: {twice[0]} is named twice; name it once")
+        return self
 
 
 class Server(Section):

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from collectivesft.common.errors import InputError, validated
 from collectivesft.common.files import expand_path, read_yaml
-from collectivesft.config.section import Number, Section, canonical
+from collectivesft.config.section import Number, Section, Seed, canonical, doubled
 
 # The file of facts in a base model's folder.
 FACTS = "base.json"
@@ -35,7 +35,7 @@ class WordTokenizer(Section):
 class ModelRecipe(Section):
     """A base model: `config/models/NAME.yaml`."""
 
-    title: str = Field(description="name in figures, tables and the model card")
+    title: str = Field(min_length=1, description="name in figures, tables and the model card")
     parameters: int = Field(gt=0, description="weights, for the plan and the paper")
     licence: str = Field(description="name of the licence of the weights")
     licence_url: str | None = Field(None, description="address of its text")
@@ -186,7 +186,7 @@ class Training(Section):
         description="each process holds the whole model (ddp) or a part of every weight (fsdp, "
         "full only); auto: fsdp for full, ddp for lora",
     )
-    seed: int = Field(42, ge=0, description="seed of the order of examples and of new weights")
+    seed: Seed = Field(42, description="seed of the order of examples and of new weights")
     save_steps: int = Field(500, ge=1, description="optimiser steps between checkpoints")
     eval_steps: int = Field(500, ge=1, description="optimiser steps between evaluations")
 
@@ -215,7 +215,7 @@ class Training(Section):
 class Experiment(Section):
     """One training run: `config/experiments/NAME.yaml`."""
 
-    title: str = Field(description="name in figures and tables")
+    title: str = Field(min_length=1, description="name in figures and tables")
     base: str = Field(description="name of a base model, a file of `config/models/`")
     description: str = Field(
         "", description="one sentence for the paper; an edit trains nothing again"
@@ -223,7 +223,7 @@ class Experiment(Section):
     curation: str = Field("full", description="name under `curation` of the run")
     mixture: dict[str, Any] = Field({}, description="examples to train on: see below")
     training: Training = Training()
-    seeds: list[int] | None = Field(
+    seeds: list[Seed] | None = Field(
         None,
         min_length=2,
         description="train once for each of these seeds, the first of which is `training.seed`; "
@@ -249,8 +249,8 @@ class Experiment(Section):
 
     @model_validator(mode="after")
     def _one_training_each(self) -> "Experiment":
-        if self.seeds and (len(set(self.seeds)) < len(self.seeds) or min(self.seeds) < 0):
-            raise ValueError("seeds are different whole numbers from 0 on")
+        if self.seeds and len(set(self.seeds)) < len(self.seeds):
+            raise ValueError("seeds are different whole numbers")
         if self.seeds and self.seeds[0] != self.training.seed:
             raise ValueError(f"the first of seeds is training.seed, here {self.training.seed}")
         return self
@@ -269,7 +269,12 @@ Recipe = TypeVar("Recipe", ModelRecipe, Experiment)
 
 
 def _read(path: Path, kind: type[Recipe]) -> Recipe:
-    content, _ = canonical(read_yaml(path), kind)
+    given = read_yaml(path)
+    if problems := [f"{'.'.join(key)}: {said}" for key, said in doubled(given, kind)]:
+        raised = InputError(path, "; ".join(problems), "Correct that key")
+        raised.problems = problems
+        raise raised
+    content, _ = canonical(given, kind)
     with validated(path, kind):
         return kind.model_validate(content)
 

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from collectivesft.common.errors import InputError, validated
 from collectivesft.common.files import read_yaml
+from collectivesft.config.section import Seed
 from collectivesft.schema.example import STYLES, Style
 
 Cap = Annotated[int, Field(ge=1)]
@@ -83,7 +84,15 @@ class Mixture(BaseModel):
     validation: float = Field(
         0.1, ge=0, lt=1, description="share held out for the evaluation loss (`val_size`)"
     )
-    seed: int = Field(42, ge=0, description="seed of the draw")
+    seed: Seed = Field(42, description="seed of the draw")
+
+    @model_validator(mode="after")
+    def _once(self) -> Self:
+        for key in ("datasets", "styles"):
+            names = getattr(self, key)
+            if twice := [name for name in names if names.count(name) > 1] if names != "all" else []:
+                raise ValueError(f"{key}: {twice[0]} is named twice; name it once")
+        return self
 
     @model_validator(mode="after")
     def _enough_to_choose_from(self) -> Self:

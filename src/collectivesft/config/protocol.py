@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from collectivesft.config.section import Number, Section
+from collectivesft.config.section import Number, Section, Seed
 from collectivesft.schema.protocol_rules import protocol_fault
 
 
@@ -28,8 +28,8 @@ class Protocol(Section):
     shots: int = Field(
         0, ge=0, description="solved validation questions of the same sub-category before it"
     )
-    shots_seed: int | None = Field(
-        None, ge=0, description="seed to draw them for each question; null: the first ones"
+    shots_seed: Seed | None = Field(
+        None, description="seed to draw them for each question; null: the first ones"
     )
     template: Literal["chat", "plain", "cmb", "lm_eval"] = Field(
         "chat",
@@ -54,9 +54,7 @@ class Protocol(Section):
     samples: int = Field(
         1, ge=1, description="answers drawn to each question; above 1 needs a temperature"
     )
-    draw_seed: int = Field(
-        42, ge=0, description="seed of drawn answers; each one has a seed made of it"
-    )
+    draw_seed: Seed = Field(42, description="seed of drawn answers; each one has a seed made of it")
     max_new_tokens: int = Field(512, ge=1, description="longest answer, tokens")
     batch_size: int = Field(16, ge=1, description="questions in one batch")
 

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from collectivesft.config.section import Negative, Number, Section, like
 
 # A name that git takes, without folders and without @, which separates it from the repository.
-TAG = r"^(?!.*(\.\.|\.lock$|\.$))[A-Za-z0-9][A-Za-z0-9._+-]*$"
+TAG = r"^(?!.*(\.\.|\.lock$|\.$))[A-Za-z0-9][A-Za-z0-9._+-]*(?!\n)$"
 
 
 class Emissions(Section):
@@ -31,7 +31,7 @@ class Repository(Section):
     """Place of the release on the Hub."""
 
     repo_id: str = Field(
-        "collectivesft/CollectiveSFT-7B", pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+$",
+        "collectivesft/CollectiveSFT-7B", pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(?!\n)$",
         json_schema_extra=like("owner/name"), description="repository of the model",
     )  # fmt: skip
     tag: str = Field(
@@ -54,7 +54,7 @@ class ModelCard(Section):
         "merged", description="push the whole model, only the LoRA adapter, or both"
     )
     package_url: str | None = Field(
-        None, pattern=r"^https?://[^@ ]+$",
+        None, pattern=r"^https?://[^@\s]+(?!\n)$",
         description="address of this package's repository, named in the model card",
     )  # fmt: skip
 

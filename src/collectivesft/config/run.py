@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from collectivesft.config.answering import CaseAnswers, Clinical, Engine, Evaluation, Judge
 from collectivesft.config.protocol import Protocol
 from collectivesft.config.publishing import Emissions, GgufCopy, Hub, ModelCard, Upload
-from collectivesft.config.section import Date, Number, Positive, Section, like
+from collectivesft.config.section import Date, FileName, Name, Number, Positive, Section, like
 
 # Every section by its name, for options of commands (``config.cli_options``).
 __all__ = [
@@ -131,7 +131,7 @@ class RunConfig(Section):
     old_values: ClassVar = {"report_to": {True: ["tensorboard"], False: []}}
 
     run: str = Field(
-        "paper", pattern="^[a-z0-9][a-z0-9_-]*$", json_schema_extra=like("my-run"),
+        "paper", pattern=r"^[a-z0-9][a-z0-9_-]*(?!\n)$", json_schema_extra=like("my-run"),
         description="name of the run: results are in `results/<run>/`, logs in `logs/<run>/`",
     )  # fmt: skip
     demo: bool = Field(False, description="mark paper and model card as a demonstration")
@@ -173,12 +173,14 @@ class RunConfig(Section):
         description="examples sampled from each dataset of the headline's mixture to measure its "
         "perplexity under the base model; null: it is not measured",
     )
-    curation: dict[str, Curation] = Field(
+    curation: dict[Name, Curation] = Field(
         {"full": Curation()}, description="by name: a way to curate"
     )
-    experiments: Names = Field(description="trainings to run, files of config/experiments/")
+    experiments: Annotated[list[FileName], Field(min_length=1)] = Field(
+        description="trainings to run, files of config/experiments/"
+    )
     headline: Headline
-    protocols: dict[str, Protocol] = Field(description="by name: how a model is asked")
+    protocols: dict[Name, Protocol] = Field(description="by name: how a model is asked")
     completion_ngram: Positive | None = Field(
         None,
         description="tokens at the end of each item of the headline's benchmark that base models "

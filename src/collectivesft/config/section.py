@@ -1,5 +1,6 @@
 """Base class of every block of a configuration file, and the old names that it still takes."""
 
+import re
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+NAME = "write letters, digits, _ and -, such as my_name"
 Path = tuple[str, ...]
 
 
@@ -33,12 +35,47 @@ def _date(value: Any) -> Any:
     return value
 
 
+def _name(value: str) -> str:
+    if not re.fullmatch(r"\w[\w-]*", value):
+        raise ValueError(f"{value!r} is no name; {NAME}")
+    return value
+
+
+def _file_name(value: str) -> str:
+    _name(value.replace(".", "_"))
+    return value
+
+
+def _seed(value: int) -> int:
+    """Refuse a number that torch's generators do not take."""
+    if value >= 2**63:
+        raise ValueError(f"{value} is above 2^63 - 1; take a smaller one")
+    return value
+
+
+def _calendar(value: str) -> str:
+    """Refuse a day that its month does not have."""
+    if len(value) == len("2024-07-01"):
+        try:
+            date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{value} is no day of the calendar; correct it") from None
+    return value
+
+
 Number = Annotated[float, BeforeValidator(_number), AfterValidator(_plain)]
 Positive = Annotated[int, Field(ge=1)]
+Seed = Annotated[int, Field(ge=0), AfterValidator(_seed)]
+# A name of the configuration that becomes a part of file names and of commands. A pattern in the
+# schema would hide the keys below the name from readers of it.
+Name = Annotated[str, AfterValidator(_name)]
+# A name of a file, which may have a dot: qwen2.5.
+FileName = Annotated[str, AfterValidator(_file_name)]
 Date = Annotated[
     str,
     BeforeValidator(_date),
-    Field(pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?$"),
+    Field(pattern=r"^\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?(?!\n)$"),
+    AfterValidator(_calendar),
 ]
 
 
@@ -125,6 +162,44 @@ def canonical(value: Any, kind: type[Section], at: Path = ()) -> tuple[Any, list
             renamed[name] = {key: item for key, (item, _) in pairs.items()}
             notes += [note for _, found in pairs.values() for note in found]
     return renamed, notes
+
+
+def aliases_in(value: Any, kind: type[Section], at: Path = ()) -> Iterator[tuple[Path, Path]]:
+    """Yield each aliased key of a block and below it: its path, and the path with our name."""
+    if not isinstance(value, Mapping):
+        return
+    for old, new in kind.aliases.items():
+        if old in value:
+            yield (*at, old), (*at, new)
+    for name, child, is_map in _children(kind):
+        for key in (name, *(old for old, new in kind.aliases.items() if new == name)):
+            below = value.get(key)
+            if not is_map:
+                yield from aliases_in(below, child, (*at, key))
+            elif isinstance(below, Mapping):
+                for one, item in below.items():
+                    yield from aliases_in(item, child, (*at, key, one))
+
+
+def doubled(value: Any, kind: type[Section]) -> Iterator[tuple[Path, str]]:
+    """Yield each key that a block gives under two names, with the words that say so."""
+    seen: dict[Path, Path] = {}
+    for old, new in aliases_in(value, kind):
+        other = seen.setdefault(new, old)
+        if other != old or holds(value, new):
+            one = other[-1] if other != old else new[-1]
+            yield old, f"the same key as {one}, which is there too; keep one of the two"
+
+
+def holds(content: Any, key: Path) -> bool:
+    """Return whether a file's content has a key; parts of it may be places in a list."""
+    for part in key:
+        if isinstance(content, list):
+            return part.isdigit() and int(part) < len(content)
+        if not isinstance(content, Mapping) or part not in content:
+            return False
+        content = content[part]
+    return True
 
 
 def _dotted(at: Path, key: str) -> str:

@@ -27,7 +27,11 @@ class HubModel(_Strict):
 
     kind: Literal["hub"]
     repo: str = Field(description="owner/name on the Hub")
-    revision: str = Field(pattern="^[0-9a-f]{40}$", description="commit, 40 hexadecimal digits")
+    revision: str = Field(
+        pattern=r"^[0-9a-f]{40}$",
+        json_schema_extra={"examples": ["0123abcd" * 5]},
+        description="commit, 40 hexadecimal digits",
+    )
     patterns: list[str] = Field(
         min_length=1, description="shell patterns of the files wanted; each matches a file"
     )
