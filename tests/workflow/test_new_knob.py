@@ -64,6 +64,9 @@ def once(text: str, old: str, new: str) -> str:
 # The section's class, the file of its field, its place in the configuration, the command of its
 # step, the file of its use, the edit there.
 KNOBS = {
+    "Source": (
+        "run", "sources.datasets/cmid", "raw fetch", "raw/fetch", in_function("fetch_source"),
+    ),
     "Clean": ("run", "clean", "curated clean", "curated/clean", in_function("clean_file")),
     "Dedup": ("run", "curation.full", "curated dedup", "curated/dedup", in_function("dedup_files")),
     "Decontaminate": (
@@ -170,7 +173,8 @@ def told(tmp_path_factory) -> dict[str, str]:
     lines = {}
     for line in re.findall(r"-m collectivesft (.*?) 2> ", plan.stdout + plan.stderr):
         command = " ".join(shlex.split(line)[:2])
-        if command not in lines or ".answer.predictions" in line:
+        chosen = (".answer.predictions", "--source datasets/cmid")
+        if command not in lines or any(part in line for part in chosen):
             lines[command] = line
     wanted = {command: lines[command] for _, _, command, _, _ in KNOBS.values()}
     done = subprocess.run(

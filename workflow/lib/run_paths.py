@@ -96,17 +96,23 @@ def _hidden(path: Path) -> bool:
     return any(part[0] == "." for part in path.parts)
 
 
+_PLACED = ("folder", "checksums", "files", "on_unavailable")
+
+
 def place(config: dict, kind: str, name: str) -> dict:
     """Find the raw files of a source.
 
     Returns:
         ``{"folder": path or None (upstream), "checksums": path or None, "files": [names],
-        "on_unavailable": value of ``raw fetch --on-unavailable``}``.
+        "on_unavailable": value of ``raw fetch --on-unavailable``}``, and each other key of
+        ``raw`` that the source's own entry may override.
     """
     own = config["sources"].get(f"{kind}/{name}", {})
     policy = _policy(config, own, kind)
+    others = {key: value for key, value in (config["raw"] | own).items() if key not in _PLACED}
     if "folder" in own:
         return {
+            **others,
             "folder": own["folder"],
             "checksums": own.get("checksums"),
             "files": own.get("files", []),
@@ -114,6 +120,7 @@ def place(config: dict, kind: str, name: str) -> dict:
         }
     folder = config["raw"]["folder"]
     return {
+        **others,
         "folder": f"{folder}/{kind}/{name}" if folder else None,
         "checksums": config["raw"]["checksums"],
         "files": [],

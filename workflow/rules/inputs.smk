@@ -62,11 +62,9 @@ def source_options(wildcards):
     """Options of `raw fetch` that say where a source's files lie, if not upstream."""
     place = run_paths.place(config, wildcards.kind, wildcards.name)
     policy = place["on_unavailable"]
-    options = [f"--folder {shlex.quote(place['folder'])}"] if place["folder"] else []
-    options += [f"--checksums {shlex.quote(place['checksums'])}"] if place["checksums"] else []
-    options += [f"--files {shlex.quote(name)}" for name in place["files"]]
+    options = [arguments("Source", place, leave_out=("on_unavailable",))]
     options += [f"--on-unavailable {policy}"] if policy != "error" else []
-    return " ".join(options)
+    return " ".join(filter(None, options))
 
 
 def source_placed(wildcards):

@@ -45,9 +45,10 @@ def fetch(
 
     given = values(context)
     folder, checksums = (
-        Path(given[key]) if given[key] else None for key in ("folder", "checksums")
+        Path(text) if (text := given.pop(key)) else None for key in ("folder", "checksums")
     )
-    fetch_source(source, manifest, out, folder, checksums, given["files"], on_unavailable, lock)
+    names = given.pop("files")
+    fetch_source(source, manifest, out, folder, checksums, names, on_unavailable, lock, **given)
 
 
 @app.command("fetch-model")
