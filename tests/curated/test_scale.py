@@ -30,7 +30,7 @@ from collectivesft.curated.text.unicode_fold import SEPARATOR, fold
 from collectivesft.schema.item import dump_item
 from tests.helpers.curated_examples import drops, exam, ids, item, ngrams, qa, save
 
-SIGNS = "头aB1_Ａ１℃①ßé\u0301가㎎ﾞがｶ…．.-− \n%＜<\u0338=2。，\u2025"
+SIGNS = "头aB1_Ａ１℃①ßé\u0301가㎎ﾞがｶ…．.-− \n%＜<\u0338=2。，\u2025/:：∶–~"
 TEXTS = st.text(max_size=10) | st.text(SIGNS, max_size=14)
 
 

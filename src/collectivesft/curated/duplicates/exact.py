@@ -7,6 +7,7 @@ import xxhash
 
 from collectivesft.curated.text.unicode_fold import (
     DIGIT,
+    JOINTS,
     LATIN,
     SEPARATOR,
     SIGN,
@@ -17,6 +18,7 @@ from collectivesft.curated.text.unicode_fold import (
 )
 
 _SEPARATOR = np.uint32(ord(SEPARATOR))
+_JOINTS = np.array([ord(sign) for sign in JOINTS], dtype=np.uint32)
 
 
 def digests(folded: FoldedTexts) -> np.ndarray:
@@ -40,8 +42,9 @@ def _meant(folded: FoldedTexts) -> np.ndarray:
     keep = (flags & (LATIN | SINGLE | SIGN)) != 0
     keep |= folded.codes == _SEPARATOR
     # Every text has a separator on both sides, except the first.
-    for place in np.flatnonzero(folded.codes == ord(".")).tolist():
-        keep[place] = bool(_before(flags, place) & flags[place + 1] & DIGIT)
+    places = np.flatnonzero(np.isin(folded.codes, _JOINTS))
+    places = places[places > 0]
+    keep[places] |= (flags[places - 1] & flags[places + 1] & DIGIT) != 0
     for place in np.flatnonzero(folded.codes == ord("-")).tolist():
         keep[place] = _minus(_before(flags, place), flags[place + 1])
     return keep

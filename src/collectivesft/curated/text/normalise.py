@@ -5,7 +5,7 @@ import re
 import unicodedata
 
 from collectivesft.curated.text.symbols import map_symbols
-from collectivesft.curated.text.unicode_fold import fold_text
+from collectivesft.curated.text.unicode_fold import JOINTS, SIGNS, fold_text
 
 # The characters of UTF-8 that was read as Latin-1 or cp1252; other Chinese text hardly has them.
 _SUSPECT = re.compile(r"[\u0080-\u00ff]{2}")
@@ -121,9 +121,9 @@ _STEPS = (
     ("characters_normalised", regular_characters),
 )
 
-# Letters and digits, and signs that change a value: 1.5 is not 15, "(-)" not "(+)".
+# Letters and digits, and signs that change a value: 1.5 is not 15, 1:20 not 120, "(-)" not "(+)".
 _MINUS = r"(?<=\d)-(?=\d)|(?<![\s\w])-(?!\s)|(?<=[^\W\d_])-(?!\w)"
-_MEANT = re.compile(rf"[^\W_]|[+<>=±×÷≤≥≠%]|(?<=\d)\.(?=\d)|{_MINUS}")
+_MEANT = re.compile(rf"[^\W_]|[{SIGNS}]|(?<=\d)[{JOINTS}](?=\d)|{_MINUS}")
 
 
 def key(text: str) -> str:

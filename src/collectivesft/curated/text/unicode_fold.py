@@ -17,6 +17,8 @@ from collectivesft.curated.text.script import simplified
 # it, and it is neither letter nor space.
 SEPARATOR = "\ud800"
 SIGNS = "+<>=±×÷≤≥≠%"
+# Between two digits these are more than punctuation: 1.5, 120/80, 1:1000, 3~5, also as 3–5 or ½.
+JOINTS = "./:~\u2013\u2014\u301c\u2044\u2236"
 # Code points from here on are unassigned, private or tags: no letters.
 ASSIGNED = 0x34000
 # Of these, where marks and letters with marks lie: ideographs and whole syllables of Hangul have
