@@ -53,6 +53,7 @@ def dropped(
     with way(), tempfile.TemporaryDirectory() as name:
         # Tables and the index depend on the rules.
         unicode_fold._table.cache_clear()
+        unicode_fold._traditional.cache_clear()
         decontaminate.load_index.cache_clear()
         folder = Path(name)
         outs = {step: [folder / f"{step}.{end}" for end in ("out", "dropped", "json")]
@@ -67,6 +68,7 @@ def dropped(
             for row in pq.read_table(path, columns=["id", "dataset", "reason"]).to_pylist():
                 gone[row["id"]] = (row["dataset"], row["reason"])
     unicode_fold._table.cache_clear()
+    unicode_fold._traditional.cache_clear()
     decontaminate.load_index.cache_clear()
     return gone
 

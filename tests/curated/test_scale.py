@@ -53,6 +53,13 @@ class TestFlatTexts:
         assert len({number for number, _ in pairs}) == len({thing for _, thing in pairs})
         assert len(pairs) == len({number for number, _ in pairs})
 
+    def test_a_long_word_changes_no_number_of_the_texts_beside_it(self):
+        short, long = "acgt 65 aspirin", "acgt" * 40
+        alone = token_values(fold([short])).values.tolist()
+        beside = token_values(fold([short, long, long[:-1]])).values.tolist()
+        assert beside[:3] == alone
+        assert len({*beside}) == 5
+
     def test_every_character_is_a_token_or_none(self):
         texts = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
         sizes = token_values(fold(texts)).sizes.tolist()

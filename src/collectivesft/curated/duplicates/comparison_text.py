@@ -15,11 +15,17 @@ from collectivesft.curated.text.normalise import key
 from collectivesft.curated.text.unicode_fold import SEPARATOR, FoldedTexts, fold
 
 
-def _exam(meta: dict[str, Any]) -> tuple[str, str]:
-    """Question and right answers; the order of the options and their letters do not count."""
+def _exam(meta: dict[str, Any]) -> tuple[str, str, str]:
+    """Question, right answers and their key; options' order and letters do not count."""
     options = meta["options"]
-    right = sorted((options[letter] for letter in meta["answer"]), key=key)
-    return "\n".join([meta["question"], *sorted(options.values(), key=key)]), "\n".join(right)
+    keys = {letter: key(text) for letter, text in options.items()}
+    question = [meta["question"], *(options[letter] for letter in sorted(options, key=keys.get))]
+    right = sorted(meta["answer"], key=keys.get)
+    answer = "\n".join(options[letter] for letter in right)
+    # An option of several lines has a key for each of them.
+    several = answer.count("\n") >= len(right)
+    known = answer_key(answer) if several else "\n".join(keys[letter] for letter in right)
+    return "\n".join(question), answer, known
 
 
 def answer_key(answer: str) -> str:
@@ -60,14 +66,16 @@ def compared_batch(batch: pa.RecordBatch) -> Compared:
     styles = batch.column("style").to_pylist()
     exams = [style == "mcqa" for style in styles]
     keyed = [style in ("mcqa", "ner") for style in styles]
-    for row, (question, answer) in enumerate(_pairs(batch, exams)):
+    for row, (question, answer, known) in enumerate(_pairs(batch, exams)):
         texts.append(question + SEPARATOR + answer.replace("\n", SEPARATOR))
         if keyed[row]:
-            salts[row] = xxhash.xxh3_64_intdigest(answer_key(answer).encode()) | 1
+            known = answer_key(answer) if known is None else known
+            salts[row] = xxhash.xxh3_64_intdigest(known.encode()) | 1
     return Compared(fold(texts), np.flatnonzero(keyed), salts)
 
 
-def _pairs(batch: pa.RecordBatch, exams: list[bool]) -> Iterator[tuple[str, str]]:
+def _pairs(batch: pa.RecordBatch, exams: list[bool]) -> Iterator[tuple[str, str, str | None]]:
+    """Question, answer, and of an exam question the answer's key."""
     contents, starts = turns(batch)
     metas = batch.column("meta")
     for row, exam in enumerate(exams):
@@ -75,4 +83,4 @@ def _pairs(batch: pa.RecordBatch, exams: list[bool]) -> Iterator[tuple[str, str]
             yield _exam(json.loads(metas[row].as_py()))
         else:
             first, last = starts[row], starts[row + 1] - 1
-            yield "\n".join(contents[first:last]), contents[last]
+            yield "\n".join(contents[first:last]), contents[last], None

@@ -27,11 +27,9 @@ def digests(folded: FoldedTexts) -> np.ndarray:
     Returns:
         uint64 of shape (texts, 2).
     """
-    keep = _meant(folded)
-    _keep_signs_alone(folded, keep)
-    kept = memoryview(folded.codes[keep]).cast("B")
-    ends = np.concatenate([[0], np.cumsum(keep)])[folded.starts] * 4
-    ends = ends.tolist()
+    places = _with_signs_alone(folded, np.flatnonzero(_meant(folded)))
+    kept = memoryview(folded.codes[places]).cast("B")
+    ends = (np.searchsorted(places, folded.starts) * 4).tolist()
     joined = b"".join(xxhash.xxh3_128_digest(kept[start:end]) for start, end in pairwise(ends))
     return np.frombuffer(joined, dtype=np.uint64).reshape(-1, 2)
 
@@ -64,22 +62,23 @@ def _minus(before: np.uint32, after: np.uint32) -> bool:
     return bool(letter and not after & WORD)
 
 
-def _keep_signs_alone(folded: FoldedTexts, keep: np.ndarray) -> None:
-    """A text of nothing but punctuation stays as it is, without space at its ends."""
+def _with_signs_alone(folded: FoldedTexts, places: np.ndarray) -> np.ndarray:
+    """Add to the kept places those of texts of nothing but punctuation, which stay as they are,
+    without space at their ends."""
     ends = np.flatnonzero(folded.codes == _SEPARATOR)
     begins = np.concatenate([[0], ends[:-1] + 1]) if len(ends) else ends
-    counts = np.concatenate([[0], np.cumsum(keep)])
-    silent = (counts[ends] == counts[begins]) & (ends > begins)
+    silent = np.searchsorted(places, ends) == np.searchsorted(places, begins)
+    silent &= ends > begins
     if not silent.any():
-        return
+        return places
     shown = np.flatnonzero((folded.flags & SPACE) == 0)
     first = np.searchsorted(shown, begins[silent])
     last = np.searchsorted(shown, ends[silent]) - 1
     some = first <= last
-    edges = np.zeros(len(keep) + 1, dtype=np.int8)
+    edges = np.zeros(len(folded.codes) + 1, dtype=np.int8)
     edges[shown[first[some]]] += 1
     edges[shown[last[some]] + 1] -= 1
-    keep |= np.cumsum(edges[:-1], dtype=np.int8) > 0
+    return np.union1d(places, np.flatnonzero(np.cumsum(edges[:-1], dtype=np.int8) > 0))
 
 
 def groups(digests: np.ndarray) -> np.ndarray:

@@ -105,7 +105,7 @@ def without_template(grams: Flat, names: list[str], template: Template) -> Flat:
         grams: of each text, in their order.
         names: the dataset of each text.
     """
-    stays = np.ones(len(grams.values), dtype=bool)
+    gone = [np.empty(0, dtype=np.int64)]
     for name in template.keys() & set(names):
         looks = np.zeros(_LOOK, dtype=bool)
         looks[_look(template[name])] = True
@@ -114,11 +114,12 @@ def without_template(grams: Flat, names: list[str], template: Template) -> Flat:
             rows = np.array([other == name for other in names], dtype=bool)
             owners = np.searchsorted(grams.starts, places, side="right") - 1
             places = places[rows[owners]]
-        stays[places[np.isin(grams.values[places], template[name])]] = False
-    if stays.all():
+        gone.append(places[np.isin(grams.values[places], template[name])])
+    left_out = np.sort(np.concatenate(gone))
+    if not len(left_out):
         return grams
-    kept = np.concatenate([[0], np.cumsum(stays)])
-    return Flat(grams.values[stays], kept[grams.starts])
+    starts = grams.starts - np.searchsorted(left_out, grams.starts)
+    return Flat(np.delete(grams.values, left_out), starts)
 
 
 def _look(grams: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ Many texts are one flat array with the places where each begins.
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -15,6 +16,7 @@ _TOKEN = re.compile(r"[a-z0-9]+|[^\W_]", re.UNICODE)
 # Odd factors keep all 64 bits in play.
 _FACTOR, _PLACE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
+_LONGEST = 64  # letters of a word that the table of hashes knows
 
 
 def tokens(text: str) -> list[str]:
@@ -53,11 +55,26 @@ def token_values(folded: FoldedTexts) -> Flat:
     letters = np.flatnonzero(latin)
     if len(letters):
         words = np.flatnonzero(begins[letters])
-        number = np.cumsum(begins[letters]) - 1
-        offset = (letters - letters[words][number]).astype(np.uint64)
-        hashed = _mixed(folded.codes[letters] + offset * _PLACE)
+        sizes = np.diff(np.append(words, len(letters)))
+        # The letters of a word follow one another.
+        offset = np.arange(len(letters)) - np.repeat(words, sizes)
+        hashed = _letter_hashes(folded.codes[letters], offset, int(sizes.max()))
         values[begins[places]] = np.add.reduceat(hashed, words)
     return Flat(values, np.searchsorted(places, folded.starts))
+
+
+def _letter_hashes(codes: np.ndarray, offset: np.ndarray, longest: int) -> np.ndarray:
+    """Hash each letter with its offset in the word; by a table unless a word is longer."""
+    if longest > _LONGEST:
+        return _mixed(codes + offset.astype(np.uint64) * _PLACE)
+    return _hash_table().take(codes * _LONGEST + offset)
+
+
+@cache
+def _hash_table() -> np.ndarray:
+    offset = np.arange(_LONGEST, dtype=np.uint64)
+    codes = np.arange(128, dtype=np.uint64)
+    return _mixed(codes[:, None] + offset * _PLACE).ravel()
 
 
 def ngrams_of(tokens: Flat, n: int) -> Flat:

@@ -132,4 +132,6 @@ def key(text: str) -> str:
     A text of nothing but punctuation stays as it is.
     """
     plain = fold_text(text).replace("\u2212", "-")
+    if plain.isalnum():  # what the expression would find, one by one
+        return plain
     return "".join(_MEANT.findall(plain)) or plain.strip()

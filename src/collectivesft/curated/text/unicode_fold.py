@@ -49,7 +49,15 @@ class FoldedTexts:
 
 def fold_text(text: str) -> str:
     """One text as NFKC and ``casefold`` leave it, in simplified characters."""
-    return unicodedata.normalize("NFKC", text).casefold().translate(simplified())
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    # Most texts have no traditional character, and a translation costs an exception for each
+    # character that it leaves as it is.
+    return plain if _traditional().isdisjoint(plain) else plain.translate(simplified())
+
+
+@cache
+def _traditional() -> frozenset[str]:
+    return frozenset(map(chr, simplified()))
 
 
 def fold(texts: list[str]) -> FoldedTexts:
