@@ -544,7 +544,8 @@ class TestItemCheck:
 
     def test_an_unscored_item_may_lack_what_it_lacks(self, tmp_path, monkeypatch):
         lacking = {**GOOD, "split": "unscored", "answer": "", "options": {}, "question": ""}
-        assert len(list(load_items(wards(tmp_path, monkeypatch, lacking)))) == 1
+        rows = (lacking, {**GOOD, "id": "2"})
+        assert len(list(load_items(wards(tmp_path, monkeypatch, *rows)))) == 2
 
     def test_a_right_option_with_the_text_of_a_wrong_one_is_reported_apart(
         self, tmp_path, monkeypatch

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 from collectivesft import benchmarks, datasets
 from collectivesft.benchmarks.cmb import KEY, TEST, VAL
 from collectivesft.common.errors import InputError
+from collectivesft.curated.read import read_benchmark
 from collectivesft.readers import described
 from collectivesft.readers.json_rows import array_rows, jsonl_rows
 from collectivesft.readers.table_rows import csv_columns, csv_rows, parquet_rows, tsv_rows
@@ -139,3 +141,28 @@ def test_a_pubmedqa_table_says_which_configuration_it_is_where_one_is_left_out(t
     with pytest.raises(InputError, match="pqa_unlabeled"):
         list(datasets.get("pubmedqa").read(raw, unlabeled="drop"))
     assert reasons(read("pubmedqa", raw))[0] == "kept"
+
+
+def test_medmcqa_answers_that_pandas_or_others_wrote(tmp_path):
+    """One column with a gap is of floats; true is no number."""
+    answers = (2.0, float("nan"), True, "2")
+    rows = [{**ROWS["medmcqa"][0], "id": f"{n}", "cop": cop} for n, cop in enumerate(answers)]
+    results = read("medmcqa", raw_folder(tmp_path, {"train.jsonl": jsonl(rows)}))
+    assert reasons(results) == ["kept", "empty_answer", "bad_answer", "bad_answer"]
+    assert results[0].meta["answer"] == "B"
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "said"),
+    [
+        ("test.csv", "", "no test item (no item at all)"),
+        ("val.csv", '"几天？","A 一天\nB 两天","B"\n', "no test item (1 val)"),
+        ("test.csv", '"几天？","一天","B"\n', "no test item (1 unscored)"),
+    ],
+)
+def test_a_benchmark_without_an_item_to_score_is_refused_as_it_is_read(tmp_path, name, rows, said):
+    """It was found when the trained model was to be asked."""
+    raw_folder(tmp_path, {name: f"Question,Options,Answer\n{rows}".encode()})
+    with pytest.raises(InputError, match=re.escape(said)):
+        read_benchmark("cmexam", tmp_path / "manifest.json", tmp_path / "items.jsonl")
+    assert not (tmp_path / "items.jsonl").exists()

@@ -1,5 +1,6 @@
 """Raw files to examples and benchmark items, by the file of each dataset and benchmark."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -102,9 +103,10 @@ def read_benchmark(name: str, manifest: Path, out: Path) -> None:
 
     Raises:
         InputError: a raw file has a different format, an item cannot be asked or scored
-            (see ``item_fault``), or an id appears twice.
+            (see ``item_fault``), an id appears twice, or no item is one to score.
     """
     raw, seen, module = RawFolder.load(manifest), set(), benchmarks.get(name)
+    splits: Counter[str] = Counter()
     if raw.left_out:
         raise InputError(manifest, f"left out ({raw.left_out})", "Delete it and fetch it again")
     kept_key = hasattr(module, "KEY_DATES") or getattr(module, "KINDS", ()) == ("upload",)
@@ -119,7 +121,12 @@ def read_benchmark(name: str, manifest: Path, out: Path) -> None:
                 problem = f"{name}: a second item with the id {item.id}"
                 raise InputError(Path(file), problem, "Give each row its own id", row=row)
             seen.add(item.id)
+            splits[item.split] += 1
             handle.write(dump_item(_marked(item)) + "\n")
+        if not splits["test"]:  # a model would be trained before anybody noticed
+            there = ", ".join(f"{count} {split}" for split, count in sorted(splits.items()))
+            problem = f"{name}: no test item ({there or 'no item at all'})"
+            raise InputError(manifest, problem, "Check its raw files, then fetch again")
 
 
 def _marked(item: Item) -> Item:

@@ -71,14 +71,14 @@ def _first(name: str) -> int:
 
 def _example(row: Row, id: str, first: int, paper: bool) -> Example | Drop:
     answer, exp = row.get("cop") if first == 0 else row.value.get("cop"), row.optional("exp")
-    if answer is None or answer == -1:
+    if answer is None or answer == -1 or answer != answer:  # pandas writes NaN where it has none
         return row.drop(id, "empty_answer", row.text("question"), "cop is not published")
     if answer == (0 if first else 4):
         counted = f"cop is {answer}: it counts from {1 - first}, and here from {first}"
         other = "Parquet of the Hub" if first else "JSON Lines of the authors"
         problem = f"{counted}, so every answer would be wrong by one"
         raise InputError(row.part.label, problem, f"Place the {other}", row=row.number)
-    if answer not in range(first, first + 4):
+    if isinstance(answer, bool) or answer not in range(first, first + 4):
         detail = f"cop is {answer}, not {first} to {first + 3}"
         return row.drop(id, "bad_answer", row.text("question"), detail)
     subject, topic = row.optional("subject_name"), row.optional("topic_name")
