@@ -63,6 +63,32 @@ def test_the_control_and_other_curations_are_not_correlated():
     assert "Square: random rows. Diamond: another curation." in words
 
 
+def hidden(vendi: float, novelty: float, compared: int = 40) -> dict:
+    return {"vendi": vendi, "novelsum": {"score": novelty}, "mixture": {"compared": compared}}
+
+
+# NovelSum orders the mixtures the other way round.
+HIDDEN = {name: hidden(1 + n / 10, 1 - n / 10) for n, name in enumerate(MIXTURES)}
+
+
+def test_hidden_states_add_their_columns_and_each_measure_has_its_correlation():
+    rows = diversity.table(MIXTURES, SCORES, RECIPES, HIDDEN)
+    row = {row["model"]: row for row in rows}["two"]
+    assert (row["hidden_vendi"], row["novelsum"], row["hidden_compared"]) == (1.1, 0.9, 40)
+    found = [diversity.rank_correlation(rows, one)["value"] for one in diversity.HIDDEN]
+    assert found == [1.0, -1.0]
+    fewer = diversity.table(MIXTURES, SCORES, RECIPES, HIDDEN | {"one": hidden(1, 1, 39)})
+    assert diversity.rank_correlation(fewer, diversity.HIDDEN[1]) is None
+    assert diversity.rank_correlation(fewer)["value"] == 1.0
+    assert not {"hidden_vendi", "novelsum"} & diversity.table(MIXTURES, SCORES, RECIPES)[0].keys()
+
+
+def test_names_in_the_figure_lose_the_words_that_all_begin_with():
+    assert diversity._shared(["budget-real-5", "budget-real-1", "budget-rows"]) == "budget-"
+    assert diversity._shared(["budget-2", "budget-2"]) == "budget-"
+    assert diversity._shared(["budget-2"]) == diversity._shared(["one", "two"]) == ""
+
+
 def write(folder: Path, name: str, content: dict) -> Path:
     path = folder / f"{name}.json"
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -82,6 +108,15 @@ def test_the_figure_is_drawn_from_files(tmp_path):
         assert [row["model"] for row in csv.DictReader(handle)] == [
             "rows", "all", "four", "two", "one",
         ]  # fmt: skip
+    states = [f"{name}={write(tmp_path, f'd-{name}', HIDDEN[name])}" for name in MIXTURES]
+    diversity.draw_files(named, scored, recipes, tmp_path / "three.svg", states)
+    text = (tmp_path / "three.svg").read_text("utf-8")
+    assert "Spearman −1.00" in text and "NovelSum of hidden states" in text
+    with pytest.raises(UserError, match=r"one: no diversity\. Name its diversity\.json"):
+        diversity.draw_files(named, scored, recipes, tmp_path / "three.svg", states[1:])
+    wrong = [named[0], *states[1:]]
+    with pytest.raises(InputError, match=r"no diversity.*sft diversity"):
+        diversity.draw_files(named, scored, recipes, tmp_path / "three.svg", wrong)
     with pytest.raises(UserError, match="one: no scores"):
         diversity.draw_files(named, scored[1:], recipes, tmp_path / "diversity.svg")
     with pytest.raises(UserError, match=r"one: no recipe\. Name one\.yaml"):

@@ -39,6 +39,10 @@ WRONG = {
     ),
     "a wrong type": ({"gpus": "eight"}, "gpus: 'eight'; allowed: a whole number, at least 0"),
     "too few": ({"nodes": 0}, "nodes: 0; allowed: a whole number, at least 1"),
+    "one example without another": (
+        {"diversity_examples": 1},
+        "diversity_examples: 1; allowed: 0 or a whole number, at least 2",
+    ),
     "true for a number": ({"gpus": True}, "gpus: true; allowed: a whole number, at least 0"),
     "endless patience": (
         {"engine": {"timeout": float("inf")}},

@@ -38,6 +38,27 @@ def test_only_draws_are_compared_by_their_diversity(new_place):
     assert "--mixture tiny=" in line and "tiny-seed" not in line
 
 
+def test_hidden_states_are_measured_only_where_the_configuration_asks_for_it(new_place):
+    place = new_place("hidden-states")
+    path = place.folder / "config/experiments/tiny.yaml"
+    recipe = yaml.safe_load(path.read_text("utf-8"))
+    recipe |= {"draws": 2, "mixture": {"choose": 2, "examples": 8}}
+    path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
+    figure = "results/tiny/5_figures/diversity.svg"
+    without = place.snakemake("-n", "-p", figure)
+    assert without.returncode == 0, without.stdout
+    assert "sft diversity" not in without.stdout and "--diversity" not in without.stdout
+    done = place.snakemake("-n", "-p", figure, "--config", "diversity_examples=7")
+    assert done.returncode == 0, done.stdout
+    lines = re.findall(r"sft diversity .*", done.stdout)
+    assert len(lines) == 2
+    assert all("--pool results/tiny/2_curated/full/decontaminate.parquet" in one for one in lines)
+    assert all("--examples 7 " in one for one in lines)
+    (drawn,) = re.findall(r"figures diversity .*", done.stdout)
+    for name in ("tiny", "tiny-draw2"):
+        assert f"--diversity {name}=results/tiny/3_sft/{name}/diversity.json" in drawn
+
+
 def test_draws_without_a_choice_are_refused(new_place):
     place = new_place("draws-alone")
     path = place.folder / "config/experiments/tiny.yaml"

@@ -24,6 +24,7 @@ LEVEL = {room: n for n, row in enumerate(LEVELS.strip().splitlines()) for room i
 TWICE = {"__init__", "cli", "cmb", "cmmlu_medical", "registry", "pangu", "sources", "verify"}
 TWICE |= {
     "contamination",
+    "diversity",
     "fetch",
     "compare",
     "prompts",

@@ -19,6 +19,7 @@ PATHS = {
     "train": ("curated", "mixtures/{experiment}/train.parquet"),
     "validation": ("curated", "mixtures/{experiment}/validation.parquet"),
     "contamination": ("curated", "{curation}/contamination.json"),
+    "diversity": ("sft", "{experiment}/diversity.json"),
     "tokens": ("sft", "{experiment}/tokens"),
     "history": ("sft", "{experiment}/history.jsonl"),
     "model": ("sft", "{experiment}/model"),

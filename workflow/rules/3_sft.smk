@@ -80,7 +80,7 @@ rule sft_perplexity:
         container_image(MODEL_ENV)
     threads: config["threads"]
     resources:
-        mem_mb=8000,
+        mem_mb=answer_memory,
         runtime=240,
         gpu=1 if config["device"] == "cuda" else 0,
     params:
@@ -91,6 +91,40 @@ rule sft_perplexity:
         "python -m collectivesft sft perplexity --train {input.train} --base {input.base:q}"
         " --recipe {input.recipe} --examples {params.examples} --threads {params.threads}"
         " --out {output.perplexity} 2> {log}"
+
+
+# Off unless `diversity_examples` is set: only the figure of diversity takes it.
+rule sft_diversity:
+    input:
+        train=f"{CURATED}/mixtures/{{experiment}}/train.parquet",
+        pool=curated_examples,
+        base=base_dir,
+        recipe=ancient(experiment_file),
+        template=chat_template,
+        code=code_inputs("sft/diversity.py"),
+    output:
+        diversity=f"{SFT}/{{experiment}}/diversity.json",
+    log:
+        f"{LOGS}/3_sft/{{experiment}}/diversity.log",
+    benchmark:
+        f"{LOGS}/3_sft/{{experiment}}/diversity.benchmark.tsv"
+    conda:
+        f"../../envs/{MODEL_ENV}.yaml"
+    container:
+        container_image(MODEL_ENV)
+    threads: config["threads"]
+    resources:
+        mem_mb=answer_memory,
+        runtime=240,
+        gpu=1 if config["device"] == "cuda" else 0,
+    params:
+        examples=config["diversity_examples"],
+        threads=config["threads"],
+        settings=recipe_settings,
+    shell:
+        "python -m collectivesft sft diversity --train {input.train} --pool {input.pool}"
+        " --base {input.base:q} --recipe {input.recipe} --examples {params.examples}"
+        " --threads {params.threads} --out {output.diversity} 2> {log}"
 
 
 rule sft_train:

@@ -138,4 +138,8 @@ if BUDGETS:
             "recipe": EXPERIMENT_FILES,
         },
     }
+    if config["diversity_examples"]:
+        FIGURE_TABLE["diversity"]["files"]["diversity"] = [
+            f"{name}={LAYOUT.path('diversity', experiment=name)}" for name in BUDGETS
+        ]
 FIGURE_NAMES = list(FIGURE_TABLE)

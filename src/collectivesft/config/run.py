@@ -173,6 +173,11 @@ class RunConfig(Section):
         description="examples sampled from each dataset of the headline's mixture to measure its "
         "perplexity under the base model; null: it is not measured",
     )
+    diversity_examples: Literal[0] | Annotated[int, Field(ge=2)] = Field(
+        0,
+        description="examples sampled from each mixture with a budget to measure its diversity by "
+        "the base model's hidden states; 0: it is not measured",
+    )
     curation: dict[Name, Curation] = Field(
         {"full": Curation()}, description="by name: a way to curate"
     )

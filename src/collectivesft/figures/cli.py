@@ -159,6 +159,10 @@ def diversity(
     scores: Scores,
     recipe: Recipes,
     out: Out,
+    diversity: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=PATH of JSON that `sft diversity` wrote, of every mixture."),
+    ] = None,
 ) -> None:
     """Draw accuracy against the diversity of mixtures with the same number of examples.
 
@@ -168,7 +172,7 @@ def diversity(
     """
     from collectivesft.figures.diversity import draw_files
 
-    draw_files(mixture, scores, recipe, out)
+    draw_files(mixture, scores, recipe, out, diversity or ())
 
 
 @app.command("data-size")

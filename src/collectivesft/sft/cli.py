@@ -97,6 +97,32 @@ def perplexity(
     measure_perplexity(train, base, recipe, out, examples, threads)
 
 
+@app.command()
+def diversity(
+    train: Annotated[Path, typer.Option(help="Parquet file of training examples.")],
+    base: Base,
+    recipe: Recipe,
+    out: Annotated[Path, typer.Option(help="JSON file to write.")],
+    examples: Annotated[
+        int, typer.Option(min=2, help="Examples sampled by a fixed seed, at most so many.")
+    ],
+    pool: Annotated[
+        Path | None,
+        typer.Option(help="Parquet file of curated examples: where they are dense, for NovelSum."),
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads; part of the result.")] = 1,
+) -> None:
+    """Measure how varied a mixture is by the base model's hidden states: Vendi score, NovelSum.
+
+    Example: collectivesft sft diversity --train train.parquet --pool decontaminate.parquet
+    --base models/gemma-3-270m --recipe config/experiments/demo.yaml --examples 200
+    --out diversity.json
+    """
+    from collectivesft.sft.diversity import measure_diversity
+
+    measure_diversity(train, base, recipe, out, examples, threads, pool)
+
+
 @app.command(cls=options_of("RunConfig.report_to"))
 def train(
     context: typer.Context,

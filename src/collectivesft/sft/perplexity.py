@@ -1,7 +1,5 @@
 """Measure how likely a base model finds the answers of each dataset, before any training."""
 
-import hashlib
-import heapq
 import inspect
 import math
 from collections.abc import Iterator, Sequence
@@ -12,15 +10,12 @@ from collectivesft.common.errors import InputError
 from collectivesft.common.files import read_json, write_json
 from collectivesft.common.progress import Reporter
 from collectivesft.config.experiment import FACTS, read_experiment
+from collectivesft.curated.mixture.digest_sample import SEED, digest_sample
 from collectivesft.models import chat
-from collectivesft.models.quiet_transformers import quiet
-from collectivesft.models.registry import register
+from collectivesft.models.network import load_network
 from collectivesft.sft.batches.token_files import Chunk
 
-SEED = 42
 _DIGITS = 6
-
-Turns = list[tuple[str, str]]
 
 
 def measure_perplexity(
@@ -49,22 +44,20 @@ def measure_perplexity(
     """
     from transformers import AutoTokenizer
 
-    quiet()
-    register()
     experiment = read_experiment(recipe)
     training, about = experiment.training, {"base": experiment.base, "sampled": examples}
-    chosen = _sample(train, examples)
+    chosen = digest_sample(train, examples, by="dataset")
     if not chosen:
         raise InputError(train, "no examples", "Give the train.parquet of a mixture")
+    network = load_network(base, threads)
     tokenizer = AutoTokenizer.from_pretrained(base, trust_remote_code=False)
     template = chat.training_template(read_json(base / FACTS)["chat_template"], base)
-    network = _load(base, threads)
     found = {}
     with Reporter(f"{recipe.stem}, perplexity", sum(map(len, chosen.values()))) as reporter:
-        for dataset, conversations in sorted(chosen.items()):
+        for dataset, sampled in sorted(chosen.items()):
             chunk, total = Chunk(training.max_length, training.truncation), 0.0
-            for turns in conversations:
-                chunk.add(*chat.encode(tokenizer, turns, template))
+            for example in sampled:
+                chunk.add(*chat.encode(tokenizer, example.messages, template))
                 reporter.advance()
             arrays = chunk.arrays()
             for ids, mask in _split(arrays["ids"], arrays["mask"], chunk.lengths):
@@ -73,41 +66,6 @@ def measure_perplexity(
     result = {**about, "seed": SEED, "max_length": training.max_length, "datasets": found}
     write_json(out, result)
     return result
-
-
-def _sample(train: Path, examples: int) -> dict[str, list[Turns]]:
-    """Return the conversations of each dataset with the smallest digests, in that order."""
-    import pyarrow.parquet as pq
-
-    kept: dict[str, list[tuple[int, str, Turns]]] = {}
-    with pq.ParquetFile(train) as file:
-        for batch in file.iter_batches(1024, columns=["id", "dataset", "messages"]):
-            for row in batch.to_pylist():
-                heap = kept.setdefault(row["dataset"], [])
-                # The largest of those kept comes first, as a negative number.
-                digest = hashlib.sha256(f"{SEED}:{row['id']}".encode()).digest()
-                key = -int.from_bytes(digest[:8], "big")
-                turns = [(one["role"], one["content"]) for one in row["messages"]]
-                if len(heap) < examples:
-                    heapq.heappush(heap, (key, row["id"], turns))
-                elif key > heap[0][0]:
-                    heapq.heapreplace(heap, (key, row["id"], turns))
-    return {
-        name: [turns for _, _, turns in sorted(heap, key=lambda one: (-one[0], one[1]))]
-        for name, heap in kept.items()
-    }
-
-
-def _load(base: Path, threads: int) -> Any:
-    import torch
-    from transformers import AutoModelForCausalLM
-
-    torch.set_num_threads(threads)
-    cuda = torch.cuda.is_available()
-    network = AutoModelForCausalLM.from_pretrained(
-        base, dtype=torch.bfloat16 if cuda else torch.float32, trust_remote_code=False
-    )
-    return network.eval().to("cuda" if cuda else "cpu")
 
 
 def _split(ids: Any, mask: Any, lengths: Sequence[int]) -> Iterator[tuple[list[int], list[int]]]:
