@@ -15,13 +15,6 @@ from collectivesft.scores.cases.criteria import (
     reference_key,
     verdicts,
 )
-from collectivesft.scores.cases.judged import (
-    case_of,
-    earlier_answers,
-    label,
-    not_sent,
-    without_reply,
-)
 from collectivesft.scores.cases.reply_cache import ReplyCache
 from collectivesft.scores.engines.chat_judge import (
     NOT_SENT,
@@ -31,6 +24,13 @@ from collectivesft.scores.engines.chat_judge import (
     Reply,
     ask,
     digest,
+)
+from collectivesft.scores.engines.judged import (
+    case_of,
+    earlier_answers,
+    label,
+    not_sent,
+    without_reply,
 )
 
 # The error of an answer to a question whose reference has no criteria.

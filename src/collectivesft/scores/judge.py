@@ -7,13 +7,6 @@ from typing import Any
 from collectivesft.common.files import write_jsonl
 from collectivesft.schema.item import Item, load_items
 from collectivesft.scores.cases.case_answers import read_answers
-from collectivesft.scores.cases.judged import (
-    case_of,
-    earlier_answers,
-    label,
-    not_sent,
-    without_reply,
-)
 from collectivesft.scores.cases.reply_cache import ReplyCache
 from collectivesft.scores.cases.rubric import ASPECTS, LOWEST, grades, messages
 from collectivesft.scores.engines.chat_judge import (
@@ -24,6 +17,13 @@ from collectivesft.scores.engines.chat_judge import (
     Reply,
     ask,
     digest,
+)
+from collectivesft.scores.engines.judged import (
+    case_of,
+    earlier_answers,
+    label,
+    not_sent,
+    without_reply,
 )
 
 
