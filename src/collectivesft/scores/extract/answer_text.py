@@ -78,6 +78,16 @@ _TABLE_FACT = re.compile(
     r"^[ \t]*\|[ \t]*((?:正确)?答案|(?i:answer))[ \t]*\|[ \t]*([A-G、, ]{1,12})\|", re.M
 )
 _TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t:|\-]{3,}\|?[ \t]*$", re.M)
+# A column of yes and no below its head: "是否首选", "Correct?".
+_TABLE_HEAD = re.compile(
+    r"^[ \t]*\|?(?P<head>[^\n]*\|[^\n]*)\n[ \t]*\|?[ \t:|\-]{3,}\|?[ \t]*\n"
+    r"(?P<rows>(?:[^\n|]*\|[^\n]*(?:\n|\Z)){2,9})",
+    re.M,
+)
+_YES = re.compile(r"(?:是|对|正确|(?i:yes|true|y))\s?[√✓✔]?")
+_NO = re.compile(r"(?:否|不是|错误?|不正确|(?i:no|false|n))\s?[×✗✘❌]?")
+_ASKS_WRONG = re.compile(r"错|不|有误|(?i:wrong|incorrect|false)")
+_ASKS_TO_CHOOSE = re.compile(r"题意|题干|应选|选择|答案|(?i:answer|chosen|choose)")
 _BARS = re.compile(r"(?<=[A-G])\s?\|\s?(?=[A-G](?![A-Za-z]))")
 _RANGE = re.compile(rf"(?<![{patterns.LATIN}])([A-G])[ \t]?(?:[-–—~]|至|到)[ \t]?([A-G]){_ENDS}")
 
@@ -126,6 +136,8 @@ _NUMBERED = re.compile(
 _LAST_NUMBERED = re.compile(r"(?<=[A-G]、)[\s,、;]{0,3}\d[.、)]?\s?([A-G])(?![A-Za-z])")
 
 _WARNING = re.compile(
+    # The signs that one can begin with: most places of a text need no further look.
+    r"(?=[但注切千请也而且并故因要应不避勿别防以一通多常往绝很许有部大学考初容易可误错A-Zdnarib])(?:"
     r"(?:但|注意|切记|千万|请|也|而|且|并|故|因此)?(?:要|应该|应当|应)?"
     r"(?:不要|不建议|不推荐|不主张|不宜|不应该|不应当|不应|不能|不可以?|不该|不用|不必|不一定(?:是|选)?|避免|切勿|切忌|勿|(?<![分区辨类级特])别|防止"
     r"|以免|(?:一般|通常|多|常|往往)不|不作为|不首|不优先|而不是|而非|并不是|并非|绝不)"
@@ -140,6 +152,7 @@ _WARNING = re.compile(
     r"|\b(?i:do\snot|dont|don't|not|avoid|never|rather\sthan|instead\sof|beware\sof)\s"
     r"(?i:choose\s|select\s|pick\s|choosing\s|selecting\s|picking\s|confuse\s(?:it\s)?with\s|answer\s)?"
     rf"(?i:options?\s)?{_RUN}{_ENDS}"
+    r")"
 )
 _NO_EXAMPLE = re.compile(
     r"(?:其中|例如|比如|譬如|形如|格式|(?i:e\.g\.|such as))[^\n。]{0,20}\\boxed"
@@ -176,7 +189,8 @@ _UNSURE = re.compile(
 )
 # No undecided clause is without one of these.
 _DOUBT = re.compile(
-    r"[还或抑]|可能|[确断肯抉取区清]|[准择好]|知道|犹豫|纠结|or\b|and\b|sure|decide|determine|torn"
+    r"(?=[或抑还可也不难法能够未拿说犹纠A-Za-z])(?:[或抑]|还是|可能|也许|[不难法能够未][最完]?[终全]?[确判肯抉取区断清]|[拿说]不准|不知道|犹豫|纠结"
+    r"|\bor\b|(?i:sure|decide|determine|torn|between|either|could|may|might))"
 )
 _CONDITION = re.compile(
     r"(?:(?<=[。;\n!?,.)(])|\A)[ \t]*(?:但是|但|而|不过|然而|另外|此外|(?i:but|however,?)\s)?"
@@ -260,6 +274,7 @@ def clean(text: str, multiple: bool) -> str:
     for lower in (_LOWER_FIRST, _LOWER_STATED):
         text = lower.sub(_upper, text)
     if "|" in text:
+        text = _TABLE_HEAD.sub(_marked_table, text)
         text = _TABLE_FACT.sub(r"\1: \2", _TABLE_RULE.sub("", text))
         text = _BARS.sub("、", text)
         text = _TABLE_ROW.sub(_row, text)
@@ -358,6 +373,30 @@ def _upper(match: re.Match) -> str:
     begin = match.start("run") - match.start()
     whole = match.group()
     return whole[:begin] + match["run"].upper() + whole[begin + len(match["run"]) :]
+
+
+def _marked_table(match: re.Match) -> str:
+    """Return a table whose column of yes and no holds √ and ×; a column of what to choose that has
+    one yes becomes a statement."""
+    heads = _cells(match["head"])
+    rows = [_cells(row) for row in match["rows"].strip().split("\n")]
+    last = len(heads) - 1
+    said = [row[last] if len(row) == len(heads) else "" for row in rows]
+    yes = [_YES.fullmatch(one) is not None for one in said]
+    if not all(one or _NO.fullmatch(text) for one, text in zip(yes, said, strict=True)):
+        return match.group()
+    letters = [re.match(r"(?:选项)?\(?([A-G])(?![A-Za-z])", row[0]) for row in rows]
+    if _ASKS_TO_CHOOSE.search(heads[last]):
+        chosen = [letter[1] for letter, one in zip(letters, yes, strict=True) if letter and one]
+        return f"答案是{'、'.join(chosen)}。\n" if chosen else match.group()
+    inverted = _ASKS_WRONG.search(heads[last]) is not None
+    for row, one in zip(rows, yes, strict=True):
+        row[last] = "√" if one != inverted else "×"
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
 def _row(match: re.Match) -> str:

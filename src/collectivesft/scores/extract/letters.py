@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from collectivesft.scores.extract import option_texts, patterns, polarity
+from collectivesft.scores.extract import judged, option_texts, patterns, polarity
 from collectivesft.scores.extract.answer_text import (
     ALSO,
     NEXT_QUESTION,
@@ -25,13 +25,34 @@ from collectivesft.scores.extract.option_list import listed, verdict
 # "A项应见于前壁梗死": an option is discussed. An answer that discusses three chooses none by it.
 _DISCUSSED = re.compile(rf"(?<![{patterns.LATIN}])([A-G])选?项")
 _MOST_DISCUSSED = 2
+_OTHER_OPTIONS = re.compile(
+    r"\n(?P<stem>[^\n]{2,300})\n\s{0,3}A\s?[.、:)](?P<A>[^\n]{1,80})\n\s{0,3}B\s?[.、:)](?P<B>[^\n]{1,80})"
+)
+_MARK = re.compile(r"(?<![A-Za-z])([A-G])\s?\(?([√✓✔×✗✘❌])")
+# "Graves disease (B)." as a first sentence.
+_NAMED_FIRST = re.compile(
+    r"\A\s*(?![^。;\n(]*(?:不|非|排除|(?i:\bnot\b|\bno\b)))[^。;\n()!?:]{1,60}\(\s?(?i:option\s|选项)?([A-G])\s?\)\s?"
+    r"(?:[.。](?=\s|\Z)|\n|\Z)"
+)
+_ANY_LETTER = re.compile("[A-G]")
+_ANALYSIS = re.compile("分析|解析|判断|选项|如下|理由|原因|错误|不[是属包正]")
 _CLAUSE = re.compile(r"\s[a-z]{2}")
 _SENTENCE = re.compile(r"[。;\n]")
 _UNRELATED = re.compile(r"无关|不属于|并非|不包括|不符合|不应?选")
 # The statement that CMB looks for, as SOURCES.md describes it (CMB @ 6c8ece46, src/utils.py).
 _OFFICIAL = re.compile(r"(答案|正确选项)(?:是|：|为|应该是|应该为)(.*?)(。|\.|$)", re.S)
 # The shortest answers, which most models write.
-_ONLY_LETTER = re.compile(r"\s{0,9}(?:答案(?:是|为|:)\s?)?([A-Z])[。.]?\s{0,9}")
+_ONLY_LETTER = re.compile(
+    r"\s{0,9}(?:(?:(?:正确|参考)?答案(?:是|为|:)|[故应]?选)\s?)?([A-Z])"
+    r"(?:[.、: ]\s?(?P<said>[^\n]{1,40}?))?[。.]?\s{0,9}"
+)
+# Signs between turns that a chat template writes; what follows one that follows words is no answer.
+_TURN = re.compile(
+    r"<\|[^|<>\n]{1,24}\|?>|</?s>|<(?:eos|bos|pad)>|<(?:start|end)_of_turn>|\[/?INST\]|<reserved_\d{1,4}>"
+)
+_THOUGHT_ENDS = re.compile(
+    r"</think>|</thinking>|<\|end_of_thought\|>(?:\s*<\|begin_of_solution\|>)?|<\|channel\|>final<\|message\|>"
+)
 # No part of an answer: thinking, which may not end, and all from a next question on.
 _ASIDE = re.compile(rf"(?P<another>{ANOTHER.pattern})|<think>(?P<whole>.*?</think>\s*)?", re.S)
 
@@ -89,7 +110,9 @@ def corrected(
         6. Single letters: not in or near a Latin word or number (CT, HIV, B12), not
            in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
            fate: A、B型血 and 维生素A和D give none.
-        7. The text of exactly one option.
+        7. The letters that an answer sets against all others: the only one that it does not rule
+           out, or of which it says what the question asks for (judged.py).
+        8. The text of exactly one option.
 
     A question with one answer takes a single letter. Where a statement or a beginning lists
     several, the first, as the benchmark does; several verdicts or lone letters are no answer.
@@ -108,13 +131,18 @@ def corrected(
     plain = normal(text)
     letters = frozenset(options)
     if not lead and (only := _ONLY_LETTER.fullmatch(plain)) and only[1] in letters:
-        return only[1]
+        if not only["said"]:
+            return only[1]
+        if not multiple and stopped and isinstance(options, Mapping):
+            own = option_texts.plain_texts({only[1]: options[only[1]]})[only[1]]
+            if own == only["said"].strip(" 。."):
+                return only[1]
     asked = _Asked(
         letters,
         option_texts.plain_texts(options) if isinstance(options, Mapping) else {},
         multiple,
         question,
-        stopped or ANOTHER.search(text) is not None,
+        stopped or ANOTHER.search(text) is not None or _turn_ends(plain),
     )
     if lead and (found := _led(plain, asked.letters, lead, multiple)):
         return _single_or_sorted(found, multiple)
@@ -139,21 +167,30 @@ def _single_or_sorted(found: str, multiple: bool) -> str:
 
 def _before_next_question(text: str, asked: _Asked) -> str:
     """Return letters before the first head of a next question that follows an answer."""
-    whole = replace(asked, stopped=True)
     for _, head in zip(range(3), NEXT_QUESTION.finditer(text), strict=False):
-        if found := _read(text[: head.start()], whole):
+        if found := _read(text[: head.start()], replace(asked, stopped=True)):
             return found
+    # Options of another question below its stem.
+    for match in _OTHER_OPTIONS.finditer(text) if asked.texts else ():
+        own = any(
+            asked.texts.get(c, "") in match[c] or match[c].strip() in asked.texts.get(c, "")
+            for c in "AB"
+        )
+        if not own and not _ANALYSIS.search(match["stem"]):
+            return _read(text[: match.start()], replace(asked, stopped=True))
     return ""
 
 
 def _read(text: str, asked: _Asked) -> str:
     """Letters of an answer; of its conditional clauses only where nothing else is stated."""
     multiple = asked.multiple
+    text_in_full = text
     # 1) Options' texts hide letters that are part of them.
     if asked.texts:
         if multiple and asked.stopped and (found := option_texts.paired(text, asked.texts)):
             return found
-        text_in_full, text = text, option_texts.hide(text, asked.texts)
+        text_in_full = text if multiple else option_texts.signed(text, asked.texts)
+        text = option_texts.hide(text_in_full, asked.texts)
     # 2) Plain letters; clauses that warn or that call the wrong option by a question's own words.
     text = clean(text, multiple)
     unsure = is_undecided(text)
@@ -172,19 +209,49 @@ def _read(text: str, asked: _Asked) -> str:
         found = found if multiple or len(set(found)) == 1 else ""
     if not found and conditions == 1:
         found = _chosen(text, asked, negative, unsure)
-    # 4) No letter: the text of an option.
+    # 4) No letter is stated: options that are judged one by one, then the text of an option.
     if found or not asked.stopped:
         return _single_or_sorted(found, multiple)
+    spelled = judged.spelled(text_in_full, asked.texts)
+    if not unsure and (found := _judged(spelled, asked, negative, denial)):
+        return found
     if asked.texts and (multiple or not _discusses(certain, asked.letters)):
-        return option_texts.named(
+        found = option_texts.named(
             text_in_full, asked.texts, multiple, negative, bool(denial), asked.question
         )
-    return ""
+    if found or unsure:
+        return found
+    every = judged.spelled(text_in_full, asked.texts, every=True)
+    return _judged(every, asked, negative, denial) if every != spelled else ""
+
+
+def _judged(spelled: str, asked: _Asked, negative: bool, denial: str) -> str:
+    """Return the letters that an answer sets against the others.
+
+    Args:
+        spelled: the answer with options' texts as their letters.
+    """
+    if not _ANY_LETTER.search(spelled):
+        return ""
+    plain = clean(option_texts.hide(spelled, asked.texts), asked.multiple)
+    certain, _ = drop_conditions(plain)
+    if not asked.multiple and (found := judged.preferred(certain, asked.letters)):
+        return found
+    certain = drop_unmeant(certain)
+    if asked.multiple and denial:
+        found = polarity.stated_denied(certain, denial, asked.letters)
+        if found:
+            return _single_or_sorted(found, True)
+    return judged.judged(certain, asked.letters, asked.multiple, asked.question, negative, denial)
 
 
 def _chosen(text: str, asked: _Asked, negative: bool, unsure: bool) -> str:
     letters, multiple = asked.letters, asked.multiple
     # Numbers are those of `corrected`. 2) A statement.
+    if multiple and (marks := dict(_MARK.findall(text))).keys() == letters:
+        denied = negative or bool(polarity.asks_for_denied(asked.question))
+        if found := [c for c, sign in marks.items() if (sign in "√✓✔") != denied]:
+            return "".join(found)
     if found := _stated(text, letters, multiple):
         return found
     if not asked.stopped:
@@ -195,15 +262,18 @@ def _chosen(text: str, asked: _Asked, negative: bool, unsure: bool) -> str:
     if negative:
         found = polarity.stated_wrong(text, letters, multiple)
         verdicts = _verdicts(text, letters)
-        wrong, judged = polarity.chosen(text, letters, verdicts, multiple)
+        wrong, called = polarity.chosen(text, letters, verdicts, multiple)
         found = found or _last_line(text, letters) or wrong
-        if found or judged:
+        if found or called:
             return found or _at_an_end(text, letters, multiple, negative=True)
     # 4) Letters at an end of the text.
     if multiple and (found := ticked(text)):
         return found
     repeated = polarity.repeated(text, asked.question, letters)
+    repeated = repeated if multiple or len(repeated) == 1 else ""
     found = _at_an_end(text, letters, multiple, negative)
+    if not found and not multiple and (first := _NAMED_FIRST.match(text)):
+        found = _run_letters(first[1], letters)
     found = found or excepted(text, letters, multiple) or (repeated if multiple else "")
     if found:
         return found
@@ -265,7 +335,18 @@ def _answer(text: str) -> str:
             return ""
         begin = aside.end()
     # A chat template may have written the <think> itself.
-    return text[begin:end].rpartition("</think>")[2]
+    own = _THOUGHT_ENDS.split(text[begin:end])[-1]
+    return _first_turn(own) if "<" in own or "[" in own else own
+
+
+def _turn_ends(text: str) -> bool:
+    """Tell if a sign of a chat template follows the words of the first turn."""
+    return "<" in text and len([w for w in _TURN.split(text.strip())[:-1] if w.strip()]) > 0
+
+
+def _first_turn(text: str) -> str:
+    """Return the words of the first turn, without the signs of a chat template."""
+    return next((words for words in _TURN.split(text) if words.strip()), "")
 
 
 def _run_letters(run: str, letters: frozenset[str]) -> str:
@@ -319,6 +400,8 @@ def _at_an_end(text: str, letters: frozenset[str], multiple: bool, negative: boo
     own = [m for m in patterns.LINE.finditer(text) if not _is_no_answer(text, m)]
     if multiple:
         own = _not_called_wrong(text, own)
+        if lines := _below_a_head(text, own, letters):
+            return "".join(_run_letters(match.group(1), letters) for match in lines)
     echoed = not multiple and (_restated(own) or patterns.RESTATED.match(text))
     begins = first and own and own[0].start() == 0
     if multiple and first and own and not begins:  # "A：错；B：对"
@@ -328,6 +411,17 @@ def _at_an_end(text: str, letters: frozenset[str], multiple: bool, negative: boo
         if runs[0]:
             return "".join(runs)
     return _last_line(text, letters)
+
+
+def _below_a_head(
+    text: str, lines: Sequence[re.Match], letters: frozenset[str]
+) -> Sequence[re.Match]:
+    """Return lines of some options below a first line that ends with a colon and names none."""
+    head = text[: lines[0].start()].rstrip(" \t\n>#-•·+0123456789.、") if lines else ""
+    named = {match.group(1) for match in lines}
+    listed_some = len(lines) > 1 and len(named) == len(lines) and named < letters
+    plain = head.endswith(":") and "\n" not in head and not _ANALYSIS.search(head)
+    return lines if listed_some and plain and not re.search("[A-G]", head) else ()
 
 
 def _not_called_wrong(text: str, lines: Sequence[re.Match]) -> list[re.Match]:

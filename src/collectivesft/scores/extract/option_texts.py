@@ -1,6 +1,7 @@
 """Options' texts in an answer: hide the letters inside them, and read an answer that names only
 an option's text."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,7 @@ _DENIAL_AFTER = re.compile(
     r"(?:选?项)?[)]?(?:不|错|有误|可?排除|无关|除外|并非|(?i:\sis not|\sis wrong))"
 )
 _RANGE_SIGN = re.compile(r"(?<=\d)\s?(?:[-–—~]|至|到)\s?(?=\d)")
+_UNIT_BLANK = re.compile(r"(?<=\d) (?=[A-Za-zμ%℃°\u3400-\u9fff])")
 # "不能引起咯血的是:胃溃疡": the question asks for the exception.
 _DENIED_IS = re.compile(r"不[^。;,:\n]{1,16}(?:的是|是|为)[:\s]{0,3}\Z")
 _IS_NOT_AFTER = re.compile(r"(?:选?项)?[)]?(?:[则却并]?(?:不(?:是|属于|在|包括|需要?|符合)|并非))")
@@ -33,6 +35,18 @@ _HEDGE = re.compile(
     r"(?:无法|不能|难以|不好)(?:确定|判断|回答|给出)|不确定|不知道|还是|抱歉|对不起|咨询|(?:如果|若)(?![您你])"
     r"|(?i:sorry|not sure|cannot|unsure)"
 )
+_LIST_AFTER = re.compile(
+    r"\A(?![^。;\n]*?[不非无])[^。;:\n]{0,60}?(?:[是为有]|包括|包含|:)(?:以下[^:]{0,6}:)?\s?(?P<list>[^。;\n]+?)(?:等[^,。;]{0,6})?\s?(?:[。;\n]|\Z)"
+)
+_LIST_BEFORE = re.compile(
+    r"\A\s*(?P<list>[^。;,:\n]+?)(?:[等这][^,。;\n]{0,4})?(?:[都均皆]|属于|是)(?:可?以?(?:属于|是|为|有|可)?)(?![^,。;\n]*[不非无])"
+)
+_CONTRAST = re.compile(r"[,\s]?(?:而不是|而非|并非|而不)[^。;,\n]*")
+_DOUBT = re.compile(
+    r"(?:无法|不能|难以|不好)(?:确定|判断|回答|给出)|不确定|不知道|还是|抱歉|对不起"
+    r"|(?i:sorry|not sure|cannot|unsure)"
+)
+_ADVICE = re.compile(r"(?<=[。!?\n])[^。!?\n]{0,30}?(?:如果|若|如[有需伴遇]|咨询|就医|医生)")
 # "有此功效的药物是柴胡。": a first sentence that ends with one option's text.
 _FIRST_SENTENCE = re.compile(
     r"\A\s*(?P<said>[^。,;!?\n]{4,80}?(?<!不)(?:是|为))(?P<end>[^。;!?\n]{1,80}[。.])"
@@ -52,6 +66,7 @@ _COMMONEST = re.compile("最为?(?:常见|多见)")
 _FEWEST_WORDS, _MOST_WORDS = 4, 0.8
 _SEPARATORS = re.compile(r"[、,;\n]|(?:以及|和|与|及)")
 _SHORTEST_MENTION = 2
+_SHORTEST_STEM = 3
 _LONGEST_ANSWER = 200
 
 
@@ -70,7 +85,7 @@ def hide(text: str, texts: Mapping[str, str]) -> str:
     a sign that begins an option's text ("A-血淀粉酶", "A血淀粉酶").
     """
     for letter, said in sorted(texts.items(), key=lambda pair: -len(pair[1])):
-        if len(said) < _SHORTEST_MENTION or _OWN_NAME.fullmatch(said) or said not in text:
+        if said not in text or len(said) < _SHORTEST_MENTION or _OWN_NAME.fullmatch(said):
             continue
         capital = _CAPITAL.search(said)
         pieces, end = [], 0
@@ -82,6 +97,21 @@ def hide(text: str, texts: Mapping[str, str]) -> str:
             pieces += [before, _HIDDEN if capital else said]
             end = begin + len(said)
         text = "".join([*pieces, text[end:]])
+    return text
+
+
+def signed(text: str, texts: Mapping[str, str]) -> str:
+    """Return an answer that begins with the first three options in one line, each letter with its
+    text ("A 甲药 B 乙药 C 丙药"), with a sign after each letter.
+
+    Such a beginning writes the question's options again.
+    """
+    first = list(texts.items())[:3]
+    pattern = r"[^\n]{1,80}?[\s;,。]".join(rf"{letter} {re.escape(said)}" for letter, said in first)
+    if not text.startswith(f"{first[0][0]} " if first else "\n") or not re.match(pattern, text):
+        return text
+    for letter, said in texts.items():
+        text = re.sub(rf"(?<![A-Za-z]){letter} (?={re.escape(said)})", f"{letter}. ", text)
     return text
 
 
@@ -121,6 +151,8 @@ def named(
     same text cannot be distinguished: "".
     """
     text, texts = _ranged(text), {letter: _ranged(said) for letter, said in texts.items()}
+    if not multiple and text.strip(_EDGES) not in texts.values():
+        text, texts = _without_shared_end(text, texts)
     count = Counter(texts.values())
     letters = {said: letter for letter, said in texts.items() if said and count[said] == 1}
     bare = text.strip(_EDGES)
@@ -128,9 +160,14 @@ def named(
         return letters[bare]
     if multiple and (found := labelled_text(text, question, letters)):
         return "".join(sorted(found))
+    if multiple and not denied_asked and not negative and (found := _first_list(text, letters)):
+        return found
     if multiple:
         parts = [part.strip(_EDGES) for part in _SEPARATORS.split(bare) if part.strip(_EDGES)]
         return "".join(sorted({letters[p] for p in parts})) if set(parts) <= set(letters) else ""
+    text = _before_advice(text)
+    if not negative and not denied_asked:
+        text = _CONTRAST.sub("", text)
     if _HEDGE.search(text):
         return ""
     mentions = _mentions(text, list(texts.values()))
@@ -144,7 +181,7 @@ def named(
         if len(named_so := {said for before, said in ends if _DENIED_IS.search(before)}) == 1:
             return letters.get(named_so.pop(), "")
     once = {said for _, said in mentions}
-    if negative and (wrong := _called_wrong(text, mentions)):
+    if negative and (wrong := _called_wrong(text, mentions) or _only_denied(text, mentions)):
         return letters.get(wrong, "")
     if negative and len(once) == 1 and len(text) <= _LONGEST_ANSWER:
         begin, said = mentions[0]
@@ -168,6 +205,49 @@ def named(
     return "" if bool(denied) != denied_asked or short else letters.get(said, "")
 
 
+def _without_shared_end(text: str, texts: Mapping[str, str]) -> tuple[str, Mapping[str, str]]:
+    """Return the answer, and options' texts without an end that all share.
+
+    An answer may leave it out ("HBsAg阳性", "HBeAg阳性"). Where only a short word would stay,
+    nothing is left out.
+    """
+    columns = zip(*(said[::-1] for said in texts.values()), strict=False)
+    shared = [one[0] for one in itertools.takewhile(lambda one: len({*one}) == 1, columns)]
+    end = "".join(reversed(shared))
+    stems = {letter: said.removesuffix(end) for letter, said in texts.items()}
+    if re.search(r"[A-Za-z0-9]", end) or any(stem[-1:].isdigit() for stem in stems.values()):
+        return text, texts
+    if (
+        not end
+        or min(map(len, stems.values())) < _SHORTEST_STEM
+        or len(set(stems.values())) < len(stems)
+    ):
+        return text, texts
+    return text, stems
+
+
+def _first_list(text: str, letters: Mapping[str, str]) -> str:
+    """Return the letters of a first sentence such as "相反的有甲药、乙药。"."""
+    for pattern in (_LIST_AFTER, _LIST_BEFORE):
+        if match := pattern.match(text):
+            parts = [part.strip(_EDGES) for part in _SEPARATORS.split(match["list"])]
+            found = {letters[part] for part in parts if part in letters}
+            if len(parts) > 1 and len(found) == len(parts):
+                return "".join(sorted(found))
+    return ""
+
+
+def _before_advice(text: str) -> str:
+    """Return the sentences before one that advises or sets a condition ("如有不适,请咨询医生").
+
+    The whole text where it doubts or declines anywhere.
+    """
+    if _DOUBT.search(text):
+        return text
+    advice = _ADVICE.search(text)
+    return text[: advice.start()] if advice else text
+
+
 def _called_wrong(text: str, mentions: Sequence[tuple[int, str]]) -> str:
     """Return the only option's text that is called wrong right after it, or ""."""
     wrong = {said for begin, said in mentions if _WRONG_AFTER.match(text, begin + len(said))}
@@ -175,8 +255,9 @@ def _called_wrong(text: str, mentions: Sequence[tuple[int, str]]) -> str:
 
 
 def _ranged(text: str) -> str:
-    """Return a text whose ranges of numbers have one sign: "12-20次" as "12~20次"."""
-    return _RANGE_SIGN.sub("~", text)
+    """Return a text whose ranges of numbers have one sign and whose units have no blank before
+    them: "12-20 次" as "12~20次"."""
+    return _UNIT_BLANK.sub("", _RANGE_SIGN.sub("~", text))
 
 
 def _only_denied(text: str, mentions: Sequence[tuple[int, str]]) -> str:

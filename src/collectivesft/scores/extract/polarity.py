@@ -17,6 +17,7 @@ _ASKED = re.compile(
 )
 _LAST_WORDS = 60
 # The answer says itself that the wrong statement is asked for.
+_TOLD_CUE = re.compile("否定|反向|选非|要求|[问让]")
 _TOLD = re.compile(
     r"否定(?:题|式|问)|反向题|选非题|(?:题目|题干|本题|问题)?(?:要求|问|让)(?:的是|我们|选择?|找出?|选出)[^。,;\n]{0,12}(?:错误|不正确)的?"
 )
@@ -71,6 +72,12 @@ _LONGEST_QUESTION = 300
 _TAIL = re.compile(r"([\u3400-\u9fff]{2,4})(?:的?(?:是|有|包括|为))\Z")
 
 
+# "海藻(C)、大戟(B)和甘遂(A)": letters in brackets after their options' texts.
+_BRACKETED_LIST = re.compile(r"(?:[^A-Z,。;:\n()、]{1,20}?\([A-G]\)[、和与及]{0,2}){2,7}")
+# Nouns that a clause about any option may have.
+_GENERAL = re.compile(
+    "表现|症状|体征|特[点征]|药物|疾病|因素|原因|病因|措施|方法|检查|治疗|患者|并发症|诊断|处理"
+)
 _BEFORE_TAIL = re.compile(
     rf"(?<![{patterns.LATIN}])({_LETTERS})(?![{patterns.LATIN}{patterns.TERM}])"
     r"(?:[两三四五]?选?项)?[^A-Z,。;:\n不非无的中]{0,8}\Z"
@@ -157,7 +164,10 @@ def repeated(text: str, question: str, letters: frozenset[str]) -> str:
     tail = _TAIL.search(question.rstrip(" \t\n()（）_。：:？?"))
     if not tail or re.search("[不非无]", question[-_LAST_WORDS:]):
         return ""
+    text = _BRACKETED_LIST.sub(lambda match: "、".join(re.findall(r"\(([A-G])\)", match[0])), text)
     for length in range(len(tail[1]), 1, -1):
+        if _GENERAL.fullmatch(tail[1][-length:]):
+            return ""
         runs = set()
         for place in _places(text, tail[1][-length:]):
             if named := _BEFORE_TAIL.search(text[max(place - _LONGEST_RUN, 0) : place]):
@@ -174,7 +184,8 @@ def _places(text: str, part: str) -> list[int]:
 def asks_for_wrong(question: str, text: str = "") -> bool:
     """Tell if a question, or its answer by its own words, is about the wrong statement."""
     asked = question.rstrip(" \t\n()（）_。：:？?")[-_LAST_WORDS:]
-    return _ASKED.search(asked) is not None or _TOLD.search(text) is not None
+    told = _TOLD_CUE.search(text) and _TOLD.search(text)
+    return told is not None or _ASKED.search(asked) is not None
 
 
 def stated_wrong(text: str, letters: frozenset[str], multiple: bool) -> str:
