@@ -89,7 +89,7 @@ def test_activations_are_those_that_torch_keeps(method):
     tokens = 384
     two_layers = kept(models[1], tokens) - kept(models[0], tokens)
     training = Training(method=method, max_tokens_per_forward=tokens, max_length=16)
-    assumed = module.activations(SHAPE, training)["activations"] / SHAPE.layers * 2
+    assumed = 2 * tokens * module.kept(SHAPE, training)
     assert two_layers / assumed == pytest.approx(1, abs=0.2)
 
 
@@ -141,9 +141,10 @@ def test_bfloat16_alone_takes_half(job):
     half = wide.model_copy(update={"master_weights": "bfloat16"})
     found = [module.states(model, model.shape, each, 1) for each in (wide, half)]
     name = "weights, gradients, moments"
-    assert found[1] == {name: 8 * model.parameters, "layers at work": 0}
+    assert found[1] == {name: 8 * model.parameters}
     assert found[0][name] == 2 * found[1][name]
-    kept_here = [module.activations(model.shape, each)["activations"] for each in (wide, half)]
+    ends = [module.moments(model, model.shape, each, 1)[0] for each in (wide, half)]
+    kept_here = [end["activations"] for end in ends]
     assert kept_here[1] < kept_here[0]
     tiny = job("tiny", max_steps=1, precision="bfloat16", master_weights="bfloat16").run()
     files = list((tiny.folder / "checkpoints/step-00000001").glob("*.safetensors"))
@@ -167,13 +168,13 @@ def test_what_fits_can_be_loaded(name, kept):
     layer = model.parameters / shape.layers
     for gpus in (2, 8, 64, 512):
         loading = width * (model.parameters / gpus + max(layer, tables))
-        found = module.states(model, shape, training, gpus) | module.activations(shape, training)
+        found = module.peak_memory(model, shape, training, gpus)
         assert loading < sum(found.values())
 
 
 def test_what_no_layer_has_is_there_in_full_during_a_pass():
     model = read_model(PAPER)
-    found = module.states(model, model.shape, Training(), 8)["layers at work"]
+    found = module.at_work(model, model.shape, Training(), 8)[0]
     tables = 2 * 2 * model.shape.vocabulary * model.shape.hidden
     layer = 2 * model.parameters / model.shape.layers
     assert tables + layer < found < tables + 2 * layer

@@ -22,6 +22,11 @@ class Shape(Section):
     intermediate: int = Field(ge=1, description="width inside of the feed-forward layer")
     key_value: int = Field(ge=1, description="width of all keys of a token")
     vocabulary: int = Field(ge=1, description="tokens of the vocabulary")
+    query: int | None = Field(
+        None, ge=1, description="width of all queries of a token, where it is not `hidden`"
+    )
+    norms: int = Field(2, ge=1, description="norms of a layer, without those of the heads")
+    head_norms: bool = Field(False, description="queries and keys have a norm, as in Gemma 3")
 
 
 class WordTokenizer(Section):

@@ -1,8 +1,8 @@
 """Estimate memory of each GPU and GPU-hours of a training before it starts.
 
-The estimate reads the recipes and no weights. Its counts agree with torch's on a CPU; it was never
-compared with a GPU, and its time is as right as the share of the peak that is assumed. Every
-assumption is printed with the numbers.
+The estimate reads the recipes and no weights. Its memory agrees with torch's memory tracker within
+10 % (benchmarks/plan_memory.py). It was never compared with a GPU, and its time is as right as the
+share of the peak that is assumed. Every assumption is printed with the numbers.
 """
 
 import math
@@ -14,15 +14,16 @@ from collectivesft.config.experiment import Lora, ModelRecipe, Shape, Training
 from collectivesft.sft.distributed.gpu_specs import GPUS
 from collectivesft.sft.kernels.fused_cross_entropy import PIECE
 
+# Numbers that ``sft.kernels.stochastic_adamw`` works on at once: importing it would import torch.
+ROUNDED = 1 << 24
+
 GIB = 1 << 30
 # Share of the memory that tensors can have: the rest is CUDA's own and fragmentation.
 USABLE = 0.9
 # Bytes of a trained parameter: weight, gradient and two moments of Adam, each in the same type.
 TRAINED = {"float32": 16, "bfloat16": 8}
-# Numbers that one token leaves in one layer for the backward pass, in units of its width and of
-# the feed-forward layer's: counted on Llama under autocast (tests/sft/test_plan.py).
-# Those of attention's scores are not kept (flash or fused kernels).
-KEPT_WIDTHS, KEPT_FEEDFORWARD = 16, 4
+# Adam over all tensors at once has the square roots of all second moments: float32.
+ROOTS = 4
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def estimate(
     steps = number_of_steps(training, examples)
     tokens = steps * training.global_batch_size * min(mean_tokens, training.max_length)
     flops = tokens * flops_per_token(model, model.shape, training, mean_tokens)
-    memory = states(model, model.shape, training, gpus) | activations(model.shape, training)
+    memory = peak_memory(model, model.shape, training, gpus)
     return Estimate(memory, size * USABLE, steps, tokens, flops, flops / (peak * mfu) / 3600)
 
 
@@ -96,26 +97,29 @@ def adapters(shape: Shape, lora: Lora) -> int:
     More than there are on models with fewer matrices (GPT-2, PanGu-alpha, CPM-Ant).
     """
     h, i, k = shape.hidden, shape.intermediate, shape.key_value
-    return shape.layers * lora.r * (2 * 2 * h + 2 * (h + k) + 3 * (h + i))
+    return shape.layers * lora.r * (2 * (h + queries(shape)) + 2 * (h + k) + 3 * (h + i))
+
+
+def queries(shape: Shape) -> int:
+    """Width of all queries of a token."""
+    return shape.query or shape.hidden
+
+
+def peak_memory(
+    model: ModelRecipe, shape: Shape, training: Training, gpus: int
+) -> dict[str, float]:
+    """Return the parts of one GPU's memory at the moment of a step that needs the most."""
+    later = moments(model, shape, training, gpus)
+    return states(model, shape, training, gpus) | max(later, key=lambda parts: sum(parts.values()))
 
 
 def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> dict[str, float]:
     """Bytes of weights, gradients and moments on one GPU; by ddp each holds all of them."""
     shards = gpus if training.strategy == "fsdp" else 1
-    # The layer at work is there in full, and so is the next one, which comes meanwhile; and through
-    # all of a pass what belongs to no layer: words and output, counted as two tables. Loading takes
-    # less: one layer, or these tables, and otherwise shares of the weights (World.shard).
-    table = shape.vocabulary * shape.hidden
-    layer = (model.parameters - table) / shape.layers
-    width = 4 if training.precision == "float32" else 2
-    gathered = 2 * width * (layer + table) if shards > 1 else 0
+    width = widths(training)[0]
     if training.method == "full":
         bytes_each = TRAINED[training.master_weights]
-        held = {"weights, gradients, moments": bytes_each * model.parameters / shards}
-        # autocast keeps a copy of the layers' weights in the lower precision while they are used.
-        lowered = width == 2 and training.master_weights == "float32"
-        copy = width * model.parameters if shards == 1 and lowered else 0
-        return held | {"layers at work": gathered or copy}
+        return {"weights, gradients, moments": bytes_each * model.parameters / shards}
     count = adapters(shape, training.lora)
     return {
         "frozen weights": width * model.parameters,
@@ -123,24 +127,107 @@ def states(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> d
     }
 
 
-def activations(shape: Shape, training: Training) -> dict[str, float]:
-    """Return the most bytes that one forward pass leaves for the backward pass."""
-    tokens = max(training.max_tokens_per_forward, training.max_length)
+def widths(training: Training) -> tuple[int, int]:
+    """Bytes of a number inside of a layer, and between layers: float32 where the weights are."""
     width = 4 if training.precision == "float32" else 2
-    kept = KEPT_WIDTHS * shape.hidden + KEPT_FEEDFORWARD * shape.intermediate
-    layer = width * tokens * kept
-    if training.gradient_checkpointing:
-        # Activations between layers are float32 where the weights are.
-        wide = training.method == "full" and training.master_weights == "float32"
-        between = 4 if wide else width
-        inside = shape.layers * between * tokens * shape.hidden + layer
-    else:
-        inside = shape.layers * layer
-    # The loss is computed piece by piece (sft.fused): logits in the precision of the pass, in
-    # float32 with as much to add them up, and their gradient; then that of the output layer.
-    piece = min(tokens * shape.vocabulary, PIECE) * (width + 4 + 4 + width)
-    matrix = shape.vocabulary * shape.hidden if training.method == "full" else 0
-    return {"activations": inside, "logits": piece + (4 + width) * matrix}
+    wide = training.method == "full" and training.master_weights == "float32"
+    return width, 4 if wide else width
+
+
+def moments(
+    model: ModelRecipe, shape: Shape, training: Training, gpus: int
+) -> list[dict[str, float]]:
+    """Return what a step has in addition to its states, at each moment that may need the most.
+
+    At the end of the forward pass, when the loss goes back, when the last layer goes back, and in
+    the optimiser's step.
+    """
+    tokens = max(training.max_tokens_per_forward, training.max_length)
+    width, between = widths(training)
+    full = training.method == "full"
+    again = training.gradient_checkpointing
+    layer = tokens * kept(shape, training)
+    # A layer goes back: gradients of three tensors inside of the feed-forward layer, and of two
+    # between layers.
+    work = tokens * (3 * width * shape.intermediate + 2 * between * shape.hidden)
+    outer = tokens * shape.hidden * (4 + between + width)  # the last norm and the loss's rows
+    inside = shape.layers * (between * tokens * shape.hidden if again else layer) + outer
+    # The loss is computed piece by piece (sft.fused): logits of a piece in float32, and lowered,
+    # while those of the piece before are still there. The gradient of the output layer is added up
+    # in float32; then it is scaled and lowered.
+    pieces = min(tokens * shape.vocabulary, PIECE) * (8 if width == 4 else 2 * (4 + width))
+    matrix = shape.vocabulary * shape.hidden if full else 0
+    work_here, copies, copy = at_work(model, shape, training, gpus)
+    logits = pieces + (4 + width) * matrix
+    back = (8 + (width if width < 4 else 0)) * matrix
+    end = {"activations": inside, "logits": logits, "layers at work": work_here + copies}
+    loss = {"activations": inside, "logits": back}
+    loss["layers at work"] = work_here + (0 if again else copies)
+    last = {"activations": inside + work + (layer if again else 0)}
+    last["layers at work"] = work_here + (copy if again else copies)
+    return [end, loss, last, optimiser(model, shape, training, gpus)]
+
+
+def at_work(
+    model: ModelRecipe, shape: Shape, training: Training, gpus: int
+) -> tuple[float, float, float]:
+    """Bytes of sharded weights that are put together; of all lowered copies, and of a layer's.
+
+    With fsdp the layer at work is there in full, and so is the next one, which comes meanwhile; and
+    through all of a pass what belongs to no layer: words and output, counted as two tables. Loading
+    takes less: one layer, or these tables, and otherwise shares of the weights (World.shard).
+    Without fsdp autocast keeps a lowered copy of float32 weights while they are used.
+    """
+    table = shape.vocabulary * shape.hidden
+    layer = (model.parameters - table) / shape.layers
+    width, between = widths(training)
+    if gpus > 1 and training.strategy == "fsdp":
+        return 2 * width * (layer + table), 0, 0
+    if training.method == "lora" or width == between:
+        return 0, 0, 0
+    # A table of words is looked up. The output's, which may be the same one, is lowered.
+    return 0, width * (model.parameters - (tables(model, shape) - 1) * table), width * layer
+
+
+def tables(model: ModelRecipe, shape: Shape) -> int:
+    """Return 1 where words and output share one table, else 2."""
+    h, q = shape.hidden, queries(shape)
+    layer = 2 * h * (q + shape.key_value) + 3 * h * shape.intermediate
+    rest = model.parameters - shape.layers * layer
+    return 1 if rest < 1.5 * shape.vocabulary * h else 2
+
+
+def optimiser(model: ModelRecipe, shape: Shape, training: Training, gpus: int) -> dict[str, float]:
+    """Bytes of the optimiser's step, when no activations are left."""
+    shards = gpus if training.strategy == "fsdp" else 1
+    if training.method == "lora":
+        return {"optimiser's step": ROOTS * adapters(shape, training.lora)}
+    if training.master_weights == "float32":
+        return {"optimiser's step": ROOTS * model.parameters / shards}
+    return {"optimiser's step": 6 * 4 * min(model.parameters / shards, ROUNDED)}
+
+
+def kept(shape: Shape, training: Training) -> float:
+    """Bytes that one token leaves in one layer for the backward pass.
+
+    Counted on Llama, Qwen2 and Gemma 3 (benchmarks/plan_memory.py). Attention's scores are not kept
+    (flash or fused kernels).
+    """
+    h, i, k, q = shape.hidden, shape.intermediate, shape.key_value, queries(shape)
+    width, between = widths(training)
+    full = training.method == "full"
+    # A norm works in float32. Its result is kept for its own gradient, and as a layer's input.
+    norm = 4 + (between if full else 0)
+    norms = norm * (shape.norms * h + shape.head_norms * (q + k))
+    # Attention keeps what it takes and gives. In float32 it repeats keys and values for all heads,
+    # and joins its examples.
+    attention = width * (5 * q if width == 4 else 2 * (q + k))
+    # What is lowered for a matrix is lowered for each again: three of attention, two of the rest;
+    # by an adapter also the input of attention's output.
+    lowers = width < between or (not full and width < 4)
+    inputs = 5 * h + (0 if full else q) if lowers else 2 * h
+    ranks = 0 if full else 7 * training.lora.r
+    return norms + attention + width * (inputs + 4 * i + ranks)
 
 
 def flops_per_token(
@@ -153,7 +240,7 @@ def flops_per_token(
     """
     weights = model.parameters - shape.vocabulary * shape.hidden  # looked up, not multiplied
     passes = 3 if training.method == "full" else 2
-    attention = 2 * shape.layers * shape.hidden * min(mean_tokens, training.max_length)
+    attention = 2 * shape.layers * queries(shape) * min(mean_tokens, training.max_length)
     return passes * 2 * weights + 3 * attention
 
 

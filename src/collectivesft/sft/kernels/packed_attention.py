@@ -66,6 +66,7 @@ def packed_attention(
     if other.get("softcap") is not None:
         raise ValueError("packed attention has no softcap")
     window = sliding_window if sliding_window and sliding_window < max_length_q else None
+    query, key, value = _lowered(query, key, value)
     if not dropout and _has_flash(query):
         return _flash(query, key, value, cu_seq_lens_q, max_length_q, scaling, window), None
     bounds = cu_seq_lens_q.tolist()
@@ -73,6 +74,20 @@ def packed_attention(
     if groups > 1:
         key, value = (each.repeat_interleave(groups, dim=1) for each in (key, value))
     return _each(query, key, value, bounds, scaling, dropout, window), None
+
+
+def _lowered(*tensors: "torch.Tensor") -> list["torch.Tensor"]:
+    """Return the tensors in the precision of autocast, where it is on.
+
+    Weights in float32 give positions in float32, and these make queries and keys so: flash
+    attention takes 16 bits only. torch's own attention lowers them in the same way.
+    """
+    import torch
+
+    kind = tensors[0].device.type
+    if not torch.is_autocast_enabled(kind):
+        return list(tensors)
+    return [each.to(torch.get_autocast_dtype(kind)) for each in tensors]
 
 
 def _has_flash(query: "torch.Tensor") -> bool:
