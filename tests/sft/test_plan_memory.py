@@ -47,6 +47,7 @@ def test_the_plan_is_within_ten_percent_of_what_was_tracked(row):
     assert row["planned"] == pytest.approx(planned, abs=9)  # the table is of this code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -54,6 +55,7 @@ def test_the_plan_is_within_ten_percent_of_what_was_tracked(row):
         AGAIN | {"max_tokens_per_forward": 16384},
         {"master_weights": "bfloat16"},
         WIDE,
+        WIDE | {"max_tokens_per_forward": 4096},
         LORA,
         LORA | WIDE | {"max_tokens_per_forward": 4096},
     ],
@@ -84,6 +86,7 @@ def test_each_layer_takes_flash_attention_in_bfloat16(kept, memory, monkeypatch)
     assert seen == [{torch.bfloat16}] * SHAPE.layers
 
 
+@pytest.mark.slow
 def test_the_tracker_counts_what_torch_allocates(memory):
     """The same step with data: the profiler adds up what torch's allocator gave and took."""
     import torch

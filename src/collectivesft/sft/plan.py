@@ -153,9 +153,11 @@ def moments(
     outer = tokens * shape.hidden * (4 + between + width)  # the last norm and the loss's rows
     inside = shape.layers * (between * tokens * shape.hidden if again else layer) + outer
     # The loss is computed piece by piece (sft.fused): logits of a piece in float32, and lowered,
-    # while those of the piece before are still there. The gradient of the output layer is added up
-    # in float32; then it is scaled and lowered.
-    pieces = min(tokens * shape.vocabulary, PIECE) * (8 if width == 4 else 2 * (4 + width))
+    # while those of the piece before, if there is one, are still there. The gradient of the output
+    # layer is added up in float32; then it is scaled and lowered.
+    count = tokens * shape.vocabulary
+    held = 1 if count <= PIECE else 2
+    pieces = held * min(count, PIECE) * (4 if width == 4 else 4 + width)
     matrix = shape.vocabulary * shape.hidden if full else 0
     work_here, copies, copy = at_work(model, shape, training, gpus)
     logits = pieces + (4 + width) * matrix
