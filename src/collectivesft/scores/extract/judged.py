@@ -3,7 +3,7 @@
 Such an answer is cut into segments, each a run of letters with the words about it: "A、C无效",
 "排除D", "B为大环内酯类,首选". A segment is judged in two ways: by words of right and wrong, and by
 the question's own predicate ("首选" where the question asks for the first choice). The letter that
-is judged alone against the others is the answer. Without such a contrast there is none.
+is judged alone against the rest is the answer. Without such a contrast there is none.
 """
 
 import re
@@ -247,7 +247,7 @@ def judged(
     negative: bool,
     denial: str,
 ) -> str:
-    """Return the letters that an answer judges against all others; "" for none.
+    """Return the letters that an answer judges against all the rest; "" for none.
 
     Args:
         text: plain text of an answer, with options' texts as letters (``spelled``).
@@ -310,7 +310,7 @@ def _common(one: str, other: str) -> int:
 
 
 def _odd_one(segments: list[_Segment], letters: frozenset[str]) -> str:
-    """Return the one letter that stands against a list of all others: "A、B、D、E可用,C则…"."""
+    """Return the one letter that stands against a list of all the rest: "A、B、D、E可用,C则…"."""
     groups = {frozenset(s.letters) for s in segments}
     lists = [group for group in groups if len(group) == len(letters) - 1]
     if len(letters) <= _FEWEST or len(lists) != 1:
@@ -329,7 +329,7 @@ def _contrasted(
     multiple: bool,
     denied: bool,
 ) -> str:
-    """Return the letters that a predicate sets apart from the others, or ""."""
+    """Return the letters that a predicate sets apart from the rest, or ""."""
     if multiple:
         found = letters - has if denied else has
         return "".join(sorted(found)) if has and found and discussed == letters else ""
@@ -341,7 +341,7 @@ def _contrasted(
 
 
 def _by_rest(text: str, letters: frozenset[str], multiple: bool, denied: bool) -> str:
-    """Return the letters of "C、E排除,其余三项均是": the others, or the one that is set apart."""
+    """Return the letters of "C、E排除,其余三项均是": those left, or the one that is set apart."""
     match = _REST_RIGHT.search(text)
     if not match:
         return ""
@@ -355,6 +355,6 @@ def _by_rest(text: str, letters: frozenset[str], multiple: bool, denied: bool) -
 
 
 def preferred(text: str, letters: frozenset[str]) -> str:
-    """Return the only letter that a text prefers to another: "但B更合适", "倾向于B"."""
+    """Return the only letter that a text prefers: "但B更合适", "倾向于B"."""
     found = {m["run"] or m["also"] or m["left"] for m in _PREFERRED.finditer(text)} & letters
     return found.pop() if len(found) == 1 else ""

@@ -110,7 +110,7 @@ def corrected(
         6. Single letters: not in or near a Latin word or number (CT, HIV, B12), not
            in a term (B超, A型, 维生素C), not denied (A错误, 排除A). Listed letters share their
            fate: A、B型血 and 维生素A和D give none.
-        7. The letters that an answer sets against all others: the only one that it does not rule
+        7. The letters that an answer sets against all the rest: the only one that it does not rule
            out, or of which it says what the question asks for (judged.py).
         8. The text of exactly one option.
 
@@ -226,7 +226,7 @@ def _read(text: str, asked: _Asked) -> str:
 
 
 def _judged(spelled: str, asked: _Asked, negative: bool, denial: str) -> str:
-    """Return the letters that an answer sets against the others.
+    """Return the letters that an answer sets against the rest.
 
     Args:
         spelled: the answer with options' texts as their letters.
