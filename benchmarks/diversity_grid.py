@@ -2,19 +2,20 @@
 
     PYTHONPATH=src python benchmarks/diversity_grid.py
 
-Reads results/diversity-real; writes benchmarks/results/diversity.md with the run's figure next to
-it as diversity.svg and diversity.csv. No text of a dataset is kept.
+Reads results/diversity-real; writes benchmarks/results/diversity.md with the figure next to it as
+diversity.svg and diversity.csv. No text of a dataset is kept.
 """
 
 import re
 import shutil
 import statistics
+import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
 from collectivesft.common.files import read_json, read_jsonl, write_text
-from collectivesft.figures.diversity import rank_correlation, table
+from collectivesft.figures.diversity import BIGRAMS, HIDDEN, draw, rank_correlation, table
 from collectivesft.figures.style.inputs import read_recipes
 
 KEPT = Path(__file__).parent / "results"
@@ -53,14 +54,13 @@ def main() -> None:
     found = {
         path.parent.name: read_json(path)
         for path in sorted(RUN.glob("2_curated/mixtures/*/mixture.json"))
+        if path.parent.name in scores["answer"]
     }
     base = next(name for name in scores["answer"] if name not in found)
     parts = [HEAD + setting(found, scores, base), "## Every mixture\n"]
     parts += [mixtures(found, scores, base), "## By number of datasets\n", by_number(found, scores)]
-    parts += ["## Accuracy against the Vendi score\n", correlations(found, scores)]
+    parts += ["## Accuracy against diversity\n", correlations(found, scores)]
     text = "\n".join(part.rstrip("\n") + "\n" for part in parts)
-    for suffix in ("svg", "csv"):
-        shutil.copyfile(RUN / f"5_figures/diversity.{suffix}", KEPT / f"diversity.{suffix}")
     print(text)
     write_text(KEPT / "diversity.md", text)
 
@@ -116,17 +116,34 @@ def by_number(found: dict[str, Any], scores: dict[str, Any]) -> str:
 
 
 def correlations(found: dict[str, Any], scores: dict[str, Any]) -> str:
-    """Spearman's correlation by each protocol, and the run's own figure."""
+    """Spearman's correlation by protocol and measure; draw the figure."""
     recipes = read_recipes([RECIPES / f"{name}.yaml" for name in sorted({*map(_first, found)})])
     about = {name: recipes[_first(name)] for name in found}
-    lines = []
-    for protocol in PROTOCOLS:
-        value = rank_correlation(table(found, scores[protocol], about))
-        words = (
-            "none" if value is None else "{value:+.2f} ({low:+.2f} to {high:+.2f})".format(**value)
-        )
-        lines.append(f"- {protocol}: Spearman {words}")
+    hidden = {
+        path.parent.name: read_json(path)
+        for path in sorted(RUN.glob("3_sft/*/diversity.json"))
+        if path.parent.name in found
+    }
+    measures = (BIGRAMS, *HIDDEN) if hidden else (BIGRAMS,)
+    tables = {one: table(found, scores[one], about, hidden) for one in PROTOCOLS}
+    lines = [
+        "Spearman's correlation over the mixtures but the random rows, with its 95 % interval:",
+        "",
+        f"| protocol | {' | '.join(one.column for one in measures)} |",
+        f"|---|{'---:|' * len(measures)}",
+    ]
+    for protocol, rows in tables.items():
+        cells = [_correlation(rank_correlation(rows, one)) for one in measures]
+        lines.append(f"| {protocol} | {' | '.join(cells)} |")
+    with tempfile.TemporaryDirectory() as folder:
+        draw(tables[PROTOCOLS[0]], Path(folder) / "diversity.svg")
+        for suffix in ("svg", "csv"):
+            shutil.copyfile(Path(folder) / f"diversity.{suffix}", KEPT / f"diversity.{suffix}")
     return "\n".join([*lines, "", "![Accuracy against diversity](diversity.svg)"])
+
+
+def _correlation(found: dict[str, float] | None) -> str:
+    return "{value:+.2f} ({low:+.2f} to {high:+.2f})".format(**found) if found else "none"
 
 
 def _first(name: str) -> str:
