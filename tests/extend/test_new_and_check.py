@@ -165,7 +165,7 @@ def test_check_of_a_benchmark_shows_a_prompt(clone, tmp_path):
     done = run(clone, "collectivesft", "check", "benchmarks/checked_exam", str(path))
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        "error: benchmarks/checked_exam: no item of split test, none is scored. Add some."
+        f"error: {path}: checked_exam: no test item (1 val). Check its raw files, then fetch again."
     )
 
 

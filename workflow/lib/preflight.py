@@ -157,7 +157,7 @@ def disk(config: dict, root: Path) -> Row:
 def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     if config["device"] != "cuda":
         return
-    from collectivesft.sft.plan import states
+    from collectivesft.sft.plan import before_activations
 
     nodes, count = config["nodes"], max(1, config["gpus"])
     recipes = _recipes(config, root)
@@ -165,7 +165,7 @@ def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
         remedy = f"Add shape: to config/models/{base}.yaml"
         yield Row(f"shape of {base}", "note", "unknown: its trainings are not counted", remedy)
     needs = {
-        name: sum(states(model, model.shape, recipe.training, nodes * count).values()) / GB
+        name: before_activations(model, model.shape, recipe.training, nodes * count) / GB
         for name, recipe, model in recipes
         if model.shape
     }

@@ -84,8 +84,6 @@ def _benchmark(name: str, manifest: Path, work: Path) -> Iterator[str]:
     items = list(load_items(work / "items.jsonl"))
     splits = Counter(item.split for item in items)
     yield f"{len(items)} items: " + ", ".join(f"{n} {split}" for split, n in sorted(splits.items()))
-    if not splits["test"]:
-        raise UserError(f"benchmarks/{name}: no item of split test, none is scored. Add some.")
     for category, count in sorted(Counter(item.category for item in items).items()):
         yield f"  {count} of category {category}"
     module = benchmarks.get(name)

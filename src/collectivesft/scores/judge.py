@@ -18,7 +18,7 @@ from collectivesft.scores.engines.chat_judge import (
     ask,
     digest,
 )
-from collectivesft.scores.engines.judged import (
+from collectivesft.scores.engines.judge_rows import (
     case_of,
     earlier_answers,
     label,
