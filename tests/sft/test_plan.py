@@ -255,3 +255,10 @@ def test_seeds_are_counted_once_each(workshop, start):
     (one,) = re.findall(r"([\d.]+) GPU-hours,", out)
     (three,) = re.findall(r"3 seeds: ([\d.]+) GPU-hours", out)
     assert float(three) == pytest.approx(3 * float(one), abs=0.2)
+
+
+def test_the_plan_knows_how_many_numbers_the_rounding_optimiser_works_on_at_once():
+    from collectivesft.sft.kernels import stochastic_adamw
+    from collectivesft.sft.plan import ROUNDED
+
+    assert ROUNDED == stochastic_adamw.PIECE
