@@ -14,6 +14,12 @@ DENIED = (
     r"(?:选?项)?(?:是|都|均|则|明显|显然){0,3}(?:\s?\(?[×✗✘❌]|错|不正确|不对|不符|不选(?!择?[A-Z])"
     r"|不成立|有误|排除|不是|不能选|不考虑)"
 )
+# A letter that no Latin word, number or term takes in: not CT, B12, B超.
+NO_TERM = rf"(?![{LATIN}{TERM}])"
+# Letters that a clause names: a list ("A", "A、B或C"), one without blanks, one as "选项(A、B)".
+NAMED_RUN = r"[A-Z](?:(?:\s?(?:以及|[,、;和与及或/+])\s?|\s?(?:and|or)\s)?[A-Z]){0,8}"
+NAMED_JOINED = r"[A-Z](?:[、和与及]?[A-Z]){0,6}"
+NAMED_OPTIONS = rf"(?:选项)?\s?[(【]?{NAMED_RUN}{NO_TERM}[)】]?(?:选?项)?"
 _AFTER = rf"(?![{LATIN}{TERM}])(?!{DENIED})"
 _SEPARATOR = r"[ \t]{0,3}(?:以及|,?\s?and\b|[,、;和与及或&/+])?[ \t]{0,3}"
 _LETTERS = rf"[A-Z](?:(?:{_SEPARATOR}|[)\]】]{_SEPARATOR}[(\[【])[A-Z])*"
@@ -106,6 +112,8 @@ SPECIES = re.compile(_SPECIES)
 # Han characters that may be right before or after a letter that means an option.
 HAN_BEFORE = set("选项择是为案和与及或即故有括含")
 HAN_AFTER = re.compile(r"[选项和与及或是为正对错均都]|[两三四五]个?选?项|吧(?=[\s。.!]|$)")
+# Words of a line that begins an explanation, and no question or answer.
+ANALYSIS = re.compile("分析|解析|判断|选项|如下|理由|原因|错误|不[是属包正]")
 # A model that declines to answer.
 REFUSAL = re.compile(
     r"抱歉|对不起|(?:无法|不能|不便|没有办法|难以)(?:给出|提供|回答|确定|判断|作答|做出|直接)"
