@@ -97,9 +97,13 @@ class ItemIndex:
         self._sizes = np.array([len(found) for found in unique], dtype=np.int64)
         flat = np.concatenate([np.empty(0, dtype=np.uint64), *unique])
         order = np.argsort(flat, kind="stable")
-        self._owners = np.repeat(np.arange(len(unique)), self._sizes)[order]
-        self._grams, firsts, counts = np.unique(flat[order], return_index=True, return_counts=True)
-        self._firsts, self._counts = firsts, counts
+        owners = np.repeat(np.arange(len(unique), dtype=np.int32), self._sizes)
+        self._owners, flat = owners[order], flat[order]
+        begins = np.ones(len(flat), dtype=bool)
+        np.not_equal(flat[1:], flat[:-1], out=begins[1:])
+        self._firsts = np.flatnonzero(begins)
+        self._counts = np.diff(self._firsts, append=len(flat))
+        self._grams = flat[self._firsts]
         self._looks = np.zeros(1 << _LOOK, dtype=bool)
         self._looks[_look(self._grams)] = True
 
