@@ -91,8 +91,13 @@ def test_a_dry_run_writes_its_jobs(tmp_path, monkeypatch):
 
 def test_a_dry_run_that_a_person_asked_for_lists_its_jobs(capsys, monkeypatch):
     monkeypatch.delenv("COLLECTIVESFT_PLAN", raising=False)
-    plugin.LogHandler(SimpleNamespace(dryrun=True), None).emit(job(1, "sft_train", experiment="m"))
+    handler = plugin.LogHandler(SimpleNamespace(dryrun=True), None)
+    for _ in range(2):  # Snakemake tells it before and after the jobs
+        handler.emit(event(LogEvent.RUN_INFO, msg="Job stats:\nsft_train 1\ntotal 1\n", stats={}))
+    handler.emit(job(1, "sft_train", experiment="m"))
     assert capsys.readouterr().out == "sft_train m\n    Missing output files\n"
+    handler.close()
+    assert capsys.readouterr().out == "\nJob stats:\nsft_train 1\ntotal 1\n"
 
 
 def test_an_exception_is_its_cause_and_a_few_lines():

@@ -49,7 +49,7 @@ def score(
     figures count the first;
     ``shared_stems`` the items that share their case with a second one, drawn together.
     A question that was too long to ask, or that a server did not answer, counts as wrong. ``key``
-    says which answer key was used, ``versioned`` the protocol with its version (``cmb:answer@5``).
+    says which answer key was used, ``versioned`` the protocol with its version (``cmb:answer@6``).
 
     Args:
         answers: JSON Lines to write, one row an item in the items' order: the prompt, the

@@ -67,6 +67,7 @@ class LogHandler(LogHandlerBase):
         self.jobs: dict[int, Job] = {}
         self.done = 0
         self.total = 0
+        self.jobs_by_rule = ""  # Snakemake's table of a dry run
         self.failed: dict[str, list[str]] = {}
         self.commands: list[str] = []  # reports of failed commands, which name no job
         # The job or group under whose name a failure is kept, by number.
@@ -106,7 +107,10 @@ class LogHandler(LogHandlerBase):
             self.handleError(record)
 
     def close(self) -> None:
-        """Repeat the failures at the end, where they are seen, each with its log."""
+        """Repeat at the end, where it is seen: the failures, each with its log; a plan's table."""
+        if self.jobs_by_rule:
+            _say(f"\n{self.jobs_by_rule}")
+            self.jobs_by_rule = ""
         for name, lines in self.failed.items():
             _say("\n".join([f"\nerror: {name} failed", *lines]), sys.stderr)
         self.failed = {}
@@ -121,6 +125,8 @@ class LogHandler(LogHandlerBase):
             case LogEvent.RUN_INFO:
                 stats = event.get("stats") or {}
                 self.total = int(stats.get("total", self.total)) - int(stats.get("all", 0))
+                if self.common_settings.dryrun and not self.plan:
+                    self.jobs_by_rule = str(event["msg"]).strip()
             case LogEvent.JOB_ERROR:
                 self._failed(event)
             case LogEvent.GROUP_ERROR:

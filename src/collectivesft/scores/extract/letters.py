@@ -226,15 +226,19 @@ def _judged(spelled: str, asked: _Asked, negative: bool, denial: str) -> str:
 def _chosen(text: str, asked: _Asked, negative: bool, unsure: bool) -> str:
     """Return the letters that a text chooses, by steps 2) to 6) of ``corrected``."""
     letters, multiple = asked.letters, asked.multiple
-    # 2) A statement, or a mark at each option.
-    if multiple and (marks := verdicts.marks(text, letters)):
-        denied = negative or bool(polarity.asks_for_denied(asked.question))
-        if found := [letter for letter, right in marks.items() if right != denied]:
-            return "".join(found)
+    # 2) A statement, or a mark or verdict at each option.
+    denied = negative or bool(polarity.asks_for_denied(asked.question))
+    marks = verdicts.marks(text, letters) if multiple else {}
+    if found := [letter for letter, right in marks.items() if right != denied]:
+        return "".join(found)
     if found := statement.stated(text, letters, multiple):
         return found
     if not asked.stopped:
         return ends.first_line(text, letters, multiple)
+    if belongs := verdicts.belonging(text, letters):
+        found = [letter for letter, there in belongs.items() if there != denied]
+        if multiple or len(found) == 1:
+            return "".join(found)
     if (found := labelled(text, asked.question, letters)) and (multiple or len(found) == 1):
         return found
     # 3) The option that is called wrong, where the question asks for it.
