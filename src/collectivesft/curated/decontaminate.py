@@ -19,8 +19,8 @@ from collectivesft.curated.contamination.item_index import (
     MINIMUM,
     NGRAM,
     THRESHOLD,
-    ItemIndex,
     Matches,
+    items_by_benchmark,
     load_index,
 )
 from collectivesft.curated.storage.parquet import (
@@ -71,7 +71,8 @@ def decontaminate_file(
     if unknown := set(splits) - set(get_args(Split)):
         remedy = f"Take one of {', '.join(get_args(Split))}"
         raise UserError(f"--allow-splits {', '.join(sorted(unknown))}: no such split. {remedy}.")
-    found = Found(load_index(tuple(items), splits))
+    # The index itself is made where rows are searched: often in other processes only.
+    found = Found(items_by_benchmark(tuple(items), splits))
     counts, parts = StepLedger("decontaminate"), row_groups([examples])
     work = partial(search_group, items=tuple(items), allowed=splits)
     with (
@@ -141,10 +142,14 @@ def found_drop(example: Example, matches: Matches) -> Drop:
 
 
 class Found:
-    """Return the report: counts, the first pairs, and the examples of each item."""
+    """The report: counts, the first pairs, and the examples of each item.
 
-    def __init__(self, index: ItemIndex):
-        self.index = index
+    Args:
+        items: number of items that are looked for, by benchmark.
+    """
+
+    def __init__(self, items: Counter[str]):
+        self._items = items
         self._examples: dict[str, list[str]] = {}
         self._more: set[str] = set()
         self._by_dataset: Counter = Counter()
@@ -173,8 +178,8 @@ class Found:
             "threshold": THRESHOLD,
             "minimum_tokens": MINIMUM,
             "common_tokens": COMMON,
-            "items": sum(self.index.benchmarks.values()),
-            "items_by_benchmark": dict(self.index.benchmarks),
+            "items": self._items.total(),
+            "items_by_benchmark": dict(self._items),
             "items_found": len(self._examples),
             "examples_found": sum(self._by_dataset.values()),
             "examples_by_dataset": dict(sorted(self._by_dataset.items())),

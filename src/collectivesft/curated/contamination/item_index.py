@@ -43,7 +43,6 @@ class ItemIndex:
     """The n-grams of all items, sorted, with the items that contain each."""
 
     def __init__(self, items: Iterable[Item]):
-        self.benchmarks: Counter = Counter()
         self._names: list[str] = []
         self._short: dict[tuple[int, ...], list[int]] = defaultdict(list)
         self._exams: dict[tuple[str, ...], list[int]] = defaultdict(list)
@@ -61,7 +60,6 @@ class ItemIndex:
 
     def _texts(self, items: Iterable[Item]) -> Iterator[Named]:
         for item in items:
-            self.benchmarks[item.benchmark] += 1
             item = _cleaned(item)
             for number, text in enumerate(item.texts()):
                 yield f"{item.benchmark}:{item.id}", text, item, number > 0
@@ -225,8 +223,17 @@ def _look(grams: np.ndarray) -> np.ndarray:
 @cache
 def load_index(paths: tuple[Path, ...], allowed: tuple[str, ...] = ()) -> ItemIndex:
     """The index of items, without those of ``allowed`` splits; each process makes it once."""
+    return ItemIndex(_looked_for(paths, allowed))
+
+
+def items_by_benchmark(paths: tuple[Path, ...], allowed: tuple[str, ...] = ()) -> Counter[str]:
+    """Count the items that ``load_index`` holds, without making it."""
+    return Counter(item.benchmark for item in _looked_for(paths, allowed))
+
+
+def _looked_for(paths: tuple[Path, ...], allowed: tuple[str, ...]) -> Iterator[Item]:
     items = (item for path in paths for item in load_items(path))
-    return ItemIndex(item for item in items if item.split not in allowed)
+    return (item for item in items if item.split not in allowed)
 
 
 def compared(example: Example) -> list[str]:
