@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectivesft.curated.mixture.variety import novelsum, vendi_score
+from collectivesft.curated.mixture.novelsum import novelsum
+from collectivesft.curated.mixture.vendi import vendi_score
 
 # East, north and west: a right angle to the neighbour, the opposite of the third.
 THREE = np.array([[1.0, 0.0], [0.0, 2.0], [-3.0, 0.0]])

@@ -6,7 +6,8 @@ from typer.testing import CliRunner
 
 from collectivesft.cli import app
 from collectivesft.common.files import read_json
-from collectivesft.curated.mixture.variety import novelsum, vendi_score
+from collectivesft.curated.mixture.novelsum import novelsum
+from collectivesft.curated.mixture.vendi import vendi_score
 from collectivesft.models import chat
 from collectivesft.models.network import load_network, mean_state
 from collectivesft.schema.prompts import in_cmb_form

@@ -12,8 +12,9 @@ from collectivesft.common.files import read_json, write_json
 from collectivesft.common.progress import Reporter
 from collectivesft.config.experiment import FACTS, read_experiment
 from collectivesft.config.mixture import read_mixture
-from collectivesft.curated.mixture import variety
+from collectivesft.curated.mixture import novelsum
 from collectivesft.curated.mixture.digest_sample import SEED, digest_sample
+from collectivesft.curated.mixture.vendi import vendi_score
 from collectivesft.models import chat
 from collectivesft.models.network import load_network, mean_state
 from collectivesft.schema.example import Example
@@ -85,12 +86,12 @@ def measure_diversity(
         "max_length": training.max_length,
         "mixture": about["mixture"],
         "pool": about.get("pool"),
-        "vendi": round(variety.vendi_score(states["mixture"]), _DIGITS),
+        "vendi": round(vendi_score(states["mixture"]), _DIGITS),
         "novelsum": {
-            "score": round(variety.novelsum(states["mixture"], reference), _DIGITS),
-            "neighbours": variety.NEIGHBOURS,
-            "density_power": variety.DENSITY_POWER,
-            "proximity_power": variety.PROXIMITY_POWER,
+            "score": round(novelsum.novelsum(states["mixture"], reference), _DIGITS),
+            "neighbours": novelsum.NEIGHBOURS,
+            "density_power": novelsum.DENSITY_POWER,
+            "proximity_power": novelsum.PROXIMITY_POWER,
         },
     }
     write_json(out, result)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from collectivesft.curated.mixture.sampling import sample_key
+from collectivesft.curated.mixture.vendi import vendi_score
 from collectivesft.schema.example import Example
 
 LENGTH_STEP, LENGTH_BINS = 50, 40
@@ -138,8 +139,8 @@ class Sample:
 
 
 def vendi(texts: Sequence[str]) -> dict[str, Any]:
-    """Return the Vendi score (Friedman and Dieng 2023) of texts: the effective number of
-    different ones, from 1 (all the same) to their number (nothing in common).
+    """Return the Vendi score of texts by their words: the effective number of different ones,
+    from 1 (all the same) to their number (nothing in common).
 
     The similarity of two texts is the cosine of their bigrams of characters, counted as
     1 + log n. They have no weights by rarity (IDF): weights of one mixture's own texts would make
@@ -152,11 +153,7 @@ def vendi(texts: Sequence[str]) -> dict[str, Any]:
     for row, text in zip(rows, texts, strict=True):
         found, counts = np.unique(grams(text.ljust(2), 2) % np.uint64(_COLUMNS), return_counts=True)
         row[found.astype(np.int64)] = 1 + np.log(counts)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    values = np.clip(np.linalg.eigvalsh(rows @ rows.T / len(texts)), 0, None)
-    shares = values[values > 1e-12]
-    score = float(np.exp(-(shares * np.log(shares)).sum()))
-    return {"score": round(score, 3), "texts": len(texts)}
+    return {"score": round(vendi_score(rows), 3), "texts": len(texts)}
 
 
 def grams(text: str, n: int) -> np.ndarray:

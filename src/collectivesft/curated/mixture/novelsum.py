@@ -1,28 +1,13 @@
-"""Measure how varied texts are by vectors that stand for them."""
+"""Measure by vectors of texts how new each is beside all others (NovelSum)."""
 
 import numpy as np
+
+from collectivesft.curated.mixture.vendi import unit_rows
 
 # Of NovelSum's published settings, those that its authors recommend.
 NEIGHBOURS, DENSITY_POWER, PROXIMITY_POWER = 10, 0.5, 1.0
 # Decimals of a distance: vectors of equal texts differ by rounding only.
 _DECIMALS = 9
-
-
-def vendi_score(vectors: np.ndarray) -> float:
-    """Return the effective number of different vectors (Vendi score).
-
-    ``exp(-sum(l * log(l)))`` over the eigenvalues l of K / n, where K has the cosine of each two of
-    the n vectors: 1 where all are the same, n where all are orthogonal.
-
-    Source: Friedman and Dieng, TMLR 2023, arXiv 2210.02410, with a cosine kernel.
-
-    Args:
-        vectors: (texts, width), at least one, none of them zero.
-    """
-    rows = _unit(vectors)
-    values = np.clip(np.linalg.eigvalsh(rows @ rows.T / len(rows)), 0, None)
-    shares = values[values > 1e-12]
-    return float(np.exp(-(shares * np.log(shares)).sum()))
 
 
 def novelsum(
@@ -54,7 +39,7 @@ def novelsum(
         reference: (texts, width), where density is measured. A text there that is the same as j
             is no neighbour of j, and equal texts are one, as in their utils.py.
     """
-    rows, around = _unit(vectors), _unit(reference)
+    rows, around = unit_rows(vectors), unit_rows(reference)
     density = _density(rows, around, neighbours) ** density_power
     distances = _distances(rows, rows)
     weights = np.arange(1, len(rows), dtype=float) ** -proximity_power
@@ -76,10 +61,6 @@ def _density(rows: np.ndarray, reference: np.ndarray, neighbours: int) -> np.nda
     found = np.isfinite(near)
     sums, counts = np.where(found, near, 0).sum(axis=1), found.sum(axis=1)
     return np.divide(counts, sums, out=np.zeros(len(rows)), where=counts > 0)
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 def _distances(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
