@@ -61,7 +61,13 @@ def test_rules_keep_their_contracts():
 
 
 def test_every_stage_has_a_rule_file_a_package_and_a_number():
-    assert [path.stem for path in RULE_FILES] == [f"{i}_{s}" for i, s in enumerate(STAGES, start=1)]
+    stages = [f"{number}_{stage}" for number, stage in enumerate(STAGES, start=1)]
+    names = [path.stem for path in RULE_FILES]
+    # A stage's further files begin with the name of its first.
+    assert list(dict.fromkeys("_".join(name.split("_")[:2]) for name in names)) == stages
+    assert set(stages) <= set(names)
+    snakefile = (ROOT / "workflow/Snakefile").read_text(encoding="utf-8")
+    assert [name for name in names if f'include: "rules/{name}.smk"' not in snakefile] == []
     for stage in STAGES:
         assert (ROOT / "src/collectivesft" / stage / "cli.py").is_file()
 

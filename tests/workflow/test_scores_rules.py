@@ -12,7 +12,9 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src/collectivesft"
-RULES = (ROOT / "workflow/rules/4_scores.smk").read_text(encoding="utf-8")
+RULES = "\n".join(
+    path.read_text(encoding="utf-8") for path in (ROOT / "workflow/rules").glob("4_scores*.smk")
+)
 # All of this stage that may decide what a model answers. What reads, counts or shows answers is not
 # here, so that an edit of it asks no model again.
 ASKING = {

@@ -1,4 +1,4 @@
-"""Draw the workflow as an SVG: each stage with its steps, as its rule file lists them.
+"""Draw the workflow as an SVG: each stage with its steps, as its rule files list them.
 
 `make docs` writes it to docs/figures/workflow.svg. A test compares the steps with Snakemake's
 own list of rules. An SVG shows everywhere, unlike a drawing by a script from the network.
@@ -26,7 +26,7 @@ COLUMN, LINE, HEAD, PAD, GAP = 108, 17, 34, 12, 22  # pixels
 
 def steps(root: Path = ROOT) -> dict[str, list[str]]:
     """Return the steps of each stage in the order of the rules, which begin with its name."""
-    files = [root / f"workflow/rules/{n}_{stage}.smk" for n, stage in enumerate(STAGES, 1)]
+    files = sorted((root / "workflow/rules").glob("[0-9]_*.smk"))
     text = "".join(path.read_text(encoding="utf-8") for path in files)
     found = {stage: re.findall(rf"^rule {stage}_(\w+):", text, re.M) for stage in STAGES}
     found["figures"] = _figures(root)
