@@ -17,6 +17,7 @@ benchmarks raw sft/batches curated/storage
 curated/duplicates curated/mixture sft/loop scores/extract scores/prompt figures/style hub
 curated figures sft scores/engines scores/measure
 scores paper extend
+scores/commands
 """
 LEVEL = {room: n for n, row in enumerate(LEVELS.strip().splitlines()) for room in row.split()}
 

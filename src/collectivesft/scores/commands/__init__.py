@@ -1,0 +1,1 @@
+"""Commands of stage scores, grouped as `scores --help` lists them."""
