@@ -194,7 +194,7 @@ def predicates(question: str, denial: str = "", parts: bool = False) -> list[str
     """Return the words that a question asks by, the most telling first.
 
     "青光眼患者禁用的药物是" gives 患者禁用, 者禁用 and 禁用; "首选的检查是" gives 首选.
-    A question for what is not so asks by the words after its denial: "不属于一级预防的是" gives
+    A question for the exception asks by the words after its denial: "不属于一级预防的是" gives
     一级预防 and its ends.
 
     Args:
@@ -252,7 +252,7 @@ def judged(
     Args:
         text: plain text of an answer, with options' texts as letters (``spelled``).
         negative: true where the question asks for the wrong statement.
-        denial: the denial of a question for what is not so.
+        denial: the denial of a question for the exception.
     """
     segments = _segments(text, letters)
     discussed = set().union(*(segment.letters for segment in segments))

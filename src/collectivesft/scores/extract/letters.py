@@ -177,7 +177,7 @@ def _read(text: str, asked: _Asked) -> str:
     denial = "" if negative else polarity.asks_for_denied(asked.question)
     if asked.question and not negative and not denial:
         text = polarity.drop_stated_wrong(text)
-    # 2) to 6) Without a condition, then what is denied, then under a single condition.
+    # 2) to 6) Without a condition, then denied letters, then under a single condition.
     certain, conditions = unmeant.drop_conditions(text)
     found = _chosen(certain, asked, negative, unsure)
     if not found and asked.stopped:

@@ -48,7 +48,7 @@ _LINE_RIGHT = re.compile(
 )
 
 
-# The denial of a stem that asks for what is not so: 不属于, 不需要. Terms are none: 不可逆, 不应期.
+# The denial of a stem that asks for the exception: 不属于, 不需要. Terms are none: 不可逆, 不应期.
 _IS_NOT = r"(?:不|并?非)(?:属于?|是|包括|包含|符合)|无关"
 _DOES_NOT = (
     r"不(?:需要?|必(?!需)|用|宜|应(?!期)|能(?!量)|会(?!阴)|可(?![逆控触分缺])"
@@ -96,7 +96,7 @@ _AGAINST = re.compile(
 
 
 def asks_for_denied(question: str) -> str:
-    """Return the denial of a question for what is not so (不属于, 不需要); "" for others.
+    """Return the denial of a question for the exception (不属于, 不需要); "" for others.
 
     Only the asking clause counts, the last one: before it, 不能进食 is the patient's history.
     """

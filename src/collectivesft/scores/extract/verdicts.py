@@ -9,8 +9,7 @@ from collectivesft.scores.extract.terms import after_term, run_letters
 _MARK = re.compile(r"(?<![A-Za-z])([A-G])\s?\(?([√✓✔×✗✘❌])")
 # "A√ B√ D× E√" as a whole answer.
 _MARKED = re.compile(r"\A\s{0,9}(?:[A-G]\s?[√✓✔✗✘×❌][\s,、;]{0,3}){2,7}\Z")
-
-# "B. 呕血:不属于": what a line says of its option in a question's own words.
+# "B. 呕血:不属于": a line about its option in a question's own words.
 _BELONGS = re.compile(
     r"^[ \t>#\-•·*\d.]{0,6}[(【]?([A-G])[)】]?[.、:\s][^\n]{1,80}?[:,(—\-]\s?"
     r"(不|并?非)?(?:属于?|包括|包含|符合|是(?=[\s。,;.)]|\Z))[^\n]*$",
@@ -36,7 +35,7 @@ def ticked(text: str) -> str:
 
 
 def belonging(text: str, letters: frozenset[str]) -> dict[str, bool]:
-    """Return if each option belongs to what is asked about, by its line ("B. 乙药:不属于").
+    """Return by option if its line says that it belongs: false for "B. 乙药:不属于".
 
     Empty unless all options have one line each.
     """
