@@ -29,10 +29,10 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 TEXTS, LENGTH, PAIRS = 50_000, 120, 5_000
 
 
-def run(*arguments: str | Path, clone: Path = ROOT) -> dict[str, float]:
+def run(*arguments: str | Path, clone: Path = ROOT, stage: str = "curated") -> dict[str, float]:
     """Run one command of the package; wall and CPU seconds and peak memory in MB."""
     start = time.perf_counter()
-    command = [sys.executable, "-m", "collectivesft", "curated", *map(str, arguments)]
+    command = [sys.executable, "-m", "collectivesft", stage, *map(str, arguments)]
     environment = {**os.environ, "PYTHONPATH": str(clone / "src")}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     peak = Peak(process.pid)

@@ -39,7 +39,7 @@ PLANS: list[tuple[str, str, str]] = [
     (r"^collectivesft new ", "real", ""),
     (r"^(?:[A-Z_]+=\S+ )*collectivesft\b", "help", ""),
     (r"^python -m collectivesft\b", "help", ""),
-    (r"^PYTHONPATH=src \S+ benchmarks/diversity_grid\.py$", "bash", "needs the grid's run"),
+    (r"^PYTHONPATH=src \S+ benchmarks/diversity_grid\.py( --measures)?$", "bash", "needs the grid"),
     (r"^(?:[A-Z_]+=\S+ )*make\b", "make", ""),
     (rf"^{ENGINE}.*(apptainer|conda|profile)", "bash", "needs images or a cluster"),
     (rf"^{ENGINE}", "plan", ""),
