@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# jionlp's clean_text takes < and > for brackets and deletes what is between them, drops a result such
+# jionlp's clean_text takes < and > for brackets and deletes the text between them, drops a result such
 # as (+) with its brackets, and replaces β, μ, ≥, ² and ₃ by spaces.
 set -euo pipefail
 folder=$(mktemp -d)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Results on two datasets of one repository are joined in a model card: without a configuration or a
-# split the second dataset's name is left out, and its score stands under the first one's.
+# split the second dataset's name is left out, and its score is listed under the first one.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
