@@ -87,10 +87,11 @@ rule sft_perplexity:
         examples=config["perplexity_examples"],
         threads=config["threads"],
         settings=recipe_settings,
+        more=marked_options("sft perplexity"),
     shell:
         "python -m collectivesft sft perplexity --train {input.train} --base {input.base:q}"
         " --recipe {input.recipe} --examples {params.examples} --threads {params.threads}"
-        " --out {output.perplexity} 2> {log}"
+        " --out {output.perplexity} {params.more} 2> {log}"
 
 
 # Off unless `diversity_examples` is set: only the figure of diversity takes it.
@@ -121,10 +122,11 @@ rule sft_diversity:
         examples=config["diversity_examples"],
         threads=config["threads"],
         settings=recipe_settings,
+        more=marked_options("sft diversity"),
     shell:
         "python -m collectivesft sft diversity --train {input.train} --pool {input.pool}"
         " --base {input.base:q} --recipe {input.recipe} --examples {params.examples}"
-        " --threads {params.threads} --out {output.diversity} 2> {log}"
+        " --threads {params.threads} --out {output.diversity} {params.more} 2> {log}"
 
 
 rule sft_train:

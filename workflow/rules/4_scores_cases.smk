@@ -24,14 +24,14 @@ rule scores_answer_cases:
         gpu=one_gpu,
     params:
         settings=arguments("CaseAnswers", config["clinical"]),
-        limit=limit_option,
+        more=marked_options("scores answer-cases"),
         threads=config["threads"],
         server=engine_server,
         engine=engine_options,
     shell:
         "python -m collectivesft scores answer-cases --model {input.model:q}"
         " --name {wildcards.model} --items {input.item_file} --out {output.answers}"
-        " {params.settings} {params.limit} --threads {params.threads}"
+        " {params.settings} {params.more} --threads {params.threads}"
         " {params.server} {params.engine} 2> {log}"
 
 
@@ -62,10 +62,11 @@ rule scores_judge:
         cache=f"{CACHE}/judge/{{model}}.{{benchmark}}{{place}}.jsonl",
         server=judge_server,
         judge=judge_options,
+        settings=marked_options("scores judge"),
     shell:
         "python -m collectivesft scores judge --answers {input.answers}"
         " --items {input.item_file} --cache {params.cache:q} --out {output.grades}"
-        " {params.server} {params.judge} 2> {log}"
+        " {params.server} {params.judge} {params.settings} 2> {log}"
 
 
 # One list of criteria for all models and both judges. Lists are kept by their reference.
@@ -91,10 +92,11 @@ rule scores_criteria:
         cache=f"{CACHE}/judge/{{benchmark}}.criteria.jsonl",
         server=judge_server,
         judge=judge_options,
+        settings=marked_options("scores criteria"),
     shell:
         "python -m collectivesft scores criteria --items {input.item_file}"
         " --cache {params.cache:q} --out {output.criteria}"
-        " {params.server} {params.judge} 2> {log}"
+        " {params.server} {params.judge} {params.settings} 2> {log}"
 
 
 rule scores_check:
@@ -123,10 +125,11 @@ rule scores_check:
         cache=f"{CACHE}/judge/{{model}}.{{benchmark}}{{place}}.checks.jsonl",
         server=judge_server,
         judge=judge_options,
+        settings=marked_options("scores check"),
     shell:
         "python -m collectivesft scores check --answers {input.answers}"
         " --items {input.item_file} --criteria {input.criteria} --cache {params.cache:q}"
-        " --out {output.checks} {params.server} {params.judge} 2> {log}"
+        " --out {output.checks} {params.server} {params.judge} {params.settings} 2> {log}"
 
 
 rule scores_score_cases:
@@ -155,7 +158,8 @@ rule scores_score_cases:
         grades=lambda wildcards, input: f"--grades {input.grades}" if input.grades else "",
         second=lambda wildcards, input: f"--second-grades {input.second}" if input.second else "",
         checks=lambda wildcards, input: checks_options(input),
+        settings=marked_options("scores score-cases"),
     shell:
         "python -m collectivesft scores score-cases --answers {input.answers}"
         " --model {wildcards.model} --out {output.scores} {params.grades}"
-        " {params.second} {params.checks} 2> {log}"
+        " {params.second} {params.checks} {params.settings} 2> {log}"

@@ -84,8 +84,10 @@ rule scores_dates:
             {"items": input.item_files, "answers": input.answers, "base": input.base}
         ),
         since=config["fresh_since"],
+        settings=marked_options("scores dates"),
     shell:
         "python -m collectivesft scores dates {params.files} --since {params.since}"
+        " {params.settings}"
         " --model {wildcards.experiment} --protocol {wildcards.protocol} --out {output.dates}"
         " 2> {log}"
 
@@ -141,11 +143,11 @@ rule scores_completion:
         gpu=1 if config["device"] == "cuda" else 0,
     params:
         ngram=config["completion_ngram"],
-        limit=limit_option,
+        settings=marked_options("scores completion"),
         threads=config["threads"],
     shell:
         "python -m collectivesft scores completion --model {input.model:q} --name {wildcards.base}"
-        " --items {input.item_file} --ngram {params.ngram} {params.limit}"
+        " --items {input.item_file} --ngram {params.ngram} {params.settings}"
         " --threads {params.threads} --out {output.completion} 2> {log}"
 
 

@@ -93,3 +93,17 @@ rule scores_table:
         " {params.contamination} {params.completion} {params.dates} --leaderboard {input.leaderboard}"
         " --clinical-leaderboard {input.clinical_leaderboard}"
         " --csv {output.csv} --markdown {output.markdown} --latex {output.latex} 2> {log}"
+
+
+# Files for leaderboards, which take answers to the whole benchmark only.
+ASKED += [
+    f"{SCORES}/{HEADLINE}/{benchmark}.{protocol}.upload.zip"
+    for benchmark in BENCHMARKS
+    if EVALUATION[benchmark]["kind"] == "upload" and EVALUATION[benchmark]["limit"] is None
+    for protocol in EVALUATION[benchmark]["protocols"]
+]
+if "cmb" in CHOICE and EVALUATION["cmb"]["limit"] is None and not config["demo"]:
+    ASKED += [
+        f"{SCORES}/{HEADLINE}/cmb.{protocol}.submission.json"
+        for protocol in EVALUATION["cmb"]["protocols"]
+    ]

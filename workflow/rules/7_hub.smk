@@ -309,3 +309,7 @@ rule hub_push_data:
     shell:
         "python -m collectivesft hub push-data --repo {params.repo} --tag {params.tag}"
         " {params.settings} --folder {input.folder} --receipt {output.receipt} 2> {log}"
+
+
+if config["hub"]["space"]:
+    ASKED.append(f"{HUB}/{HEADLINE}/space")

@@ -61,13 +61,23 @@ def rule_environments(wildcards, output):
     return json.dumps({name: Path(str(env)).stem for name, env in named if env})
 
 
+def marked_options(command):
+    """Return a function for the options that fields of the configuration are marked with.
+
+    See `OptionOf` in src/collectivesft/config/section.py.
+    """
+
+    def options_of_job(wildcards):
+        entry = {"evaluation": wildcards.get("benchmark"), "protocols": wildcards.get("protocol")}
+        return arguments_of(command, config, entry)
+
+    return options_of_job
+
+
 def protocol_options(wildcards):
     """Options of `scores predict` for a protocol and a benchmark."""
     asked = arguments("Protocol", config["protocols"][wildcards.protocol])
-    limit = EVALUATION[wildcards.benchmark]["limit"]
-    if limit:
-        return f"{asked} --limit {limit} --sample-seed 42"
-    return asked
+    return f"{asked} {marked_options('scores predict')(wildcards)}".strip()
 
 
 def engine_options(wildcards):
@@ -113,12 +123,6 @@ def checks_options(files):
     """Return the options of `scores score-cases` for the criteria that answers meet."""
     named = {"checks": files.checks, "second-checks": files.second_checks}
     return " ".join(options({name: path for name, path in named.items() if path}))
-
-
-def limit_option(wildcards):
-    """The option that takes only some of a benchmark's items, or nothing."""
-    limit = EVALUATION[wildcards.benchmark]["limit"]
-    return f"--limit {limit}" if limit else ""
 
 
 NODES = config["nodes"]

@@ -44,7 +44,7 @@ import config_check
 import layout
 import run_paths
 
-from collectivesft.config.arguments import arguments
+from collectivesft.config.arguments import arguments, arguments_of
 
 
 def own(path):
@@ -143,18 +143,9 @@ MODELS = BASES + EXPERIMENTS
 CHOICE = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "choice"]
 CLINICAL = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "clinical"]
 TEXT = [name for name in BENCHMARKS if EVALUATION[name]["kind"] == "text"]
-# Files for leaderboards, which take answers to the whole benchmark only.
-UPLOADS = [
-    f"{SCORES}/{HEADLINE}/{benchmark}.{protocol}.upload.zip"
-    for benchmark in BENCHMARKS
-    if EVALUATION[benchmark]["kind"] == "upload" and EVALUATION[benchmark]["limit"] is None
-    for protocol in EVALUATION[benchmark]["protocols"]
-]
-WHOLE = "cmb" in CHOICE and EVALUATION["cmb"]["limit"] is None and not config["demo"]
-SUBMISSIONS = UPLOADS + [
-    f"{SCORES}/{HEADLINE}/cmb.{protocol}.submission.json"
-    for protocol in (EVALUATION["cmb"]["protocols"] if WHOLE else [])
-]
+# Further files of `rule all`. A key that decides whether a rule has work takes its field and one rules
+# file, which adds its files here.
+ASKED = []
 # Published scores, dated; nothing in it was run here.
 LEADERBOARD = own("resources/leaderboard/cmb-exam-2024-03-16.csv")
 CLINICAL_LEADERBOARD = own("resources/leaderboard/cmb-clin-2024-03-16.csv")

@@ -64,6 +64,7 @@ def source_options(wildcards):
     policy = place["on_unavailable"]
     options = [arguments("Source", place, leave_out=("on_unavailable",))]
     options += [f"--on-unavailable {policy}"] if policy != "error" else []
+    options += [arguments_of("raw fetch", config, {})]
     return " ".join(filter(None, options))
 
 

@@ -1,10 +1,10 @@
 """Describe how models are asked and graded: sections of a run's configuration."""
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from collectivesft.config.section import Number, Positive, Section, hidden
+from collectivesft.config.section import Number, OptionOf, Positive, Section, hidden
 
 ADDRESS = r"^https?://[^@\s]+(?!\n)$"  # without user or password
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$"
@@ -18,7 +18,9 @@ class Evaluation(Section):
         "with references; `upload`: free text that the benchmark's authors score"
     )
     protocols: list[str] = Field([], description="names under `protocols`")
-    limit: Positive | None = Field(None, description="number of items asked; null: all")
+    limit: Annotated[
+        Positive | None, OptionOf("scores predict", "scores answer-cases", "scores completion")
+    ] = Field(None, description="number of items asked; null: all")
 
     @model_validator(mode="after")
     def _once(self) -> "Evaluation":

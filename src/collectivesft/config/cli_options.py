@@ -15,18 +15,20 @@ from typing import Annotated, Any, Literal
 import typer
 from typer.core import TyperCommand
 
-from collectivesft.config.section import negative
+from collectivesft.config.section import marked_fields, negative
 
 _VALUES = "collectivesft.config.cli_options"
 
 
-def options_of(*kinds: str, leave_out: Sequence[str] = ()) -> type[TyperCommand]:
+def options_of(*kinds: str, leave_out: Sequence[str] = (), of: str = "") -> type[TyperCommand]:
     """Return a command's class that adds an option for each field of some sections.
 
     Args:
         kinds: names of classes in config/run.py, such as ``Protocol``, or of one field of them,
             such as ``Clinical.max_new_tokens``.
         leave_out: fields without an option.
+        of: the command, such as ``scores predict``: fields that are marked with it
+            (``section.OptionOf``) are options too.
     """
 
     class Command(TyperCommand):
@@ -38,6 +40,9 @@ def options_of(*kinds: str, leave_out: Sequence[str] = ()) -> type[TyperCommand]
                     options = _options(kind, leave_out)
                     names = [option.name for option in options]
                     self._added.setdefault(kind.partition(".")[0], []).extend(names)
+                    self._params += options
+                if of and (options := _made(marked_fields(of))):
+                    self._added[of] = [option.name for option in options]
                     self._params += options
             return self._params
 
@@ -59,19 +64,24 @@ def values(context: typer.Context, kind: str | None = None) -> dict[str, Any]:
     """Return the values of the options that ``options_of`` has added, by field.
 
     Args:
-        kind: one of its sections; None for all of them.
+        kind: one of its sections, or the command itself for the fields that are marked with it;
+            None for all of them.
     """
     by_kind = context.meta[_VALUES]
-    found = by_kind.values() if kind is None else [by_kind[kind]]
+    found = by_kind.values() if kind is None else [by_kind.get(kind, {})]
     return {name: value for section in found for name, value in section.items()}
 
 
 def _options(kind: str, leave_out: Sequence[str]) -> list[Any]:
-    """Let typer make the options of a section, as for a function with its fields."""
+    """Let typer make the options of a section, or of one of its fields."""
     kind, _, chosen = kind.partition(".")
     section = getattr(importlib.import_module("collectivesft.config.run"), kind)
     names = [chosen] if chosen else [one for one in section.model_fields if one not in leave_out]
-    fields = {name: section.model_fields[name] for name in names}
+    return _made({name: section.model_fields[name] for name in names})
+
+
+def _made(fields: dict[str, Any]) -> list[Any]:
+    """Return the options of fields by their names."""
     parameters = [_parameter(name, field) for name, field in fields.items()]
 
     def command() -> None: ...

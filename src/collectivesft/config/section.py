@@ -1,5 +1,6 @@
 """Base class of every block of a configuration file, and the old names that it still takes."""
 
+import importlib
 import re
 import typing
 from collections.abc import Iterator, Mapping
@@ -96,6 +97,37 @@ class Negative:
     word: str
 
 
+class OptionOf:
+    """Name the commands that take a field as an option, where they take no other of its section.
+
+    Sections such as ``Evaluation`` hold keys of several commands, and keys that decide which rules
+    there are. A field with this mark reaches its commands without a line in rule or command.
+
+    Attributes:
+        commands: such as ``scores predict``.
+    """
+
+    def __init__(self, *commands: str):
+        self.commands = commands
+
+
+def marked(kind: "type[Section]", command: str) -> list[str]:
+    """Return the fields of one section that are marked as options of a command."""
+    return [
+        name
+        for name, field in kind.model_fields.items()
+        if any(isinstance(one, OptionOf) and command in one.commands for one in field.metadata)
+    ]
+
+
+def marked_fields(command: str) -> dict[str, Any]:
+    """Return name and field of all that a run's configuration marks with a command."""
+    # Not a static import: an edit of a second section is no new code of that command.
+    run = importlib.import_module("collectivesft.config.run").RunConfig
+    sections = [run, *(child for _, child, _ in children(run))]
+    return {name: one.model_fields[name] for one in sections for name in marked(one, command)}
+
+
 def negative(name: str, field: Any) -> str:
     """Return the option that turns a field of true and false off."""
     words = [one.word for one in field.metadata if isinstance(one, Negative)]
@@ -150,7 +182,7 @@ def canonical(value: Any, kind: type[Section], at: Path = ()) -> tuple[Any, list
             present = former[renamed[key]]
             notes.append(f"{_dotted(at, key)}: {renamed[key]} is read as {present}")
             renamed[key] = present
-    for name, child, is_map in _children(kind):
+    for name, child, is_map in children(kind):
         if name not in renamed:
             continue
         below = renamed[name]
@@ -171,7 +203,7 @@ def aliases_in(value: Any, kind: type[Section], at: Path = ()) -> Iterator[tuple
     for old, new in kind.aliases.items():
         if old in value:
             yield (*at, old), (*at, new)
-    for name, child, is_map in _children(kind):
+    for name, child, is_map in children(kind):
         for key in (name, *(old for old, new in kind.aliases.items() if new == name)):
             below = value.get(key)
             if not is_map:
@@ -206,7 +238,7 @@ def _dotted(at: Path, key: str) -> str:
     return ".".join(map(str, (*at, key)))
 
 
-def _children(kind: type[Section]) -> Iterator[tuple[str, type[Section], bool]]:
+def children(kind: type[Section]) -> Iterator[tuple[str, type[Section], bool]]:
     """Yield the fields that hold a section, or a map of sections (then the flag is true)."""
     for name, field in kind.model_fields.items():
         for part in (field.annotation, *typing.get_args(field.annotation)):

@@ -20,7 +20,7 @@ def _stage() -> None:
     """Fetch raw files and verify them."""
 
 
-@app.command(cls=options_of("Source", leave_out=["on_unavailable"]))
+@app.command(cls=options_of("Source", leave_out=["on_unavailable"], of="raw fetch"))
 def fetch(
     context: typer.Context,
     source: Annotated[str, typer.Option(help="datasets/NAME or benchmarks/NAME.")],

@@ -76,8 +76,9 @@ def lengths(
     measure_lengths(examples, base, recipe, out, threads)
 
 
-@app.command()
+@app.command(cls=options_of(of="sft perplexity"))
 def perplexity(
+    context: typer.Context,
     train: Annotated[Path, typer.Option(help="Parquet file of training examples.")],
     base: Base,
     recipe: Recipe,
@@ -94,11 +95,12 @@ def perplexity(
     """
     from collectivesft.sft.perplexity import measure_perplexity
 
-    measure_perplexity(train, base, recipe, out, examples, threads)
+    measure_perplexity(train, base, recipe, out, examples, threads, **values(context))
 
 
-@app.command()
+@app.command(cls=options_of(of="sft diversity"))
 def diversity(
+    context: typer.Context,
     train: Annotated[Path, typer.Option(help="Parquet file of training examples.")],
     base: Base,
     recipe: Recipe,
@@ -120,7 +122,7 @@ def diversity(
     """
     from collectivesft.sft.diversity import measure_diversity
 
-    measure_diversity(train, base, recipe, out, examples, threads, pool)
+    measure_diversity(train, base, recipe, out, examples, threads, pool, **values(context))
 
 
 @app.command(cls=options_of("RunConfig.report_to"))

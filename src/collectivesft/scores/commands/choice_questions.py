@@ -19,7 +19,7 @@ from collectivesft.scores.commands.shared_options import (
 app = typer.Typer()
 
 
-@app.command(cls=options_of("Protocol", "Engine", "Evaluation.limit", leave_out=["kind"]))
+@app.command(cls=options_of("Protocol", "Engine", leave_out=["kind"], of="scores predict"))
 def predict(
     context: typer.Context,
     model: Model,
@@ -45,7 +45,7 @@ def predict(
     engine = values(context, "Engine")
     serve, timeout = engine.pop("serve"), engine.pop("timeout")
     server = Server(model=served_name or name, timeout_s=timeout, **engine)
-    asked = values(context, "Protocol") | values(context, "Evaluation")
+    asked = values(context, "Protocol") | values(context, "scores predict")
     options = Protocol(**asked, sample_seed=sample_seed, threads=threads)
     with connected(model, serve, server) as asked:
         run(model, name, items, out, options, asked)
@@ -99,7 +99,7 @@ def compare(
     typer.echo(text(found, str(first), str(second)), nl=False)
 
 
-@app.command(cls=options_of("Evaluation.limit"))
+@app.command(cls=options_of(of="scores completion"))
 def completion(
     context: typer.Context,
     model: Model,
@@ -117,8 +117,8 @@ def completion(
     """
     from collectivesft.scores.completion import measure_completion
 
-    limit = values(context)["limit"]
-    measure_completion(model, name, items, out, ngram, limit, sample_seed, threads)
+    more = values(context) | {"sample_seed": sample_seed, "threads": threads}
+    measure_completion(model, name, items, out, ngram, **more)
 
 
 @app.command()
@@ -143,8 +143,9 @@ def contamination(
     measure_effect(answers, base, report, train, model, benchmark, protocol, out)
 
 
-@app.command()
+@app.command(cls=options_of(of="scores dates"))
 def dates(
+    context: typer.Context,
     items: Annotated[list[Path], typer.Option(help="Items of a benchmark, repeatedly.")],
     answers: Annotated[
         list[Path], typer.Option(help="Judged answers of the trained model to them, in that order.")
@@ -165,7 +166,7 @@ def dates(
     """
     from collectivesft.scores.by_date import measure_dates
 
-    measure_dates(items, answers, base, since, model, protocol, out)
+    measure_dates(items, answers, base, since, model, protocol, out, **values(context))
 
 
 @app.command()

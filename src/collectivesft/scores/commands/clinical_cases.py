@@ -22,7 +22,7 @@ app = typer.Typer()
 
 @app.command(
     "answer-cases",
-    cls=options_of("CaseAnswers", "Engine", "Evaluation.limit", leave_out=["kind"]),
+    cls=options_of("CaseAnswers", "Engine", leave_out=["kind"], of="scores answer-cases"),
 )
 def answer_cases(
     context: typer.Context,
@@ -46,12 +46,13 @@ def answer_cases(
     engine, asked = values(context, "Engine"), values(context, "CaseAnswers")
     serve, timeout = engine.pop("serve"), engine.pop("timeout")
     server = Server(model=served_name or name, timeout_s=timeout, **engine)
-    asked |= values(context, "Evaluation") | {"sample_seed": sample_seed, "threads": threads}
+    asked |= values(context, "scores answer-cases")
+    asked |= {"sample_seed": sample_seed, "threads": threads}
     with connected(model, serve, server) as found:
         run(model, name, items, out, **asked, server=found)
 
 
-@app.command(cls=options_of("Judge"))
+@app.command(cls=options_of("Judge", of="scores judge"))
 def judge(
     context: typer.Context,
     answers: CaseAnswers,
@@ -68,11 +69,12 @@ def judge(
     """
     from collectivesft.scores.judge import judge as run
 
-    done = run(answers, items, cache, out, _judge_of(context, 256))
+    more = values(context, "scores judge")
+    done = run(answers, items, cache, out, _judge_of(context, 256), **more)
     typer.echo(_told(out, done, "graded", "replies without grades"))
 
 
-@app.command(cls=options_of("Judge"))
+@app.command(cls=options_of("Judge", of="scores criteria"))
 def criteria(
     context: typer.Context,
     items: Items,
@@ -88,11 +90,12 @@ def criteria(
     """
     from collectivesft.scores.criteria_check import list_criteria
 
-    done = list_criteria(items, cache, out, _judge_of(context, 1024))
+    more = values(context, "scores criteria")
+    done = list_criteria(items, cache, out, _judge_of(context, 1024), **more)
     typer.echo(_told(out, done, "lists of criteria", "questions without criteria"))
 
 
-@app.command(cls=options_of("Judge"))
+@app.command(cls=options_of("Judge", of="scores check"))
 def check(
     context: typer.Context,
     answers: CaseAnswers,
@@ -109,12 +112,14 @@ def check(
     """
     from collectivesft.scores.criteria_check import check as run
 
-    done = run(answers, items, criteria, cache, out, _judge_of(context, 1024))
+    more = values(context, "scores check")
+    done = run(answers, items, criteria, cache, out, _judge_of(context, 1024), **more)
     typer.echo(_told(out, done, "answers checked", "answers without verdicts"))
 
 
-@app.command("score-cases")
+@app.command("score-cases", cls=options_of(of="scores score-cases"))
 def score_cases(
+    context: typer.Context,
     answers: CaseAnswers,
     model: Name,
     out: Out,
@@ -138,14 +143,15 @@ def score_cases(
     """
     from collectivesft.scores.score_cases import score_cases as run
 
-    run(answers, model, out, grades, second_grades, checks, second_checks)
+    judged = (grades, second_grades, checks, second_checks)
+    run(answers, model, out, *judged, **values(context))
 
 
 def _judge_of(context: typer.Context, max_tokens: int) -> Any:
     """Return the judge of a command's options."""
     from collectivesft.scores.engines.chat_judge import Judge
 
-    given = values(context)
+    given = values(context, "Judge")
     given |= {"max_tokens": given["max_tokens"] or max_tokens, "body": given["body"] or {}}
     return Judge(timeout_s=given.pop("timeout"), **given)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, make_dataclass, replace
 
 from collectivesft.common.errors import UserError
 from collectivesft.config import protocol
+from collectivesft.config.section import marked_fields
 from collectivesft.schema.item import Item
 from collectivesft.schema.option_orders import option_orders, reorder
 from collectivesft.scores.engines import language_model as models
@@ -19,14 +20,14 @@ from collectivesft.scores.prompt.prompts import (
     turns,
 )
 
-_DECLARED = protocol.Protocol.model_fields
-# Options of a protocol, by the names and defaults that the configuration declares, then the choice
-# of items and the processors. A plain class: a job checks options once, when it is called.
+_DECLARED = protocol.Protocol.model_fields | marked_fields("scores predict")
+# Options of `scores predict`, by the names and defaults that the configuration declares, then the
+# seed of the choice of items and the processors. A plain class: a job checks options once, when it
+# is called.
 Protocol = make_dataclass(
     "Protocol",
     [
         *((name, one.annotation, one.default) for name, one in _DECLARED.items()),
-        ("limit", int | None, None),
         ("sample_seed", int, 42),
         ("threads", int, 1),
     ],
