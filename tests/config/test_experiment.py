@@ -85,7 +85,7 @@ WRONG = {
         {"lr_scheduler": "step"},
         "training.lr_scheduler: 'step'; allowed: cosine, linear or constant.",
     ),
-    "rate of 0": ({"learning_rate": 0}, "training.learning_rate: 0; allowed: a number, above 0."),
+    "rate of 0": ({"learning_rate": 0}, "training.learning_rate: 0; allowed: a number, above 0,"),
     "word for a number": (
         {"epochs": "three"},
         "training.epochs: 'three'; allowed: a number, above 0.",

@@ -299,7 +299,7 @@ def test_a_gguf_copy_needs_its_converter():
     config = config_check.load(ROOT, ROOT / "config/tiny.yaml")
     config["hub"]["gguf"] = "f16"
     with pytest.raises(config_check.ConfigurationError, match="no such file; run envs/converter"):
-        config_check.check_converter(config)
+        config_check.refuse(config_check.converter_problems(config))
 
 
 def test_a_key_that_no_variable_holds_is_refused_before_anything_runs():

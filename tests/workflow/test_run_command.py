@@ -105,7 +105,10 @@ def test_a_list_of_checksums_that_is_not_there_is_one_line(clone):
         "run: mine\nraw: {folder: a, checksums: a/SUMS}\n", "utf-8"
     )
     done = command(clone, "workflow/bin/run", "config/mine.yaml", "--cores", "1")
-    assert done.stderr == "error: config: checksums: a/SUMS: no such file; correct the path\n"
+    assert done.stderr == (
+        "error: config/mine.yaml: raw.folder: a: no such folder; make it, or correct the path\n"
+        "error: config/mine.yaml: raw.checksums: a/SUMS: no such file; correct the path\n"
+    )
 
 
 def test_a_bug_in_a_reader_is_shown_with_its_log(clone):

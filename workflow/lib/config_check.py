@@ -8,6 +8,7 @@ import copy
 import json
 import math
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -256,6 +257,8 @@ def _check(config: dict, root: Path) -> list[Problem]:
     for name in config["experiments"]:
         if name in _files(root, "experiments"):
             found += _check_experiment(config, root, name, names=not found)
+    if not found and config["diversity_examples"]:
+        found += _check_budgets(config, root)
     return found
 
 
@@ -272,6 +275,14 @@ def _check_run(config: dict, root: Path) -> Iterator[Problem]:
         )
     yield from _check_readers(config, root)
     yield from _check_sources(config, root)
+    if config["device"] == "cuda" and not config["gpus"]:
+        yield Problem(
+            ("gpus",), "0, and device is cuda; set the GPUs of a training, or device: cpu"
+        )
+    for name, image in config["containers"].items():
+        if image.partition("://")[1] and not re.fullmatch(r"[a-z]+://[^/]\S*", image):
+            text = f"{image!r} is no address; write one such as oras://host/name@sha256:..."
+            yield Problem(("containers", name), text)
     if "full" not in config["curation"]:
         yield Problem(("curation",), "no `full`, which experiments take by default; add it")
 
@@ -299,6 +310,8 @@ def _check_kinds(config: dict, root: Path) -> Iterator[Problem]:
         if kind not in fit:
             text = f"{kind!r} does not fit the benchmark; take {' or '.join(fit)}"
             yield Problem(("evaluation", name, "kind"), text)
+        elif kind:
+            yield from _check_asked(config, name)
         lm_eval = hasattr(benchmarks.get(name), "lm_eval_subject")
         for protocol in config["evaluation"].get(name, {}).get("protocols", []):
             template = config["protocols"].get(protocol, {}).get("template")
@@ -321,6 +334,39 @@ def _check_kinds(config: dict, root: Path) -> Iterator[Problem]:
                 f"{drawn[0]!r} draws several answers, which free text does not use; take one with "
                 "samples: 1",
             )
+
+
+def _check_asked(config: dict, name: str) -> Iterator[Problem]:
+    """A benchmark is asked, in a way that its kind can use."""
+    settings = config["evaluation"][name]
+    key, kind, protocols = ("evaluation", name), settings["kind"], settings["protocols"]
+    if kind == "clinical" and protocols:
+        text = f"{protocols}; cases are asked as `clinical` says: write []"
+        yield Problem((*key, "protocols"), text)
+    if kind != "clinical" and not protocols:
+        text = "[]; the benchmark is never asked: name a protocol, or take it out of benchmarks"
+        yield Problem((*key, "protocols"), text)
+    if kind == "upload" and settings["limit"]:
+        text = f"{settings['limit']}; its authors take answers to all items: write null"
+        yield Problem((*key, "limit"), text)
+    orders = [one for one in protocols if _how(config, one).get("orders") != "published"]
+    if kind in ("text", "upload") and orders:
+        text = f"{orders[0]!r} asks in several orders of options, which free text has not"
+        yield Problem((*key, "protocols"), f"{text}; take one with orders: published")
+
+
+def _how(config: dict, protocol: str) -> dict:
+    """Return a protocol's settings; those of an unknown one are a fault of its name."""
+    return config["protocols"].get(protocol, {"orders": "published"})
+
+
+def _check_budgets(config: dict, root: Path) -> Iterator[Problem]:
+    """Diversity is measured of mixtures with a budget."""
+    recipes = [experiment(root, name) for name in config["experiments"]]
+    if not any({"examples", "tokens"} & recipe.mixture.keys() for recipe in recipes):
+        text = f"{config['diversity_examples']}, and no experiment has a budget to be measured"
+        remedy = "set it to 0, or mixture.examples or mixture.tokens of an experiment"
+        yield Problem(("diversity_examples",), f"{text}; {remedy}")
 
 
 def _samples(config: dict, protocol: str) -> int:
@@ -399,6 +445,9 @@ def _check_experiment(config: dict, root: Path, name: str, names: bool) -> Itera
         yield from _check_model_paths(root, recipe.base)
         _check_template(root, recipe.base)
         yield from _check_length(config, root, where, recipe)
+        yield from _check_answers(config, root, recipe.base)
+        yield from _check_batch(config, where, recipe)
+        yield from _check_rank(root, where, recipe)
         yield from _check_tokenizer(config, root, where, recipe)
         yield from _check_titles(root, where, recipe)
         yield from _check_weights(config, where, name, recipe)
@@ -445,10 +494,49 @@ def _check_template(root: Path, base: str) -> None:
 def _check_length(config: dict, root: Path, where: str, recipe: "Experiment") -> Iterator[Problem]:
     """Examples fit into the base model's positions, as far as these are known."""
     longest, base = recipe.training.max_length, recipe.base
-    known = next(filter(None, map(_positions, _settings(config, root, base))), longest)
+    known = _known_positions(config, root, base)
     if longest > known:
         key = (where, "training", "max_length")
         yield Problem(key, f"{longest} tokens, {base} takes {known}; lower it")
+
+
+def _known_positions(config: dict, root: Path, base: str) -> float:
+    """Positions of a base model, as far as a file at hand tells them."""
+    return next(filter(None, map(_positions, _settings(config, root, base))), math.inf)
+
+
+def _check_answers(config: dict, root: Path, base: str) -> Iterator[Problem]:
+    """The longest answer leaves room for a question; else no question would be asked."""
+    known = _known_positions(config, root, base)
+    asked = [(name, config["evaluation"].get(name, {})) for name in config["benchmarks"]]
+    blocks = {
+        ("protocols", protocol): config["protocols"].get(protocol, {"max_new_tokens": 0})
+        for _, settings in asked
+        for protocol in settings.get("protocols", [])
+    }
+    if any(settings.get("kind") == "clinical" for _, settings in asked):
+        blocks[("clinical",)] = config["clinical"]
+    for key, block in blocks.items():
+        if block["max_new_tokens"] >= known:
+            text = f"{block['max_new_tokens']} tokens, {base} takes {known} with the question"
+            yield Problem((*key, "max_new_tokens"), f"{text}; lower it")
+
+
+def _check_batch(config: dict, where: str, recipe: "Experiment") -> Iterator[Problem]:
+    """Each process of a training has an example of a step."""
+    processes = config["nodes"] * (config["gpus"] if config["device"] == "cuda" else 1)
+    size = recipe.training.global_batch_size
+    if size < processes:
+        text = f"{size} examples for {processes} processes (gpus x nodes); raise it, or lower them"
+        yield Problem((where, "training", "global_batch_size"), text)
+
+
+def _check_rank(root: Path, where: str, recipe: "Experiment") -> Iterator[Problem]:
+    """An adapter is narrower than the layers that it adapts."""
+    shape, rank = model(root, recipe.base).shape, recipe.training.lora.r
+    if recipe.training.method == "lora" and shape and rank > shape.hidden:
+        text = f"{rank}, and {recipe.base} is {shape.hidden} wide; lower it"
+        yield Problem((where, "training", "lora", "r"), text)
 
 
 def _check_titles(root: Path, where: str, recipe: "Experiment") -> Iterator[Problem]:
@@ -525,18 +613,37 @@ def _positions(settings: dict) -> int | None:
     return next(filter(None, found), None)
 
 
-def check_converter(config: dict) -> None:
-    """The converter is there where a GGUF copy is asked for, before anything runs.
+def refuse(problems: Iterable[Problem], paths: Iterable[Path] = ()) -> None:
+    """Raise what was found on this machine, each with its file.
+
+    Args:
+        paths: the files of the configuration, as ``check`` takes them.
 
     Raises:
-        ConfigurationError: names its path and how to get it.
+        ConfigurationError: there are problems.
     """
+    if problems := list(problems):
+        places = _places(paths)
+        raise ConfigurationError(*dict.fromkeys(_line(one, places) for one in problems))
+
+
+def converter_problems(config: dict) -> Iterator[Problem]:
+    """The converter is there where a GGUF copy is asked for, before anything runs."""
     hub = config["hub"]
     if hub["gguf"] and not Path(hub["gguf_converter"]).is_file():
-        raise ConfigurationError(
-            f"config: hub.gguf_converter: {hub['gguf_converter']}: no such file; run "
-            "envs/converter, or set hub.gguf to null"
+        text = f"{hub['gguf_converter']}: no such file; run envs/converter, or set hub.gguf to null"
+        yield Problem(("hub", "gguf_converter"), text)
+
+
+def cache_problems(config: dict) -> Iterator[Problem]:
+    """Make the cache: a folder that is not there yet could not be bound into an image."""
+    try:
+        Path(config["cache"]).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        text = (
+            f"{config['cache']}: cannot be made a folder ({error.strerror}); name a different one"
         )
+        yield Problem(("cache",), text)
 
 
 def check_keys(config: dict, environ: Mapping[str, str]) -> None:

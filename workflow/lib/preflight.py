@@ -56,6 +56,7 @@ def rows(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     yield from _python()
     yield disk(config, root)
     yield from _gpus(config, root, ways)
+    yield from _threads(config, ways)
     if "apptainer" in ways:
         yield from _apptainer(config, root)
     if "slurm" in ways:
@@ -184,6 +185,19 @@ def _gpus(config: dict, root: Path, ways: list[str]) -> Iterator[Row]:
     found = f"{len(memory)} with {min(memory):,.0f} GB; wanted: {wanted}"
     remedy = "Set gpus: or nodes: (only fsdp shares), take LoRA, or a smaller base model"
     yield Row("GPUs", "ok" if good else "missing", found, remedy * (not good))
+
+
+def _threads(config: dict, ways: list[str]) -> Iterator[Row]:
+    """Threads of a job and nodes of a training that this machine cannot give."""
+    if config["nodes"] > 1 and "slurm" not in ways:
+        remedy = "Use workflow/bin/slurm and check with `slurm`, or set nodes: 1"
+        yield Row(
+            "nodes", "missing", f"nodes: {config['nodes']}, and no Slurm is asked for", remedy
+        )
+    here = os.cpu_count() or 1
+    if config["threads"] > here and "slurm" not in ways:
+        found = f"threads: {config['threads']}, and this machine has {here}"
+        yield Row("threads", "note", found, "Lower threads: a job has so many at most")
 
 
 def _gpu_memory() -> list[float]:
@@ -321,6 +335,10 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
     from collectivesft.raw.fetching import registry
 
     at = Layout.of(config)
+    absent: dict[str, list[Row]] = {}
+    for name, (key, text) in run_paths.raw_problems(config, root):
+        row = Row(name, "missing", f"{'.'.join(key)}: {text.partition(';')[0]}", _remedy(text))
+        absent.setdefault(name, []).append(row)
     hosts: set[str] = set()
     gated: list[str] = []
     names = [("datasets", name) for name in config["datasets"]]
@@ -335,7 +353,9 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
         yield from readable(kind, name, manifest, place)
         if manifest.is_file():
             continue
-        if place["folder"]:
+        if rows_of_source := absent.get(f"{kind}/{name}"):
+            yield from rows_of_source
+        elif place["folder"]:
             yield from _local(f"{kind}/{name}", root / place["folder"], place, source)
         elif source.access in PLACED:
             # Google Drive is tried; it may want a signed-in browser.
@@ -353,6 +373,12 @@ def _sources(config: dict, root: Path) -> Iterator[Row]:
         yield _token(gated)
     for host in sorted(hosts - {""}):
         yield _reach(host)
+
+
+def _remedy(text: str) -> str:
+    """Return the part of a problem's text that says what to do."""
+    words = text.partition("; ")[2]
+    return words[:1].upper() + words[1:]
 
 
 def readable(kind: str, name: str, manifest: Path, place: dict) -> Iterator[Row]:

@@ -40,7 +40,9 @@ def main(arguments: Sequence[str]) -> int:
     try:
         config = config_check.load(root, Path(overlay))
         config_check.check_keys(config, os.environ)
-        run_paths.check_checksums(config, Path("results"))
+        found = [problem for _, problem in run_paths.raw_problems(config)]
+        found += problems(config, rest)
+        config_check.refuse(found, [root / "config/config.yaml", Path(overlay)])
     except config_check.ConfigurationError as error:
         sys.exit(error.report())
     if {"-n", "--dry-run", "--dryrun"} & set(rest):
@@ -50,6 +52,14 @@ def main(arguments: Sequence[str]) -> int:
     if any(STATE.glob("locks/*")):
         _snakemake(overlay, "--unlock", "--quiet", "all")
     return run(config, overlay, rest, lock)
+
+
+def problems(config: dict, rest: Sequence[str]) -> list[config_check.Problem]:
+    """Return what this way of running cannot give the configuration."""
+    if config["nodes"] > 1 and not sends_jobs(rest, os.environ):
+        text = f"{config['nodes']}: several need Slurm; use workflow/bin/slurm, or set 1"
+        return [config_check.Problem(("nodes",), text)]
+    return []
 
 
 def run(config: dict, overlay: str, rest: Sequence[str], lock: int) -> int:
@@ -102,14 +112,20 @@ def says_cores(rest: Sequence[str], environ: Mapping[str, str]) -> bool:
     )
 
 
+def sends_jobs(rest: Sequence[str], environ: Mapping[str, str]) -> bool:
+    """Return whether a profile or an executor sends jobs to other machines."""
+    words = ("--profile", "--executor", "-e")
+    return bool(environ.get("SNAKEMAKE_PROFILE")) or any(
+        word.partition("=")[0] in words for word in rest
+    )
+
+
 def cores(rest: Sequence[str]) -> int | None:
     """Return the cores that the jobs share; None where a profile sends them to other machines."""
+    if sends_jobs(rest, {}):
+        return None
     value = None
     for position, word in enumerate(rest):
-        if word in ("--profile", "--executor", "-e") or word.startswith(
-            ("--profile=", "--executor=")
-        ):
-            return None
         if word in ("--cores", "-c", "-j", "--jobs"):
             value = rest[position + 1 : position + 2]
             value = value[0] if value else None

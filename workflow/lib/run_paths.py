@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import config_check
@@ -171,23 +172,44 @@ def check_lock(config: dict, root: Path, lock: Path, results: Path) -> None:
                 )
 
 
-def check_checksums(config: dict, results: Path) -> None:
-    """The lists of checksums that the configuration names are there, before anything runs.
+def raw_problems(config: dict, root: Path = Path()) -> Iterator[tuple[str, config_check.Problem]]:
+    """Yield what is absent of the folders, files and checksums that the configuration names.
 
-    A source that was fetched already, as in a bundle, needs no list.
+    A source that was fetched already, as in a bundle, needs none of them.
 
-    Raises:
-        ConfigurationError: names each list that is not there.
+    Args:
+        root: the folder in which the run works.
+
+    Returns:
+        The source, ``datasets/NAME`` or ``benchmarks/NAME``, and the problem.
     """
-    absent, at = {}, Layout(config["run"])
+    at = Layout(config["run"])
     for kind in ("datasets", "benchmarks"):
         for name in config[kind]:
-            listed = place(config, kind, name)["checksums"]
-            fetched = (results.parent / at.path("raw manifest", kind=kind, name=name)).is_file()
-            if listed and not fetched and not Path(listed).is_file():
-                absent[listed] = f"config: checksums: {listed}: no such file; correct the path"
-    if absent:
-        raise config_check.ConfigurationError(*absent.values())
+            if not (root / at.path("raw manifest", kind=kind, name=name)).is_file():
+                for problem in _absent(config, kind, name, root):
+                    yield f"{kind}/{name}", problem
+
+
+def _absent(config: dict, kind: str, name: str, root: Path) -> Iterator[config_check.Problem]:
+    from collectivesft.sources import local_files
+
+    named, own = place(config, kind, name), config["sources"].get(f"{kind}/{name}", {})
+    key = ("sources", f"{kind}/{name}") if "folder" in own else ("raw",)
+    if named["folder"]:
+        whole = named["folder"] if "folder" in own else config["raw"]["folder"]
+        first = next((one for one in (whole, named["folder"]) if not (root / one).is_dir()), None)
+        if first:
+            text = f"{first}: no such folder; make it, or correct the path"
+            yield config_check.Problem((*key, "folder"), text)
+        elif named["on_unavailable"] == "error":
+            for file in named["files"]:
+                if local_files.find(root / named["folder"], file) is None:
+                    text = f"{file}: no such file in {named['folder']}; place it there, or correct"
+                    yield config_check.Problem((*key, "files"), f"{text} the name")
+    if (listed := named["checksums"]) and not (root / listed).is_file():
+        text = f"{listed}: no such file; correct the path"
+        yield config_check.Problem((*key, "checksums"), text)
 
 
 def placed(place: dict, folder: Path) -> list[str]:

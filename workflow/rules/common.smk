@@ -64,14 +64,15 @@ try:
     given, defaults = dict(config), config_check.read_yaml(ROOT / "config/config.yaml")
     update_config(defaults, given)
     # The workflow's own file is the last that Snakemake lists and the first one below the overlays.
-    checked, notes = config_check.check(
-        defaults, ROOT, [*workflow.configfiles[-1:], *workflow.configfiles[:-1]]
-    )
+    config_files = [*workflow.configfiles[-1:], *workflow.configfiles[:-1]]
+    checked, notes = config_check.check(defaults, ROOT, config_files)
     lock = Path(os.path.relpath(ROOT / "config/raw.lock.yaml"))
     run_paths.check_lock(checked, ROOT, lock, Path("results"))
-    config_check.check_converter(checked)
+    config_check.refuse(config_check.converter_problems(checked), config_files)
+    config_check.refuse(config_check.cache_problems(checked), config_files)
     if workflow.is_main_process:
         run_paths.check_model_folders(checked, ROOT)
+        config_check.refuse((problem for _, problem in run_paths.raw_problems(checked)), config_files)
 except config_check.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines around each of ours.
     sys.exit(error.report())
@@ -94,8 +95,6 @@ os.environ.update(COLLECTIVESFT_COMMIT=config_check.commit(ROOT))
 
 # Shells and Apptainer go by PWD, which names a link where this folder is reached through one.
 os.environ.update(PWD=os.getcwd())
-# A folder that is not there yet could not be bound into an image.
-Path(config["cache"]).mkdir(parents=True, exist_ok=True)
 
 # Inside an image a command sees only the working folder and the paths that this adds.
 os.environ.update(

@@ -84,7 +84,9 @@ def allowed(rule: Schema, root: Schema | None = None) -> str:
         ]
         return _either(list(dict.fromkeys(allowed(branch, root) for branch in branches)))
     if rule.get("type") == "array":
-        least = ", at least one" if rule.get("minItems") else ""
+        least = {0: "", 1: ", at least one"}.get(
+            few := rule.get("minItems", 0), f", at least {few}"
+        )
         return f"a list ({allowed(rule.get('items', {}), root)}{least})"
     words = _TYPES.get(rule.get("type", ""), "any value")
     if rule.get("examples"):

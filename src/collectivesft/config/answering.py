@@ -1,12 +1,30 @@
 """Describe how models are asked and graded: sections of a run's configuration."""
 
+import json
+import shlex
+from string import Formatter
 from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from collectivesft.config.section import Number, OptionOf, Positive, Section, hidden
 
 ADDRESS = r"^https?://[^@\s]+(?!\n)$"  # without user or password
+
+
+def _port(address: str) -> str:
+    """Refuse an address whose port is none; no message repeats it."""
+    try:
+        port = urlsplit(address).port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("its port is no number from 1 to 65535; correct it")
+    return address
+
+
+Address = Annotated[str, Field(pattern=ADDRESS), AfterValidator(_port)]
 VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*(?!\n)$"
 
 
@@ -50,10 +68,11 @@ class Engine(Server):
         description="`transformers` loads the model in the job; `openai` asks a server with an "
         "OpenAI-compatible interface, such as vLLM or SGLang",
     )
-    url: str | None = Field(
-        None, pattern=ADDRESS, json_schema_extra=hidden("http://127.0.0.1:8000/v1"),
+    url: Address | None = Field(
+        None,
+        json_schema_extra=hidden("http://127.0.0.1:8000/v1"),
         description="address of a running server",
-    )  # fmt: skip
+    )
     serve: str | None = Field(
         None,
         min_length=1,
@@ -76,16 +95,32 @@ class Engine(Server):
             raise ValueError("kind openai needs one of url and serve")
         if self.kind == "transformers" and given:
             raise ValueError(f"{given[0]} is for kind openai; only that kind asks a server")
+        if self.kind == "transformers" and self.prompt_format != "text":
+            raise ValueError("prompt_format is for kind openai; only that kind sends prompts")
+        if self.serve and (fault := _command_fault(self.serve)):
+            raise ValueError(f"serve: {fault}")
         return self
+
+
+def _command_fault(command: str) -> str | None:
+    """Return the fault of a command that starts a server; None where it is none."""
+    try:
+        parts = [list(Formatter().parse(part)) for part in shlex.split(command)]
+    except ValueError as error:
+        return f"{command!r} is no command ({error}); correct it"
+    names = {name for part in parts for _, name, _, _ in part if name is not None}
+    if unknown := sorted(names - {"model", "name", "port"}):
+        return f"{{{unknown[0]}}} is unknown; it may hold {{model}}, {{name}} and {{port}}"
+    if "port" not in names:
+        return "it has no {port}, so the server would wait at a different port; add it"
+    return None
 
 
 class Judge(Server):
     """A chat model that grades the answers to clinical cases."""
 
-    url: str = Field(
-        pattern=ADDRESS, json_schema_extra=hidden("https://host/v1"), description="its address"
-    )
-    model: str = Field(min_length=1, description="its name on that server")
+    url: Address = Field(json_schema_extra=hidden("https://host/v1"), description="its address")
+    model: str = Field(min_length=1, pattern=r"\S", description="its name on that server")
     concurrency: int = Field(8, ge=1, description="requests in flight")
     timeout: Number = Field(120, ge=1, description="longest silence of the server, seconds")
     input_price: Number = Field(0, ge=0, description="price of a million tokens sent")
@@ -96,6 +131,16 @@ class Judge(Server):
     body: dict[str, Any] | None = Field(
         None, description="fields added to each request, or replaced in it"
     )
+
+    @model_validator(mode="after")
+    def _body_is_json(self) -> "Judge":
+        if own := sorted({"messages", "stream"} & (self.body or {}).keys()):
+            raise ValueError(f"body: {own[0]} is ours to write; remove it")
+        try:
+            json.dumps(self.body, allow_nan=False)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"body: JSON has no such value ({error}); quote it") from None
+        return self
 
 
 class CaseAnswers(Section):

@@ -8,10 +8,11 @@ from pydantic import ConfigDict, Field, model_validator
 
 from collectivesft.common.errors import InputError, validated
 from collectivesft.common.files import expand_path, read_yaml
-from collectivesft.config.section import Number, Section, Seed, canonical, doubled
+from collectivesft.config.section import Number, Section, Seed, canonical, doubled, like
 
 # The file of facts in a base model's folder.
 FACTS = "base.json"
+URL = r"^https?://\S+(?!\n)$"
 
 
 class Shape(Section):
@@ -40,11 +41,23 @@ class WordTokenizer(Section):
 class ModelRecipe(Section):
     """A base model: `config/models/NAME.yaml`."""
 
-    title: str = Field(min_length=1, description="name in figures, tables and the model card")
+    title: str = Field(
+        min_length=1, pattern=r"\S", description="name in figures, tables and the model card"
+    )
     parameters: int = Field(gt=0, description="weights, for the plan and the paper")
-    licence: str = Field(description="name of the licence of the weights")
-    licence_url: str | None = Field(None, description="address of its text")
-    homepage: str | None = Field(None, description="address of the model")
+    licence: str = Field(min_length=1, description="name of the licence of the weights")
+    licence_url: str | None = Field(
+        None,
+        pattern=URL,
+        json_schema_extra=like("https://host/"),
+        description="address of its text",
+    )
+    homepage: str | None = Field(
+        None,
+        pattern=URL,
+        json_schema_extra=like("https://host/"),
+        description="address of the model",
+    )
     notes: str = Field("", description="a sentence for the model card")
     source: dict[str, Any] = Field(description="origin of its files, by `kind`: see below")
     chat_template: (
@@ -64,12 +77,12 @@ class ModelRecipe(Section):
     word_tokenizer: WordTokenizer | None = Field(
         None, description="tokenizer of words by jieba, then SentencePiece: see below"
     )
-    special_tokens: dict[str, int] = Field(
+    special_tokens: dict[str, Annotated[int, Field(ge=0)]] = Field(
         {},
         description="text to id of tokens that the template needs and the tokenizer has as unused "
         "pieces; for tokenizers that are converted (InternLM2)",
     )
-    lora_targets: list[str] | None = Field(
+    lora_targets: list[Annotated[str, Field(min_length=1)]] | None = Field(
         None,
         min_length=1,
         description="ends of the names of the layers that LoRA adapts; null: all linear layers but "
@@ -93,6 +106,19 @@ class ModelRecipe(Section):
             raise ValueError("chat_template is a file; add end_of_turn, its token at a turn's end")
         if self.end_of_turn and not own:
             raise ValueError(f"end_of_turn is part of {self.chat_template}; remove the key")
+        return self
+
+    @model_validator(mode="after")
+    def _random_weights(self) -> "ModelRecipe":
+        if self.source.get("kind") == "random" and not (self.architecture or {}).get("model_type"):
+            raise ValueError("architecture.model_type: missing for source.kind random; add it")
+        return self
+
+    @model_validator(mode="after")
+    def _one_id_each(self) -> "ModelRecipe":
+        ids = list(self.special_tokens.values())
+        if twice := [name for name, one in self.special_tokens.items() if ids.count(one) > 1]:
+            raise ValueError(f"special_tokens: {twice[0]} and {twice[1]} have one id; correct it")
         return self
 
     def own_template(self, path: Path) -> Path | None:
@@ -152,7 +178,7 @@ class Training(Section):
 
     method: Literal["full", "lora"] = Field("full", description="train all weights, or adapters")
     lora: Lora = Lora()
-    learning_rate: Number = Field(2e-5, gt=0, description="peak learning rate of AdamW")
+    learning_rate: Number = Field(2e-5, gt=0, le=1, description="peak learning rate of AdamW")
     lr_scheduler: Literal["cosine", "linear", "constant"] = Field(
         "cosine", description="learning rate after the warm-up"
     )
@@ -209,6 +235,12 @@ class Training(Section):
         return self
 
     @model_validator(mode="after")
+    def _with_adapters(self) -> "Training":
+        if "lora" in self.model_fields_set and self.method == "full":
+            raise ValueError("lora is for method lora, and method is full; remove one of them")
+        return self
+
+    @model_validator(mode="after")
     def _storable(self) -> "Training":
         if self.master_weights == "bfloat16" and self.method == "lora":
             raise ValueError("master_weights bfloat16 is for method full; adapters are small")
@@ -220,7 +252,7 @@ class Training(Section):
 class Experiment(Section):
     """One training run: `config/experiments/NAME.yaml`."""
 
-    title: str = Field(min_length=1, description="name in figures and tables")
+    title: str = Field(min_length=1, pattern=r"\S", description="name in figures and tables")
     base: str = Field(description="name of a base model, a file of `config/models/`")
     description: str = Field(
         "", description="one sentence for the paper; an edit trains nothing again"

@@ -7,11 +7,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from collectivesft.common.errors import InputError, validated
 from collectivesft.common.files import read_yaml
-from collectivesft.config.section import Seed
+from collectivesft.config.section import Float, Seed
 from collectivesft.schema.example import STYLES, Style
 
 Cap = Annotated[int, Field(ge=1)]
-Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[Float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Mixture(BaseModel):
@@ -22,7 +22,7 @@ class Mixture(BaseModel):
     stay, so that a smaller mixture is a part of a larger one.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     datasets: Annotated[list[str], Field(min_length=1)] | Literal["all"] = Field(
         "all", description="datasets of the run that are taken"
@@ -41,13 +41,13 @@ class Mixture(BaseModel):
         description="number of the draw of `choose`, each of other datasets; `draws` of an "
         "experiment sets it",
     )
-    fraction: float = Field(1.0, gt=0, le=1, description="share of the examples")
+    fraction: Float = Field(1.0, gt=0, le=1, description="share of the examples")
     max_samples: Cap | dict[str, Cap] | None = Field(
         None,
         description="most examples of a dataset: one number for all (`max_samples` of the "
         "published yaml), or a number for each dataset named; the rest have no limit",
     )
-    temperature: float = Field(
+    temperature: Float = Field(
         1.0,
         ge=1,
         allow_inf_nan=False,
@@ -81,7 +81,7 @@ class Mixture(BaseModel):
         description="ask exam questions as the paper's code does, by dataset, or in the words of "
         "CMB's evaluation",
     )
-    validation: float = Field(
+    validation: Float = Field(
         0.1, ge=0, lt=1, description="share held out for the evaluation loss (`val_size`)"
     )
     seed: Seed = Field(42, description="seed of the draw")
@@ -98,6 +98,13 @@ class Mixture(BaseModel):
     def _enough_to_choose_from(self) -> Self:
         if self.choose and self.datasets != "all" and self.choose > len(self.datasets):
             raise ValueError(f"choose takes {self.choose} of {len(self.datasets)} datasets")
+        if self.draw > 1 and self.choose is None:
+            raise ValueError(f"draw {self.draw} is a draw of choose; add choose, or remove draw")
+        if self.choose and self.examples and self.examples < self.choose:
+            raise ValueError(
+                f"examples {self.examples} of choose {self.choose} datasets: none has a whole one; "
+                "raise examples, or lower choose"
+            )
         budgets = [key for key in ("examples", "tokens") if getattr(self, key) is not None]
         if self.examples_by == "rows" and not budgets:
             raise ValueError("examples_by: rows needs examples or tokens")

@@ -63,4 +63,8 @@ class Protocol(Section):
         how = (self.method, self.template, self.temperature, self.samples, self.orders)
         if fault := protocol_fault(*how):
             raise ValueError(fault)
+        if self.method == "likelihood" and self.style == "cot":
+            raise ValueError("method likelihood writes no reasoning; set style to answer_only")
+        if self.shots_seed is not None and not self.shots:
+            raise ValueError("shots_seed draws solved questions, and shots is 0; set shots")
         return self

@@ -10,6 +10,14 @@ from collectivesft.config.section import Negative, Number, Section, like
 TAG = r"^(?!.*(\.\.|\.lock$|\.$))[A-Za-z0-9][A-Za-z0-9._+-]*(?!\n)$"
 
 
+# As the Hub takes it: no part begins or ends with - or ., none has -- or ..; a name has 96
+# characters at most. Five of them are for `-data`, the repository of the dataset.
+REPOSITORY = (
+    r"^(?!.*(--|\.\.|\.git$))(?=[^/]+/.{1,91}$)[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?/"
+    r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?(?!\n)$"
+)
+
+
 class Emissions(Section):
     """Measured energy of the training and the grid's intensity: the card's ``co2_eq_emissions``."""
 
@@ -31,7 +39,7 @@ class Repository(Section):
     """Place of the release on the Hub."""
 
     repo_id: str = Field(
-        "collectivesft/CollectiveSFT-7B", pattern=r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(?!\n)$",
+        "collectivesft/CollectiveSFT-7B", pattern=REPOSITORY,
         json_schema_extra=like("owner/name"), description="repository of the model",
     )  # fmt: skip
     tag: str = Field(
@@ -54,7 +62,7 @@ class ModelCard(Section):
         "merged", description="push the whole model, only the LoRA adapter, or both"
     )
     package_url: str | None = Field(
-        None, pattern=r"^https?://[^@\s]+(?!\n)$",
+        None, pattern=r"^https?://[^@\s]+(?!\n)$", json_schema_extra=like("https://host/name"),
         description="address of this package's repository, named in the model card",
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ The JSON schema, docs/configuration.md and config/README.md are generated from t
 (`make docs`). To add a knob, add its field here and use it.
 """
 
+from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -46,6 +47,12 @@ class Raw(Section):
         "error). Ledger, data card, figures and paper name the skipped datasets",
     )
 
+    @model_validator(mode="after")
+    def _with_folder(self) -> "Raw":
+        if self.checksums is not None and self.folder is None:
+            raise ValueError("checksums without folder; name the folder that holds the files")
+        return self
+
 
 class Source(Section):
     """Origin of one source, where it differs from `raw`."""
@@ -68,6 +75,11 @@ class Source(Section):
                 raise ValueError(f"{key} without folder; name the folder that holds them")
         if not self.model_fields_set:
             raise ValueError("an empty entry; remove it, or name its folder")
+        if twice := [name for name in self.files if self.files.count(name) > 1]:
+            raise ValueError(f"files: {twice[0]} is named twice; name it once")
+        for name in self.files:
+            if not PurePosixPath(name).parts or {"/", ".."} & {*PurePosixPath(name).parts}:
+                raise ValueError(f"files: {name!r} is no path inside the folder; write one")
         return self
 
 
@@ -131,7 +143,7 @@ class RunConfig(Section):
     old_values: ClassVar = {"report_to": {True: ["tensorboard"], False: []}}
 
     run: str = Field(
-        "paper", pattern=r"^[a-z0-9][a-z0-9_-]*(?!\n)$", json_schema_extra=like("my-run"),
+        "paper", pattern=r"^[a-z0-9][a-z0-9_-]{0,99}(?!\n)$", json_schema_extra=like("my-run"),
         description="name of the run: results are in `results/<run>/`, logs in `logs/<run>/`",
     )  # fmt: skip
     demo: bool = Field(False, description="mark paper and model card as a demonstration")
@@ -146,7 +158,10 @@ class RunConfig(Section):
         "cuda", description="environment and resources of trainings and of models that answer"
     )
     threads: int = Field(
-        2, ge=1, description="CPU threads of a model's job; on a CPU they decide the last bits"
+        2,
+        ge=1,
+        le=4096,
+        description="CPU threads of a model's job; on a CPU they decide the last bits",
     )
     gpus: int = Field(8, ge=0, description="GPUs of a training on each of its nodes")
     nodes: int = Field(1, ge=1, description="nodes of a training; several need Slurm")

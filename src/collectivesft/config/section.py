@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 NAME = "write letters, digits, _ and -, such as my_name"
+LONGEST_NAME = 100  # bytes; several names make the name of a file, of 255 at most
 Path = tuple[str, ...]
 
 
@@ -39,6 +40,8 @@ def _date(value: Any) -> Any:
 def _name(value: str) -> str:
     if not re.fullmatch(r"\w[\w-]*", value):
         raise ValueError(f"{value!r} is no name; {NAME}")
+    if len(value.encode()) > LONGEST_NAME:
+        raise ValueError(f"{value[:20]}... is too long for a part of file names; shorten it")
     return value
 
 
@@ -64,7 +67,8 @@ def _calendar(value: str) -> str:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_number), AfterValidator(_plain)]
+Float = Annotated[float, BeforeValidator(_number)]
+Number = Annotated[Float, AfterValidator(_plain)]
 Positive = Annotated[int, Field(ge=1)]
 Seed = Annotated[int, Field(ge=0), AfterValidator(_seed)]
 # A name of the configuration that becomes a part of file names and of commands. A pattern in the

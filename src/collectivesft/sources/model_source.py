@@ -26,7 +26,11 @@ class HubModel(_Strict):
     """
 
     kind: Literal["hub"]
-    repo: str = Field(description="owner/name on the Hub")
+    repo: str = Field(
+        pattern=r"^[\w.-]+(/[\w.-]+)?$",
+        json_schema_extra={"examples": ["owner/name"]},
+        description="owner/name on the Hub",
+    )
     revision: str = Field(
         pattern=r"^[0-9a-f]{40}$",
         json_schema_extra={"examples": ["0123abcd" * 5]},
