@@ -12,6 +12,7 @@ from collectivesft import cli
 from collectivesft.config import run
 from collectivesft.config.arguments import arguments
 from collectivesft.config.cli_options import options_of, values
+from collectivesft.config.section import OptionOf, children
 
 ENGINE = sorted({*run.Engine.model_fields} - {"kind"})
 VERBS = {
@@ -135,3 +136,20 @@ def test_a_list_of_commands_builds_no_section():
     code += "finally: print('collectivesft.config.run' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.rstrip().endswith("False")
+
+
+def test_no_command_has_two_marked_fields_of_one_name():
+    sections = [run.RunConfig, *(child for _, child, _ in children(run.RunConfig))]
+    fields = [
+        (command, name)
+        for section in sections
+        for name, field in section.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, OptionOf)
+        for command in mark.commands
+    ]
+    assert len(fields) == len(set(fields)) and ("scores predict", "limit") in fields
+    for command, name in fields:
+        stage, verb = command.split()
+        commands = typer.main.get_group(cli.app).get_command(None, stage).commands
+        assert name in {one.name for one in commands[verb].params}, f"{command} knows no {name}"

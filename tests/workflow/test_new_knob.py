@@ -106,7 +106,7 @@ KNOBS = {
     ),
     # Of these sections no command takes all keys: the field names its command.
     "RunConfig": (
-        "run", "", "scores completion", "scores/completion", in_function("measure_completion"),
+        "run", "", "scores dates", "scores/by_date", in_function("measure_dates"),
     ),
     "Raw": ("run", "raw", "raw fetch", "raw/fetch", in_function("fetch_source", end_there=False)),
     "Evaluation": (
@@ -144,7 +144,7 @@ if {value}:
 SERVER = {"url": "http://127.0.0.1:9/v1"}
 OVERLAY = {
     "engine": {"kind": "openai", **SERVER},
-    "completion_ngram": 5,
+    "fresh_since": "2024-07",
     "clinical": {"judge": {"model": "m", **SERVER}},
     "hub": {"gguf": "q8_0", "gguf_converter": "own.py"},
 }

@@ -646,24 +646,27 @@ def cache_problems(config: dict) -> Iterator[Problem]:
         yield Problem(("cache",), text)
 
 
-def check_keys(config: dict, environ: Mapping[str, str]) -> None:
-    """The variables of servers' keys are set, before anything runs.
-
-    Raises:
-        ConfigurationError: names each that is not; no key is shown.
-    """
-    absent = [name for name in keys(config) if not environ.get(name)]
-    if absent:
-        raise ConfigurationError(
-            *(f"config: key_env: {name} is not set; export it with the key" for name in absent)
-        )
+def key_problems(config: dict, environ: Mapping[str, str]) -> Iterator[Problem]:
+    """The variables of servers' keys are set, before anything runs; no key is shown."""
+    for place, server in _servers(config).items():
+        name = server.get("key_env")
+        if name and not environ.get(name):
+            yield Problem((*place, "key_env"), f"{name} is not set; export it with the key")
 
 
 def keys(config: dict) -> list[str]:
     """Names of the environment variables that hold keys of servers that this run asks."""
-    judges = [config["clinical"].get(key) or {} for key in ("judge", "second_judge")]
-    asked = [config["engine"]] if config["engine"]["kind"] == "openai" else []
-    return sorted({one["key_env"] for one in [*asked, *judges] if one.get("key_env")})
+    return sorted({one["key_env"] for one in _servers(config).values() if one.get("key_env")})
+
+
+def _servers(config: dict) -> dict[tuple[str, ...], dict]:
+    """Return the servers that a run asks, by their keys in the configuration."""
+    found = {
+        ("clinical", one): config["clinical"].get(one) or {} for one in ("judge", "second_judge")
+    }
+    return (
+        {("engine",): config["engine"]} | found if config["engine"]["kind"] == "openai" else found
+    )
 
 
 def check_schema(value: Any, root: Path, schema: str, where: str) -> None:

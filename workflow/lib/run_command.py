@@ -39,9 +39,8 @@ def main(arguments: Sequence[str]) -> int:
     _prepare_environment(root)
     try:
         config = config_check.load(root, Path(overlay))
-        config_check.check_keys(config, os.environ)
         found = [problem for _, problem in run_paths.raw_problems(config)]
-        found += problems(config, rest)
+        found += [*config_check.key_problems(config, os.environ), *problems(config, rest)]
         config_check.refuse(found, [root / "config/config.yaml", Path(overlay)])
     except config_check.ConfigurationError as error:
         sys.exit(error.report())
