@@ -107,7 +107,7 @@ def test_a_server_and_a_judge_by_configuration(clone, snakemake):
     keys = {"VLLM_KEY": "sk-secret-1", "JUDGE_KEY": "sk-secret-2"}
     result = snakemake("-np", *targets, "--configfile", "mine.yaml", **keys)
     assert result.returncode == 0, result.stderr
-    whole = result.stdout + result.stderr
+    whole = re.sub(" +", " ", result.stdout + result.stderr)
     server = (
         f"--key-env VLLM_KEY --concurrency 32 --timeout 600 --serve '{serve}' --prompt-format text"
     )
@@ -222,7 +222,9 @@ def test_a_server_elsewhere_needs_no_gpu_here(clone, snakemake):
     assert re.findall(r"\bgpu=(\d)", block) == ["0"]
 
 
-@pytest.mark.parametrize("by", [{"url": "http://host/v1?key=sk-1"}, {"serve": "s --api-key sk-1"}])
+@pytest.mark.parametrize(
+    "by", [{"url": "http://host/v1?key=sk-1"}, {"serve": "s {port} --api-key sk-1"}]
+)
 def test_a_release_says_who_answered_and_graded_but_not_where(clone, snakemake, by):
     """Addresses and commands of servers may hold keys, and the manifest is published."""
     engine = {"kind": "openai", "key_env": "VLLM_KEY", **by}
