@@ -280,7 +280,7 @@ def _check_run(config: dict, root: Path) -> Iterator[Problem]:
             ("gpus",), "0, and device is cuda; set the GPUs of a training, or device: cpu"
         )
     for name, image in config["containers"].items():
-        if image.partition("://")[1] and not re.fullmatch(r"[a-z]+://[^/]\S*", image):
+        if image.partition("://")[1] and not re.match(r"[a-z]+://[^/\s]", image):
             text = f"{image!r} is no address; write one such as oras://host/name@sha256:..."
             yield Problem(("containers", name), text)
     if "full" not in config["curation"]:
