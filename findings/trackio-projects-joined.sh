@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # trackio leaves out points, blanks and other signs when it names a project's database: the projects
-# qwen2.5 and qwen25, or "step 1.5" and "step 15", are one, with the runs of both.
+# qwen2.5 and qwen25, or "lr 1.5" and "lr 15", are one, with the runs of both.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
