@@ -13,7 +13,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, settings
 
-from tests.helpers import kept_imports, snakemake_server
+from tests.helpers import kept_imports, snakemake_server, torch_server
 
 # The same examples each time, and no clock: a busy machine is no failure.
 settings.register_profile(
@@ -109,17 +109,25 @@ class Place:
     def results(self) -> Path:
         return self.folder / "results/tiny"
 
-    def environment(self, **more: str) -> dict[str, str]:
-        """This process's environment with the Python of the tests first on PATH."""
-        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-        return os.environ | {"PATH": path, "PYTHONPATH": str(ROOT / "src")} | more
+    def environment(self, forks: bool = False, **more: str) -> dict[str, str]:
+        """This process's environment with the Python of the tests first on PATH.
 
-    def run(self, *command: str, timeout: float = 1700, **more: str) -> subprocess.CompletedProcess:
+        Args:
+            forks: Snakemake and its jobs start as forks: see tests/helpers/torch_server.py.
+            more: further variables.
+        """
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        environ = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT / "src")} | more
+        return snakemake_server.with_command(environ, torch_server.command) if forks else environ
+
+    def run(
+        self, *command: str, timeout: float = 1700, forks: bool = False, **more: str
+    ) -> subprocess.CompletedProcess:
         """Run a command in the folder; its output as text, stderr within stdout."""
         return subprocess.run(
             command,
             cwd=self.folder,
-            env=self.environment(**more),
+            env=self.environment(forks, **more),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -131,8 +139,8 @@ class Place:
         self, *arguments: str, timeout: float = 1700, **more: str
     ) -> subprocess.CompletedProcess:
         """Run Snakemake with the tiny configuration."""
-        command = [snakemake_server.command(), *arguments, "--configfile", CONFIG]
-        return self.run(*command, timeout=timeout, **more)
+        command = ("snakemake", *arguments, "--configfile", CONFIG)
+        return self.run(*command, timeout=timeout, forks=True, **more)
 
     def fingerprint(self) -> str:
         """The sha256 of every result, a line each."""
@@ -166,7 +174,7 @@ def tiny_run(tmp_path_factory) -> Callable[[], tuple[Place, str]]:
                 assert not place.folder.exists(), "the run failed: see the first test that took it"
                 place.folder.mkdir()
                 command = (snakemake_server.real_command(), "--cores", "all")
-                done = place.fill({}).run(*command, "--configfile", CONFIG, timeout=1700)
+                done = place.fill({}).run(*command, "--configfile", CONFIG, forks=True)
                 assert done.returncode == 0, done.stdout
                 digests.write_text(place.fingerprint(), encoding="utf-8")
         return place, digests.read_text(encoding="utf-8")

@@ -17,17 +17,23 @@ import os
 import select
 import shutil
 import signal
+import site
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import NoReturn
 
 # Variables that an interpreter reads when it starts; a fork has those of the server.
 START = ("PYTHON", "LC_", "LANG", "LD_", "TZ", "MALLOC_", "GLIBC_")
+# The first is read again after the fork. The second changes nothing where there is no user site,
+# as in a virtual environment; the rules' commands set it.
+FREE = ("PYTHONPATH",) if site.ENABLE_USER_SITE else ("PYTHONPATH", "PYTHONNOUSERSITE")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 MOST_FILES = 250  # the kernel's limit for one message is 253
 # Snakemake, and what it or this workflow imports only later.
@@ -59,8 +65,7 @@ def ask():
     if {module!r} and not " ".join(sys.argv[1:]).startswith("-m " + {module!r}):
         return None
     start = {{name: value for name, value in os.environ.items() if name.startswith({names!r})}}
-    start.pop("PYTHONPATH", None)
-    if start != {start!r}:
+    if {{name: start[name] for name in start if name not in {free!r}}} != {start!r}:
         return None
     files = list(inherited())
     umask = os.umask(0)
@@ -90,7 +95,8 @@ status = ask()
 if status is None:
     os.execv({real!r}, [{real!r}, *sys.argv[1:]])
 if status < 0:  # a signal ended it
-    signal.signal(-status, signal.SIG_DFL)
+    if -status != signal.SIGKILL:  # which nobody can handle
+        signal.signal(-status, signal.SIG_DFL)
     os.kill(os.getpid(), -status)
 sys.exit(status)
 """
@@ -107,21 +113,26 @@ def command() -> str:
     return real_command() if sys.platform != "linux" else start("snakemake", __file__)
 
 
-def start(name: str, program: str, module: str = "") -> str:
+def start(
+    name: str, program: str, module: str = "", names: tuple = START, free: tuple = FREE
+) -> str:
     """Start a server, which runs ``serve``; return the path of its client.
 
     Args:
         name: a command of this Python's environment, which the client stands for.
         program: the server, as a file; its argument is the path of the socket.
         module: the server takes ``-m`` and names that begin so; the real command takes the rest.
+        names: starts of the names of variables that are read before the fork.
+        free: those of them that may have another value, since a fork takes it up or has no use.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-"))
     client, address = folder / name, folder / "socket"
-    start = {name: value for name, value in os.environ.items() if name.startswith(START)}
-    start.pop("PYTHONPATH", None)
+    start = {name: os.environ[name] for name in os.environ if name.startswith(names)}
+    start = {name: value for name, value in start.items() if name not in free}
     code = CLIENT.format(
-        python=sys.executable, real=str(Path(sys.executable).parent / name), names=START,
-        start=start, module=module, signals=tuple(map(int, SIGNALS)), address=str(address),
+        python=sys.executable, real=str(Path(sys.executable).parent / name), names=names,
+        free=free, start=start, module=module, signals=tuple(map(int, SIGNALS)),
+        address=str(address),
     )  # fmt: skip
     client.write_text(code, encoding="utf-8")
     client.chmod(0o755)
@@ -144,15 +155,25 @@ def _end(server: subprocess.Popen) -> None:
 
 
 def with_command(
-    environ: Mapping[str, str] = os.environ, start: Callable[[], str] = command
+    environ: Mapping[str, str] = os.environ, *others: Callable[[], str]
 ) -> dict[str, str]:
-    """Return the environment with the executable first on PATH, then this Python's commands."""
-    path = (Path(start()).parent, Path(sys.executable).parent, environ["PATH"])
+    """Return the environment with the executable first on PATH, then this Python's commands.
+
+    Args:
+        others: further servers' ``command``, whose executables are first on PATH too.
+    """
+    clients = [Path(each()).parent for each in (command, *others)]
+    path = (*clients, Path(sys.executable).parent, environ["PATH"])
     return {**environ, "PATH": os.pathsep.join(map(str, path))}
 
 
-def serve(address: str) -> list[str]:
-    """Fork a process for each call; return its arguments in the fork that is to be the command."""
+def serve(address: str, prepare: Callable[[], None]) -> list[str]:
+    """Fork a process for each call; return its arguments in the fork that is to be the command.
+
+    Args:
+        address: the path of the socket.
+        prepare: imports what each call needs, at the first one: there may be none.
+    """
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(f"{address}.new")
     listener.listen(64)
@@ -160,6 +181,7 @@ def serve(address: str) -> list[str]:
     # A terminal's interrupt ends the tests first. In the background it is ignored from the start.
     interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
     holding: set[int] = set()
+    prepared = False
     while True:
         ready, _, _ = select.select([listener, 0], [], [])
         # Waited for, its time is time of the tests.
@@ -168,6 +190,10 @@ def serve(address: str) -> list[str]:
             shutil.rmtree(Path(address).parent)
             os._exit(0)
         connection, _ = listener.accept()
+        if not prepared:
+            prepare()
+            gc.freeze()
+            prepared = True
         holder = os.fork()
         if holder == 0:
             listener.close()
@@ -242,6 +268,26 @@ def _open_stream(number: int, before: io.TextIOWrapper) -> io.TextIOWrapper:
     )  # fmt: skip
 
 
+def end(command: Callable[[], object]) -> NoReturn:
+    """Run the command and end as the interpreter does, but for taking apart what was imported.
+
+    That costs up to half a second of a processor: what the fork shares with the server is copied.
+    """
+    code = None
+    try:
+        command()
+    except SystemExit as error:
+        code = error.code
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit((code or 0) & 0xFF)
+
+
 def _import_snakemake() -> None:
     """Import what every call needs, and nothing of this project, which a caller may have edited."""
     for name in IMPORTED:
@@ -249,13 +295,11 @@ def _import_snakemake() -> None:
     for kind in PLUGINS:
         module = importlib.import_module(f"snakemake_interface_{kind}_plugins.registry")
         getattr(module, f"{kind.capitalize()}PluginRegistry")()
-    gc.freeze()
 
 
 if __name__ == "__main__":
     sys.path.pop(0)  # this folder
-    _import_snakemake()
-    sys.argv = [real_command(), *serve(sys.argv[1])]
+    sys.argv = [real_command(), *serve(sys.argv[1], _import_snakemake)]
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     sys.path[:0] = [str(Path(real_command()).resolve().parent), *map(os.path.abspath, paths)]
     tempfile.tempdir = None
@@ -264,4 +308,4 @@ if __name__ == "__main__":
     from snakemake.workflow import Workflow
 
     Workflow._rundir = os.getcwd()  # which its module has taken from the server
-    sys.exit(main())
+    end(lambda: sys.exit(main()))

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.helpers import snakemake_server
+from tests.helpers import snakemake_server, torch_server
 
 ROOT = Path(__file__).parents[2]
 FRESH = ("checkpoints", "report.html")
@@ -33,6 +33,11 @@ def environment() -> dict[str, str]:
     return os.environ | {"PYTHONPATH": str(ROOT / "src"), "PATH": path}
 
 
+def forking() -> dict[str, str]:
+    """The environment of a run that nothing kills: Snakemake and its jobs start as forks."""
+    return snakemake_server.with_command(environment(), torch_server.command)
+
+
 def command(*arguments: str, start: Sequence[str] = SNAKEMAKE) -> list[str]:
     quiet = ["--quiet", "rules", "reason", "host"]
     base = [*start, "--rerun-incomplete", *quiet]
@@ -41,9 +46,9 @@ def command(*arguments: str, start: Sequence[str] = SNAKEMAKE) -> list[str]:
 
 def run(place: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        command(*arguments, start=[snakemake_server.command()]),
+        command(*arguments, start=["snakemake"]),
         cwd=place,
-        env=environment(),
+        env=forking(),
         capture_output=True,
         text=True,
         check=False,
@@ -118,8 +123,8 @@ def test_a_reader_s_edit_reruns_its_own_dataset_only(results, place):
     with open(source / "collectivesft/datasets/cmid.py", "a", encoding="utf-8") as reader:
         reader.write("\n# An edit: Snakemake looks at the content, not only at the time.\n")
     planned = subprocess.run(
-        [*command("-n"), "--quiet", "host"],
-        cwd=place, env=environment(), capture_output=True, text=True, check=False,
+        [*command("-n", start=["snakemake"]), "--quiet", "host"],
+        cwd=place, env=forking(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     shutil.rmtree(source)
     source.symlink_to(ROOT / "src")

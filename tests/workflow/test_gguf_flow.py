@@ -23,13 +23,14 @@ TARGET = "results/tiny/7_hub/tiny/README.md"
 
 def snakemake(tiny, folder: Path) -> subprocess.CompletedProcess:
     """Make the release of the run in a folder."""
-    command = [sys.executable, "-m", "snakemake", "--cores", "2"]
+    command = ["snakemake", "--cores", "2"]
     command += ["--configfile", "config/tiny.yaml", "--", TARGET]
     return subprocess.run(command, check=False, **pipes(tiny, folder))
 
 
 def pipes(tiny, folder: Path) -> dict:
-    return {"cwd": folder, "env": tiny.environment(), "text": True, "capture_output": True}
+    environ = tiny.environment(forks=True)
+    return {"cwd": folder, "env": environ, "text": True, "capture_output": True}
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,12 @@
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.helpers import snakemake_server
+from tests.helpers import snakemake_server, torch_server
 
 ROOT = Path(__file__).parents[2]
 # As docs/snakemake.md writes it.
@@ -114,12 +113,18 @@ def hosted(tmp_path) -> Hosted:
     return Hosted(tmp_path)
 
 
-def snakemake(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess:
-    """Run a bare Snakemake there, with nothing of this clone in the environment."""
-    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+def snakemake(
+    folder: Path, *arguments: str, jobs: tuple = (), **more: str
+) -> subprocess.CompletedProcess:
+    """Run a bare Snakemake there, with nothing of this clone in the environment.
+
+    Args:
+        jobs: the server by which its jobs start, if any.
+    """
     environ = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | more
     return subprocess.run(
-        [snakemake_server.command(), *arguments], cwd=folder, env=environ | {"PATH": path},
+        ["snakemake", *arguments], cwd=folder,
+        env=snakemake_server.with_command(environ, *jobs),
         capture_output=True, text=True, check=False, timeout=2000,
     )  # fmt: skip
 
@@ -198,7 +203,8 @@ def test_snakedeploy_deploys_it(hosted, tmp_path, version):
 
 @pytest.mark.slow
 def test_a_deployed_workflow_runs_to_its_end_with_the_same_bytes(deployed, bare):
-    done = snakemake(deployed, "--cores", "2", "--quiet", "rules", "reason", "host")
+    arguments = ("--cores", "2", "--quiet", "rules", "reason", "host")
+    done = snakemake(deployed, *arguments, jobs=(torch_server.command,))
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (deployed / "src").exists() and not (deployed / "envs").exists()
     made = fingerprint(deployed)

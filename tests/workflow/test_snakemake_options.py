@@ -75,9 +75,8 @@ def test_an_option_does_what_its_row_says(place, option):
     if tried.conda is False and shutil.which("conda"):
         pytest.skip("the row is about a machine without conda")
     path = f"{ROOT}/workflow/lib:{ROOT}/src"
-    done = place.run(
-        "snakemake", "--configfile", "config/tiny.yaml", *tried.arguments.split(), PYTHONPATH=path
-    )
+    command = ("snakemake", "--configfile", "config/tiny.yaml", *tried.arguments.split())
+    done = place.run(*command, forks=True, PYTHONPATH=path)
     assert done.returncode == tried.code, done.stdout
     assert tried.said in done.stdout and tried.unsaid not in done.stdout
     assert (place.folder / MADE).is_file()
