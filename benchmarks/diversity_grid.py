@@ -197,7 +197,8 @@ def correlations(mixtures: dict[str, Any], scores: dict[str, Any]) -> str:
     measures = _measures(mixtures)
     tables = {one: table(mixtures, scores[one], about, hidden) for one in PROTOCOLS}
     lines = [
-        "Spearman's correlation over the mixtures but the random rows, with its 95 % interval:",
+        "Spearman's correlation over the mixtures but the random rows, with its 95 % interval; "
+        "below it, of the measures:",
         "",
         f"| protocol | {' | '.join(_title(one) for one in measures)} |",
         f"|---|{'---:|' * len(measures)}",
