@@ -47,7 +47,7 @@ def odd(clone, tmp_path_factory) -> dict[str, Path]:
     for name, folder in folders.items():
         if name != "cache":  # made by the run
             folder.mkdir()
-    for name in ("datasets/cmb", "benchmarks/cmb"):
+    for name in ("datasets/cmb", "benchmarks/cmb", "benchmarks/cmb_clin"):
         shutil.copytree(DEMO / name, folders["raw"] / name)
     shutil.copy(DEMO / "datasets/cmid/CMID.json", folders["own"])
     for files, name in ((folders["raw"], "all.txt"), (folders["own"], "own.txt")):
