@@ -72,7 +72,9 @@ try:
     config_check.refuse(config_check.cache_problems(checked), config_files)
     if workflow.is_main_process:
         run_paths.check_model_folders(checked, ROOT)
-        config_check.refuse((problem for _, problem in run_paths.raw_problems(checked)), config_files)
+        config_check.refuse(
+            (problem for _, problem in run_paths.raw_problems(checked)), config_files
+        )
 except config_check.ConfigurationError as error:
     # Not a WorkflowError: Snakemake would print three lines around each of ours.
     sys.exit(error.report())
