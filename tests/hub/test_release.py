@@ -15,6 +15,7 @@ from collectivesft.hub.cli import app
 from tests.helpers.release_folder import Folder
 
 OTHERS = ("70.50", "1.00", 2, "0.5")
+RANDOM = {"source": {"kind": "random"}, "architecture": {"model_type": "llama"}}
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ class TestCard:
         "base, name",
         [
             ({"source": {"kind": "pypi"}}, "org/base-7b"),
-            ({"source": {"kind": "random"}, "homepage": None}, None),
+            (RANDOM | {"homepage": None}, None),
             ({"source": {"kind": "folder", "path": "x"}, "homepage": "https://lab.org"}, None),
         ],
     )

@@ -241,7 +241,7 @@ class TestHub:
 
     def test_bad_name_of_a_repository(self, hub, config, manifest):
         text = message(config({**hub["source"], "repo": "a/b/c"}), manifest)
-        assert text.startswith(f"hub:models/a/b/c@{REVISION}: ")
+        assert "source.repo: 'a/b/c'; allowed: text like 'owner/name'" in text
 
     def test_an_error_without_words(self, hub, config, manifest, monkeypatch):
         import httpx2

@@ -50,7 +50,7 @@ def recipe(model) -> ModelRecipe:
     return ModelRecipe(
         title="Tiny",
         parameters=sum(p.numel() for p in model.parameters()),
-        licence="",
+        licence="MIT",
         source={},
         chat_template="chatml",
         shape=SHAPE,

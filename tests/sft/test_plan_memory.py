@@ -32,7 +32,7 @@ def recipe(shape: Shape) -> ModelRecipe:
     return ModelRecipe(
         title="Small",
         parameters=shape.layers * layer + 2 * shape.vocabulary * shape.hidden,
-        licence="",
+        licence="MIT",
         source={},
         chat_template="chatml",
         shape=shape,

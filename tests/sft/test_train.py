@@ -341,8 +341,20 @@ NOT_A_NUMBER = (
 )
 
 
-def test_a_loss_that_is_no_number_ends_with_what_to_change(job):
-    made = job(learning_rate=1e30)
+def test_a_loss_that_is_no_number_ends_with_what_to_change(job, monkeypatch):
+    import torch
+
+    before = []
+
+    def poisoned(model, batch):
+        weights = next(model.parameters()).detach().clone()
+        before.append(weights)
+        loss = module_loss(model, batch)
+        return loss if torch.equal(weights, before[0]) else loss * math.nan  # after a step
+
+    module_loss = module.loss_sum
+    monkeypatch.setattr(module, "loss_sum", poisoned)
+    made = job()
     with pytest.raises(UserError, match=NOT_A_NUMBER) as caught:
         made.run()
     assert "training.learning_rate" in str(caught.value)

@@ -74,7 +74,7 @@ def test_more_draws_than_different_choices_are_refused(new_place):
     path = place.folder / "config/experiments/tiny.yaml"
     recipe = yaml.safe_load(path.read_text("utf-8"))
     datasets = yaml.safe_load((place.folder / "config/config.yaml").read_text("utf-8"))["datasets"]
-    recipe |= {"draws": 2, "mixture": {"choose": len(datasets), "examples": 8}}
+    recipe |= {"draws": 2, "mixture": {"choose": len(datasets), "examples": 26}}
     path.write_text(yaml.safe_dump(recipe), encoding="utf-8")
     done = place.snakemake("-n")
     assert done.returncode != 0

@@ -236,7 +236,7 @@ class Training(Section):
 
     @model_validator(mode="after")
     def _with_adapters(self) -> "Training":
-        if "lora" in self.model_fields_set and self.method == "full":
+        if self.method == "full" and self.lora != Lora():
             raise ValueError("lora is for method lora, and method is full; remove one of them")
         return self
 

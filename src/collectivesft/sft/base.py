@@ -71,8 +71,6 @@ def _weights(recipe: Path, model: ModelRecipe, raw: RawFolder, folder: Path) -> 
     if model.source.get("kind") == "random":
         from collectivesft.models.convert.random_model import write_random_model
 
-        if model.architecture is None:
-            raise InputError(recipe, "no architecture for a random model", "Add `architecture`")
         write_random_model(model.architecture, folder)
     elif gguf := raw.paths(".gguf"):
         with parsed_once():
