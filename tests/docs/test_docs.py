@@ -81,7 +81,20 @@ ALL = [(path.name, command) for path in DOCS for command in commands(path)]
 
 
 def environment() -> dict[str, str]:
-    return snakemake_server.with_command() | {"COLLECTIVESFT_REAL_DATA": "/nowhere"}
+    """A reader's, with the folder of real files that the pages call FOLDER (see ``copy``)."""
+    return snakemake_server.with_command() | {"COLLECTIVESFT_REAL_DATA": "FOLDER"}
+
+
+def place_real_files(folder: Path) -> None:
+    """Make the files, empty, that configurations want of real data: a plan asks only for names."""
+    for config in (ROOT / "config").glob("*.yaml"):
+        for source in (yaml.safe_load(config.read_text("utf-8")).get("sources") or {}).values():
+            if source.get("folder", "").startswith("$COLLECTIVESFT_REAL_DATA"):
+                own = folder / source["folder"].removeprefix("$COLLECTIVESFT_REAL_DATA").lstrip("/")
+                own.mkdir(parents=True, exist_ok=True)
+                for name in source.get("files", []):
+                    (own / name).parent.mkdir(parents=True, exist_ok=True)
+                    (own / name).touch()
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess:
@@ -101,6 +114,7 @@ def copy(tmp_path_factory) -> Path:
         shutil.copytree(ROOT / name, folder / name, ignore=ignore)
     for name in ("Snakefile", "workflow", "resources", "envs", "paper", "containers", "Makefile", "benchmarks"):  # fmt: skip  # noqa: E501
         (folder / name).symlink_to(ROOT / name)
+    place_real_files(folder / "FOLDER")
     shown = [f for page in GUIDES for f in fences(ROOT / f"docs/{page}.md")]
     for name, _, content in shown:
         if name:

@@ -55,7 +55,7 @@ _TABLE_FACT = re.compile(
 _TABLE_RULE = re.compile(r"^[ \t]*\|?[ \t:|\-]{3,}\|?[ \t]*$", re.M)
 # A column of yes and no below its head: "是否首选", "Correct?".
 _TABLE_HEAD = re.compile(
-    r"^[ \t]*\|?(?P<head>[^\n]*\|[^\n]*)\n[ \t]*\|?[ \t:|\-]{3,}\|?[ \t]*\n"
+    r"^[ \t]*\|?(?P<head>(?=[^\n]*\|)[^\n]*+)\n[ \t]*\|?[ \t:|\-]{3,}\|?[ \t]*\n"
     r"(?P<rows>(?:[^\n|]*\|[^\n]*(?:\n|\Z)){2,9})",
     re.M,
 )

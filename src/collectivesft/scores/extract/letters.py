@@ -179,14 +179,14 @@ def _read(text: str, asked: _Asked) -> str:
         text = polarity.drop_stated_wrong(text)
     # 2) to 6) Without a condition, then denied letters, then under a single condition.
     certain, conditions = unmeant.drop_conditions(text)
-    found = _chosen(certain, asked, negative, unsure)
+    found = _chosen(certain, asked, negative, bool(denial), unsure)
     if not found and asked.stopped:
         found = polarity.stated_denied(certain, denial, asked.letters)
         if not found and not multiple and (denial or negative):
             found = polarity.left_over(certain, asked.letters)
         found = found if multiple or len(set(found)) == 1 else ""
     if not found and conditions == 1:
-        found = _chosen(text, asked, negative, unsure)
+        found = _chosen(text, asked, negative, bool(denial), unsure)
     # 7) and 8) No letter is stated: options that are judged one by one, then an option's text.
     if found or not asked.stopped:
         return _single_or_sorted(found, multiple)
@@ -223,11 +223,17 @@ def _judged(spelled: str, asked: _Asked, negative: bool, denial: str) -> str:
     return judged.judged(certain, asked.letters, asked.multiple, asked.question, negative, denial)
 
 
-def _chosen(text: str, asked: _Asked, negative: bool, unsure: bool) -> str:
-    """Return the letters that a text chooses, by steps 2) to 6) of ``corrected``."""
+def _chosen(text: str, asked: _Asked, negative: bool, denial: bool, unsure: bool) -> str:
+    """Return the letters that a text chooses, by steps 2) to 6) of ``corrected``.
+
+    Args:
+        negative: the question asks for the wrong statement.
+        denial: it asks for what is not so.
+        unsure: the text weighs two letters.
+    """
     letters, multiple = asked.letters, asked.multiple
     # 2) A statement, or a mark or verdict at each option.
-    denied = negative or bool(polarity.asks_for_denied(asked.question))
+    denied = negative or denial
     marks = verdicts.marks(text, letters) if multiple else {}
     if found := [letter for letter, right in marks.items() if right != denied]:
         return "".join(found)
