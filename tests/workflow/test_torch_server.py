@@ -79,6 +79,12 @@ def place(tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _server():
+    """Start a server here: one that a test with other variables started would fork nothing."""
+    torch_server.command.cache_clear()
+
+
 def environ() -> dict[str, str]:
     """The variables that Snakemake and the rules' commands set too."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "2")
