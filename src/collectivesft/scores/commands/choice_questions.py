@@ -7,10 +7,14 @@ import typer
 
 from collectivesft.config.cli_options import options_of, values
 from collectivesft.scores.commands.shared_options import (
+    BaseAnswers,
     Items,
+    JudgedOut,
     Model,
     Name,
     Out,
+    Predictions,
+    ProtocolName,
     SampleSeed,
     ServedName,
     Threads,
@@ -53,16 +57,14 @@ def predict(
 
 @app.command()
 def score(
-    predictions: Annotated[Path, typer.Option(help="JSON Lines that `scores predict` wrote.")],
+    predictions: Predictions,
     items: Items,
     model: Name,
-    protocol: Annotated[str, typer.Option(help="The protocol's name in results.")],
+    protocol: ProtocolName,
     out: Out,
     csv: Annotated[Path, typer.Option(help="CSV of the categories to write.")],
-    answers: Annotated[Path, typer.Option(help="JSON Lines of the judged answers to write.")],
-    base: Annotated[
-        Path | None, typer.Option(help="The base model's judged answers, to compare with.")
-    ] = None,
+    answers: JudgedOut,
+    base: BaseAnswers = None,
 ) -> None:
     """Score a model's answers: accuracies with 95 % intervals, by category and in all.
 
@@ -176,7 +178,7 @@ def seeds(
     ],
     model: Annotated[str, typer.Option(help="The experiment's name in results.")],
     benchmark: Annotated[str, typer.Option(help="The benchmark's name in results.")],
-    protocol: Annotated[str, typer.Option(help="The protocol's name in results.")],
+    protocol: ProtocolName,
     out: Out,
 ) -> None:
     """Summarise one experiment over seeds: mean, interval over questions, spread over seeds.

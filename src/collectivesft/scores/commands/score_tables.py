@@ -5,23 +5,29 @@ from typing import Annotated, Literal
 
 import typer
 
-from collectivesft.scores.commands.shared_options import Items, Name, Out
+from collectivesft.scores.commands.shared_options import (
+    BaseAnswers,
+    Items,
+    JudgedOut,
+    Name,
+    Out,
+    Predictions,
+    ProtocolName,
+)
 
 app = typer.Typer()
 
 
 @app.command("score-text")
 def score_text(
-    predictions: Annotated[Path, typer.Option(help="JSON Lines that `scores predict` wrote.")],
+    predictions: Predictions,
     items: Items,
     model: Name,
-    protocol: Annotated[str, typer.Option(help="The protocol's name in results.")],
+    protocol: ProtocolName,
     out: Out,
     csv: Annotated[Path, typer.Option(help="CSV of the tasks to write.")],
-    answers: Annotated[Path, typer.Option(help="JSON Lines of the judged answers to write.")],
-    base: Annotated[
-        Path | None, typer.Option(help="The base model's judged answers, to compare with.")
-    ] = None,
+    answers: JudgedOut,
+    base: BaseAnswers = None,
 ) -> None:
     """Score a model's answers in free text, each task by its own metric, with 95 % intervals.
 
@@ -36,7 +42,7 @@ def score_text(
 
 @app.command()
 def upload(
-    predictions: Annotated[Path, typer.Option(help="JSON Lines that `scores predict` wrote.")],
+    predictions: Predictions,
     items: Items,
     out: Out,
 ) -> None:

@@ -17,3 +17,9 @@ CaseAnswers = Annotated[
 ServedName = Annotated[
     str | None, typer.Option(help="The model's name on the server; --name if not given.")
 ]
+Predictions = Annotated[Path, typer.Option(help="JSON Lines that `scores predict` wrote.")]
+ProtocolName = Annotated[str, typer.Option(help="The protocol's name in results.")]
+JudgedOut = Annotated[Path, typer.Option(help="JSON Lines of the judged answers to write.")]
+BaseAnswers = Annotated[
+    Path | None, typer.Option(help="The base model's judged answers, to compare with.")
+]
